@@ -1,0 +1,110 @@
+"""The clouds cellctl knows, by strings: nothing of a cloud is imported before it is used.
+
+A cloud is a `Cloud`: a pure layout function and a program. Outsiders add one through the entry-point group
+`cellctl.clouds`. This module sees Layouts and programs only through the small Protocols below.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from cellctl.errors import UsageError
+
+if TYPE_CHECKING:
+    from cellctl.spec import CellSpec
+    from cellctl.state.values import Value
+
+
+class Layout(Protocol):
+    """A CellSpec resolved for one cloud: every name, size and CIDR decided. Frozen, pure, picklable."""
+
+    @property
+    def cell(self) -> str:
+        """Cell name."""
+
+    @property
+    def cloud(self) -> str:
+        """`aws` or `azure`."""
+
+    @property
+    def account(self) -> str:
+        """Name of the account in `cellctl.yaml`."""
+
+    @property
+    def region(self) -> str:
+        """Region as the cloud spells it."""
+
+    def to_json(self) -> Mapping[str, Value]:
+        """Return all of it as JSON-like data, stable under equal input (goldens, digests)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountFacts:
+    """What a program must know of the account it runs against; never credentials.
+
+    `id` is the AWS account id or the Azure subscription id. `tenant` is the Entra tenant id (Azure). `role` is the role
+    to assume (AWS) or the client id for OIDC (Azure), empty in the sandbox. `control_cidr` is where cellctl runs.
+    `image_owner` etc. are facts, not account data.
+    """
+
+    id: str
+    tenant: str = ""
+    role: str = ""
+    control_cidr: str = "10.255.0.0/24"
+    sandbox: bool = False
+
+
+class Program(Protocol):
+    """Declares the resources of one cell; runs inside an engine."""
+
+    def __call__(self, layout: Layout, account: AccountFacts) -> None:
+        """Declare components and export outputs."""
+
+
+class LayoutFunction(Protocol):
+    """Pure: equal arguments give equal layouts, for ever."""
+
+    def __call__(self, spec: CellSpec, *, incarnation: int = 1) -> Layout:
+        """Resolve `spec`; raises SpecError with every problem."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """One cloud. `warm_up` names modules to preload in operation processes."""
+
+    name: str
+    layout: LayoutFunction
+    program: Program
+    warm_up: tuple[str, ...] = ()
+
+
+_KNOWN = {
+    "aws": ("cellctl_stacks.aws_cell:CLOUD", "pip install 'cellctl[aws]'"),
+    "azure": ("cellctl_stacks.azure_cell:CLOUD", "pip install 'cellctl[azure]'"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of all known clouds."""
+    return tuple(_KNOWN)
+
+
+def load(name: str) -> Cloud:
+    """Return a cloud, importing its program.
+
+    Raises:
+        UsageError: Unknown cloud, or its SDK is not installed.
+    """
+    if name not in _KNOWN:
+        raise UsageError(f"there is no cloud '{name}'", hint=f"clouds are: {', '.join(_KNOWN)}", code="unknown_cloud")
+    target, install = _KNOWN[name]
+    module, _, attribute = target.partition(":")
+    try:
+        cloud = getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        raise UsageError(f"the SDK for {name} is not installed ({error.name})", hint=install) from error
+    assert isinstance(cloud, Cloud)
+    return cloud

@@ -1,0 +1,1 @@
+"""The engine seam: the only place of the library that knows the Automation API."""

@@ -1,0 +1,140 @@
+"""Plan, Change and Outcome: what would happen, and what did, in one vocabulary.
+
+Values only: nothing here runs an engine or draws. Everything is already redacted: secrets read `[secret]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cellctl.errors import Problem
+from cellctl.state.values import Value
+
+Action = Literal["create", "update", "replace", "delete", "same", "read", "import", "refresh"]
+DiffKind = Literal["add", "update", "delete"]
+Result = Literal["succeeded", "failed", "interrupted", "refused", "nothing"]
+
+SECRET_TEXT = "[secret]"  # noqa: S105  what a reader sees instead of a secret
+UNKNOWN_TEXT = "known after apply"
+COUNTED: tuple[Action, ...] = ("create", "update", "replace", "delete", "same")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PropertyChange:
+    """One property path of a Change. `before` and `after` are None where the property is absent."""
+
+    path: str
+    before: Value
+    after: Value
+    kind: DiffKind
+    replaces: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """What would happen to one resource.
+
+    `parent` is the parent's URN. `blocked_by` is `protect` where the engine itself refuses. `expected_s` is the p50 of
+    `facts/` in seconds, None where unknown. Provider resources and components are changes too (`custom` False for the
+    latter), so that trees can be drawn.
+    """
+
+    urn: str
+    type: str
+    name: str
+    action: Action
+    stateful: bool = False
+    blocked_by: str = ""
+    replace_keys: tuple[str, ...] = ()
+    diff: tuple[PropertyChange, ...] = ()
+    parent: str = ""
+    custom: bool = True
+    expected_s: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Diagnostic:
+    """Something the engine, a provider or the program said."""
+
+    severity: Literal["info", "warning", "error"]
+    message: str
+    urn: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What would happen to one cell.
+
+    `complete`: the program ran to its end, so no change is missing. `applyable`: complete, without errors, and nothing
+    is blocked. `errored`: the preview failed; `diagnostics` say why. `hash` changes with any change shown here.
+    `spec_digest` and `checkpoint_digest` are sha256 in hex. `versions` holds cellctl, engine and SDK versions.
+    """
+
+    cell: str
+    cloud: str
+    account: str
+    operation: Literal["up", "down", "refresh"]
+    changes: tuple[Change, ...]
+    diagnostics: tuple[Diagnostic, ...] = ()
+    complete: bool = True
+    applyable: bool = True
+    errored: bool = False
+    hash: str = ""
+    spec_digest: str = ""
+    checkpoint_digest: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def summary(self) -> dict[str, int]:
+        """Return how many changes there are of each action, every action of `COUNTED` present; components count."""
+        counts = dict.fromkeys(COUNTED, 0)
+        for change in self.changes:
+            if change.action in counts:
+                counts[change.action] += 1
+        return {str(key): value for key, value in counts.items()}
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing would change."""
+        return all(change.action in ("same", "read") for change in self.changes)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """One thing that failed: stable code, one sentence, what to do, and where."""
+
+    code: str
+    message: str
+    hint: str = ""
+    urn: str = ""
+
+    @classmethod
+    def of(cls, problem: Problem) -> Failure:
+        """Return a file problem as a failure."""
+        return cls(code="spec_invalid", message=str(problem), hint=problem.hint)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Outcome:
+    """What an operation did.
+
+    `outputs` are the stack's outputs with secrets as `[secret]`. `simulated_s` is None outside the sandbox. `checks` are
+    what `verify` found: name to sentence, `ok` in `failures` terms: a failed check is a Failure with code `verify_*`.
+    """
+
+    cell: str
+    cloud: str
+    account: str
+    operation: Literal["up", "down", "refresh", "preview"]
+    result: Result
+    changes: Mapping[str, int]
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+    failures: tuple[Failure, ...] = ()
+    checks: tuple[str, ...] = ()
+    engine_name: str = ""
+    engine_version: str = ""
+    simulated_s: float | None = None
+    wall_s: float = 0.0
+    run_id: str = ""
+    remaining: int = 0

@@ -1,0 +1,1 @@
+"""Pulumi components, usable alone in any Pulumi program."""

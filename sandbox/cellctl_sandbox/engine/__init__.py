@@ -1,0 +1,1 @@
+"""The sandbox: an embedded engine, simulated clouds and stand-ins for the data plane."""

@@ -1,0 +1,1 @@
+"""Programs: Layout in, components, outputs out."""
