@@ -28,7 +28,10 @@ class Dialer(Protocol):
     """Resolves names to routes."""
 
     def route(self, name: str, port: int) -> Route:
-        """Return where `name`:`port` is reached. `name` is a DNS name, an address, or `service:<aws service>:<region>`."""
+        """Return where `name`:`port` is reached.
+
+        `name` is a DNS name, an address, or `service:<aws service>:<region>`.
+        """
 
 
 class DirectDialer:

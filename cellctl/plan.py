@@ -119,8 +119,8 @@ class Failure:
 class Outcome:
     """What an operation did.
 
-    `outputs` are the stack's outputs with secrets as `[secret]`. `simulated_s` is None outside the sandbox. `checks` are
-    what `verify` found: name to sentence, `ok` in `failures` terms: a failed check is a Failure with code `verify_*`.
+    `outputs` are the stack's outputs with secrets as `[secret]`. `simulated_s` is None outside the sandbox.
+    `checks` are sentences on what `verify` found good; a check that failed is a Failure with code `verify_*`.
     """
 
     cell: str

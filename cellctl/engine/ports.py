@@ -56,7 +56,10 @@ class SandboxControl(Protocol):
     """Entry-point group `cellctl.sandboxes`: what `cellctl sandbox …` needs. JSON-like values in and out."""
 
     def show(self) -> Mapping[str, object]:
-        """Return `{"accounts": [{"cloud", "account", "objects": [{"type", "id", "name", "cell", "urn", "state"}]}]}`."""
+        """Return every simulated object.
+
+        The shape is `{"accounts": [{"cloud", "account", "objects": [{"type", "id", "name", "cell", "urn", "state"}]}]}`.
+        """
 
     def reset(self) -> int:
         """Delete every simulated object, fault and held name; return how many objects there were."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias, TypeGuard
 
-Value: TypeAlias = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
+Value: TypeAlias = bool | int | float | str | list["Value"] | dict[str, "Value"] | None
 Struct: TypeAlias = dict[str, Value]
 
 SIGNATURE = "4dabf18193072939515e22adb298388d"

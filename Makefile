@@ -1,0 +1,50 @@
+# `make demo` and `make test` need Python 3.11+, make and a package index. Everything else is installed into .venv.
+PYTHON ?= python3
+RUN := .venv/bin
+SOURCES := cellctl components stacks provider sandbox
+.DEFAULT_GOAL := help
+.PHONY: help install dev demo test check lint types contracts docs bench explore clean
+
+help: ## Show the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+
+install: # what `demo` needs
+	@command -v $(PYTHON) >/dev/null 2>&1 || { \
+	  echo "cellctl: $(PYTHON) is not installed. This helps:"; \
+	  echo "  Debian: sudo apt-get install -y python3 python3-venv make"; \
+	  echo "  Fedora: sudo dnf install -y python3.11 make"; \
+	  echo "  macOS:  brew install python@3.12 make"; exit 2; } >&2
+	@$(PYTHON) tools/bootstrap.py
+
+dev: # what everything else needs
+	@command -v $(PYTHON) >/dev/null 2>&1 || $(MAKE) --no-print-directory install
+	@$(PYTHON) tools/bootstrap.py --dev
+
+demo: install ## Bring up a cell on AWS and one on Azure in the sandbox (no account needed)
+	@$(RUN)/python tools/demo.py
+
+test: dev check ## Run the quality gates and all tests (last lines: what was skipped and why)
+	@$(RUN)/python -m pytest -q -n 2 --dist worksteal
+
+check: lint types contracts docs ## Quality gates: ruff, mypy --strict, import contracts, fresh docs and schemas
+
+lint: dev # style
+	@$(RUN)/ruff check --quiet . && $(RUN)/ruff format --check --quiet .
+
+types: dev # mypy --strict over the five import roots
+	@$(RUN)/mypy --no-error-summary
+
+contracts: dev # who may import whom
+	@$(RUN)/lint-imports --no-cache > .lint-imports.log 2>&1 || { cat .lint-imports.log; exit 1; }
+
+docs: dev # generated docs and schemas are what the code says
+	@$(RUN)/python tools/generate.py --check
+
+bench: dev ## Compare with the naive way, side by side; rewrites docs/benchmarks.md
+	@$(RUN)/python -m benchmarks
+
+explore: dev ## Long explorations (crash points); the last result is committed in docs/crash-safety.md
+	@$(RUN)/python -m pytest -q -m explore -p no:cacheprovider --override-ini addopts=--import-mode=importlib
+
+clean: ## Remove the environment and the demo
+	@rm -rf .venv .venv-tools demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,57 @@
+"""A Plan as JSON: the contract of `preview --format json` and `--save` (DESIGN section 10)."""
+
+from __future__ import annotations
+
+from cellctl.plan import Change, Plan
+from cellctl.state.values import Struct
+
+FORMAT_VERSION = "1"
+
+
+def change_json(change: Change) -> Struct:
+    """Return one Change; secrets already read `[secret]`."""
+    return {
+        "urn": change.urn,
+        "type": change.type,
+        "name": change.name,
+        "action": change.action,
+        "stateful": change.stateful,
+        "blocked_by": change.blocked_by,
+        "replace_keys": list(change.replace_keys),
+        "diff": [
+            {
+                "path": item.path,
+                "before": item.before,
+                "after": item.after,
+                "kind": item.kind,
+                "replaces": item.replaces,
+            }
+            for item in change.diff
+        ],
+        "parent": change.parent,
+        "custom": change.custom,
+        "expected_s": change.expected_s,
+    }
+
+
+def plan_json(plan: Plan) -> Struct:
+    """Return the whole Plan, unchanged resources included."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "cell": plan.cell,
+        "cloud": plan.cloud,
+        "account": plan.account,
+        "operation": plan.operation,
+        "complete": plan.complete,
+        "applyable": plan.applyable,
+        "errored": plan.errored,
+        "hash": plan.hash,
+        "spec_digest": plan.spec_digest,
+        "checkpoint_digest": plan.checkpoint_digest,
+        "versions": dict(plan.versions),
+        "changes": [change_json(change) for change in plan.changes],
+        "diagnostics": [
+            {"severity": item.severity, "message": item.message, "urn": item.urn} for item in plan.diagnostics
+        ],
+        "summary": {**plan.summary()},
+    }

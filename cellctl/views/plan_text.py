@@ -1,0 +1,147 @@
+"""A Plan as text for people: grouped by component, what is dangerous first, properties of what changes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from cellctl.errors import Objection
+from cellctl.plan import Change, Plan, PropertyChange
+from cellctl.state.values import Value
+from cellctl.views.text import SANDBOX_NOTE, component_name, count, duration, fit, tally, type_name
+
+SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "import": "=", "read": "?", "refresh": "~"}
+STYLES = {"create": "green", "update": "yellow", "replace": "bold magenta", "delete": "bold red", "import": "cyan"}
+VERBS = {
+    "create": "to create",
+    "update": "to change",
+    "replace": "to REPLACE",
+    "delete": "to DELETE",
+    "import": "to adopt",
+}
+_MOST_PROPERTIES = 12
+_VALUE_WIDTH = 48
+
+
+def headline(plan: Plan) -> Text:
+    """Return `acme · aws · account sandbox`, with the sandbox note where nothing is real."""
+    line = Text.assemble((plan.cell, "bold"), f" · {plan.cloud} · account {plan.account}")
+    if plan.account == "sandbox":
+        line.append(f" · {SANDBOX_NOTE}", style="cyan")
+    return line
+
+
+def counts(plan: Plan) -> Text:
+    """Return `Plan: 118 to create, 2 to change; 7 stay as they are`."""
+    summary = plan.summary()
+    parts = [f"{summary[action]} {verb}" for action, verb in VERBS.items() if summary.get(action)]
+    same = summary["same"]
+    if not parts:
+        return Text(f"Nothing would change: {count(same, 'resource')} as described." if same else "Nothing to do.")
+    line = Text("Plan: ").append(", ".join(parts), style="bold")
+    if same:
+        line.append(f"; {same} stay as they are")
+    return line
+
+
+def plan_text(plan: Plan, *, details: bool = False) -> RenderableType:
+    """Return the whole Plan; creations are summed up by component unless `details`, the rest is always spelled out."""
+    lines: list[RenderableType] = [headline(plan), counts(plan)]
+    spelled = [change for change in plan.changes if _shown_alone(change, details)]
+    grouped = [change for change in plan.changes if change.custom and not _shown_alone(change, details)]
+    order = {"replace": 0, "delete": 1, "update": 2, "import": 3, "create": 4}
+    for change in sorted(spelled, key=lambda c: (not c.stateful, order.get(c.action, 5), c.urn)):
+        lines.extend(_change_lines(change))
+    lines.extend(_groups(plan, grouped))
+    expected = [change.expected_s for change in plan.changes if change.expected_s and change.action == "create"]
+    if expected:
+        lines.append(
+            Text(f"The slowest step usually takes {duration(max(expected))} of the cloud's time.", style="dim")
+        )
+    for diagnostic in plan.diagnostics:
+        if diagnostic.severity != "info":
+            style = "red" if diagnostic.severity == "error" else "yellow"
+            lines.append(Text(f"{diagnostic.severity}: {diagnostic.message}", style=style))
+    return Group(*lines)
+
+
+def objections_text(objections: Sequence[Objection]) -> RenderableType:
+    """Return every objection: the reason, the remedy, the flag that would allow it."""
+    lines: list[RenderableType] = []
+    for objection in objections:
+        lines.append(Text.assemble(("refused ", "bold red"), f"[{objection.code}] {objection.reason}"))
+        lines.append(Text(f"  {objection.remedy}"))
+        if objection.flag:
+            lines.append(Text(f"  Allowed by: {objection.flag}", style="dim"))
+    return Group(*lines)
+
+
+def _shown_alone(change: Change, details: bool) -> bool:
+    if change.action in ("same", "read"):
+        return False
+    if not change.custom:
+        return False
+    return details or change.action != "create" or bool(change.blocked_by)
+
+
+def _change_lines(change: Change) -> list[RenderableType]:
+    sign, style = SIGNS.get(change.action, " "), STYLES.get(change.action, "")
+    line = Text.assemble("  ", (f"{sign} {change.name}", style), f"  {type_name(change.type)}")
+    if change.stateful:
+        line.append("  holds data", style="bold red" if change.action in ("replace", "delete") else "yellow")
+    if change.blocked_by:
+        line.append(f"  blocked by {change.blocked_by}", style="bold red")
+    lines: list[RenderableType] = [line]
+    if change.action == "create":
+        return lines
+    lines.extend(_property_line(item) for item in change.diff[:_MOST_PROPERTIES])
+    hidden = len(change.diff) - _MOST_PROPERTIES
+    if hidden > 0:
+        lines.append(Text(f"      and {count(hidden, 'more property', 'more properties')}", style="dim"))
+    shown = {item.path for item in change.diff}
+    causes = [key for key in change.replace_keys if key not in shown]
+    if causes:
+        lines.append(Text(f"      replaced because of: {', '.join(causes)}", style="magenta"))
+    return lines
+
+
+def _property_line(item: PropertyChange) -> Text:
+    line = Text(f"      {item.path}: ")
+    if item.kind == "add":
+        line.append(_value(item.after), style="green")
+    elif item.kind == "delete":
+        line.append(_value(item.before), style="red").append(" removed")
+    else:
+        line.append(_value(item.before), style="red").append(" → ").append(_value(item.after), style="green")
+    if item.replaces:
+        line.append("  forces replacement", style="bold magenta")
+    return line
+
+
+def _value(value: Value) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return fit(" ".join(text.split()), _VALUE_WIDTH)
+
+
+def _groups(plan: Plan, changes: Sequence[Change]) -> list[RenderableType]:
+    """One line for each component that gets new resources, in the order of the program."""
+    components = {change.urn: change for change in plan.changes if not change.custom}
+    groups: dict[str, list[Change]] = {}
+    for change in changes:
+        if change.action == "create":
+            owner = components.get(change.parent)
+            label = component_name(owner.type) if owner and not owner.type.startswith("pulumi:") else "around it"
+            groups.setdefault(label, []).append(change)
+    lines: list[RenderableType] = []
+    for label, members in groups.items():
+        line = Text.assemble("  ", ("+ ", "green"), f"{label:<18} {len(members):>3}  ")
+        line.append(tally((type_name(change.type) for change in members), 3), style="dim")
+        keeps = sum(change.stateful for change in members)
+        if keeps:
+            line.append(f"  ({keeps} hold data)" if keeps > 1 else "  (1 holds data)", style="yellow")
+        line.no_wrap, line.overflow = True, "ellipsis"
+        lines.append(line)
+    return lines

@@ -1,0 +1,49 @@
+"""Fixtures and rules of the whole suite: what a test needs, and what the summary says was skipped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def conformance_kit() -> Path | None:
+    """Return the folder of the conformance kit: CELLCTL_CONFORMANCE, else beside the repository."""
+    named = os.environ.get("CELLCTL_CONFORMANCE")
+    kit = Path(named) if named else ROOT.parent / "shared" / "conformance"
+    return kit if (kit / "run.py").is_file() else None
+
+
+TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
+    "pulumi": (lambda: shutil.which("pulumi") is not None, "no `pulumi` on PATH"),
+    "tmux": (lambda: shutil.which("tmux") is not None, "no `tmux` on PATH"),
+    "conformance": (lambda: conformance_kit() is not None, "no conformance kit (set CELLCTL_CONFORMANCE)"),
+}
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test whose tool is missing, or fail it where CELLCTL_REQUIRE names the tool."""
+    required = {name.strip() for name in os.environ.get("CELLCTL_REQUIRE", "").split(",") if name.strip()}
+    for mark in item.iter_markers("needs"):
+        for tool in mark.args:
+            present, why = TOOLS[tool]
+            if present():
+                continue
+            if tool in required:
+                pytest.fail(f"CELLCTL_REQUIRE names {tool}: {why}", pytrace=False)
+            pytest.skip(why)
+
+
+@pytest.fixture(autouse=True)
+def _no_ambient_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the developer's own settings and credentials out of every test."""
+    for key in list(os.environ):
+        if key.startswith(("PULUMI_", "AWS_", "AZURE_", "ARM_")) or (
+            key.startswith("CELLCTL_") and key not in ("CELLCTL_REQUIRE", "CELLCTL_CONFORMANCE")
+        ):
+            monkeypatch.delenv(key)
