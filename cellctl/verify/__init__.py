@@ -1,1 +1,20 @@
-"""cellctl.verify"""
+"""Does a cell that was brought up really answer? Checks of its data plane, dialled as its users dial it.
+
+    from cellctl import verify
+
+    results = verify.run(outputs, host.dialer, secrets=secrets, sleep=host.sleep)
+    failed = [result for result in results if not result.passed]
+
+`outputs` are the stack's outputs as plain data. Keys read here, all others are ignored:
+
+- `nodes`: `[{"name", "address", "port", "scheme", "tlsName"}]`, one for each node. `address` is what is dialled,
+  `scheme` is `http` or `https`, `tlsName` the name that the certificate must carry (default: the address).
+- `database`: `{"server", "port", "name", "kind", "region", "login", "passwordSecret", "identity"}`. `kind` is `rds` or
+  `azure-sql`; either `login` with `passwordSecret` (a reference, never a value) or `identity` (display name).
+
+A missing key means that there is nothing of the kind to check. No message holds a secret.
+"""
+
+from cellctl.verify.checks import CheckResult, Patience, SecretReader, run
+
+__all__ = ["CheckResult", "Patience", "SecretReader", "run"]

@@ -1,0 +1,113 @@
+"""What of a stack's outputs the checks need, as typed values; wrong shapes are SpecError-like usage errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cellctl.errors import EngineError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeTarget:
+    """Where one node answers. `tls_name` is the name its certificate must carry."""
+
+    name: str
+    address: str
+    port: int
+    scheme: str
+    tls_name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseTarget:
+    """Where the cell's database is and as whom its nodes open it; `password_secret` is a reference."""
+
+    server: str
+    port: int
+    name: str
+    kind: str
+    region: str = ""
+    login: str = ""
+    password_secret: str = ""
+    identity: str = ""
+
+
+def nodes_of(outputs: Mapping[str, object]) -> tuple[NodeTarget, ...]:
+    """Return the nodes of `outputs["nodes"]`, none if the key is missing.
+
+    Raises:
+        EngineError: The output has another shape (code `verify_outputs`).
+    """
+    listed = outputs.get("nodes", [])
+    if not isinstance(listed, list):
+        raise _wrong("nodes")
+    return tuple(_node(item, index) for index, item in enumerate(listed))
+
+
+def database_of(outputs: Mapping[str, object]) -> DatabaseTarget | None:
+    """Return the database of `outputs["database"]`, None if the key is missing.
+
+    Raises:
+        EngineError: The output has another shape (code `verify_outputs`).
+    """
+    item = outputs.get("database")
+    if item is None:
+        return None
+    if not isinstance(item, dict):
+        raise _wrong("database")
+    return DatabaseTarget(
+        server=_text(item, "server", "database"),
+        port=_port(item, "database", 1433),
+        name=_text(item, "name", "database"),
+        kind=_text(item, "kind", "database"),
+        region=_optional(item, "region"),
+        login=_optional(item, "login"),
+        password_secret=_optional(item, "passwordSecret"),
+        identity=_optional(item, "identity"),
+    )
+
+
+def _node(item: object, index: int) -> NodeTarget:
+    where = f"nodes[{index}]"
+    if not isinstance(item, dict):
+        raise _wrong(where)
+    scheme = _optional(item, "scheme") or "http"
+    if scheme not in ("http", "https"):
+        raise _wrong(f"{where}.scheme")
+    address = _text(item, "address", where)
+    return NodeTarget(
+        name=_text(item, "name", where),
+        address=address,
+        port=_port(item, where, 443 if scheme == "https" else 80),
+        scheme=scheme,
+        tls_name=_optional(item, "tlsName") or address,
+    )
+
+
+def _text(item: Mapping[object, object], key: str, where: str) -> str:
+    value = item.get(key)
+    if not isinstance(value, str) or not value:
+        raise _wrong(f"{where}.{key}")
+    return value
+
+
+def _optional(item: Mapping[object, object], key: str) -> str:
+    value = item.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _port(item: Mapping[object, object], where: str, default: int) -> int:
+    value = item.get("port", default)
+    # A checkpoint holds numbers as floats.
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 65536:
+        raise _wrong(f"{where}.port")
+    return int(value)
+
+
+def _wrong(where: str) -> EngineError:
+    return EngineError(
+        f"the stack's output '{where}' has not the shape that verify reads",
+        hint="the program that made this stack is of another version: run `cellctl up` again",
+        code="verify_outputs",
+    )
