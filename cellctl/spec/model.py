@@ -1,0 +1,265 @@
+"""CellSpec: what one cell file says, validated, with every default filled in. Values only; frozen, picklable.
+
+Keys in files are camelCase, attributes snake_case. What a preset fills is in `presets`, rules across fields are in
+`rules`, files are read by `load`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.alias_generators import to_camel
+
+from cellctl import units
+from cellctl.spec import presets
+
+CloudName = Literal["aws", "azure"]
+Preset = Literal["trial", "standard", "gold"]
+NodeSize = Literal["small", "medium", "large"]
+NodeRole = Literal["ui", "worker", "both"]
+
+
+class Section(BaseModel):
+    """Base of every part: frozen, strict about unknown keys, camelCase in files."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        populate_by_name=True,
+        strict=True,
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+    )
+
+
+class Metadata(Section):
+    """Who this cell is."""
+
+    name: units.Name
+    """The cell's name: unique in its home, part of every cloud name, never changed."""
+    owner: units.Plain = ""
+    """The team or person that answers for the cell; becomes a tag."""
+    labels: dict[units.LabelKey, units.Plain] = Field(default_factory=dict, max_length=20)
+    """Free labels for selecting cells; become tags."""
+
+
+class Reef(Section):
+    """A place on shared capacity."""
+
+    reef: units.Slug
+    """The reef's name."""
+
+
+class Licence(Section):
+    """Where the Octopus licence is found; never the licence itself."""
+
+    secret: units.Reference
+    """Name of the secret that holds the licence XML."""
+    node_limit: units.NodeLimit | None = None
+    """How many nodes the licence allows, where you know it; more nodes are then refused here."""
+
+
+class Administrator(Section):
+    """The first administrator of Octopus; the password is generated into the cell's secret store."""
+
+    username: units.Plain = Field(default="admin", min_length=1, max_length=64)
+    """Sign-in name."""
+    email: units.Email
+    """Address of the first administrator."""
+
+
+class Octopus(Section):
+    """The Octopus Server that all nodes run."""
+
+    version: units.OctopusVersion
+    """Version of Octopus Server; every node runs the same one."""
+    licence: Licence | None = None
+    """The licence; without it Octopus starts unlicensed and accepts one node."""
+    task_cap: units.TaskCap
+    """Tasks that one node runs at the same time."""
+    administrator: Administrator
+    """The first administrator."""
+
+
+class Nodes(Section):
+    """The server nodes."""
+
+    count: units.NodeCount
+    """How many nodes."""
+    size: NodeSize
+    """small: 2 cores and 4 GiB; medium: 4 and 8; large: 8 and 16."""
+    os: Literal["windows", "linux"] = "windows"
+    """Operating system of every node; they are never mixed."""
+    roles: tuple[NodeRole, ...] = Field(strict=False)
+    """What each node does, in order: ui serves the web, worker runs tasks, both does both. One entry per node."""
+
+
+class Database(Section):
+    """The SQL Server database."""
+
+    tier: Literal["small", "standard", "large"]
+    """Size of the database host."""
+    multi_zone: bool
+    """Keep a synchronous copy in a second zone."""
+    retention_days: units.RetentionDays
+    """How many days point-in-time backups are kept."""
+    geo_backup: bool
+    """Keep a copy of the backups in another region."""
+
+
+class StorageKind(Section):
+    """Options of one kind of file; there are none yet."""
+
+
+class StorageKinds(Section):
+    """Every kind of file that Octopus keeps outside its database, each on a share of its own."""
+
+    packages: StorageKind = StorageKind()
+    """The built-in package feed."""
+    artifacts: StorageKind = StorageKind()
+    """Files that deployments collect."""
+    task_logs: StorageKind = StorageKind()
+    """Logs of tasks."""
+    imports: StorageKind = StorageKind()
+    """Files for project import and export."""
+    event_exports: StorageKind = StorageKind()
+    """Archived audit events."""
+
+
+class Storage(Section):
+    """The file storage that all nodes mount."""
+
+    backend: Literal["gateway", "fsx", "azure_files"]
+    """gateway: S3 behind Storage Gateway (AWS); fsx: FSx for Windows (AWS); azure_files: Azure Files (Azure)."""
+    protocol: Literal["smb", "nfs"]
+    """How nodes mount it."""
+    size_gib: units.SizeGiB = Field(alias="sizeGiB")
+    """Expected size of all files; quota where the service has one, alarm threshold where it has none."""
+    kinds: StorageKinds = StorageKinds()
+    """The kinds of files."""
+
+
+class Ingress(Section):
+    """How people and Tentacles reach the cell."""
+
+    host: units.Host
+    """DNS name of the web portal."""
+    certificate: units.Reference | None = None
+    """ARN (AWS) or Key Vault certificate id (Azure) for `host`; without it the cell makes one of its own."""
+    allow: tuple[units.Cidr, ...] = Field(strict=False, min_length=1, max_length=50)
+    """Address ranges that may connect."""
+    exposure: Literal["internal", "public"] = "internal"
+    """internal: private addresses only; public: an address on the internet, still limited to `allow`."""
+    polling: Literal["per_node", "redis"] = "per_node"
+    """per_node: each node has its own polling address; redis: one address for all, Octopus 2026.4.6909 or newer."""
+
+
+class ExistingNetwork(Section):
+    """A network that is already there."""
+
+    id: units.Reference
+    """Id of the VPC or virtual network."""
+    subnets: tuple[units.Reference, ...] = Field(strict=False, min_length=2, max_length=8)
+    """Ids of subnets in two zones or more."""
+
+
+class Network(Section):
+    """The cell's network: its own, or an existing one."""
+
+    create: bool = True
+    """Create a network for this cell alone."""
+    cidr: units.NetworkCidr | None = None
+    """Range of the network that is created. Networks of cells are not peered, so equal ranges are legal."""
+    existing: ExistingNetwork | None = None
+    """An existing network; then `create` is false."""
+
+
+class Maintenance(Section):
+    """When the cloud may patch."""
+
+    window: units.Window = "Sun 02:00-04:00 UTC"
+    """Weekly window: a day, two times, UTC."""
+
+
+class Protection(Section):
+    """What guards the cell against mistakes."""
+
+    deletion: bool = True
+    """Put the clouds' own deletion locks on everything that holds data."""
+
+
+class CellBody(Section):
+    """Everything about a cell but its name."""
+
+    cloud: CloudName
+    """aws or azure; frozen once the cell exists."""
+    account: units.Slug
+    """Name of an account in cellctl.yaml; `sandbox` always exists and is simulated. Frozen once the cell exists."""
+    region: units.Reference
+    """Region, as the cloud spells it; frozen once the cell exists."""
+    preset: Preset = "standard"
+    """Fills what the file does not say: trial is small, standard is for work, gold is larger and keeps more."""
+    placement: Literal["dedicated"] | Reef = "dedicated"
+    """dedicated: everything is this cell's own; or `{reef: NAME}`: database host and gateway are shared."""
+    octopus: Octopus
+    """Octopus Server."""
+    nodes: Nodes
+    """Server nodes."""
+    database: Database
+    """The database."""
+    storage: Storage
+    """Shared files."""
+    ingress: Ingress
+    """How the cell is reached."""
+    network: Network
+    """The network."""
+    maintenance: Maintenance = Maintenance()
+    """When the cloud may patch."""
+    protection: Protection = Protection()
+    """Guards against mistakes."""
+
+
+class CellSpec(Section):
+    """One cell file, complete. Build one with `minimal`, `cellctl.spec.load` or `model_validate`."""
+
+    api_version: Literal["cellctl/v1"] = "cellctl/v1"
+    """Version of the file format."""
+    kind: Literal["Cell"] = "Cell"
+    """Always Cell."""
+    metadata: Metadata
+    """Who this cell is."""
+    spec: CellBody
+    """What it is made of."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, data: object) -> object:
+        """Fill what the data does not say from its preset."""
+        return presets.fill(data)
+
+    @classmethod
+    def minimal(
+        cls, name: str, *, cloud: str, account: str = "sandbox", region: str, preset: str = "standard"
+    ) -> CellSpec:
+        """Return the spec of a cell of which only this much is known; everything else from the preset.
+
+        Raises:
+            SpecError: A value is not valid; every problem is listed.
+        """
+        from cellctl.spec.problems import validated
+
+        body = {"cloud": cloud, "account": account, "region": region, "preset": preset}
+        return validated({"metadata": {"name": name}, "spec": body})
+
+    def to_json(self) -> dict[str, object]:
+        """Return the whole spec as JSON-like data with the keys of the file."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    def digest(self) -> str:
+        """Return the sha256, in hex, of the canonical JSON: equal for equal specs, whatever their files look like."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+        return hashlib.sha256(text.encode()).hexdigest()
