@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -37,6 +38,9 @@ class EngineHost(Protocol):
 
     def simulated_now(self) -> float | None:
         """Return simulated seconds since the sandbox's epoch, None where clouds are real."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait, in simulated time where clouds are simulated. For what polls beside the engine, such as `verify`."""
 
     def interrupt(self) -> None:
         """React as the CLI does to SIGINT: finish what is under way, start nothing new. From any thread."""
@@ -81,3 +85,10 @@ class SandboxControl(Protocol):
 
     def edit(self, object_id: str, path: str, value: object) -> None:
         """Change a property of an object behind everybody's back (drift); value None with path "" deletes it."""
+
+    def serve(self) -> AbstractContextManager[list[Mapping[str, object]]]:
+        """Keep the stand-ins up inside the context.
+
+        Yields one entry for each endpoint: `{"name", "port", "kind", "address", "hint"}`; `name`:`port` is what a cloud
+        would give, `address` is `127.0.0.1:PORT`, `hint` a command to try. No secret is in it.
+        """
