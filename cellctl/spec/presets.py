@@ -12,8 +12,8 @@ DEFAULT_CIDR = "10.64.0.0/20"
 
 _Tree = dict[str, object]
 
-# nodes, tasks: Octopus sizing, 2 cores for 5-10 tasks, 4 for 20, 8 for 40. Every preset keeps two nodes or more, because
-# a cell is highly available by definition.
+# Octopus sizing: 2 cores for 5-10 tasks, 4 for 20, 8 for 40. Every preset keeps two nodes or more, because a cell is
+# highly available by definition.
 PRESETS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
     "trial": {
         "octopus": {"taskCap": 5},
@@ -96,7 +96,5 @@ def _merge(base: Mapping[str, object], over: Mapping[str, object]) -> _Tree:
         alias = to_camel(key) if isinstance(key, str) and "_" in key else key
         alias = "sizeGiB" if alias == "sizeGib" and key == "size_gib" else alias
         below = merged.get(alias)
-        both = isinstance(below, Mapping) and isinstance(value, Mapping)
         merged[alias] = _merge(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
-        del both
     return merged
