@@ -1,0 +1,137 @@
+"""What Azure offers, read once from `cellctl/facts/azure/*.toml`. Values only; no Pulumi."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseSize:
+    """One size of database in Azure's words."""
+
+    sku: str
+    tier: str
+    family: str
+    vcores: int
+    max_size_gib: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShareRules:
+    """How storage is divided into shares; `weights` are per cent by kind, sizes are GiB."""
+
+    sku: str
+    minimum_gib: int
+    maximum_gib: int
+    weights: Mapping[str, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Image:
+    """The pinned image of nodes."""
+
+    publisher: str
+    offer: str
+    sku: str
+    version: str
+    os_disk_gib: int
+
+
+def regions() -> tuple[str, ...]:
+    """Return every known region."""
+    return tuple(_table("regions", "regions"))
+
+
+def zones(region: str) -> tuple[str, ...]:
+    """Return the availability zones of a region, empty where there are none."""
+    return _texts(_inner(_table("regions", "regions"), region).get("zones"))
+
+
+def paired_region(region: str) -> str:
+    """Return the paired region, empty where there is none."""
+    return _text(_inner(_table("regions", "regions"), region).get("paired", ""))
+
+
+def name_pattern(service: str) -> str:
+    """Return the regular expression that a whole name of `service` must match."""
+    return _text(_table("naming", service)["pattern"])
+
+
+def vm_size(size: str) -> str:
+    """Return the VM size of a node size."""
+    return _text(_table("sizes", "nodes")[size])
+
+
+def database_size(tier: str) -> DatabaseSize:
+    """Return what a database tier of the cell file is on Azure."""
+    row = _inner(_table("sizes", "database"), tier)
+    return DatabaseSize(
+        sku=_text(row["sku"]),
+        tier=_text(row["tier"]),
+        family=_text(row["family"]),
+        vcores=_number(row["vcores"]),
+        max_size_gib=_number(row["max_size_gib"]),
+    )
+
+
+def share_rules() -> ShareRules:
+    """Return how storage is divided into shares."""
+    row = _table("sizes", "share")
+    return ShareRules(
+        sku=_text(row["sku"]),
+        minimum_gib=_number(row["minimum_gib"]),
+        maximum_gib=_number(row["maximum_gib"]),
+        weights={kind: _number(weight) for kind, weight in _inner(row, "weights").items()},
+    )
+
+
+def image() -> Image:
+    """Return the pinned image of nodes."""
+    row = _table("sizes", "nodes_image")
+    return Image(
+        publisher=_text(row["publisher"]),
+        offer=_text(row["offer"]),
+        sku=_text(row["sku"]),
+        version=_text(row["version"]),
+        os_disk_gib=_number(row["os_disk_gib"]),
+    )
+
+
+def role(name: str) -> str:
+    """Return the GUID of a built-in role definition."""
+    return _text(_table("sizes", "roles")[name])
+
+
+@functools.cache
+def _file(name: str) -> Mapping[str, object]:
+    text = resources.files("cellctl.facts").joinpath("azure", f"{name}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)
+
+
+def _table(file: str, table: str) -> Mapping[str, object]:
+    return _inner(_file(file), table)
+
+
+def _inner(table: Mapping[str, object], key: str) -> Mapping[str, object]:
+    row = table[key]
+    assert isinstance(row, dict)
+    return row
+
+
+def _text(value: object) -> str:
+    assert isinstance(value, str)
+    return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    assert isinstance(value, list)
+    return tuple(_text(item) for item in value)
+
+
+def _number(value: object) -> int:
+    assert isinstance(value, int)
+    return value

@@ -1,0 +1,95 @@
+"""FileShares: one storage account of the cell alone, with an SMB share for each kind of file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import storage
+
+from cellctl_components.azure.layout import ShareLayout, StorageLayout
+from cellctl_components.azure.place import Place, dying_with, stateful
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSharesArgs:
+    """What FileShares are made of."""
+
+    place: Place
+    layout: StorageLayout
+
+
+class FileShares(pulumi.ComponentResource):
+    """A zone-redundant premium account that speaks SMB 3.1.1 with AES-GCM only, and its shares."""
+
+    host: pulumi.Output[str]
+
+    def __init__(self, name: str, args: FileSharesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:azure:FileShares", name, None, opts)
+        self._name, self._args = name, args
+        self.account = self._account()
+        self.service = self._service()
+        self.shares = {share.kind: self._share(share) for share in args.layout.shares}
+        self.host = pulumi.Output.from_input(f"{args.layout.account}.file.core.windows.net")
+        self.register_outputs({"host": self.host})
+
+    def _account(self) -> storage.StorageAccount:
+        return storage.StorageAccount(
+            f"{self._name}-account",
+            resource_group_name=self._args.place.resource_group,
+            account_name=self._args.layout.account,
+            location=self._args.place.location,
+            kind="FileStorage",
+            sku=storage.SkuArgs(name=self._args.layout.sku),
+            allow_blob_public_access=False,
+            allow_cross_tenant_replication=False,
+            allow_shared_key_access=True,
+            default_to_o_auth_authentication=True,
+            enable_https_traffic_only=True,
+            minimum_tls_version="TLS1_2",
+            large_file_shares_state="Enabled",
+            public_network_access="Disabled",
+            network_rule_set=storage.NetworkRuleSetArgs(default_action="Deny", bypass="None"),
+            encryption=storage.EncryptionArgs(
+                key_source="Microsoft.Storage",
+                require_infrastructure_encryption=True,
+                services=storage.EncryptionServicesArgs(
+                    file=storage.EncryptionServiceArgs(enabled=True, key_type="Account")
+                ),
+            ),
+            key_policy=storage.KeyPolicyArgs(key_expiration_period_in_days=90),
+            sas_policy=storage.SasPolicyArgs(sas_expiration_period="1.00:00:00", expiration_action="Log"),
+            tags=self._args.place.tags,
+            opts=stateful(self),
+        )
+
+    def _service(self) -> storage.FileServiceProperties:
+        return storage.FileServiceProperties(
+            f"{self._name}-service",
+            resource_group_name=self._args.place.resource_group,
+            account_name=self.account.name,
+            file_services_name="default",
+            protocol_settings=storage.ProtocolSettingsArgs(
+                smb=storage.SmbSettingArgs(
+                    versions="SMB3.1.1;",
+                    authentication_methods="NTLMv2;Kerberos;",
+                    kerberos_ticket_encryption="AES-256;",
+                    channel_encryption="AES-256-GCM;AES-128-GCM;",
+                    multichannel=storage.MultichannelArgs(enabled=True),
+                )
+            ),
+            share_delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=14),
+            opts=dying_with(self, self.account),
+        )
+
+    def _share(self, share: ShareLayout) -> storage.FileShare:
+        return storage.FileShare(
+            f"{self._name}-{share.name}",
+            resource_group_name=self._args.place.resource_group,
+            account_name=self.account.name,
+            share_name=share.name,
+            enabled_protocols="SMB",
+            share_quota=share.size_gib,
+            access_tier="Premium",
+            opts=stateful(self, self.service),
+        )

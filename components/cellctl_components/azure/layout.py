@@ -1,0 +1,303 @@
+"""AzureLayout: a CellSpec resolved for Azure; every name, size, zone, address and port decided.
+
+Pure: equal arguments give equal layouts, for ever (tests hold a golden). It imports no Pulumi, opens nothing, and does
+not know the subscription: ids are the program's business. What cannot be built on Azure is refused here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from cellctl_components import layout as shared
+from cellctl_components import naming
+from cellctl_components.azure import facts, refusals
+from cellctl_components.azure.names import AzureNames, names
+
+if TYPE_CHECKING:
+    from cellctl.spec import CellSpec
+
+POLLING_PORT = 10943
+"""Port of the first node's polling address; node n has 10943 + n - 1 (reference/azure.md 5, mode B)."""
+
+RESERVED_ADDRESSES = 4
+"""Azure keeps the first four addresses of a subnet (and the last)."""
+
+FIRST_NODE_ADDRESS = 10
+"""Offset of the first node in its subnet; what lies between is free for later."""
+
+SHARE_KINDS = ("packages", "artifacts", "task_logs", "imports", "event_exports")
+"""Kinds of files, in the order of the cell file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeSubnet:
+    """The nodes of one zone, with the zone's own way out: a zone that fails takes only its own egress with it."""
+
+    zone: str
+    name: str
+    cidr: str
+    nat_gateway: str
+    nat_address: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NetworkLayout:
+    """The cell's virtual network, cut into eighths: zones 1 to 3, ingress, endpoints, three free."""
+
+    name: str
+    cidr: str
+    node_subnets: tuple[NodeSubnet, ...]
+    ingress_subnet: str
+    ingress_cidr: str
+    endpoint_subnet: str
+    endpoint_cidr: str
+    nodes_group: str
+    endpoints_group: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseLayout:
+    """Azure SQL: a logical server of this cell alone with one database."""
+
+    server: str
+    name: str
+    sku: str
+    tier: str
+    family: str
+    vcores: int
+    max_size_bytes: int
+    zone_redundant: bool
+    retention_days: int
+    backup_redundancy: Literal["Zone", "GeoZone"]
+    collation: str = "SQL_Latin1_General_CP1_CI_AS"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShareLayout:
+    """One SMB share; `kind` is one of `SHARE_KINDS`, `size_gib` its provisioned size."""
+
+    kind: str
+    name: str
+    size_gib: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StorageLayout:
+    """Azure Files: one account of this cell alone (its key opens every share in it)."""
+
+    account: str
+    sku: str
+    shares: tuple[ShareLayout, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeLayout:
+    """One server node. `ordinal` counts from 1 and is its identity; `address` is fixed; `poll_port` is its own."""
+
+    ordinal: int
+    name: str
+    computer_name: str
+    zone: str
+    subnet: str
+    address: str
+    vm_size: str
+    role: str
+    task_cap: int
+    poll_port: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IngressLayout:
+    """How the cell is reached. `address` is the internal frontend's, empty where the exposure is public."""
+
+    load_balancer: str
+    exposure: Literal["internal", "public"]
+    host: str
+    allow: tuple[str, ...]
+    address: str
+    public_address: str
+    dns_label: str
+    certificate: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AzureLayout:
+    """One cell on Azure. Satisfies `cellctl.clouds.Layout`."""
+
+    cell: str
+    cloud: Literal["azure"]
+    account: str
+    region: str
+    incarnation: int
+    names: AzureNames
+    tags: Mapping[str, str]
+    zones: tuple[str, ...]
+    network: NetworkLayout
+    database: DatabaseLayout
+    storage: StorageLayout
+    nodes: tuple[NodeLayout, ...]
+    ingress: IngressLayout
+    octopus_version: str
+    licence_secret: str
+    administrator: str
+    email: str
+    locked: bool
+
+    def to_json(self) -> Mapping[str, shared.Json]:
+        """Return all of it as JSON-like data, stable under equal input."""
+        return shared.json_object(self)
+
+
+def azure_layout(spec: CellSpec, *, incarnation: int = 1) -> AzureLayout:
+    """Resolve a cell for Azure.
+
+    Args:
+        spec: The cell.
+        incarnation: Part of every name that Azure holds after deletion.
+
+    Raises:
+        SpecError: It cannot be built on Azure; every problem is listed.
+    """
+    refusals.check(spec)
+    body = spec.spec
+    cell_names = names(account=body.account, cell=spec.metadata.name, incarnation=incarnation)
+    zones = facts.zones(body.region)
+    network = _network(spec, zones[: body.nodes.count])
+    return AzureLayout(
+        cell=spec.metadata.name,
+        cloud="azure",
+        account=body.account,
+        region=body.region,
+        incarnation=incarnation,
+        names=cell_names,
+        tags=_tags(spec),
+        zones=zones,
+        network=network,
+        database=_database(spec, cell_names),
+        storage=_storage(spec, cell_names),
+        nodes=_nodes(spec, network),
+        ingress=_ingress(spec, cell_names, network),
+        octopus_version=body.octopus.version,
+        licence_secret=body.octopus.licence.secret if body.octopus.licence else "",
+        administrator=body.octopus.administrator.username,
+        email=body.octopus.administrator.email,
+        locked=body.protection.deletion,
+    )
+
+
+def _tags(spec: CellSpec) -> dict[str, str]:
+    tags = {"cellctl:cell": spec.metadata.name, "cellctl:account": spec.spec.account}
+    if spec.metadata.owner:
+        tags["owner"] = spec.metadata.owner
+    return tags | dict(sorted(spec.metadata.labels.items()))
+
+
+def _network(spec: CellSpec, zones: tuple[str, ...]) -> NetworkLayout:
+    cell = spec.metadata.name
+    cidr = spec.spec.network.cidr
+    assert cidr is not None, "refused before"
+    eighths = shared.equal_parts(cidr, 8)
+    subnets = tuple(
+        NodeSubnet(
+            zone=zone,
+            name=f"nodes-{zone}",
+            cidr=_at_most(eighths[int(zone) - 1], 24),
+            nat_gateway=f"nat-oct-{cell}-{zone}",
+            nat_address=f"pip-oct-{cell}-nat-{zone}",
+        )
+        for zone in zones
+    )
+    return NetworkLayout(
+        name=f"vnet-oct-{cell}",
+        cidr=cidr,
+        node_subnets=subnets,
+        ingress_subnet="ingress",
+        ingress_cidr=_at_most(eighths[3], 26),
+        endpoint_subnet="endpoints",
+        endpoint_cidr=_at_most(eighths[4], 26),
+        nodes_group=f"nsg-oct-{cell}-nodes",
+        endpoints_group=f"nsg-oct-{cell}-endpoints",
+    )
+
+
+def _at_most(cidr: str, prefix: int) -> str:
+    """Return the beginning of a network, a /`prefix` if it is larger: the rest stays free."""
+    address, _, length = cidr.partition("/")
+    return f"{address}/{max(int(length), prefix)}"
+
+
+def _database(spec: CellSpec, cell_names: AzureNames) -> DatabaseLayout:
+    database = spec.spec.database
+    size = facts.database_size(database.tier)
+    return DatabaseLayout(
+        server=cell_names.sql_server,
+        name=cell_names.database,
+        sku=size.sku,
+        tier=size.tier,
+        family=size.family,
+        vcores=size.vcores,
+        max_size_bytes=size.max_size_gib * 1024**3,
+        zone_redundant=database.multi_zone,
+        retention_days=database.retention_days,
+        backup_redundancy="GeoZone" if database.geo_backup else "Zone",
+    )
+
+
+def _storage(spec: CellSpec, cell_names: AzureNames) -> StorageLayout:
+    rules = facts.share_rules()
+    total = spec.spec.storage.size_gib
+    shares = tuple(
+        ShareLayout(
+            kind=kind,
+            name=kind.replace("_", ""),
+            size_gib=min(max(rules.minimum_gib, -(-total * rules.weights[kind] // 100)), rules.maximum_gib),
+        )
+        for kind in SHARE_KINDS
+    )
+    return StorageLayout(account=cell_names.storage_account, sku=rules.sku, shares=shares)
+
+
+def _nodes(spec: CellSpec, network: NetworkLayout) -> tuple[NodeLayout, ...]:
+    nodes = spec.spec.nodes
+    cell = spec.metadata.name
+    subnets = shared.round_robin(network.node_subnets, nodes.count)
+    used: dict[str, int] = {}
+    resolved = []
+    for index, subnet in enumerate(subnets):
+        place = used.setdefault(subnet.name, FIRST_NODE_ADDRESS)
+        used[subnet.name] += 1
+        ordinal = index + 1
+        role = nodes.roles[index]
+        resolved.append(
+            NodeLayout(
+                ordinal=ordinal,
+                name=f"vm-oct-{cell}-{ordinal}-g1",
+                computer_name=naming.node_name(cell, ordinal),
+                zone=subnet.zone,
+                subnet=subnet.name,
+                address=shared.address_in(subnet.cidr, place),
+                vm_size=facts.vm_size(nodes.size),
+                role=role,
+                task_cap=0 if role == "ui" else spec.spec.octopus.task_cap,
+                poll_port=POLLING_PORT + index,
+            )
+        )
+    return tuple(resolved)
+
+
+def _ingress(spec: CellSpec, cell_names: AzureNames, network: NetworkLayout) -> IngressLayout:
+    ingress = spec.spec.ingress
+    cell = spec.metadata.name
+    internal = ingress.exposure == "internal"
+    return IngressLayout(
+        load_balancer=f"lb-oct-{cell}",
+        exposure=ingress.exposure,
+        host=ingress.host,
+        allow=tuple(ingress.allow),
+        address=shared.address_in(network.ingress_cidr, RESERVED_ADDRESSES) if internal else "",
+        public_address="" if internal else f"pip-oct-{cell}",
+        dns_label="" if internal else cell_names.dns_label,
+        certificate=ingress.certificate or "",
+    )

@@ -1,0 +1,189 @@
+"""Network: the cell's virtual network, who may enter it, and each zone's own way out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import network
+
+from cellctl_components.azure.layout import NetworkLayout, NodeSubnet
+from cellctl_components.azure.place import Place, child, stateful
+
+PROBE_SOURCE = "AzureLoadBalancer"
+"""Service tag of the load balancer's probes; without it every node counts as down."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkArgs:
+    """What a Network is made of.
+
+    `allow` may reach the web portal and the polling port; `control` is where cellctl runs: it reaches nodes on 443,
+    the database on 1433 and the vault on 443. Both are CIDRs.
+    """
+
+    place: Place
+    layout: NetworkLayout
+    allow: Sequence[str]
+    control: str
+
+
+class Network(pulumi.ComponentResource):
+    """A virtual network with subnets for nodes (one for each zone), ingress and private endpoints.
+
+    Subnets are part of the network object: standalone ones race each other (azure-native issues 699, 3720).
+    """
+
+    network_id: pulumi.Output[str]
+    endpoint_subnet_id: pulumi.Output[str]
+    ingress_subnet_id: pulumi.Output[str]
+
+    def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:azure:Network", name, None, opts)
+        self._name, self._args = name, args
+        self.nodes_group = self._security_group("nodes", args.layout.nodes_group, self._node_rules())
+        self.endpoints_group = self._security_group("endpoints", args.layout.endpoints_group, self._endpoint_rules())
+        self.nat_gateways = {subnet.name: self._nat_gateway(subnet) for subnet in args.layout.node_subnets}
+        self.network = self._network()
+        self.network_id = self.network.id
+        self.endpoint_subnet_id = self.subnet_id(args.layout.endpoint_subnet)
+        self.ingress_subnet_id = self.subnet_id(args.layout.ingress_subnet)
+        self.register_outputs({"networkId": self.network_id, "endpointSubnetId": self.endpoint_subnet_id})
+
+    def subnet_id(self, subnet: str) -> pulumi.Output[str]:
+        """Return the id of a subnet, built from the network's own: the output's list has no promised order."""
+        return pulumi.Output.concat(self.network.id, "/subnets/", subnet)
+
+    def _security_group(
+        self, role: str, group_name: str, rules: Sequence[network.SecurityRuleArgs]
+    ) -> network.NetworkSecurityGroup:
+        return network.NetworkSecurityGroup(
+            f"{self._name}-{role}-nsg",
+            resource_group_name=self._args.place.resource_group,
+            network_security_group_name=group_name,
+            location=self._args.place.location,
+            security_rules=[*rules, _deny_rest()],
+            tags=self._args.place.tags,
+            opts=child(self),
+        )
+
+    def _node_rules(self) -> list[network.SecurityRuleArgs]:
+        allow, control = list(self._args.allow), [self._args.control]
+        return [
+            _allow("in-https", 100, allow, ["443"]),
+            _allow("in-polling", 110, allow, ["10943"]),
+            _allow("in-control", 120, control, ["443"]),
+            _probe("in-probe", 130, "80"),
+        ]
+
+    def _endpoint_rules(self) -> list[network.SecurityRuleArgs]:
+        nodes = [subnet.cidr for subnet in self._args.layout.node_subnets]
+        return [
+            _allow("in-nodes", 100, nodes, ["443", "445", "1433"]),
+            _allow("in-control", 110, [self._args.control], ["443", "1433"]),
+        ]
+
+    def _nat_gateway(self, subnet: NodeSubnet) -> network.NatGateway:
+        place = self._args.place
+        address = network.PublicIPAddress(
+            f"{self._name}-nat-{subnet.zone}-address",
+            resource_group_name=place.resource_group,
+            public_ip_address_name=subnet.nat_address,
+            location=place.location,
+            sku=network.PublicIPAddressSkuArgs(name="Standard", tier="Regional"),
+            public_ip_allocation_method="Static",
+            public_ip_address_version="IPv4",
+            zones=[subnet.zone],
+            tags=place.tags,
+            opts=stateful(self),
+        )
+        return network.NatGateway(
+            f"{self._name}-nat-{subnet.zone}",
+            resource_group_name=place.resource_group,
+            nat_gateway_name=subnet.nat_gateway,
+            location=place.location,
+            sku=network.NatGatewaySkuArgs(name="Standard"),
+            public_ip_addresses=[network.SubResourceArgs(id=address.id)],
+            idle_timeout_in_minutes=10,
+            zones=[subnet.zone],
+            tags=place.tags,
+            opts=child(self),
+        )
+
+    def _network(self) -> network.VirtualNetwork:
+        layout = self._args.layout
+        return network.VirtualNetwork(
+            f"{self._name}-vnet",
+            resource_group_name=self._args.place.resource_group,
+            virtual_network_name=layout.name,
+            location=self._args.place.location,
+            address_space=network.AddressSpaceArgs(address_prefixes=[layout.cidr]),
+            subnets=[
+                *[self._node_subnet(subnet) for subnet in layout.node_subnets],
+                network.SubnetArgs(
+                    name=layout.ingress_subnet, address_prefix=layout.ingress_cidr, default_outbound_access=False
+                ),
+                network.SubnetArgs(
+                    name=layout.endpoint_subnet,
+                    address_prefix=layout.endpoint_cidr,
+                    default_outbound_access=False,
+                    private_endpoint_network_policies="Enabled",
+                    network_security_group=network.NetworkSecurityGroupArgs(id=self.endpoints_group.id),
+                ),
+            ],
+            tags=self._args.place.tags,
+            opts=child(self),
+        )
+
+    def _node_subnet(self, subnet: NodeSubnet) -> network.SubnetArgs:
+        return network.SubnetArgs(
+            name=subnet.name,
+            address_prefix=subnet.cidr,
+            default_outbound_access=False,
+            nat_gateway=network.SubResourceArgs(id=self.nat_gateways[subnet.name].id),
+            network_security_group=network.NetworkSecurityGroupArgs(id=self.nodes_group.id),
+        )
+
+
+def _allow(name: str, priority: int, sources: Sequence[str], ports: Sequence[str]) -> network.SecurityRuleArgs:
+    return network.SecurityRuleArgs(
+        name=name,
+        priority=priority,
+        direction="Inbound",
+        access="Allow",
+        protocol="Tcp",
+        source_address_prefixes=list(sources),
+        source_port_range="*",
+        destination_address_prefix="*",
+        destination_port_ranges=list(ports),
+    )
+
+
+def _probe(name: str, priority: int, port: str) -> network.SecurityRuleArgs:
+    return network.SecurityRuleArgs(
+        name=name,
+        priority=priority,
+        direction="Inbound",
+        access="Allow",
+        protocol="Tcp",
+        source_address_prefix=PROBE_SOURCE,
+        source_port_range="*",
+        destination_address_prefix="*",
+        destination_port_ranges=[port],
+    )
+
+
+def _deny_rest() -> network.SecurityRuleArgs:
+    """Deny what no rule allows: Azure's own last rules admit the whole virtual network and every probe."""
+    return network.SecurityRuleArgs(
+        name="deny-rest",
+        priority=4096,
+        direction="Inbound",
+        access="Deny",
+        protocol="*",
+        source_address_prefix="*",
+        source_port_range="*",
+        destination_address_prefix="*",
+        destination_port_range="*",
+    )

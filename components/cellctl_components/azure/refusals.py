@@ -1,0 +1,134 @@
+"""What cannot be built on Azure, said before anything is declared. Pure; every problem at once."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from cellctl.errors import Problem, SpecError
+from cellctl_components.azure import facts
+
+if TYPE_CHECKING:
+    from cellctl.spec import CellSpec
+
+# Addresses that Azure itself uses inside every virtual network (learn.microsoft.com, "What is IP address
+# 168.63.129.16" and the virtual network FAQ). Private ranges cannot hold them; existing checks stay true if they widen.
+_PLATFORM = ("168.63.129.16/32", "169.254.0.0/16", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32")
+_SMALLEST_NETWORK = 25
+_WHOLE_INTERNET = "0.0.0.0/0"
+
+
+def check(spec: CellSpec) -> None:
+    """Refuse what Azure cannot do.
+
+    Raises:
+        SpecError: With every problem, each with its field.
+    """
+    problems = [*_place(spec), *_nodes(spec), *_database(spec), *_storage(spec), *_network(spec), *_ingress(spec)]
+    if problems:
+        raise SpecError(problems)
+
+
+def _place(spec: CellSpec) -> Iterator[Problem]:
+    body = spec.spec
+    if body.cloud != "azure":
+        yield Problem(field="spec.cloud", message=f"a layout for azure was asked for a cell on {body.cloud}")
+    region = body.region
+    if region not in facts.regions():
+        close = difflib.get_close_matches(region.lower().replace(" ", "").replace("-", ""), facts.regions(), n=1)
+        hint = f"did you mean {close[0]}?" if close else "such as westeurope or eastus2"
+        yield Problem(field="spec.region", message=f"Azure has no region '{region}'", hint=hint)
+        return
+    if len(facts.zones(region)) < 3:
+        near = facts.paired_region(region)
+        hint = f"{near} has three" if near and len(facts.zones(near)) == 3 else "such as westeurope or eastus2"
+        yield Problem(
+            field="spec.region",
+            message=f"{region} has no availability zones, and a cell needs three: database, shares, nodes",
+            hint=hint,
+        )
+
+
+def _nodes(spec: CellSpec) -> Iterator[Problem]:
+    nodes = spec.spec.nodes
+    if not 2 <= nodes.count <= 8:
+        yield Problem(field="spec.nodes.count", message=f"is {nodes.count}; a cell has 2 to 8 nodes")
+    if len(nodes.roles) != nodes.count:
+        yield Problem(field="spec.nodes.roles", message=f"has {len(nodes.roles)} entries for {nodes.count} nodes")
+    if all(role == "ui" for role in nodes.roles):
+        yield Problem(field="spec.nodes.roles", message="no node runs tasks", hint="give one the role both or worker")
+    if all(role == "worker" for role in nodes.roles):
+        yield Problem(field="spec.nodes.roles", message="no node serves the web", hint="give one the role both or ui")
+    licence = spec.spec.octopus.licence
+    if licence is not None and licence.node_limit is not None and nodes.count > licence.node_limit:
+        yield Problem(
+            field="spec.nodes.count",
+            message=f"is {nodes.count}, and the licence allows {licence.node_limit}",
+            hint="over the limit Octopus neither creates nor deploys releases",
+        )
+
+
+def _database(spec: CellSpec) -> Iterator[Problem]:
+    database = spec.spec.database
+    if not 1 <= database.retention_days <= 35:
+        yield Problem(
+            field="spec.database.retentionDays", message=f"is {database.retention_days}; Azure SQL keeps 1 to 35 days"
+        )
+    region = spec.spec.region
+    if database.geo_backup and region in facts.regions() and not facts.paired_region(region):
+        yield Problem(
+            field="spec.database.geoBackup",
+            message=f"{region} has no paired region that could keep the copy",
+            hint="use geoBackup: false, or a region with a pair",
+        )
+
+
+def _storage(spec: CellSpec) -> Iterator[Problem]:
+    storage = spec.spec.storage
+    if storage.backend != "azure_files":
+        yield Problem(
+            field="spec.storage.backend",
+            message=f"{storage.backend} does not exist on Azure",
+            hint="use azure_files",
+        )
+    if storage.protocol != "smb":
+        yield Problem(field="spec.storage.protocol", message="nodes on Azure mount SMB only", hint="use smb")
+    rules = facts.share_rules()
+    largest = rules.maximum_gib * 100 // max(rules.weights.values())
+    if storage.size_gib > largest:
+        yield Problem(field="spec.storage.sizeGiB", message=f"is {storage.size_gib}; Azure Files ends at {largest} GiB")
+
+
+def _network(spec: CellSpec) -> Iterator[Problem]:
+    network = spec.spec.network
+    if not network.create or network.cidr is None:
+        yield Problem(field="spec.network", message="existing networks are not supported on Azure yet")
+        return
+    cidr = ipaddress.IPv4Network(network.cidr)
+    if cidr.prefixlen > _SMALLEST_NETWORK:
+        yield Problem(
+            field="spec.network.cidr",
+            message=f"is a /{cidr.prefixlen}; a /{_SMALLEST_NETWORK} or larger is needed for its subnets",
+        )
+    taken = [block for block in _PLATFORM if cidr.overlaps(ipaddress.IPv4Network(block))]
+    if taken:
+        yield Problem(field="spec.network.cidr", message=f"overlaps {taken[0]}, which Azure uses itself")
+
+
+def _ingress(spec: CellSpec) -> Iterator[Problem]:
+    ingress = spec.spec.ingress
+    if _WHOLE_INTERNET in ingress.allow:
+        yield Problem(
+            field="spec.ingress.allow",
+            message=f"{_WHOLE_INTERNET} admits the whole internet",
+            hint="list the ranges of your users and Tentacles",
+        )
+    certificate = ingress.certificate
+    if certificate and not (certificate.startswith("https://") and ".vault.azure.net/" in certificate):
+        yield Problem(
+            field="spec.ingress.certificate",
+            message="is no Key Vault certificate id",
+            hint="such as https://VAULT.vault.azure.net/secrets/NAME",
+        )

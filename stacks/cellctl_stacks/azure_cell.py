@@ -1,0 +1,115 @@
+"""The program of a cell on Azure: one provider for each package, one component, outputs."""
+
+from __future__ import annotations
+
+import uuid
+
+import pulumi
+import pulumi_azure_native as azure_native
+
+from cellctl.clouds import AccountFacts, Cloud, Layout
+from cellctl.errors import UsageError
+from cellctl_components import resources as cellctl
+from cellctl_components.azure.cell import Cell, CellArgs
+from cellctl_components.azure.layout import AzureLayout, azure_layout
+from cellctl_components.azure.sql_server import Administrators
+
+ADMINISTRATORS = "octopus-sql-administrators"
+"""Display name of the group that administers databases; the object id decides."""
+
+_SANDBOX = uuid.UUID("8c1f7f3c-53f3-5d3a-9a39-6a3c2a1f5b10")
+
+ALIAS_PREFIX = "azure-native:"
+"""azure-native gives each resource about 40 aliases of API versions: 87 % of a preview's CPU (embedded-engine.md 5)."""
+
+
+def program(layout: Layout, account: AccountFacts) -> None:
+    """Declare a cell on Azure and export what people and `verify` need; never a secret."""
+    assert isinstance(layout, AzureLayout)
+    pulumi.runtime.register_stack_transformation(drop_version_aliases)
+    azure = azure_native.Provider(
+        "azure-native",
+        subscription_id=account.id,
+        tenant_id=account.tenant or None,
+        client_id=account.role or None,
+        use_oidc=not account.sandbox,
+        location=layout.region,
+        disable_pulumi_partner_id=True,
+    )
+    steps = cellctl.Provider(
+        "cellctl",
+        azure_tenant=account.tenant,
+        azure_client=account.role,
+        azure_subscription=account.id,
+    )
+    cell = Cell(
+        layout.cell,
+        CellArgs(
+            layout=layout,
+            subscription=account.id,
+            control=account.control_cidr,
+            administrators=_administrators(account),
+        ),
+        opts=pulumi.ResourceOptions(providers=[azure, steps]),
+    )
+    for key, value in cell.facts.items():
+        pulumi.export(key, value)
+
+
+def _administrators(account: AccountFacts) -> Administrators:
+    """Return who administers databases; the sandbox has a group of its own in each simulated subscription."""
+    if account.administrators:
+        return Administrators(tenant=account.tenant, group=account.administrators, name=ADMINISTRATORS)
+    if not account.sandbox:
+        raise UsageError(
+            "the account names no Entra group that administers databases",
+            hint="add `administrators: OBJECT-ID` to the account in cellctl.yaml",
+            code="account_incomplete",
+        )
+    return Administrators(
+        tenant=account.tenant or str(uuid.uuid5(_SANDBOX, f"tenant/{account.id}")),
+        group=str(uuid.uuid5(_SANDBOX, f"administrators/{account.id}")),
+        name=ADMINISTRATORS,
+    )
+
+
+def drop_version_aliases(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+    """Drop aliases that name another API version of the same azure-native type.
+
+    Safe as long as no checkpoint holds a versioned type (`azure-native:network/v20220101:VirtualNetwork`); the seam
+    that runs programs tells when one does, and then this is not registered.
+    """
+    aliases = args.opts.aliases
+    if not aliases or not args.type_.startswith(ALIAS_PREFIX):
+        return None
+    kept = [alias for alias in aliases if not _of_version(alias)]
+    if len(kept) == len(aliases):
+        return None
+    args.opts.aliases = kept
+    return pulumi.ResourceTransformationResult(args.props, args.opts)
+
+
+def _of_version(alias: object) -> bool:
+    kind = getattr(alias, "type_", None)
+    return isinstance(kind, str) and kind.startswith(ALIAS_PREFIX)
+
+
+CLOUD = Cloud(
+    name="azure",
+    layout=azure_layout,
+    program=program,
+    warm_up=(
+        "pulumi_azure_native",
+        "pulumi_azure_native.authorization",
+        "pulumi_azure_native.compute",
+        "pulumi_azure_native.keyvault",
+        "pulumi_azure_native.managedidentity",
+        "pulumi_azure_native.monitor",
+        "pulumi_azure_native.network",
+        "pulumi_azure_native.operationalinsights",
+        "pulumi_azure_native.privatedns",
+        "pulumi_azure_native.resources",
+        "pulumi_azure_native.sql",
+        "pulumi_azure_native.storage",
+    ),
+)
