@@ -1,4 +1,4 @@
-"""What Azure offers, read once from `cellctl/facts/azure/*.toml`. Values only; no Pulumi."""
+"""What Azure offers, read once from `cellctl/facts/azure/layout/*.toml`. Values only; no Pulumi."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def role(name: str) -> str:
 
 @functools.cache
 def _file(name: str) -> Mapping[str, object]:
-    text = resources.files("cellctl.facts").joinpath("azure", f"{name}.toml").read_text(encoding="utf-8")
+    text = resources.files("cellctl.facts").joinpath("azure", "layout", f"{name}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 
