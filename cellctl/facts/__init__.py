@@ -1,1 +1,96 @@
-"""Facts as data."""
+"""What the clouds' documentation says, as data: stateful types, what replaces, durations, quotas, naming, prices.
+
+The data are `<cloud>/<service>.toml` beside this module; every entry names a source with a date. The format is
+described in docs/sandbox.md. Guard, plans and simulated clouds read the same values through `of`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+from cellctl.facts.document import FactsError
+from cellctl.facts.model import (
+    Condition,
+    Duration,
+    Durations,
+    Held,
+    Operation,
+    Price,
+    Quota,
+    QuotaUse,
+    ServiceFacts,
+    Source,
+    TypeFacts,
+)
+from cellctl.facts.reader import read_service
+
+__all__ = [
+    "Condition",
+    "Duration",
+    "Durations",
+    "FactsError",
+    "Held",
+    "Operation",
+    "Price",
+    "Quota",
+    "QuotaUse",
+    "ServiceFacts",
+    "Source",
+    "TypeFacts",
+    "file_of",
+    "of",
+    "price",
+    "service",
+    "services",
+]
+
+ROOT = Path(__file__).parent
+CLOUD_OF_PACKAGE = {"aws": "aws", "azure-native": "azure", "cellctl": "cellctl"}
+
+
+def place_of(token: str) -> tuple[str, str]:
+    """Return (cloud, service) of a type or function token.
+
+    >>> place_of("aws:rds/instance:Instance"), place_of("azure-native:sql:Server")
+    (('aws', 'rds'), ('azure', 'sql'))
+    """
+    package, _, rest = token.partition(":")
+    return CLOUD_OF_PACKAGE.get(package, package), rest.partition(":")[0].partition("/")[0]
+
+
+def file_of(token: str) -> str:
+    """Return where a type's facts are written, relative to the checkout."""
+    cloud, name = place_of(token)
+    return f"cellctl/facts/{cloud}/{name}.toml"
+
+
+@lru_cache(maxsize=256)
+def service(cloud: str, name: str) -> ServiceFacts:
+    """Return all facts of one service, empty where there is no file.
+
+    Raises:
+        FactsError: The file breaks the format.
+    """
+    path = ROOT / cloud / f"{name}.toml"
+    return read_service(path) if path.is_file() else ServiceFacts()
+
+
+@lru_cache(maxsize=8)
+def services(cloud: str) -> tuple[str, ...]:
+    """Return the names of the services of `cloud` that have a file."""
+    return tuple(sorted(path.stem for path in (ROOT / cloud).glob("*.toml")))
+
+
+@lru_cache(maxsize=1024)
+def of(token: str) -> TypeFacts | None:
+    """Return what is known of a resource type, None if nothing is."""
+    cloud, name = place_of(token)
+    if cloud not in CLOUD_OF_PACKAGE.values() or not name.replace("-", "").isalnum():
+        return None
+    return service(cloud, name).types.get(token)
+
+
+def price(cloud: str, key: str) -> Price | None:
+    """Return a price by its key, whose first word is the service."""
+    return service(cloud, key.partition(".")[0]).prices.get(key)

@@ -1,0 +1,138 @@
+"""The facts of a service as frozen values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cellctl.facts.conditions import Condition
+from cellctl.state.values import Value
+
+Operation = Literal["create", "update", "delete", "read"]
+__all__ = ["Condition", "Duration", "Durations", "Held", "Operation", "Price", "Quota", "QuotaUse", "ServiceFacts"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Source:
+    """Where facts come from: a page, a file, a measurement, and the day it was read."""
+
+    what: str
+    date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """How long a call takes in seconds, half of the time at most `p50`, nearly always at most `p95`."""
+
+    p50: float
+    p95: float
+
+
+DEFAULT: Mapping[Operation, Duration] = {
+    "create": Duration(2, 5),
+    "update": Duration(2, 5),
+    "delete": Duration(2, 5),
+    "read": Duration(0.5, 1),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Variant:
+    """Durations that hold under a condition on the inputs."""
+
+    when: Condition
+    durations: Mapping[Operation, Duration]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Durations:
+    """Durations of a type by operation; `updates` by changed property."""
+
+    base: Mapping[Operation, Duration] = field(default_factory=dict)
+    updates: Mapping[str, Duration] = field(default_factory=dict)
+    variants: tuple[Variant, ...] = ()
+
+    def of(
+        self, operation: Operation, inputs: Mapping[str, Value] | None = None, *, changed: tuple[str, ...] = ()
+    ) -> Duration:
+        """Return how long `operation` takes on an object with `inputs`; `changed` are top-level property names."""
+        for variant in self.variants if inputs is not None else ():
+            if operation in variant.durations and variant.when.holds(inputs or {}):
+                return self._longest(variant.durations[operation], changed)
+        return self._longest(self.base.get(operation, DEFAULT[operation]), changed)
+
+    def _longest(self, duration: Duration, changed: tuple[str, ...]) -> Duration:
+        candidates = [self.updates[name] for name in changed if name in self.updates]
+        return max([duration, *candidates], key=lambda item: item.p50)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Held:
+    """How long a name stays taken after deletion: `seconds`, or a property times `unit_s`; not if `unless` holds."""
+
+    seconds: float = 0
+    property: str = ""
+    unit_s: float = 1
+    unless: Condition | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quota:
+    """How many objects an account may have. `scope`: region, account, global, or a path whose value is the scope."""
+
+    name: str
+    default: int
+    scope: str
+    code: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuotaUse:
+    """A quota that a type counts against, where `when` holds."""
+
+    name: str
+    when: Condition = field(default_factory=Condition)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Price:
+    """A list price."""
+
+    amount: float
+    unit: str
+    region: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TypeFacts:
+    """What the documentation says of one resource type.
+
+    `replaces` and `immutable` are names or dotted paths of inputs. `names` are regular expressions by property,
+    `enums` allowed values by path. `sources` maps the name of a fact group, or `` for the rest, to a source.
+    """
+
+    type: str
+    stateful: bool = False
+    replaces: frozenset[str] = frozenset()
+    immutable: frozenset[str] = frozenset()
+    durations: Durations = Durations()
+    quotas: tuple[QuotaUse, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    enums: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
+    held: Held | None = None
+    id_form: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServiceFacts:
+    """Everything in one file."""
+
+    types: Mapping[str, TypeFacts] = field(default_factory=dict)
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
+    prices: Mapping[str, Price] = field(default_factory=dict)
+    sources: Mapping[str, Source] = field(default_factory=dict)
