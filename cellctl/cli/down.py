@@ -1,0 +1,69 @@
+"""`cellctl down`: remove a cell, and its data only where that is said."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cellctl.cli.options import (
+    CellArgument,
+    ClockOption,
+    CloudOption,
+    EngineName,
+    EngineOption,
+    HomeOption,
+    OutputMode,
+    OutputOption,
+    RefreshScope,
+    YesOption,
+)
+
+KeepOption = Annotated[
+    bool, typer.Option("--keep-data", help="Keep what holds data; `up` completes the cell again around it.")
+]
+DeleteOption = Annotated[
+    bool, typer.Option("--delete-data", help="Delete the data as well, after final backups. There is no way back.")
+]
+
+
+def down(
+    *,
+    cell: CellArgument = None,
+    cloud: CloudOption = None,
+    home: HomeOption = None,
+    keep_data: KeepOption = False,
+    delete_data: DeleteOption = False,
+    yes: YesOption = False,
+    output: OutputOption = OutputMode.AUTO,
+    clock: ClockOption = "",
+    engine: EngineOption = EngineName.AUTO,
+) -> None:
+    """Remove a cell, keeping or deleting its data.
+
+    A cell that holds data is refused without --keep-data or --delete-data, and what holds it is listed.
+    """
+    from cellctl.cli.place import locate, run_options
+    from cellctl.cli.reporting import reporting
+    from cellctl.cli.session import DownSession
+    from cellctl.errors import UsageError
+
+    with reporting("down", output, cell=cell, cloud=cloud):
+        if keep_data and delete_data:
+            raise UsageError("--keep-data and --delete-data exclude each other", hint="say one of them")
+        place = locate("down", cell, cloud=cloud, home=home)
+        flag = " --keep-data" if keep_data else " --delete-data" if delete_data else ""
+        again = place.command("down") + flag
+        session = DownSession("down", place, mode=output, yes=yes, again=again)
+        options = run_options(refresh=RefreshScope.STATEFUL, allow=None, clock=clock, engine=engine, command=again)
+        with session:
+            outcome = place.handle().down(
+                ask=session.ask,
+                keep_data=keep_data,
+                delete_data=delete_data,
+                options=options,
+                on_event=session.event,
+                interrupter=session.interrupter,
+            )
+        code = session.finish(outcome)
+    raise typer.Exit(code)

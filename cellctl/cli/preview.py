@@ -1,0 +1,80 @@
+"""`cellctl preview`: what `up` would do; changes nothing."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from cellctl.cli.options import (
+    CellArgument,
+    ClockOption,
+    CloudOption,
+    DetailsOption,
+    EngineName,
+    EngineOption,
+    HomeOption,
+    OutputMode,
+    OutputOption,
+    RefreshOption,
+    RefreshScope,
+)
+
+
+class PlanFormat(StrEnum):
+    """How the Plan is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+SaveOption = Annotated[
+    Optional[Path],  # noqa: UP045  typer reads the annotation
+    typer.Option("--save", help="Write the Plan to this file as JSON.", show_default=False, dir_okay=False),
+]
+ExitCodeOption = Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if something would change.")]
+
+
+def preview(
+    *,
+    cell: CellArgument = None,
+    cloud: CloudOption = None,
+    home: HomeOption = None,
+    output: OutputOption = OutputMode.AUTO,
+    format_: Annotated[PlanFormat, typer.Option("--format", help="How the Plan is printed.")] = PlanFormat.TEXT,
+    save: SaveOption = None,
+    exit_code: ExitCodeOption = False,
+    refresh: RefreshOption = RefreshScope.STATEFUL,
+    clock: ClockOption = "",
+    engine: EngineOption = EngineName.AUTO,
+    details: DetailsOption = False,
+) -> None:
+    """Show what `up` would do; changes nothing."""
+    from cellctl.cli import streams
+    from cellctl.cli.place import locate, run_options
+    from cellctl.cli.reporting import reporting
+    from cellctl.cli.session import Session
+    from cellctl.errors import ExitCode
+    from cellctl.views.plan_json import plan_json
+    from cellctl.views.plan_text import plan_text
+
+    with reporting("preview", output, cell=cell, cloud=cloud):
+        place = locate("preview", cell, cloud=cloud, home=home, create=True)
+        again = place.command("preview")
+        session = Session("preview", place, mode=output, yes=False, again=again)
+        options = run_options(refresh=refresh, allow=None, clock=clock, engine=engine, command=again)
+        with session:
+            plan = place.handle().preview(options=options, on_event=session.event, interrupter=session.interrupter)
+        if save is not None:
+            streams.write_json(save, plan_json(plan))
+        if output is OutputMode.JSONL:
+            session.finish_preview(plan)
+        elif format_ is PlanFormat.JSON:
+            streams.show_json(plan_json(plan))
+        else:
+            streams.show(plan_text(plan, details=details))
+    if plan.errored:
+        raise typer.Exit(int(ExitCode.FAILED))
+    raise typer.Exit(int(ExitCode.CHANGES_PENDING if exit_code and not plan.empty else ExitCode.OK))

@@ -1,0 +1,43 @@
+"""`cellctl sandbox clock`: how simulated time passes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from cellctl.cli.options import Format, FormatOption, HomeOption
+
+Setting = Annotated[
+    Optional[str],  # noqa: UP045  typer reads the annotation
+    typer.Argument(metavar="[stepped|SCALE]", help="`stepped` never waits; a number is simulated seconds per second."),
+]
+
+
+def clock(setting: Setting = None, home: HomeOption = None, format_: FormatOption = Format.TEXT) -> None:
+    """Show the simulated clock, or set how it passes: `cellctl sandbox clock 600`, `cellctl sandbox clock stepped`."""
+    from cellctl.cli import streams
+    from cellctl.cli.sandbox.control import open_control
+    from cellctl.views.sandbox_text import clock_text
+
+    control = open_control(home)
+    if setting == "stepped":
+        control.set_clock(mode="stepped")
+    elif setting is not None:
+        control.set_clock(mode="paced", scale=_scale(setting))
+    if format_ is Format.JSON:
+        streams.show_json(control.clock())
+    else:
+        streams.show(clock_text(control.clock()))
+
+
+def _scale(text: str) -> float:
+    from cellctl.errors import UsageError
+
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale < 1e9:
+        raise UsageError(f"'{text}' is no clock setting", hint="say `stepped` or a number above 0, for example 300")
+    return scale

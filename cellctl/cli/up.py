@@ -1,0 +1,55 @@
+"""`cellctl up`: bring a cell to what its file says."""
+
+from __future__ import annotations
+
+import typer
+
+from cellctl.cli.options import (
+    AllowReplaceOption,
+    CellArgument,
+    ClockOption,
+    CloudOption,
+    DetailsOption,
+    EngineName,
+    EngineOption,
+    HomeOption,
+    OutputMode,
+    OutputOption,
+    RefreshOption,
+    RefreshScope,
+    YesOption,
+)
+
+
+def up(
+    *,
+    cell: CellArgument = None,
+    cloud: CloudOption = None,
+    home: HomeOption = None,
+    yes: YesOption = False,
+    output: OutputOption = OutputMode.AUTO,
+    refresh: RefreshOption = RefreshScope.STATEFUL,
+    allow_replace: AllowReplaceOption = None,
+    clock: ClockOption = "",
+    engine: EngineOption = EngineName.AUTO,
+    details: DetailsOption = False,
+) -> None:
+    """Bring a cell to what its file says.
+
+    Shows the plan, asks once, applies it and verifies the cell. Without a file, `cellctl up --cloud aws acme` writes cells/acme.yaml and runs it in the sandbox.
+    """
+    from cellctl.cli.place import locate, run_options
+    from cellctl.cli.reporting import reporting
+    from cellctl.cli.session import Session
+
+    with reporting("up", output, cell=cell, cloud=cloud):
+        place = locate("up", cell, cloud=cloud, home=home, create=True)
+        again = place.command("up")
+        session = Session("up", place, mode=output, yes=yes, again=again, details=details)
+        options = run_options(refresh=refresh, allow=allow_replace, clock=clock, engine=engine, command=again)
+        with session:
+            outcome = place.handle().up(
+                ask=session.ask, options=options, on_event=session.event, interrupter=session.interrupter
+            )
+        code = session.finish(outcome)
+    raise typer.Exit(code)

@@ -1,0 +1,138 @@
+"""What a machine and a home have, what is missing, and how to get it. Changes nothing and asks no cloud."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from typing import TYPE_CHECKING, Literal
+
+from cellctl import __version__
+
+if TYPE_CHECKING:
+    from cellctl.home import Home
+    from cellctl.run.status import CellStatus
+
+Level = Literal["ok", "note", "warning", "missing"]
+PULUMI_INSTALL = "curl -fsSL https://get.pulumi.com | sh"
+_SDKS = (("pulumi-aws", "aws"), ("pulumi-azure-native", "azure"))
+_LOW_DISK_MIB = 500
+_CLI_DEADLINE_S = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing looked at: `missing` stops something from working, `remedy` says how to get it."""
+
+    subject: str
+    level: Level
+    message: str
+    remedy: str = ""
+
+
+def examine(home: Home, *, search_path: str) -> list[Finding]:
+    """Return every finding. `search_path` is a PATH in which the Pulumi CLI is looked for."""
+    return [*_versions(), *_engines(home, search_path), *_place(home), *_accounts(home), *_cells(home)]
+
+
+def _versions() -> Iterator[Finding]:
+    yield Finding(subject="cellctl", level="ok", message=f"{__version__} on Python {platform.python_version()}")
+    yield Finding(subject="pulumi sdk", level="ok", message=version("pulumi"))
+    for package, extra in _SDKS:
+        try:
+            yield Finding(subject=extra, level="ok", message=f"{package} {version(package)}")
+        except PackageNotFoundError:
+            yield Finding(
+                subject=extra,
+                level="missing",
+                message=f"{package} is not installed",
+                remedy=f"pip install 'cellctl[{extra}]'",
+            )
+
+
+def _engines(home: Home, search_path: str) -> Iterator[Finding]:
+    if any(found.name == "embedded" for found in entry_points(group="cellctl.engines")):
+        yield Finding(subject="sandbox", level="ok", message="embedded engine and simulated clouds are installed")
+    else:
+        yield Finding(
+            subject="sandbox", level="missing", message="the sandbox is not installed", remedy="pip install cellctl"
+        )
+    needed = [name for name in home.account_names() if name != "sandbox"]
+    path = shutil.which("pulumi", path=search_path)
+    if path is None:
+        yield Finding(
+            subject="pulumi cli",
+            level="missing" if needed else "note",
+            message="not on PATH" + ("" if needed else "; only real accounts need it"),
+            remedy=PULUMI_INSTALL if needed else f"for a real account: {PULUMI_INSTALL}",
+        )
+        return
+    yield _cli(path)
+
+
+def _cli(path: str) -> Finding:
+    try:
+        said = subprocess.run(
+            [path, "version"],
+            capture_output=True,
+            text=True,
+            timeout=_CLI_DEADLINE_S,
+            check=True,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return Finding(subject="pulumi cli", level="missing", message=f"{path} hangs", remedy=PULUMI_INSTALL)
+    except (OSError, subprocess.CalledProcessError):
+        return Finding(subject="pulumi cli", level="missing", message=f"{path} does not run", remedy=PULUMI_INSTALL)
+    return Finding(subject="pulumi cli", level="ok", message=f"{said.stdout.strip()} at {path}")
+
+
+def _place(home: Home) -> Iterator[Finding]:
+    root = home.root
+    if not os.access(root, os.W_OK):
+        yield Finding(
+            subject="home", level="missing", message=f"{root} is not writable", remedy="choose another with --home"
+        )
+        return
+    yield Finding(subject="home", level="ok", message=str(root))
+    free_mib = shutil.disk_usage(root).free >> 20
+    if free_mib < _LOW_DISK_MIB:
+        yield Finding(
+            subject="disk",
+            level="warning",
+            message=f"{free_mib} MiB are free for states and run records",
+            remedy="old runs under .cellctl/runs can go",
+        )
+
+
+def _accounts(home: Home) -> Iterator[Finding]:
+    for name in home.account_names():
+        note = "simulated; nothing real is created" if name == "sandbox" else "real; needs the Pulumi CLI"
+        yield Finding(subject="account", level="ok", message=f"{name}: {note}")
+
+
+def _cells(home: Home) -> Iterator[Finding]:
+    from cellctl.cell import cells
+
+    for cell in cells(home):
+        yield from _cell(cell)
+
+
+def _cell(cell: CellStatus) -> Iterator[Finding]:
+    again = f"cellctl up {cell.name}"
+    for warning in cell.warnings:
+        yield Finding(subject=cell.name, level="warning", message=warning, remedy=again)
+    if cell.holder:
+        yield Finding(subject=cell.name, level="note", message=f"is being changed by {cell.holder}")
+    if cell.pending and not cell.holder:
+        names = ", ".join(urn.rpartition("::")[2] for urn in cell.pending[:3])
+        message = f"a run ended in the middle of {names}"
+        yield Finding(subject=cell.name, level="warning", message=message, remedy=f"{again} looks them up and goes on")
+    if cell.unprotected and not cell.holder:
+        names = ", ".join(urn.rpartition("::")[2] for urn in cell.unprotected)
+        message = f"without protection since a run ended early: {names}"
+        yield Finding(subject=cell.name, level="warning", message=message, remedy=f"{again} puts it back")

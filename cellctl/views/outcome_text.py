@@ -1,0 +1,97 @@
+"""An Outcome as text for people: what happened, and what they need next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cellctl.plan import Outcome
+from cellctl.state.values import Value
+from cellctl.views.text import SANDBOX_NOTE, count, duration
+
+_DID = {"create": "created", "update": "changed", "replace": "replaced", "delete": "deleted"}
+_TITLES = {
+    ("up", "succeeded"): ("✔ {cell} is up", "bold green"),
+    ("up", "nothing"): ("✔ {cell} is as described; nothing was changed", "green"),
+    ("down", "succeeded"): ("✔ {cell} is gone", "bold green"),
+    ("down", "nothing"): ("{cell}: nothing to remove", "green"),
+    ("refresh", "succeeded"): ("✔ the state of {cell} is what the cloud has", "green"),
+    ("refresh", "nothing"): ("✔ the state of {cell} is what the cloud has; nothing was changed", "green"),
+}
+
+
+def outcome_text(outcome: Outcome, *, again: str) -> RenderableType:
+    """Return the whole Outcome; `again` is the command that goes on after a failure or an interruption."""
+    lines: list[RenderableType] = [_title(outcome)]
+    lines.extend(Text(f"  ✔ {check}", style="green") for check in outcome.checks)
+    for failure in outcome.failures:
+        lines.append(Text.assemble(("  ✘ ", "bold red"), _where(failure.urn), failure.message))
+        if failure.hint:
+            lines.append(Text(f"    {failure.hint}", style="yellow"))
+    if outcome.result in ("failed", "interrupted"):
+        lines.append(Text(_rest(outcome)))
+        lines.append(Text.assemble("To go on: ", (again, "bold")))
+    elif outcome.operation == "up":
+        lines.append(_next(outcome))
+    return Group(*lines)
+
+
+def _title(outcome: Outcome) -> Text:
+    text, style = _TITLES.get((outcome.operation, outcome.result), ("", ""))
+    if not text:
+        verb = {"interrupted": "was interrupted", "refused": "was refused"}.get(outcome.result, "failed")
+        text, style = f"✘ {outcome.operation} of {{cell}} {verb}", "bold red"
+    line = Text(text.format(cell=outcome.cell), style=style)
+    done = [f"{outcome.changes[key]} {did}" for key, did in _DID.items() if outcome.changes.get(key)]
+    if done:
+        line.append(f" · {', '.join(done)}", style="not bold default")
+    if outcome.simulated_s is not None and done:
+        line.append(f" · simulated {duration(outcome.simulated_s)}", style="not bold cyan")
+    line.append(f" · real {duration(outcome.wall_s)}", style="not bold dim")
+    if outcome.account == "sandbox":
+        line.append(f"\n  {SANDBOX_NOTE}", style="not bold cyan")
+    return line
+
+
+def _where(urn: str) -> str:
+    return f"{urn.rpartition('::')[2]}: " if urn else ""
+
+
+def _rest(outcome: Outcome) -> str:
+    if outcome.operation == "down":
+        return f"{count(outcome.remaining, 'resource')} left." if outcome.remaining else "Nothing is known to be left."
+    if outcome.remaining:
+        return f"{count(outcome.remaining, 'change')} not made yet; what was done is recorded, nothing is lost."
+    return "What was done is recorded, nothing is lost."
+
+
+def _next(outcome: Outcome) -> RenderableType:
+    """The table of what a person needs next."""
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, value in next_steps(outcome.cell, outcome.outputs):
+        table.add_row(f"  {label}", value)
+    return table
+
+
+def next_steps(cell: str, outputs: Mapping[str, Value]) -> list[tuple[str, str]]:
+    """Return label and text of: the address, signing in, polling, looking, removing."""
+    rows: list[tuple[str, str]] = []
+    url = outputs.get("url")
+    if isinstance(url, str):
+        rows.append(("Web", url))
+    sign_in = outputs.get("signIn")
+    if isinstance(sign_in, dict):
+        command = sign_in.get("command")
+        if isinstance(command, str):
+            rows.append(("Sign in", f"as {sign_in.get('username', 'admin')}; the password: {command}"))
+    polling = outputs.get("pollAddresses")
+    if isinstance(polling, list) and polling:
+        rows.append(("Tentacles poll", ", ".join(str(address) for address in polling)))
+    rows.append(("Look", f"cellctl status {cell} · cellctl outputs {cell} · cellctl sandbox show"))
+    rows.append(("Remove", f"cellctl down {cell} --delete-data"))
+    return rows

@@ -1,0 +1,146 @@
+"""The live view: frames fit the terminal, show the tree, and say what is slow."""
+
+from __future__ import annotations
+
+import pytest
+from rich.text import Text
+
+from cellctl.events import (
+    Event,
+    Moment,
+    PlanReady,
+    ResourceDone,
+    ResourceFailed,
+    ResourceStarted,
+    RunStarted,
+)
+from cellctl.plan import Change, Failure, Plan
+from cellctl.views.live import frame
+from cellctl.views.progress import Progress
+
+STACK = "urn:pulumi:cell-acme::octopus-cells::pulumi:pulumi:Stack::octopus-cells-cell-acme"
+COMPONENTS = ("Network", "SqlServerHost", "FileGatewayHost", "ShareSet", "Nodes", "Ingress", "Secrets", "Alarms")
+
+
+def _urn(component: str, index: int) -> str:
+    return (
+        f"urn:pulumi:cell-acme::octopus-cells::cells:aws:{component}$aws:ec2/thing:Thing::{component.lower()}-{index}"
+    )
+
+
+def _plan(per_component: int) -> Plan:
+    changes = [Change(urn=STACK, type="pulumi:pulumi:Stack", name="s", action="create", custom=False)]
+    for component in COMPONENTS:
+        parent = f"urn:pulumi:cell-acme::octopus-cells::cells:aws:{component}::acme"
+        changes.append(
+            Change(urn=parent, type=f"cells:aws:{component}", name="acme", action="create", parent=STACK, custom=False)
+        )
+        for index in range(per_component):
+            urn = _urn(component, index)
+            changes.append(
+                Change(
+                    urn=urn,
+                    type="aws:ec2/thing:Thing",
+                    name=urn.rpartition("::")[2],
+                    action="create",
+                    parent=parent,
+                    expected_s=600.0,
+                )
+            )
+    return Plan(cell="acme", cloud="aws", account="sandbox", operation="up", changes=tuple(changes))
+
+
+def _started(component: str, index: int, at: float) -> ResourceStarted:
+    urn = _urn(component, index)
+    return ResourceStarted(
+        moment=Moment(at=at, simulated_at=at * 100),
+        urn=urn,
+        type="aws:ec2/thing:Thing",
+        name=urn.rpartition("::")[2],
+        action="create",
+        expected_s=600.0,
+    )
+
+
+def _done(component: str, index: int, at: float) -> ResourceDone:
+    urn = _urn(component, index)
+    return ResourceDone(
+        moment=Moment(at=at, simulated_at=at * 100),
+        urn=urn,
+        type="aws:ec2/thing:Thing",
+        name=urn.rpartition("::")[2],
+        action="create",
+    )
+
+
+def _progress(events: list[Event], per_component: int = 12) -> Progress:
+    progress = Progress()
+    progress.take(PlanReady(moment=Moment(at=0.0, simulated_at=0.0), plan=_plan(per_component)))
+    progress.take(RunStarted(moment=Moment(at=0.0, simulated_at=0.0), phase="apply"))
+    for event in events:
+        progress.take(event)
+    return progress
+
+
+def _draw(progress: Progress, width: int, height: int, note: str = "") -> list[str]:
+    lines: list[Text] = frame(
+        progress, title="acme · aws", sandbox=True, wall_s=4.0, note=note, width=width, height=height
+    )
+    return [line.plain for line in lines]
+
+
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (200, 50), (40, 8), (20, 4)])
+def test_a_frame_never_leaves_the_terminal(width: int, height: int) -> None:
+    events: list[Event] = [_started(component, index, 1.0) for component in COMPONENTS for index in range(12)]
+    lines = _draw(_progress(events), width, height)
+    assert len(lines) <= height
+    assert all(len(line) <= width for line in lines)
+
+
+def test_the_head_counts_what_is_done_in_both_times() -> None:
+    lines = _draw(_progress([_started("Network", 0, 1.0), _done("Network", 0, 2.0)]), 120, 24)
+    assert "1 of 96" in lines[0]
+    assert "simulated 3:20" in lines[0]
+    assert "real 0:04" in lines[0]
+
+
+def test_what_runs_stands_below_its_component_with_elapsed_and_expected_time() -> None:
+    lines = _draw(_progress([_started("Nodes", 3, 1.0), _done("Network", 0, 3.0)]), 120, 40)
+    at = next(i for i, line in enumerate(lines) if "● nodes" in line)
+    assert "nodes-3" in lines[at + 1]
+    assert "3:20 of ~10:00" in lines[at + 1]
+
+
+def test_what_is_slower_than_usual_is_named() -> None:
+    lines = _draw(_progress([_started("Nodes", 3, 1.0), _done("Network", 0, 30.0)]), 120, 40)
+    assert lines[-1].startswith("slower than usual: nodes-3")
+
+
+def test_finished_components_share_a_line_when_there_is_no_room() -> None:
+    events: list[Event] = []
+    for component in COMPONENTS[:5]:
+        for index in range(12):
+            events += [_started(component, index, 1.0), _done(component, index, 2.0)]
+    events += [_started("Ingress", index, 3.0) for index in range(12)]
+    lines = _draw(_progress(events), 80, 12)
+    assert any("✔ network, sql server host" in line for line in lines)
+    assert any("ingress-0" in line for line in lines)
+
+
+def test_a_failure_stays_visible_with_its_message() -> None:
+    urn = _urn("Nodes", 3)
+    failed = ResourceFailed(
+        moment=Moment(at=3.0, simulated_at=300.0),
+        urn=urn,
+        type="aws:ec2/thing:Thing",
+        name="nodes-3",
+        action="create",
+        failure=Failure(code="capacity", message="no capacity in eu-west-1a", urn=urn),
+    )
+    lines = _draw(_progress([_started("Nodes", 3, 1.0), failed]), 120, 40)
+    assert any("✘ nodes-3" in line and "no capacity" in line for line in lines)
+
+
+def test_a_note_replaces_the_last_line() -> None:
+    lines = _draw(_progress([_started("Nodes", 3, 1.0)]), 80, 24, note="Ctrl-C: finishing what is under way")
+    assert lines[-1] == "Ctrl-C: finishing what is under way"

@@ -1,0 +1,121 @@
+"""The house rules that no other tool checks: what an import loads, sizes, names, who may touch what."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOTS = ("cellctl", "components", "stacks", "provider", "sandbox")
+HEAVY = ("pulumi", "pydantic", "sqlalchemy", "httpx", "boto3", "grpc", "cryptography", "rich.live")
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
+LONGEST_MODULE = 400
+LONGEST_P90 = 40
+LONGEST_CONSTRUCTOR = 60
+
+
+def modules() -> Iterator[Path]:
+    for root in ROOTS:
+        yield from sorted((ROOT / root).rglob("*.py"))
+
+
+def _loaded_after(code: str) -> set[str]:
+    script = f"{code}\nimport sys\nprint(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import cellctl",
+        "import cellctl.cli.app",
+        "import sys; from cellctl.cli.app import app\ntry:\n    app(['--help'], standalone_mode=False)\nexcept SystemExit: pass",
+        "import cellctl.cli.options as o; o.complete_cloud('a')",
+    ],
+    ids=["library", "cli", "help", "completion"],
+)
+def test_nothing_heavy_is_loaded_early(code: str) -> None:
+    loaded = _loaded_after(code)
+    assert sorted(name for name in HEAVY if name in loaded) == []
+
+
+def test_modules_are_short() -> None:
+    long = {
+        str(path.relative_to(ROOT)): count
+        for path in modules()
+        if (count := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST_MODULE
+    }
+    assert long == {}
+
+
+def _functions() -> Iterator[tuple[str, str, int]]:
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                yield f"{path.relative_to(ROOT)}:{node.lineno}", node.name, lines
+
+
+def test_functions_are_short() -> None:
+    lengths = sorted(lines for _, _, lines in _functions())
+    assert lengths[int(len(lengths) * 0.9)] < LONGEST_P90
+
+
+def test_constructors_are_short() -> None:
+    assert {
+        place: lines for place, name, lines in _functions() if name == "__init__" and lines > LONGEST_CONSTRUCTOR
+    } == {}
+
+
+def test_no_module_is_named_after_nothing() -> None:
+    assert [
+        str(path) for path in modules() if path.stem in FORBIDDEN_NAMES or path.parent.name in FORBIDDEN_NAMES
+    ] == []
+
+
+def _uses(pattern: str, *, outside: tuple[str, ...]) -> list[str]:
+    found = []
+    for path in modules():
+        name = str(path.relative_to(ROOT))
+        if not name.startswith(outside) and re.search(pattern, path.read_text(encoding="utf-8"), re.MULTILINE):
+            found.append(name)
+    return found
+
+
+def test_only_the_cli_prints_prompts_and_reads_the_environment() -> None:
+    allowed = ("cellctl/cli/", "stacks/cellctl_stacks/__main__.py", "provider/cellctl_provider/hosts/")
+    pattern = r"^\s*print\(|\binput\(|os\.environ|os\.getenv|os\.chdir|logging\.basicConfig"
+    assert _uses(pattern, outside=allowed) == []
+
+
+def test_the_automation_api_is_imported_in_two_places() -> None:
+    allowed = ("cellctl/engine/", "sandbox/cellctl_sandbox/engine/command/")
+    assert _uses(r"^\s*(from|import) pulumi\.automation|from pulumi import automation", outside=allowed) == []
+
+
+def test_nothing_reads_the_shared_folder() -> None:
+    assert _uses(r"\.\./shared|shared/conformance|shared/reference", outside=()) == []
+
+
+def test_mypy_follows_exactly_the_sdk_modules_in_use() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    listed = set(re.findall(r'"(pulumi_(?:aws|azure_native)\.[a-z0-9_]+)(?:\.\*)?"', text)) - {"pulumi_aws.*"}
+    used = set()
+    for path in modules():
+        source = path.read_text(encoding="utf-8")
+        used |= {
+            f"pulumi_aws.{name}" for name in re.findall(r"\baws\.([a-z][a-z0-9_]*)\.", source) if "pulumi_aws" in source
+        }
+        for names in re.findall(r"from pulumi_azure_native import \(?([^)\n]*(?:\n[^)]*)?)", source):
+            used |= {
+                f"pulumi_azure_native.{name.split(' as ')[0].strip()}" for name in names.split(",") if name.strip()
+            }
+    used = {name for name in used if name.rpartition(".")[2].islower()}
+    assert listed == used

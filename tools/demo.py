@@ -1,0 +1,55 @@
+"""`make demo`: a cell on AWS and one on Azure, in the sandbox, through the same code path as a real account."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = ROOT / "demo"
+CELLCTL = ROOT / ".venv" / "bin" / "cellctl"
+CELLS = (("aws", "acme"), ("azure", "globex"))
+
+TRY_NEXT = """
+What to try next (all in the sandbox, nothing real is created):
+  {cellctl} status acme --home demo                        what is known of a cell
+  $EDITOR demo/cells/acme.yaml && {cellctl} preview acme --home demo    change nodes.count, see what it does
+  {cellctl} sandbox fault --home demo --type aws:ec2/instance:Instance --error capacity   then change something and `up`
+  {cellctl} up globex --home demo                          press Ctrl-C or `kill -9` it in the middle, run it again
+  {cellctl} down acme --home demo                          refused: it holds data; read what it says
+"""
+
+
+def step(title: str, *arguments: str) -> int:
+    """Print the command, run it on this terminal, and return its exit code."""
+    print(f"\n── {title}\n$ cellctl {' '.join(arguments)}", flush=True)
+    return subprocess.run([str(CELLCTL), *arguments], cwd=ROOT, env=_environment(), check=False).returncode
+
+
+def _environment() -> dict[str, str]:
+    """Keep settings of the caller's shell from leading the demo elsewhere."""
+    return {key: value for key, value in os.environ.items() if not key.startswith(("CELLCTL_", "PULUMI_"))}
+
+
+def main() -> int:
+    """Bring both cells up and show them; return the first failing exit code."""
+    began = time.monotonic()
+    print("cellctl demo: one Octopus Server cell on AWS and one on Azure, in the sandbox. Nothing real is created.")
+    print("Simulated clouds take simulated time: about an hour of it passes in seconds.", flush=True)
+    HOME.mkdir(exist_ok=True)
+    for cloud, name in CELLS:
+        code = step(f"a cell on {cloud}", "up", "--cloud", cloud, name, "--home", "demo", "--yes")
+        if code:
+            return code
+    code = step("both cells", "cells", "--home", "demo")
+    print(TRY_NEXT.format(cellctl=".venv/bin/cellctl").rstrip())
+    took = time.monotonic() - began
+    print(f"\nThe demo took {took:.0f} s after the installation. Again: `make demo`; away: `rm -r demo`.")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
