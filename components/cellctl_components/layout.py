@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import ipaddress
+import tomllib
 from collections.abc import Mapping, Sequence
+from importlib.resources import files
 from typing import TypeVar
 
 Json = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
@@ -60,3 +63,10 @@ def overlapping(first: str, second: str) -> bool:
 def round_robin(items: Sequence[Item], count: int) -> tuple[Item, ...]:
     """Return `count` items, each of `items` in turn: nodes over zones."""
     return tuple(items[index % len(items)] for index in range(count))
+
+
+@functools.cache
+def facts(cloud: str, name: str) -> Mapping[str, Mapping[str, Json]]:
+    """Return the tables of `cellctl/facts/<cloud>/<name>.toml`: data that ships with the library, never a look-up."""
+    text = files("cellctl.facts").joinpath(cloud, f"{name}.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text)

@@ -65,13 +65,23 @@ def login_name(cell: str, variant: str = "a") -> str:
     return f"octo_{cell.replace('-', '_')}_{variant}"
 
 
+def cell_name(cell: str, role: str = "", *, limit: int) -> str:
+    """Return `cell-<cell>-<role>` with at most `limit` characters; the cell's part is cut, never the role.
+
+    Cut names keep 60 bits of digest over the cell's whole name.
+    """
+    tail = f"-{role}" if role else ""
+    return fitted(f"cell-{cell}", limit - len(tail)) + tail
+
+
 def node_name(cell: str, ordinal: int) -> str:
     """Return the name of a node, `<cell>-<ordinal>` with at most 15 characters (NetBIOS); ordinals count from 1.
 
     Octopus keeps a row, and counts a licence, for every node name it has ever seen: the name stays with the ordinal.
+    Cut names keep 50 bits of digest. Ordinals have one digit: a cell has at most eight nodes.
     """
     name = f"{cell}-{ordinal}"
-    return name if len(name) <= 15 else f"{cell[:4].rstrip('-')}{digest(cell, length=8)}-{ordinal}"
+    return name if len(name) <= 15 else f"{cell[:3].rstrip('-')}{digest(cell, length=10)}-{ordinal}"
 
 
 def matches(pattern: str, name: str) -> bool:

@@ -7,7 +7,7 @@ import pulumi_aws as aws
 
 from cellctl.clouds import AccountFacts, Cloud, Layout
 from cellctl_components.aws.layout import AwsLayout
-from cellctl_components.aws.layout import layout as resolve
+from cellctl_components.aws.resolve import layout as resolve
 
 
 def program(layout: Layout, account: AccountFacts) -> None:
@@ -17,22 +17,22 @@ def program(layout: Layout, account: AccountFacts) -> None:
     prov = aws.Provider("aws", region=plan.region, allowed_account_ids=[account.id])
     opts = pulumi.ResourceOptions(provider=prov)
     kept = pulumi.ResourceOptions(provider=prov, protect=True)
-    vpc = aws.ec2.Vpc("network", cidr_block=plan.cidr, enable_dns_hostnames=True, opts=opts)
+    vpc = aws.ec2.Vpc("network", cidr_block=plan.network.cidr, enable_dns_hostnames=True, opts=opts)
     subnets = {
-        zone.name: aws.ec2.Subnet(
-            f"nodes-{zone.name}", vpc_id=vpc.id, availability_zone=zone.name, cidr_block=zone.nodes_cidr, opts=opts
+        zone.letter: aws.ec2.Subnet(
+            f"nodes-{zone.letter}", vpc_id=vpc.id, availability_zone=zone.name, cidr_block=zone.nodes, opts=opts
         )
-        for zone in plan.zones
+        for zone in plan.network.zones
     }
     group = aws.ec2.SecurityGroup(
         "nodes", name=f"cell-{plan.cell}-nodes", description="nodes", vpc_id=vpc.id, opts=opts
     )
     places = aws.rds.SubnetGroup(
-        "sql", name=plan.database_identifier, subnet_ids=[subnet.id for subnet in subnets.values()], opts=opts
+        "sql", name=plan.database.identifier, subnet_ids=[subnet.id for subnet in subnets.values()], opts=opts
     )
     db = aws.rds.Instance(
         "sql",
-        identifier=plan.database_identifier,
+        identifier=plan.database.identifier,
         engine="sqlserver-se",
         engine_version="16.00",
         license_model="license-included",
@@ -43,12 +43,12 @@ def program(layout: Layout, account: AccountFacts) -> None:
         backup_retention_period=14,
         username="cellmaster",
         manage_master_user_password=True,
-        final_snapshot_identifier=f"{plan.database_identifier}-final-{plan.incarnation}",
+        final_snapshot_identifier=f"{plan.database.identifier}-final-{plan.incarnation}",
         deletion_protection=True,
         db_subnet_group_name=places.name,
         opts=kept,
     )
-    bucket = aws.s3.Bucket("packages", bucket=plan.bucket, opts=kept)
+    bucket = aws.s3.Bucket("packages", bucket=plan.shares[0].bucket, opts=kept)
     aws.iam.Role("gateway", name=f"cell-{plan.cell}-gateway", assume_role_policy="{}", opts=opts)
     nodes = [
         aws.ec2.Instance(
@@ -60,7 +60,7 @@ def program(layout: Layout, account: AccountFacts) -> None:
             vpc_security_group_ids=[group.id],
             opts=opts,
         )
-        for node in plan.nodes
+        for node in plan.nodes.items
     ]
     balancer = aws.lb.LoadBalancer(
         "web",

@@ -1,82 +1,209 @@
-"""A CellSpec resolved for AWS: every name, size and CIDR decided. Pure: imports no Pulumi, reads nothing."""
+"""A CellSpec resolved for AWS: every name, size, address and range decided. Pure: no Pulumi, no look-up, no clock.
+
+What a value may be is in `cellctl/facts/aws`; what is refused is in `rules`. Anything that changes here for an existing
+spec changes cells that run: tests/unit/golden holds a hundred layouts.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal
 
-from cellctl_components import naming
-from cellctl_components.layout import Json, address_in, equal_parts, json_object, round_robin
+from cellctl_components.layout import Json, json_object
 
-if TYPE_CHECKING:
-    from cellctl.spec import CellSpec
+Protocol = Literal["nfs", "smb"]
+
+SHARE_COUNT = 10
+"""Bucket and share pairs of one gateway: the seed's number. Five carry a dedicated cell's files, five stay free."""
+
+KINDS = ("packages", "artifacts", "task-logs", "imports", "event-exports")
+"""Kinds of files and the folders of Octopus they hold, in the order of the shares that carry them."""
+
+WEB_PORT = 8080
+"""Where a node serves web and API behind the load balancer, plain HTTP (reference aws.md 1.1)."""
+
+POLLING_PORT = 10943
+"""First polling port; node n is reached on POLLING_PORT + n - 1. TCP is passed through, never terminated."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Zone:
-    """One availability zone and its subnets."""
+    """One availability zone: its letter is the logical name of its subnets.
 
+    `public` holds NAT gateways and public load balancers, `ingress` internal load balancers and endpoints, `nodes` the
+    nodes and the gateway (fixed addresses: nothing there takes an address by itself), `data` the database.
+    """
+
+    letter: str
     name: str
-    nodes_cidr: str
-    data_cidr: str
+    public: str
+    ingress: str
+    nodes: str
+    data: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Node:
-    """One server node."""
+class NetworkLayout:
+    """The cell's own network. `nat_zones` are letters of the zones that have a NAT gateway."""
 
     name: str
-    ordinal: int
+    cidr: str
+    zones: tuple[Zone, ...]
+    nat_zones: tuple[str, ...]
+    flow_log_group: str
+    flow_log_role: str
+    log_days: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseLayout:
+    """The database host and the one database on it. Windows are UTC; sizes in GiB."""
+
+    identifier: str
+    group: str
+    engine: str
+    engine_version: str
+    major_version: str
+    family: str
+    instance_class: str
+    storage_gib: int
+    storage_limit_gib: int
+    multi_zone: bool
+    retention_days: int
+    backup_region: str
+    backup_window: str
+    maintenance_window: str
+    final_snapshot: str
+    administrator: str
+    monitoring_role: str
+    port: int
+    name: str
+    login: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayLayout:
+    """The storage gateway: one appliance, so storage of a cell has its recovery time, and may lose unsent data.
+
+    `maintenance` is day of the week (0 = Sunday), hour and minute, UTC. Cache grows by adding to `cache_gib`.
+    """
+
+    name: str
+    host: str
     zone: str
     address: str
+    instance_type: str
+    root_gib: int
+    cache_gib: tuple[int, ...]
+    capacity: str
+    role: str
+    log_group: str
+    maintenance: tuple[int, int, int]
+    protocol: Protocol
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShareLayout:
+    """One bucket + share pair. `kind` is empty for a free one, which admits nobody."""
+
+    index: int
+    name: str
+    kind: str
+    bucket: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodeLayout:
+    """One server node; `ordinal` counts from 1 and is its identity for ever."""
+
+    ordinal: int
+    name: str
+    zone: str
+    address: str
+    role: str
+    task_cap: int
+    polling_port: int
+    polling_target: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NodesLayout:
+    """The nodes and what they have in common."""
+
+    items: tuple[NodeLayout, ...]
+    instance_type: str
+    disk_gib: int
+    role: str
+    log_group: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class IngressLayout:
+    """Names and load balancers. `certificate` empty: the cell makes one of its own."""
+
+    host: str
+    polling_host: str
+    certificate: str
+    allow: tuple[str, ...]
+    internal: bool
+    web_name: str
+    web_target: str
+    polling_name: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SecretsLayout:
+    """Names of secrets, which stay taken after deletion and so carry the incarnation, and of the key that seals them."""
+
+    key_alias: str
+    master_key: str
+    database_login: str
+    administrator: str
+    guest: str
+    recovery_days: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AlarmsLayout:
+    """Names of alarms begin with `prefix`; `storage_limit_gib` is where the size of all files alarms."""
+
+    topic: str
+    prefix: str
+    storage_limit_gib: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OctopusLayout:
+    """The Octopus Server all nodes run. `licence` names a secret, empty where there is none."""
+
+    version: str
+    administrator: str
+    email: str
+    licence: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AwsLayout:
-    """All of a cell on AWS."""
+    """All of a cell on AWS. `protected` puts protection and the cloud's own locks on what holds data."""
 
     cell: str
     account: str
     region: str
     incarnation: int
-    cidr: str
-    zones: tuple[Zone, ...]
-    nodes: tuple[Node, ...]
-    bucket: str
-    database_identifier: str
+    protected: bool
+    tags: Mapping[str, str]
+    network: NetworkLayout
+    secrets: SecretsLayout
+    database: DatabaseLayout
+    gateway: GatewayLayout
+    shares: tuple[ShareLayout, ...]
+    nodes: NodesLayout
+    ingress: IngressLayout
+    alarms: AlarmsLayout
+    octopus: OctopusLayout
     cloud: str = "aws"
 
     def to_json(self) -> Mapping[str, Json]:
-        """Return all of it as JSON-like data."""
+        """Return all of it as JSON-like data, equal for equal layouts."""
         return json_object(self)
-
-
-def layout(spec: CellSpec, *, incarnation: int = 1) -> AwsLayout:
-    """Resolve `spec` for AWS."""
-    cell, region = spec.metadata.name, spec.spec.region
-    parts = equal_parts(spec.spec.network.cidr or "10.64.0.0/20", 16)
-    zones = tuple(
-        Zone(name=f"{region}{letter}", nodes_cidr=parts[8 + index], data_cidr=parts[12 + index])
-        for index, letter in enumerate("ab")
-    )
-    nodes = tuple(
-        Node(
-            name=naming.node_name(cell, index + 1),
-            ordinal=index + 1,
-            zone=zone.name,
-            address=address_in(zone.nodes_cidr, 16 + index),
-        )
-        for index, zone in enumerate(round_robin(zones, spec.spec.nodes.count))
-    )
-    return AwsLayout(
-        cell=cell,
-        account=spec.spec.account,
-        region=region,
-        incarnation=incarnation,
-        cidr=spec.spec.network.cidr or "10.64.0.0/20",
-        zones=zones,
-        nodes=nodes,
-        bucket=naming.distinct(f"cell-{cell}-packages", 63, spec.spec.account, region, str(incarnation)),
-        database_identifier=naming.fitted(f"cell-{cell}-sql", 63),
-    )

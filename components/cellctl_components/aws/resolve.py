@@ -1,0 +1,260 @@
+"""CellSpec to AwsLayout. Pure: equal arguments give equal layouts, for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from cellctl_components import naming
+from cellctl_components.aws import layout as parts
+from cellctl_components.aws import rules
+from cellctl_components.layout import Json, address_in, equal_parts, facts, round_robin
+
+if TYPE_CHECKING:
+    from cellctl.spec import CellSpec
+
+Kind = TypeVar("Kind", str, int)
+
+_DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+_GATEWAY_OFFSET = 10
+_NODE_OFFSET = 20  # the first four addresses of a subnet, and the last, are AWS's
+_MAX_ZONES = 3
+_LOG_DAYS: Mapping[str, int] = {"trial": 7, "standard": 30, "gold": 90}
+
+
+def layout(spec: CellSpec, *, incarnation: int = 1) -> parts.AwsLayout:
+    """Return the layout of `spec` on AWS.
+
+    Args:
+        spec: A valid CellSpec with `spec.cloud` "aws".
+        incarnation: How often a cell of this name was made; part of every name AWS holds after deletion.
+
+    Raises:
+        SpecError: AWS cannot do what the spec asks; every problem is listed.
+        NotYet: A valid option that a later milestone brings.
+    """
+    rules.check(spec)
+    body, cell = spec.spec, spec.metadata.name
+    network = _network(spec)
+    return parts.AwsLayout(
+        cell=cell,
+        account=body.account,
+        region=body.region,
+        incarnation=incarnation,
+        protected=body.protection.deletion,
+        tags=_tags(spec, incarnation),
+        network=network,
+        secrets=_secrets(spec, incarnation),
+        database=_database(spec, incarnation),
+        gateway=_gateway(spec, network),
+        shares=_shares(spec, incarnation),
+        nodes=_nodes(spec, network),
+        ingress=_ingress(spec),
+        alarms=_alarms(spec),
+        octopus=_octopus(spec),
+    )
+
+
+def _tags(spec: CellSpec, incarnation: int) -> dict[str, str]:
+    own = {"cell": spec.metadata.name, "managed-by": "cellctl", "incarnation": str(incarnation)}
+    owner = {"owner": spec.metadata.owner} if spec.metadata.owner else {}
+    return {**dict(sorted(spec.metadata.labels.items())), **owner, **own}
+
+
+def _network(spec: CellSpec) -> parts.NetworkLayout:
+    """Sixteen equal parts: a row of four for each purpose, a column for each zone; one column is left to grow."""
+    body, cell = spec.spec, spec.metadata.name
+    cidr = body.network.cidr or rules.DEFAULT_CIDR
+    cut = equal_parts(cidr, 16)
+    zones = tuple(
+        parts.Zone(
+            letter=letter,
+            name=f"{body.region}{letter}",
+            public=cut[column],
+            ingress=cut[4 + column],
+            nodes=cut[8 + column],
+            data=cut[12 + column],
+        )
+        for column, letter in enumerate(rules.zone_letters(body.region)[:_MAX_ZONES])
+    )
+    letters = tuple(zone.letter for zone in zones)
+    return parts.NetworkLayout(
+        name=naming.cell_name(cell, limit=255),
+        cidr=cidr,
+        zones=zones,
+        nat_zones=letters[:1] if body.preset == "trial" else letters,
+        flow_log_group=f"/cells/{cell}/flow-logs",
+        flow_log_role=naming.cell_name(cell, "flow-logs", limit=64),
+        log_days=_LOG_DAYS[body.preset],
+    )
+
+
+def _database(spec: CellSpec, incarnation: int) -> parts.DatabaseLayout:
+    body, cell, data = spec.spec, spec.metadata.name, facts("aws", "sizes")["database"]
+    identifier = naming.cell_name(cell, "sql", limit=63)
+    tier = body.database.tier
+    return parts.DatabaseLayout(
+        identifier=identifier,
+        group=identifier,
+        engine=_one(data, "engine", str),
+        engine_version=_one(data, "engine_version", str),
+        major_version=_one(data, "major_version", str),
+        family=_one(data, "family", str),
+        instance_class=_of(data, "classes", tier, str),
+        storage_gib=_of(data, "storage_gib", tier, int),
+        storage_limit_gib=_of(data, "storage_limit_gib", tier, int),
+        multi_zone=body.database.multi_zone,
+        retention_days=body.database.retention_days,
+        backup_region=_one(facts("aws", "regions")["pairs"], body.region, str) if body.database.geo_backup else "",
+        backup_window=_backup_window(body.maintenance.window),
+        maintenance_window=_maintenance_window(body.maintenance.window),
+        final_snapshot=f"{identifier}-final-{incarnation}",
+        administrator="cellmaster",
+        monitoring_role=naming.cell_name(cell, "rds-monitoring", limit=64),
+        port=1433,
+        name=naming.database_name(cell, 1),
+        login=naming.login_name(cell),
+    )
+
+
+def _gateway(spec: CellSpec, network: parts.NetworkLayout) -> parts.GatewayLayout:
+    body, cell, data = spec.spec, spec.metadata.name, facts("aws", "sizes")["gateway"]
+    zone = network.zones[0]
+    day, begin, _ = _window(body.maintenance.window)
+    return parts.GatewayLayout(
+        name=naming.cell_name(cell, limit=255),
+        host=f"files.{body.ingress.host}",
+        zone=zone.letter,
+        address=address_in(zone.nodes, _GATEWAY_OFFSET),
+        instance_type=_one(data, "instance_type", str),
+        root_gib=_one(data, "root_gib", int),
+        cache_gib=_cache(body.storage.size_gib, data),
+        capacity="Small",
+        role=naming.cell_name(cell, "gateway", limit=64),
+        log_group=f"/cells/{cell}/gateway",
+        maintenance=(day, begin // 60, begin % 60),
+        protocol=body.storage.protocol,
+    )
+
+
+def _cache(size_gib: int, data: Mapping[str, Json]) -> tuple[int, ...]:
+    """A fifth of the expected size, within the service's limits, in volumes of at most 16 TiB."""
+    least, volume = _one(data, "cache_least_gib", int), _one(data, "cache_volume_gib", int)
+    wanted = min(max(-(-size_gib // 5), least), _one(data, "cache_total_gib", int))
+    count = -(-wanted // volume)
+    return tuple(-(-wanted // count) for _ in range(count))
+
+
+def _shares(spec: CellSpec, incarnation: int) -> tuple[parts.ShareLayout, ...]:
+    cell, body = spec.metadata.name, spec.spec
+    names = (*parts.KINDS, *(f"free-{index}" for index in range(len(parts.KINDS) + 1, parts.SHARE_COUNT + 1)))
+    return tuple(
+        parts.ShareLayout(
+            index=index,
+            name=name,
+            kind="" if name.startswith("free-") else name,
+            bucket=naming.distinct(f"cell-{cell}-{name}", 63, body.account, body.region, str(incarnation)),
+        )
+        for index, name in enumerate(names, start=1)
+    )
+
+
+def _nodes(spec: CellSpec, network: parts.NetworkLayout) -> parts.NodesLayout:
+    body, cell, data = spec.spec, spec.metadata.name, facts("aws", "sizes")["nodes"]
+    places = round_robin(network.zones, body.nodes.count)
+    items = tuple(
+        parts.NodeLayout(
+            ordinal=ordinal,
+            name=naming.node_name(cell, ordinal),
+            zone=zone.letter,
+            address=address_in(zone.nodes, _NODE_OFFSET + ordinal),
+            role=role,
+            task_cap=0 if role == "ui" else body.octopus.task_cap,
+            polling_port=parts.POLLING_PORT + ordinal - 1,
+            polling_target=naming.cell_name(cell, f"poll-{ordinal}", limit=32),
+        )
+        for ordinal, (zone, role) in enumerate(zip(places, body.nodes.roles, strict=True), start=1)
+    )
+    return parts.NodesLayout(
+        items=items,
+        instance_type=_of(data, "types", body.nodes.size, str),
+        disk_gib=_one(data, "disk_gib", int),
+        role=naming.cell_name(cell, "node", limit=64),
+        log_group=f"/cells/{cell}/nodes",
+    )
+
+
+def _ingress(spec: CellSpec) -> parts.IngressLayout:
+    body, cell = spec.spec.ingress, spec.metadata.name
+    return parts.IngressLayout(
+        host=body.host,
+        polling_host=f"polling.{body.host}",
+        certificate=body.certificate or "",
+        allow=body.allow,
+        internal=body.exposure == "internal",
+        web_name=naming.cell_name(cell, "web", limit=32),
+        web_target=naming.cell_name(cell, "web", limit=32),
+        polling_name=naming.cell_name(cell, "polling", limit=32),
+    )
+
+
+def _secrets(spec: CellSpec, incarnation: int) -> parts.SecretsLayout:
+    stem = f"cells/{spec.metadata.name}/{incarnation}"
+    return parts.SecretsLayout(
+        key_alias=f"alias/cell-{spec.metadata.name}",
+        master_key=f"{stem}/octopus-master-key",
+        database_login=f"{stem}/database-login",
+        administrator=f"{stem}/administrator",
+        guest=f"{stem}/gateway-guest",
+        recovery_days=30,
+    )
+
+
+def _alarms(spec: CellSpec) -> parts.AlarmsLayout:
+    name = naming.cell_name(spec.metadata.name, limit=200)
+    return parts.AlarmsLayout(topic=f"{name}-alarms", prefix=name, storage_limit_gib=spec.spec.storage.size_gib)
+
+
+def _octopus(spec: CellSpec) -> parts.OctopusLayout:
+    body = spec.spec.octopus
+    return parts.OctopusLayout(
+        version=body.version,
+        administrator=body.administrator.username,
+        email=body.administrator.email,
+        licence=body.licence.secret if body.licence else "",
+    )
+
+
+def _window(text: str) -> tuple[int, int, int]:
+    """Return day (0 = Sunday), first and last minute of the day; the last may lie on the next day."""
+    day, times, _ = text.split(" ")
+    first, last = (int(part[:2]) * 60 + int(part[3:]) for part in times.split("-"))
+    return _DAYS.index(day), first, last
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60 % 24:02d}:{minute % 60:02d}"
+
+
+def _maintenance_window(text: str) -> str:
+    day, first, last = _window(text)
+    end = (day + 1) % 7 if last <= first else day
+    return f"{_DAYS[day].lower()}:{_clock(first)}-{_DAYS[end].lower()}:{_clock(last)}"
+
+
+def _backup_window(text: str) -> str:
+    """An hour each day, an hour after maintenance ends: RDS refuses windows that overlap, and only when it creates."""
+    _, _, last = _window(text)
+    return f"{_clock(last + 60)}-{_clock(last + 120)}"
+
+
+def _one(table: Mapping[str, Json], key: str, kind: type[Kind]) -> Kind:
+    value = table[key]
+    assert isinstance(value, kind)
+    return value
+
+
+def _of(table: Mapping[str, Json], key: str, choice: str, kind: type[Kind]) -> Kind:
+    inner = table[key]
+    assert isinstance(inner, dict)
+    return _one(inner, choice, kind)

@@ -1,0 +1,120 @@
+"""What AWS cannot do, refused before anything is declared. All problems at once; no look-up."""
+
+from __future__ import annotations
+
+import difflib
+import ipaddress
+import re
+from typing import TYPE_CHECKING
+
+from cellctl.errors import NotYet, Problem, SpecError
+from cellctl_components.layout import facts
+
+if TYPE_CHECKING:
+    from cellctl.spec import CellSpec
+
+DEFAULT_CIDR = "10.64.0.0/20"
+_LEAST_ZONES = 2
+_LONGEST_PREFIX = 23  # sixteen subnets of /27: a load balancer needs a /27 (ELB user guide)
+_CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):(\d{12}):certificate/[0-9a-zA-Z-]+")
+_RESERVED_ZONES = ("amazonaws.com", "aws.amazon.com")
+
+
+def zone_letters(region: str) -> tuple[str, ...]:
+    """Return the letters of a region's zones, none for a region that is not known."""
+    letters = facts("aws", "regions")["zones"].get(region)
+    return tuple(str(letter) for letter in letters) if isinstance(letters, list) else ()
+
+
+def check(spec: CellSpec) -> None:
+    """Refuse what AWS cannot do.
+
+    Raises:
+        SpecError: With every problem.
+        NotYet: The spec is right, and this version cannot do it.
+    """
+    problems = [*_region(spec), *_network(spec), *_storage(spec), *_ingress(spec), *_tags(spec)]
+    if problems:
+        raise SpecError(problems)
+    _not_yet(spec)
+
+
+def _region(spec: CellSpec) -> list[Problem]:
+    region = spec.spec.region
+    known = facts("aws", "regions")["zones"]
+    if region not in known:
+        near = difflib.get_close_matches(region, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else "see cellctl/facts/aws/regions.toml for the regions of AWS"
+        return [Problem(field="spec.region", message=f"AWS has no region '{region}' that cellctl knows", hint=hint)]
+    count = len(zone_letters(region))
+    if count < _LEAST_ZONES:
+        return [Problem(field="spec.region", message=f"{region} has {count} zone; a cell needs {_LEAST_ZONES} or more")]
+    return []
+
+
+def _network(spec: CellSpec) -> list[Problem]:
+    network = ipaddress.IPv4Network(spec.spec.network.cidr or DEFAULT_CIDR)
+    if network.prefixlen > _LONGEST_PREFIX:
+        return [
+            Problem(
+                field="spec.network.cidr",
+                message=f"{network} is too small for a cell on AWS: a load balancer needs a /27 in each zone",
+                hint=f"use a /{_LONGEST_PREFIX} or larger, such as {network.supernet(new_prefix=20)}",
+            )
+        ]
+    return []
+
+
+def _storage(spec: CellSpec) -> list[Problem]:
+    backend = spec.spec.storage.backend
+    if backend == "azure_files":
+        return [Problem(field="spec.storage.backend", message="azure_files is not on AWS", hint="use gateway")]
+    return []
+
+
+def _ingress(spec: CellSpec) -> list[Problem]:
+    ingress, problems = spec.spec.ingress, []
+    certificate = ingress.certificate
+    if certificate:
+        match = _CERTIFICATE.fullmatch(certificate)
+        if match is None:
+            hint = "arn:aws:acm:REGION:ACCOUNT:certificate/ID"
+            message = "is not the ARN of a certificate of AWS Certificate Manager"
+            problems.append(Problem(field="spec.ingress.certificate", message=message, hint=hint))
+        elif match[1] != spec.spec.region:
+            message = f"is in {match[1]}; a load balancer takes certificates of its own region, {spec.spec.region}"
+            problems.append(Problem(field="spec.ingress.certificate", message=message))
+    if ingress.host.endswith(_RESERVED_ZONES):
+        problems.append(Problem(field="spec.ingress.host", message="AWS keeps this domain for itself"))
+    if len(f"polling.{ingress.host}") > 255 - 2:
+        problems.append(Problem(field="spec.ingress.host", message="leaves no room for polling.HOST and files.HOST"))
+    return problems
+
+
+def _tags(spec: CellSpec) -> list[Problem]:
+    allowed = re.compile(r"[\w\s_.:/=+\-@]*")
+    own = {"cell", "managed-by", "incarnation", "owner"}
+    problems = [
+        Problem(field=f"metadata.labels.{key}", message="is a tag that cellctl sets itself")
+        for key in spec.metadata.labels
+        if key in own
+    ]
+    values = {f"metadata.labels.{key}": value for key, value in spec.metadata.labels.items()}
+    for field, value in {**values, "metadata.owner": spec.metadata.owner}.items():
+        if not allowed.fullmatch(value):
+            problems.append(Problem(field=field, message="AWS tags hold letters, digits, spaces and _ . : / = + - @"))
+    return problems
+
+
+def _not_yet(spec: CellSpec) -> None:
+    body = spec.spec
+    waiting = {
+        "cells on a reef": body.placement != "dedicated",
+        "existing networks": body.network.existing is not None or not body.network.create,
+        "Linux nodes": body.nodes.os == "linux",
+        "FSx": body.storage.backend == "fsx",
+        "polling through Redis": body.ingress.polling == "redis",
+    }
+    for what, wanted in waiting.items():
+        if wanted:
+            raise NotYet(f"{what} on AWS: not in this version", hint="see the changelog for what comes when")
