@@ -154,7 +154,7 @@ class IngressLayout:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SecretsLayout:
-    """Names of secrets, which stay taken after deletion and so carry the incarnation, and of the key that seals them."""
+    """Names of secrets, which carry the incarnation because they stay taken after deletion, and of their key."""
 
     key_alias: str
     master_key: str
