@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cellctl.spec.model import CellBody, CellSpec
+    from cellctl.spec.reading import load, loads
 
-__all__ = ["CellBody", "CellSpec"]
+__all__ = ["CellBody", "CellSpec", "load", "loads"]
 
-_HOMES = {"CellSpec": "cellctl.spec.model", "CellBody": "cellctl.spec.model"}
+_HOMES = {
+    "CellSpec": "cellctl.spec.model",
+    "CellBody": "cellctl.spec.model",
+    "load": "cellctl.spec.reading",
+    "loads": "cellctl.spec.reading",
+}
 
 
 def __getattr__(name: str) -> object:

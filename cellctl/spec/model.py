@@ -1,7 +1,7 @@
 """CellSpec: what one cell file says, validated, with every default filled in. Values only; frozen, picklable.
 
 Keys in files are camelCase, attributes snake_case. What a preset fills is in `presets`, rules across fields are in
-`rules`, files are read by `load`.
+`rules`, files are read by `reading`.
 """
 # What pydantic's dataclass transform synthesises for each class holds Any; nothing written here does.
 # mypy: disable-error-code="explicit-any"
@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic.alias_generators import to_camel
 
 from cellctl import units
-from cellctl.spec import presets
+from cellctl.spec import presets, rules
+
+# The validation context of readers that check `rules` themselves, in order to report everything at once.
+DEFER_RULES = "defer rules"
 
 CloudName = Literal["aws", "azure"]
 Preset = Literal["trial", "standard", "gold"]
@@ -156,6 +159,8 @@ class Ingress(Section):
     """Address ranges that may connect."""
     exposure: Literal["internal", "public"] = "internal"
     """internal: private addresses only; public: an address on the internet, still limited to `allow`."""
+    balancer: Literal["load_balancer", "application_gateway"] = "load_balancer"
+    """load_balancer: the cloud's own; application_gateway: with a web firewall, Azure only."""
     polling: Literal["per_node", "redis"] = "per_node"
     """per_node: each node has its own polling address; redis: one address for all, Octopus 2026.4.6909 or newer."""
 
@@ -226,7 +231,7 @@ class CellBody(Section):
 
 
 class CellSpec(Section):
-    """One cell file, complete. Build one with `minimal`, `cellctl.spec.load` or `model_validate`."""
+    """One cell file, complete. Build one with `minimal`, `cellctl.spec.reading` or `model_validate`."""
 
     api_version: Literal["cellctl/v1"] = "cellctl/v1"
     """Version of the file format."""
@@ -243,6 +248,14 @@ class CellSpec(Section):
         """Fill what the data does not say from its preset."""
         return presets.fill(data)
 
+    @model_validator(mode="after")
+    def _agree(self, info: ValidationInfo) -> Self:
+        """Refuse fields that contradict each other."""
+        broken = [] if info.context == DEFER_RULES else rules.findings(self)
+        if broken:
+            raise ValueError("; ".join(str(finding.problem) for finding in broken))
+        return self
+
     @classmethod
     def minimal(
         cls, name: str, *, cloud: str, account: str = "sandbox", region: str, preset: str = "standard"
@@ -252,7 +265,7 @@ class CellSpec(Section):
         Raises:
             SpecError: A value is not valid; every problem is listed.
         """
-        from cellctl.spec.problems import validated
+        from cellctl.spec.reading import validated
 
         body = {"cloud": cloud, "account": account, "region": region, "preset": preset}
         return validated({"metadata": {"name": name}, "spec": body})

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pydantic.alias_generators import to_camel
+
+from cellctl.units import check_host, check_name
 
 DEFAULT_PRESET = "standard"
 DEFAULT_VERSION = "2026.4.7000"
@@ -50,7 +52,8 @@ def fill(data: object) -> object:
         return data
     metadata = data.get("metadata")
     name = metadata.get("name") if isinstance(metadata, Mapping) else getattr(metadata, "name", None)
-    return {**data, "spec": _merge(defaults(body, name if isinstance(name, str) else "cell"), body)}
+    safe = name if isinstance(name, str) and _valid(check_name, name) else "cell"
+    return {**data, "spec": _merge(defaults(body, safe), body)}
 
 
 def defaults(body: Mapping[str, object], name: str) -> _Tree:
@@ -61,7 +64,8 @@ def defaults(body: Mapping[str, object], name: str) -> _Tree:
     nodes: _Tree = {**preset["nodes"]}
     nodes["roles"] = ["both"] * _count(body.get("nodes"), nodes["count"])
     ingress: _Tree = {"host": f"{name}.octopus.internal", "allow": ["10.0.0.0/8"]}
-    host = _said(body.get("ingress"), "host") or ingress["host"]
+    said = _said(body.get("ingress"), "host")
+    host = said if isinstance(said, str) and _valid(check_host, said) else ingress["host"]
     network: _Tree = {} if _said(body.get("network"), "existing") else {"cidr": DEFAULT_CIDR}
     backend = BACKENDS.get(cloud if isinstance(cloud, str) else "", "gateway")
     return {
@@ -76,6 +80,14 @@ def defaults(body: Mapping[str, object], name: str) -> _Tree:
         "ingress": ingress,
         "network": network,
     }
+
+
+def _valid(check: Callable[[str], str], text: str) -> bool:
+    try:
+        check(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _said(section: object, key: str) -> object:

@@ -1,0 +1,198 @@
+"""Rules across the fields of a cell file that hold on every cloud. Pure; all are always checked.
+
+Sources: Octopus documentation on node planning, licences and multi-node polling (read 2026-10); limits of one cloud are
+refused by that cloud's layout.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cellctl.errors import Problem
+from cellctl.units import version_key
+
+if TYPE_CHECKING:
+    from cellctl.spec.model import CellBody, CellSpec
+
+# Tasks at once that a node of each size carries: 2 cores 5-10, 4 cores 20-30, 8 cores 40.
+TASKS_BY_SIZE = {"small": 10, "medium": 30, "large": 40}
+# rotate-master-key and every shared folder we create exist from here on.
+OLDEST_VERSION = "2022.4.0"
+# A Redis queue serves all polling Tentacles at one address from here on.
+REDIS_POLLING_SINCE = "2026.4.6909"
+# Where cellctl itself runs; dedicated networks must leave it free, because every rule admits it.
+CONTROL_RANGE = "10.255.0.0/24"
+_BACKENDS = {"gateway": "aws", "fsx": "aws", "azure_files": "azure"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule that is broken, and every field that it looked at."""
+
+    problem: Problem
+    fields: tuple[str, ...]
+
+
+def findings(spec: CellSpec) -> list[Finding]:
+    """Return every broken rule."""
+    return [finding for rule in _RULES for finding in rule(spec.spec)]
+
+
+def _broken(message: str, *fields: str, hint: str = "") -> Finding:
+    """Return a finding about the first of `fields`, given below `spec`."""
+    names = tuple(f"spec.{name}" for name in fields)
+    return Finding(Problem(message=message, field=names[0], hint=hint), names)
+
+
+def _roles(body: CellBody) -> Iterator[Finding]:
+    count, roles = body.nodes.count, body.nodes.roles
+    if len(roles) != count:
+        yield _broken(
+            f"has {len(roles)} entries for {count} nodes; there must be one for each",
+            "nodes.roles",
+            "nodes.count",
+            hint=f"roles: [{', '.join(['both'] * count)}]",
+        )
+    if roles and all(role == "ui" for role in roles):
+        yield _broken("no node would run tasks", "nodes.roles", hint="give a node the role both or worker")
+    if roles and all(role == "worker" for role in roles):
+        yield _broken("no node would serve the web", "nodes.roles", hint="give a node the role both or ui")
+
+
+def _tasks(body: CellBody) -> Iterator[Finding]:
+    size, cap = body.nodes.size, body.octopus.task_cap
+    if cap > TASKS_BY_SIZE[size]:
+        fitting = [name for name, most in TASKS_BY_SIZE.items() if cap <= most]
+        hint = f"use size: {fitting[0]}" if fitting else "use more nodes"
+        yield _broken(
+            f"is {cap}; a {size} node carries {TASKS_BY_SIZE[size]} tasks at once",
+            "octopus.taskCap",
+            "nodes.size",
+            hint=hint,
+        )
+
+
+def _licence(body: CellBody) -> Iterator[Finding]:
+    licence, count = body.octopus.licence, body.nodes.count
+    if licence is not None and licence.node_limit is not None and count > licence.node_limit:
+        yield _broken(
+            f"is {count}, and the licence allows {licence.node_limit}",
+            "nodes.count",
+            "octopus.licence.nodeLimit",
+            hint="over its limit Octopus neither creates nor deploys releases",
+        )
+
+
+def _version(body: CellBody) -> Iterator[Finding]:
+    version = version_key(body.octopus.version)
+    if version < version_key(OLDEST_VERSION):
+        yield _broken(f"is older than {OLDEST_VERSION}, which a cell needs", "octopus.version")
+    if body.ingress.polling == "redis" and version < version_key(REDIS_POLLING_SINCE):
+        yield _broken(
+            f"redis needs Octopus {REDIS_POLLING_SINCE} or newer; this is {body.octopus.version}",
+            "ingress.polling",
+            "octopus.version",
+            hint="use polling: per_node",
+        )
+
+
+def _storage(body: CellBody) -> Iterator[Finding]:
+    backend, protocol = body.storage.backend, body.storage.protocol
+    if _BACKENDS[backend] != body.cloud:
+        right = "gateway" if body.cloud == "aws" else "azure_files"
+        yield _broken(f"{backend} does not exist on {body.cloud}", "storage.backend", "cloud", hint=f"use {right}")
+    if protocol == "nfs" and backend != "gateway":
+        yield _broken(f"{backend} is mounted with smb", "storage.protocol", "storage.backend", hint="use protocol: smb")
+
+
+def _allow(body: CellBody) -> Iterator[Finding]:
+    ranges = [ipaddress.IPv4Network(text) for text in body.ingress.allow]
+    if body.ingress.exposure == "internal" and any(one.prefixlen == 0 for one in ranges):
+        yield _broken(
+            "0.0.0.0/0 admits everybody, and the cell is internal",
+            "ingress.allow",
+            "ingress.exposure",
+            hint="list the ranges of your users and Tentacles",
+        )
+    if body.ingress.exposure == "public" and all(one.is_private for one in ranges):
+        yield _broken(
+            "the cell is public, and only private ranges may connect",
+            "ingress.allow",
+            "ingress.exposure",
+            hint="list the public ranges of your users, or use exposure: internal",
+        )
+    for (first, one), (second, two) in itertools.combinations(enumerate(ranges), 2):
+        if one.overlaps(two):
+            inner, outer, index = (one, two, first) if one.subnet_of(two) and one != two else (two, one, second)
+            yield _broken(f"{inner} is already inside {outer}", f"ingress.allow[{index}]", hint="remove it")
+
+
+def _ingress(body: CellBody) -> Iterator[Finding]:
+    ingress = body.ingress
+    if ingress.exposure == "public" and ingress.host.endswith((".internal", ".local", ".test")):
+        yield _broken(
+            f"{ingress.host} cannot be found on the internet, and the cell is public",
+            "ingress.host",
+            "ingress.exposure",
+            hint="give it a name in a domain of yours",
+        )
+    if ingress.balancer == "application_gateway" and body.cloud != "azure":
+        yield _broken("application_gateway exists on Azure only", "ingress.balancer", "cloud")
+    certificate = ingress.certificate
+    if certificate is None:
+        return
+    if body.cloud == "aws" and not _is_certificate_arn(certificate, body.region):
+        yield _broken(
+            f"must be the ARN of an ACM certificate in {body.region}",
+            "ingress.certificate",
+            "cloud",
+            "region",
+            hint=f"arn:aws:acm:{body.region}:ACCOUNT:certificate/ID",
+        )
+    if body.cloud == "azure" and not (certificate.startswith("https://") and ".vault.azure.net/" in certificate):
+        yield _broken(
+            "must be the id of a Key Vault certificate",
+            "ingress.certificate",
+            "cloud",
+            hint="https://VAULT.vault.azure.net/secrets/NAME",
+        )
+
+
+def _is_certificate_arn(text: str, region: str) -> bool:
+    parts = text.split(":")
+    return len(parts) == 6 and parts[0] == "arn" and parts[2] == "acm" and parts[3] == region
+
+
+def _network(body: CellBody) -> Iterator[Finding]:
+    network = body.network
+    if network.existing is not None and network.create:
+        yield _broken(
+            "create is true and an existing network is named", "network.create", "network.existing",
+            hint="create: false",
+        )  # fmt: skip
+    if network.existing is not None and network.cidr is not None:
+        yield _broken("an existing network has its own range", "network.cidr", "network.existing", hint="remove it")
+    if network.existing is None and not network.create:
+        yield _broken("is false, and no existing network is named", "network.create", "network.existing")
+    if network.existing is None and network.create and network.cidr is None:
+        yield _broken("is needed for a network of its own", "network.cidr", "network.create")
+    if network.existing is not None and len(set(network.existing.subnets)) != len(network.existing.subnets):
+        yield _broken("names a subnet twice", "network.existing.subnets")
+    if network.cidr is not None and ipaddress.IPv4Network(network.cidr).overlaps(ipaddress.IPv4Network(CONTROL_RANGE)):
+        yield _broken(f"overlaps {CONTROL_RANGE}, where cellctl itself runs", "network.cidr")
+
+
+_RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (
+    _roles,
+    _tasks,
+    _licence,
+    _version,
+    _storage,
+    _allow,
+    _ingress,
+    _network,
+)
