@@ -1,0 +1,47 @@
+"""One loopback endpoint for all AWS services of the sandbox: `service:<name>:<region>` leads there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+
+from cellctl.dialer import Route
+from cellctl_sandbox.standins.aws_json import JsonApi, JsonService
+from cellctl_sandbox.standins.web import Listener
+
+_PREFIX = "service:"
+
+
+class AwsEndpointStandin:
+    """Serves the JSON APIs; the region is told by the request's signature. `regions` are those to announce."""
+
+    def __init__(self, services: Sequence[JsonService], *, regions: Sequence[str] = ()) -> None:
+        self._services = {service.name: service for service in services}
+        self._regions = tuple(regions)
+        self._lock = threading.Lock()
+        self._listener: Listener | None = None
+
+    def route(self, name: str, port: int) -> Route | None:  # noqa: ARG002  services have one endpoint each
+        """Return the route to a service that is served."""
+        if not name.startswith(_PREFIX) or name.split(":")[1] not in self._services:
+            return None
+        with self._lock:
+            if self._listener is None:
+                self._listener = Listener(JsonApi(list(self._services.values())).answer)
+            here = self._listener.port
+        return Route(host="127.0.0.1", port=here, url=f"http://127.0.0.1:{here}")
+
+    def names(self) -> Sequence[tuple[str, int, str]]:
+        """Return the services for each region that is announced."""
+        return [
+            (f"{_PREFIX}{service}:{region}", 443, f"AWS API {service}")
+            for region in self._regions
+            for service in self._services
+        ]
+
+    def close(self) -> None:
+        """Stop the endpoint."""
+        with self._lock:
+            if self._listener is not None:
+                self._listener.close()
+                self._listener = None

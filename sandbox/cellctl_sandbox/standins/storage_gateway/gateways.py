@@ -1,0 +1,173 @@
+"""What the service knows of gateways and of the appliances they run on: documents, and how they come to life.
+
+Times are simulated. Durations: reference of provider acceptance runs, 2020 to 2026 (port 80 opens 120 to 240 s after
+the instance runs, a gateway connects within 15 to 45 s of its activation, disks are listed up to 20 s later).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+from cellctl.state.values import Struct
+from cellctl_sandbox.standins.aws_json import ApiError
+from cellctl_sandbox.standins.cloud_view import CloudObject, CloudView
+from cellctl_sandbox.standins.documents import Documents
+
+INSTANCE = "aws:ec2/instance:Instance"
+VOLUME = "aws:ebs/volume:Volume"
+ATTACHMENT = "aws:ec2/volumeAttachment:VolumeAttachment"
+GATEWAY = "aws:storagegateway/gateway:Gateway"
+
+KEY_LIFETIME_S = 1800.0
+GIB = 1024**3
+SMALLEST_CACHE_GIB = 150
+
+Capacity = Literal["Small", "Medium", "Large"]
+
+
+def spread(key: str, low: int, high: int) -> int:
+    """Return a number between `low` and `high` that is always the same for `key`."""
+    return low + int.from_bytes(hashlib.sha256(key.encode()).digest()[:4]) % (high - low + 1)
+
+
+def refused(code: str, message: str) -> ApiError:
+    """Return an InvalidGatewayRequestException with `error.errorCode`."""
+    members: Struct = {"error": {"errorCode": code, "errorDetails": {}}}
+    return ApiError("InvalidGatewayRequestException", message, members=members)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayRecord:
+    """One activated gateway. `cache` maps volume ids to the ids that AddCache gave their disks."""
+
+    arn: str
+    gateway_id: str
+    instance_id: str
+    region: str
+    cell: str
+    name: str
+    timezone: str
+    type: str
+    activated_s: float
+    vpc_endpoint: str = ""
+    log_group: str = ""
+    capacity: str = "Small"
+    smb_strategy: str = "MandatoryEncryption"
+    guest_password_set: bool = False
+    shares_visible: bool = True
+    dirty_percent: float = 0.0
+    maintenance: dict[str, int] = field(default_factory=lambda: {"DayOfWeek": 1, "HourOfDay": 3, "MinuteOfHour": 0})
+    cache: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    shut_down: bool = False
+
+    @property
+    def connected_from_s(self) -> float:
+        """When the gateway first connects: activation may restart the appliance."""
+        return self.activated_s + spread(self.gateway_id, 15, 45)
+
+
+class Gateways:
+    """The gateways of the sandbox: looked up, changed one at a time, mirrored into the cloud's objects."""
+
+    def __init__(self, documents: Documents, view: CloudView) -> None:
+        self._documents = documents
+        self._view = view
+
+    def all(self, region: str) -> list[GatewayRecord]:
+        """Return all gateways of a region, oldest first."""
+        with self._documents.transaction() as transaction:
+            found = [_record(document) for document in transaction.all("gateway")]
+        return [record for record in found if record.region == region]
+
+    def of_instance(self, instance_id: str) -> GatewayRecord | None:
+        """Return the gateway that runs on an instance."""
+        with self._documents.transaction() as transaction:
+            found = [_record(document) for document in transaction.all("gateway")]
+        return next((record for record in found if record.instance_id == instance_id), None)
+
+    def get(self, arn: str) -> GatewayRecord:
+        """Return a gateway by its ARN; an unknown one is an InvalidGatewayRequestException."""
+        with self._documents.transaction() as transaction:
+            document = transaction.get("gateway", arn)
+        if document is None:
+            raise refused("GatewayNotFound", "The specified gateway was not found.")
+        return _record(document)
+
+    def connected(self, arn: str) -> GatewayRecord:
+        """Return a gateway that answers; the service can do nothing with one that does not."""
+        record = self.get(arn)
+        alive = self.instance(record.instance_id) is not None and not record.shut_down
+        if not alive or self._view.now() < record.connected_from_s:
+            raise refused("GatewayNotConnected", "The specified gateway is not connected.")
+        return record
+
+    def instance_of_key(self, key: str) -> str:
+        """Return the id of the instance whose appliance gave an activation key, `` if none did."""
+        with self._documents.transaction() as transaction:
+            found = [item for item in transaction.all("appliance") if item.get("key") == key]
+        return str(found[0]["instance"]) if found else ""
+
+    def instance(self, instance_id: str) -> CloudObject | None:
+        """Return the instance object, None if it is gone."""
+        return next((item for item in self._view.objects(INSTANCE) if item.id == instance_id), None)
+
+    def activate(self, record: GatewayRecord, key: str) -> None:
+        """Add a gateway for the appliance that gave `key`; a key works once, and not for long."""
+        with self._documents.transaction() as transaction:
+            appliance = transaction.get("appliance", record.instance_id)
+            if appliance is None or appliance.get("key") != key:
+                raise refused("ActivationKeyInvalid", "The specified activation key is invalid.")
+            if appliance.get("gateway"):
+                raise refused("ActivationKeyNotFound", "The specified activation key was not found.")
+            issued = appliance["issued_s"]
+            if not isinstance(issued, float) or record.activated_s - issued > KEY_LIFETIME_S:
+                raise refused("ActivationKeyExpired", "The specified activation key has expired.")
+            transaction.put("appliance", record.instance_id, {**appliance, "gateway": record.arn})
+            document = asdict(record) | {"vpc_endpoint": appliance.get("vpc_endpoint", "")}
+            transaction.put("gateway", record.arn, document)
+        self._view.put(_mirror(record, self._view.now()))
+
+    def update(self, arn: str, change: Callable[[GatewayRecord], GatewayRecord]) -> GatewayRecord:
+        """Replace a gateway by `change(gateway)`, with nothing in between; `change` may raise ApiError."""
+        with self._documents.transaction() as transaction:
+            document = transaction.get("gateway", arn)
+            if document is None:
+                raise refused("GatewayNotFound", "The specified gateway was not found.")
+            record = change(_record(document))
+            transaction.put("gateway", arn, asdict(record))
+        self._view.put(_mirror(record, self._view.now()))
+        return record
+
+    def remove(self, record: GatewayRecord) -> None:
+        """Forget a gateway."""
+        with self._documents.transaction() as transaction:
+            transaction.remove("gateway", record.arn)
+        self._view.remove(GATEWAY, record.arn)
+
+
+def _record(document: Struct) -> GatewayRecord:
+    return GatewayRecord(**document)  # type: ignore[arg-type]  # written by `asdict` above
+
+
+def _mirror(record: GatewayRecord, now: float) -> CloudObject:
+    properties: Struct = {
+        "arn": record.arn,
+        "gatewayId": record.gateway_id,
+        "gatewayName": record.name,
+        "gatewayTimezone": record.timezone,
+        "gatewayType": record.type,
+        "ec2InstanceId": record.instance_id,
+        "hostEnvironment": "EC2",
+        "cloudwatchLogGroupArn": record.log_group,
+        "smbSecurityStrategy": record.smb_strategy,
+        "smbFileShareVisibility": record.shares_visible,
+        "tags": dict(record.tags),
+        "hasCache": bool(record.cache),
+    }
+    return CloudObject(
+        type=GATEWAY, id=record.arn, properties=properties, cell=record.cell, region=record.region, born_s=now
+    )
