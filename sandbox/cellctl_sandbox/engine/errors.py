@@ -1,0 +1,63 @@
+"""What can go wrong inside the engine, as types."""
+
+from __future__ import annotations
+
+import grpc
+
+from cellctl.errors import EngineError
+
+
+class UnsupportedFeature(EngineError):
+    """Something asks for a feature this engine does not have; nothing was changed because of it."""
+
+    code = "unsupported_feature"
+
+    def __init__(self, feature: str, *, urn: str = "") -> None:
+        super().__init__(
+            f"the embedded engine does not support {feature}",
+            hint="use the Pulumi CLI for this program (--engine pulumi)",
+            urn=urn,
+        )
+        self.feature = feature
+
+
+class StepFailed(Exception):
+    """A registration cannot go on; `message` was not reported yet.
+
+    `quiet`: the failure has no second diagnostic of its own (a refused plan rather than a failed step).
+    """
+
+    def __init__(self, message: str, *, urn: str = "", severity: str = "error") -> None:
+        super().__init__(message)
+        self.message = message
+        self.urn = urn
+        self.severity = severity
+
+
+class Unavailable(grpc.RpcError):
+    """What the SDK sees once an operation has failed or was cancelled: it then stops quietly."""
+
+    def code(self) -> grpc.StatusCode:
+        """Return UNAVAILABLE: the SDK takes it as "the monitor is shutting down"."""
+        return grpc.StatusCode.UNAVAILABLE
+
+    def details(self) -> str:
+        """Return one sentence."""
+        return "the operation has ended"
+
+
+class Rejected(grpc.RpcError):
+    """What the SDK sees when one call is refused; it becomes an exception in the program."""
+
+    def __init__(self, message: str, code: grpc.StatusCode = grpc.StatusCode.UNKNOWN) -> None:
+        super().__init__(message)
+        self._message = message
+        self._code = code
+
+    def code(self) -> grpc.StatusCode:
+        """Return the status."""
+        return self._code
+
+    def details(self) -> str:
+        """Return the reason."""
+        return self._message

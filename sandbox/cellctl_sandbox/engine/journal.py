@@ -1,0 +1,147 @@
+"""The state while an operation changes it, and its writing: before and after each mutating step.
+
+Rows identify resources (two copies of a URN exist during a replacement). The state is: what this operation registered,
+in the order in which it was done, then what it has not dealt with yet, in the old order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+from cellctl.state.checkpoint import Checkpoint, now_text
+from cellctl.state.resources import (
+    PendingKind,
+    PendingOperation,
+    ResourceState,
+    renamed,
+    without_references,
+)
+
+Save = Callable[[Checkpoint], None]
+
+
+class Journal:
+    """Owner of the state of one operation. Every method may be called from any thread."""
+
+    def __init__(self, checkpoint: Checkpoint, save: Save | None) -> None:
+        self._base = checkpoint
+        self._save = save
+        self._lock = threading.Lock()
+        self._olds = {item.row: item for item in checkpoint.resources}
+        self._news: dict[int, ResourceState] = {}
+        self._names: dict[str, str] = {}
+        # Only pending creates outlive an operation: an update or delete is simply done again.
+        self._pending = {item.resource.row: item for item in checkpoint.pending if item.kind == "creating"}
+        self._dirty = len(self._pending) != len(checkpoint.pending)
+
+    @property
+    def base_time(self) -> str:
+        """When the state this operation began with was written."""
+        return self._base.time
+
+    @property
+    def saves(self) -> bool:
+        """Whether this operation writes: a preview does not."""
+        return self._save is not None
+
+    def begin(self, kind: PendingKind, resource: ResourceState) -> None:
+        """Record that an operation on `resource` is about to begin, and save."""
+        with self._lock:
+            self._pending[resource.row] = PendingOperation(resource=resource, kind=kind)
+            self._write()
+
+    def abandon(self, resource: ResourceState) -> None:
+        """Record that the operation on `resource` ended without a change, and save."""
+        with self._lock:
+            self._pending.pop(resource.row, None)
+            self._write()
+
+    def commit(
+        self,
+        *,
+        new: ResourceState | None = None,
+        gone: tuple[ResourceState, ...] = (),
+        kept: ResourceState | None = None,
+        pending: ResourceState | None = None,
+        lazily: bool = False,
+    ) -> None:
+        """Record the end of a step, and save.
+
+        `new` joins the state or takes the place of its row; `gone` leave it; `kept` is an old resource with another
+        mark (delete, pending replacement); `pending` is the resource given to `begin`. `lazily`: nothing that matters
+        changed, so the next save will do.
+        """
+        with self._lock:
+            for item in gone:
+                self._olds.pop(item.row, None)
+                self._news.pop(item.row, None)
+            if kept is not None:
+                place = self._news if kept.row in self._news else self._olds
+                place[kept.row] = kept
+            if new is not None:
+                self._news[new.row] = new
+            if pending is not None:
+                self._pending.pop(pending.row, None)
+            self._dirty = True
+            if not lazily:
+                self._write()
+
+    def rename(self, old: str, new: str) -> None:
+        """Let what has not been dealt with yet refer to a resource by its new URN."""
+        if old != new:
+            with self._lock:
+                self._names[old] = new
+
+    def clear_pending_creates(self) -> None:
+        """Forget all pending creates."""
+        with self._lock:
+            self._dirty = self._dirty or bool(self._pending)
+            self._pending.clear()
+
+    def prune(self, gone: frozenset[str]) -> None:
+        """Take references to `gone` out of the state: those objects do not exist any more."""
+        with self._lock:
+            for rows in (self._olds, self._news):
+                for row, item in rows.items():
+                    rows[row] = without_references(item, gone)
+            self._dirty = True
+
+    def flush(self) -> None:
+        """Save if anything was recorded since the last save."""
+        with self._lock:
+            if self._dirty:
+                self._write()
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the state as it is now, secrets opened."""
+        with self._lock:
+            return self._snapshot()
+
+    def olds(self) -> tuple[ResourceState, ...]:
+        """Return what this operation has not dealt with yet, in the old order."""
+        with self._lock:
+            return tuple(self._olds.values())
+
+    def current(self, row: int) -> ResourceState | None:
+        """Return the resource of a row as it is now."""
+        with self._lock:
+            return self._news.get(row) or self._olds.get(row)
+
+    def _snapshot(self) -> Checkpoint:
+        olds = (renamed(item, self._names) for item in self._olds.values())
+        return replace(
+            self._base,
+            resources=(*self._news.values(), *olds),
+            pending=tuple(self._pending.values()),
+            time=now_text(),
+            fresh=False,
+        )
+
+    def _write(self) -> None:
+        if self._save is not None:
+            self._save(self._snapshot())
+        self._dirty = False
+
+

@@ -1,0 +1,88 @@
+"""What the parts of one operation share: its options, its collaborators, and what has been decided so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from cellctl.state.resources import ResourceState
+from cellctl_sandbox.engine.eventlog import EventLog
+from cellctl_sandbox.engine.journal import Journal
+from cellctl_sandbox.engine.registry import Instance, Registry
+from cellctl_sandbox.engine.urns import split_reference
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ConfigValue:
+    """One configuration value of the stack; objects are JSON text."""
+
+    value: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Options:
+    """How an operation is to be done.
+
+    `replace`: URNs to be replaced without any change. `refresh`: read everything before. `exclude_protected` (destroy):
+    protected resources, and what they need, stay. `clear_pending_creates` (refresh): forget what may have been made.
+    """
+
+    parallel: int = 16
+    refresh: bool = False
+    replace: frozenset[str] = frozenset()
+    exclude_protected: bool = False
+    clear_pending_creates: bool = False
+
+
+@dataclass(kw_only=True)
+class Decisions:
+    """What has been planned so far; guarded by the planning lock of the deployment.
+
+    `seen`: URNs of this program. `kept`: old URNs that a registration took over. `aliased`: old URN -> new URN.
+    `old_names`: new URN -> its old URNs, for the children's inherited aliases. `recreate`: URNs deleted because of
+    something they depend on, with the keys that made it necessary. `deleted`: URNs deleted in this operation.
+    `removed`: rows of the state that need no deletion any more.
+    """
+
+    seen: dict[str, None] = field(default_factory=dict)
+    kept: set[str] = field(default_factory=set)
+    aliased: dict[str, str] = field(default_factory=dict)
+    old_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    recreate: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    removed: set[int] = field(default_factory=set)
+
+
+@dataclass(kw_only=True)
+class Scope:
+    """One operation. `olds` are the living resources of the state it began with; `made` what it registered."""
+
+    project: str
+    stack: str
+    planning: bool
+    options: Options
+    config: Mapping[str, ConfigValue]
+    journal: Journal
+    log: EventLog
+    registry: Registry
+    olds: dict[str, ResourceState]
+    decisions: Decisions = field(default_factory=Decisions)
+    made: dict[str, ResourceState] = field(default_factory=dict)
+
+    def instance(self, reference: str) -> Instance:
+        """Return the provider instance of a reference, from this operation or from the state."""
+        return self.registry.instance(reference, self._find_provider)
+
+    def provider_state(self, reference: str) -> ResourceState | None:
+        """Return the provider resource of a reference."""
+        urn, id_ = split_reference(reference)
+        made = self.made.get(urn)
+        return made if made and made.id == id_ else self._find_provider(urn, id_)
+
+    def _find_provider(self, urn: str, id_: str) -> ResourceState | None:
+        for item in self.journal.checkpoint().resources:
+            if item.urn == urn and item.id == id_:
+                return item
+        old = self.olds.get(urn)
+        return old if old and old.id == id_ else None

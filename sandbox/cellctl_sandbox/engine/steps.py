@@ -1,0 +1,226 @@
+"""Steps, and the pure decisions that lead to them: (old, new, diff, options) -> steps. Nothing here has effects.
+
+Source of the rules: reference/engine.md 3; each is a case in tests/engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from cellctl.state.resources import ResourceState
+from cellctl.state.values import UNKNOWN, Struct
+from cellctl_provider.protocol import Diffed, DiffKind, PropertyDiff
+from cellctl_sandbox.engine import paths
+
+
+class Op(StrEnum):
+    """What a step does, as events spell it."""
+
+    SAME = "same"
+    CREATE = "create"
+    UPDATE = "update"
+    DELETE = "delete"
+    REPLACE = "replace"
+    CREATE_REPLACEMENT = "create-replacement"
+    DELETE_REPLACED = "delete-replaced"
+    READ = "read"
+    READ_REPLACEMENT = "read-replacement"
+    DISCARD = "discard"
+    DISCARD_REPLACED = "discard-replaced"
+    REFRESH = "refresh"
+    REMOVE_PENDING_REPLACE = "remove-pending-replace"
+    IMPORT = "import"
+    IMPORT_REPLACEMENT = "import-replacement"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Step:
+    """One step of an operation.
+
+    `keys` made a replacement necessary, `diffs` are the changed top-level keys, `detailed` is None without detail.
+    `pending_delete` (create-replacement, read-replacement): the old copy is deleted at the end of the operation.
+    `pending_replacement` (delete-replaced): deleted first, its replacement is still to come.
+    """
+
+    op: Op
+    urn: str
+    old: ResourceState | None = None
+    new: ResourceState | None = None
+    keys: tuple[str, ...] = ()
+    diffs: tuple[str, ...] = ()
+    detailed: Mapping[str, PropertyDiff] | None = None
+    stables: tuple[str, ...] = ()
+    ignore_changes: tuple[str, ...] = ()
+    pending_delete: bool = False
+    pending_replacement: bool = False
+    seed: bytes = b""
+
+    @property
+    def state(self) -> ResourceState:
+        """The resource the step is about: the new one if there is one."""
+        state = self.new or self.old
+        assert state is not None, "a step has an old or a new state"
+        return state
+
+    @property
+    def logical(self) -> bool:
+        """Whether a reader counts this step: not the physical halves of a replacement, nor refresh."""
+        return self.op not in _PHYSICAL
+
+
+_PHYSICAL = frozenset(
+    {
+        Op.CREATE_REPLACEMENT,
+        Op.DELETE_REPLACED,
+        Op.READ_REPLACEMENT,
+        Op.DISCARD_REPLACED,
+        Op.IMPORT_REPLACEMENT,
+        Op.REFRESH,
+    }
+)
+REPLACING_KINDS: Mapping[str, DiffKind] = {
+    "add": "add-replace",
+    "delete": "delete-replace",
+    "update": "update-replace",
+}
+
+
+# ---- diffs ------------------------------------------------------------------------------------------------------------
+def replaces(diff: Diffed) -> bool:
+    """Tell whether a diff asks for a replacement, by keys or by the kinds of its details."""
+    return bool(diff.replaces) or any(item.kind.endswith("-replace") for item in (diff.detailed or {}).values())
+
+
+def by_inputs(old_inputs: Struct, new_inputs: Struct) -> Diffed:
+    """Return the diff of two inputs: for components, and for providers that cannot tell."""
+    found = paths.differences(old_inputs, new_inputs)
+    if not found:
+        return Diffed(changes="none")
+    return Diffed(changes="some", diffs=paths.top_keys(found), detailed=paths.rendered(found))
+
+
+def with_replace_on_changes(diff: Diffed, patterns: Sequence[str], *, init_errors: bool) -> Diffed:
+    """Return the diff with changes under `patterns` made replacing.
+
+    A resource that never became ready counts as changed where a pattern is `*`.
+    """
+    if not patterns or (diff.changes == "none" and not init_errors):
+        return diff
+    detailed: dict[str, PropertyDiff] = {}
+    keys = dict.fromkeys(diff.replaces)
+    known: Mapping[str, PropertyDiff] = diff.detailed or {key: PropertyDiff(kind="update") for key in diff.diffs}
+    for path, item in known.items():
+        hit = paths.matching(patterns, path)
+        detailed[path] = replace(item, kind=REPLACING_KINDS.get(item.kind, item.kind)) if hit else item
+        if hit:
+            keys[paths.top_keys([paths.parse(path)])[0]] = None
+    if init_errors and "*" in patterns:
+        keys["#initerror"] = None
+    if not (keys.keys() - set(diff.replaces)):
+        return diff
+    return replace(
+        diff, changes="some", replaces=tuple(keys), detailed=detailed if diff.detailed is not None else None
+    )
+
+
+# ---- steps for one registration ---------------------------------------------------------------------------------------
+def update_steps(old: ResourceState, new: ResourceState, diff: Diffed, ignore: Sequence[str]) -> list[Step]:
+    """Return the update in place."""
+    return [
+        Step(
+            op=Op.UPDATE,
+            urn=new.urn,
+            old=old,
+            new=new,
+            diffs=diff.diffs,
+            detailed=diff.detailed,
+            stables=diff.stables,
+            ignore_changes=tuple(ignore),
+        )
+    ]
+
+
+def create_first_steps(old: ResourceState, new: ResourceState, diff: Diffed) -> list[Step]:
+    """Return a replacement that creates first; the old copy is deleted when all else is done."""
+    creation = Step(
+        op=Op.CREATE_REPLACEMENT,
+        urn=new.urn,
+        old=old,
+        new=new,
+        keys=diff.replaces,
+        diffs=diff.diffs,
+        detailed=diff.detailed,
+        pending_delete=True,
+    )
+    return [creation, replace(creation, op=Op.REPLACE)]
+
+
+def delete_first_steps(old: ResourceState, new: ResourceState, diff: Diffed) -> list[Step]:
+    """Return a replacement that deletes first; without the deletion if an earlier operation did it already."""
+    creation = Step(
+        op=Op.CREATE_REPLACEMENT,
+        urn=new.urn,
+        old=old,
+        new=new,
+        keys=diff.replaces,
+        diffs=diff.diffs,
+        detailed=diff.detailed,
+    )
+    deletion = [] if old.pending_replacement else [deletion_step(old, pending_replacement=True)]
+    return [*deletion, replace(creation, op=Op.REPLACE), creation]
+
+
+def recreation_steps(old: ResourceState, new: ResourceState, keys: Sequence[str]) -> list[Step]:
+    """Return the second half of a replacement whose first half was deleted because of something it depends on."""
+    creation = Step(op=Op.CREATE_REPLACEMENT, urn=new.urn, old=old, new=new, keys=tuple(keys))
+    return [replace(creation, op=Op.REPLACE, keys=()), creation]
+
+
+def deletion_step(old: ResourceState, *, pending_replacement: bool = False, replaced: bool = False) -> Step:
+    """Return the step that removes `old`; an external resource is only discarded."""
+    if replaced or pending_replacement:
+        op = Op.DISCARD_REPLACED if old.external else Op.DELETE_REPLACED
+    else:
+        op = Op.DELETE
+    return Step(op=op, urn=old.urn, old=old, pending_replacement=pending_replacement)
+
+
+# ---- order ------------------------------------------------------------------------------------------------------------
+def dependents(resources: Iterable[ResourceState], root: ResourceState) -> list[ResourceState]:
+    """Return the living resources that depend on `root`, directly or not, in the order of the state."""
+    reached = {root.urn}
+    found = []
+    for item in resources:
+        if item.delete or item.urn == root.urn:
+            continue
+        direct = set(item.dependencies) | {item.provider.rpartition("::")[0], item.deleted_with}
+        for urns in item.property_dependencies.values():
+            direct.update(urns)
+        if direct & reached:
+            reached.add(item.urn)
+            found.append(item)
+    return found
+
+
+def with_unknown(resource: ResourceState, replaced: frozenset[str]) -> Struct | None:
+    """Return the inputs with those unknown that come from a resource in `replaced`; None if none does."""
+    hit = {key for key, urns in resource.property_dependencies.items() if replaced & set(urns)}
+    if not hit & resource.inputs.keys():
+        return None
+    return {key: UNKNOWN if key in hit else value for key, value in resource.inputs.items()}
+
+
+def removal_order(condemned: Sequence[ResourceState]) -> list[tuple[ResourceState, frozenset[int]]]:
+    """Return the condemned, last made first, each with the rows that must be gone before it: its dependents."""
+    users: dict[str, list[tuple[int, int]]] = {}
+    for place, item in enumerate(condemned):
+        for urn in item.needs():
+            users.setdefault(urn, []).append((place, item.row))
+    order = []
+    for place, item in reversed(list(enumerate(condemned))):
+        # Only users that come later in the state: a copy that waits for deletion must not wait for its own successor.
+        later = frozenset(row for where, row in users.get(item.urn, ()) if where > place)
+        order.append((item, later))
+    return order

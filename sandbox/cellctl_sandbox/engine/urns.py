@@ -1,0 +1,101 @@
+"""URNs: building them, taking them apart, and aliases with those that a parent hands down."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from cellctl_sandbox.engine.goals import Alias
+
+ROOT_TYPE = "pulumi:pulumi:Stack"
+PROVIDER_PREFIX = "pulumi:providers:"
+
+
+def make_urn(stack: str, project: str, parent: str, type_: str, name: str) -> str:
+    """Return the URN of a resource. The root stack and no parent do not show in the qualified type."""
+    prefix = qualified_type(parent) if parent else ""
+    qualified = f"{prefix}${type_}" if prefix and prefix != ROOT_TYPE else type_
+    return f"urn:pulumi:{stack}::{project}::{qualified}::{name}"
+
+
+def qualified_type(urn: str) -> str:
+    """Return the types of a resource and its parents, joined by `$`."""
+    return urn.split("::", 3)[2]
+
+
+def type_of(urn: str) -> str:
+    """Return the resource's own type."""
+    return qualified_type(urn).rpartition("$")[2]
+
+
+def name_of(urn: str) -> str:
+    """Return the logical name."""
+    return urn.split("::", 3)[3]
+
+
+def split_reference(reference: str) -> tuple[str, str]:
+    """Return URN and id of a provider reference `<urn>::<id>`."""
+    urn, _, id_ = reference.rpartition("::")
+    return urn, id_
+
+
+def default_provider_name(version: str, download_url: str = "") -> str:
+    """Return the logical name of the default provider of a version."""
+    name = "default"
+    for part in (version, download_url.partition("://")[2]):
+        if part:
+            name += "_" + "".join(letter if letter.isalnum() else "_" for letter in part)
+    return name
+
+
+def is_default_provider(urn: str) -> bool:
+    """Tell whether a URN names a default provider: one that no program declares."""
+    if not qualified_type(urn).startswith(PROVIDER_PREFIX):
+        return False
+    name = name_of(urn)
+    return name == "default" or name.startswith("default_")
+
+
+def alias_urns(urn: str, parent: str, aliases: Iterable[Alias], parent_aliases: Iterable[str]) -> tuple[str, ...]:
+    """Return the URNs under which a resource may be known, most specific first, without its own.
+
+    A child of an aliased parent is also looked for under each of the parent's old URNs (`parent_aliases`): its type
+    prefix changes with them, and its name where it began with the parent's name.
+    """
+    found: dict[str, None] = {}
+    own = list(aliases)
+    for alias in own:
+        for old in _expanded(urn, parent, alias, parent_aliases):
+            found[old] = None
+    for old_parent in parent_aliases:
+        found[_inherited(urn, parent, old_parent)] = None
+    found.pop(urn, None)
+    return tuple(found)
+
+
+def _expanded(urn: str, parent: str, alias: Alias, parent_aliases: Iterable[str]) -> Iterable[str]:
+    if alias.urn:
+        yield alias.urn
+        return
+    stack, project = urn.split("::", 2)[0].removeprefix("urn:pulumi:"), urn.split("::", 2)[1]
+    name, type_ = alias.name or name_of(urn), alias.type or type_of(urn)
+    stack, project = alias.stack or stack, alias.project or project
+    if alias.no_parent:
+        yield make_urn(stack, project, "", type_, name)
+    elif alias.parent_urn:
+        yield make_urn(stack, project, alias.parent_urn, type_, name)
+    else:
+        yield make_urn(stack, project, parent, type_, name)
+        for old_parent in parent_aliases:
+            inherited = alias.name or _inherited_name(name, parent, old_parent)
+            yield make_urn(stack, project, old_parent, type_, inherited)
+
+
+def _inherited(urn: str, parent: str, old_parent: str) -> str:
+    stack, project = urn.split("::", 2)[0].removeprefix("urn:pulumi:"), urn.split("::", 2)[1]
+    return make_urn(stack, project, old_parent, type_of(urn), _inherited_name(name_of(urn), parent, old_parent))
+
+
+def _inherited_name(name: str, parent: str, old_parent: str) -> str:
+    if parent and name.startswith(name_of(parent)):
+        return name_of(old_parent) + name.removeprefix(name_of(parent))
+    return name

@@ -1,0 +1,96 @@
+"""Conversion between protobuf structs and wire values."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from google.protobuf import struct_pb2
+
+from cellctl.state.values import ARCHIVE, ASSET, SIGNATURE, Struct, Value
+
+
+def from_proto(message: struct_pb2.Value) -> Value:
+    """Return a protobuf value; whole floats become integers, as the state's JSON has them."""
+    kind = message.WhichOneof("kind")
+    if kind == "string_value":
+        return message.string_value
+    if kind == "number_value":
+        number = message.number_value
+        return int(number) if number.is_integer() else number
+    if kind == "bool_value":
+        return message.bool_value
+    if kind == "struct_value":
+        return {key: from_proto(item) for key, item in message.struct_value.fields.items()}
+    if kind == "list_value":
+        return [from_proto(item) for item in message.list_value.values]
+    return None
+
+
+def from_struct(message: struct_pb2.Struct) -> Struct:
+    """Return a protobuf struct without its null members: the SDK sends null for what was not given."""
+    return {
+        key: without_nulls(from_proto(item))
+        for key, item in message.fields.items()
+        if item.WhichOneof("kind") not in (None, "null_value")
+    }
+
+
+def without_nulls(value: Value) -> Value:
+    """Return `value` without null members of objects, at every depth; nulls in lists stay."""
+    if isinstance(value, dict):
+        return {key: without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [without_nulls(item) for item in value]
+    return value
+
+
+def to_proto(value: Value, message: struct_pb2.Value) -> None:
+    """Write `value` into `message`."""
+    if value is None:
+        message.null_value = struct_pb2.NULL_VALUE
+    elif isinstance(value, bool):
+        message.bool_value = value
+    elif isinstance(value, int | float):
+        message.number_value = value
+    elif isinstance(value, str):
+        message.string_value = value
+    elif isinstance(value, dict):
+        message.struct_value.SetInParent()
+        for key, item in value.items():
+            to_proto(item, message.struct_value.fields[key])
+    else:
+        message.list_value.SetInParent()
+        for item in value:
+            to_proto(item, message.list_value.values.add())
+
+
+def to_struct(struct: Mapping[str, Value]) -> struct_pb2.Struct:
+    """Return `struct` as a protobuf struct."""
+    message = struct_pb2.Struct()
+    for key, item in struct.items():
+        to_proto(item, message.fields[key])
+    return message
+
+
+def with_asset_hashes(value: Value) -> Value:
+    """Return `value` with the sha256 of every text asset filled in, by which assets are compared later."""
+    if isinstance(value, dict):
+        text = value.get("text")
+        if value.get(SIGNATURE) == ASSET and isinstance(text, str) and not value.get("hash"):
+            return {**value, "hash": hashlib.sha256(text.encode()).hexdigest()}
+        return {key: with_asset_hashes(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_asset_hashes(item) for item in value]
+    return value
+
+
+def assets_by_hash(value: Value) -> Value:
+    """Return `value` with assets and archives reduced to signature and hash, where it has one."""
+    if isinstance(value, dict):
+        if value.get(SIGNATURE) in (ASSET, ARCHIVE) and value.get("hash"):
+            return {SIGNATURE: value[SIGNATURE], "hash": value["hash"]}
+        return {key: assets_by_hash(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [assets_by_hash(item) for item in value]
+    return value
