@@ -30,7 +30,7 @@ def check_slug(name: str) -> str:
     length leaves room for prefixes and hashes in every service.
     """
     if not name.isascii() or name != name.lower():
-        raise ValueError("only lower-case letters a-z, digits and hyphens")
+        raise ValueError("must hold only lower-case letters a-z, digits and hyphens")
     if len(name) < NAME_MIN or len(name) > NAME_MAX:
         raise ValueError(f"has {len(name)} characters; it must have {NAME_MIN} to {NAME_MAX}")
     if not _NAME.fullmatch(name):

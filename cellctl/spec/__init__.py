@@ -9,15 +9,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cellctl.spec.model import CellBody, CellSpec
-    from cellctl.spec.reading import load, loads
+    from cellctl.spec.pending import not_yet, refuse_pending
+    from cellctl.spec.reading import load, loads, located
+    from cellctl.spec.writing import dump
 
-__all__ = ["CellBody", "CellSpec", "load", "loads"]
+__all__ = ["CellBody", "CellSpec", "dump", "load", "loads", "located", "not_yet", "refuse_pending"]
 
 _HOMES = {
     "CellSpec": "cellctl.spec.model",
     "CellBody": "cellctl.spec.model",
     "load": "cellctl.spec.reading",
     "loads": "cellctl.spec.reading",
+    "located": "cellctl.spec.reading",
+    "dump": "cellctl.spec.writing",
+    "not_yet": "cellctl.spec.pending",
+    "refuse_pending": "cellctl.spec.pending",
 }
 
 

@@ -51,6 +51,15 @@ def loads(text: str, file: str = "cell.yaml") -> CellSpec:
     return spec
 
 
+def located(error: SpecError, path: FilePath) -> SpecError:
+    """Return `error` with the place of each problem that has only a field, as in a layout's; file gone: as it is."""
+    try:
+        found = parsed(source.read(path), str(path))
+    except SpecError:
+        return error
+    return SpecError(words.placed(error.problems, found, str(path)), hint=error.hint)
+
+
 def validated(data: Mapping[str, object], file: str = "") -> CellSpec:
     """Return the spec of JSON-like data with the keys of the file.
 

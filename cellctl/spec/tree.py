@@ -134,7 +134,7 @@ class _Composer:
 
     def _key(self, event: _Event, path: Path) -> str:
         if isinstance(event, events.ScalarEvent):
-            key = str(event.value)
+            key = self._clean(event, path)
             self._refuse_extras(event, (*path, key), _start(event))
             if key == "<<" and event.style is None:
                 _report(self._tree, _start(event), "merge keys (<<) are not used in these files; write it out", path)
@@ -151,13 +151,22 @@ class _Composer:
         return found
 
     def _scalar(self, event: events.ScalarEvent, path: Path) -> object:
-        text = str(event.value)
+        text = self._clean(event, path)
         if event.style is not None:
             return text
         if _DOUBTFUL.fullmatch(text):
             self._tree.doubtful[path] = text
             return text
         return _plain(text)
+
+    def _clean(self, event: events.ScalarEvent, path: Path) -> str:
+        text = str(event.value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            _report(self._tree, _start(event), "an escape here is half a character", path)
+            return text.encode(errors="replace").decode()
+        return text
 
     def _refuse_extras(self, event: _Event, path: Path, mark: Mark) -> None:
         if isinstance(event, events.AliasEvent):

@@ -1,0 +1,46 @@
+"""Options that are valid and that this version cannot do yet. Shrinks with every milestone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cellctl.errors import NotYet, Problem
+
+if TYPE_CHECKING:
+    from cellctl.spec.model import CellSpec
+
+
+def not_yet(spec: CellSpec) -> list[Problem]:
+    """Return every option of `spec` that a later version brings, each with what works now."""
+    body = spec.spec
+    asked = (
+        (body.placement != "dedicated", "placement", "shared capacity (reefs) comes later", "placement: dedicated"),
+        (body.nodes.os == "linux", "nodes.os", "Linux nodes come later", "os: windows"),
+        (body.storage.backend == "fsx", "storage.backend", "FSx for Windows comes later", "backend: gateway"),
+        (body.ingress.polling == "redis", "ingress.polling", "one polling address comes later", "polling: per_node"),
+        (
+            body.ingress.balancer == "application_gateway",
+            "ingress.balancer",
+            "Application Gateway comes later",
+            "balancer: load_balancer",
+        ),
+        (
+            body.network.existing is not None,
+            "network.existing",
+            "existing networks come later",
+            "network: {create: true, cidr: 10.64.0.0/20}",
+        ),
+    )
+    return [
+        Problem(message=f"not yet: {message}", field=f"spec.{field}", hint=f"use {instead}")
+        for wanted, field, message, instead in asked
+        if wanted
+    ]
+
+
+def refuse_pending(spec: CellSpec, *, file: str = "") -> None:
+    """Raise NotYet, which names every option of `spec` that a later version brings; do nothing if there is none."""
+    problems = not_yet(spec)
+    if problems:
+        fields = "; ".join(f"{problem.field}: {problem.message}" for problem in problems)
+        raise NotYet(f"{file or spec.metadata.name}: {fields}", hint="; ".join(problem.hint for problem in problems))
