@@ -1,0 +1,1 @@
+"""What provider `cellctl` needs of Azure."""

@@ -1,0 +1,1 @@
+"""Resource types of provider `cellctl` for Octopus itself."""
