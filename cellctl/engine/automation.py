@@ -1,0 +1,168 @@
+"""The Automation API, driven: one workspace, one stack, one inline program, in the operation process.
+
+`Cockpit` turns tasks into `Stack.preview`, `up`, `refresh`, `destroy`, and what they raise into typed errors. A failed
+operation is no exception here: its story is in the events; only what has no events is raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pulumi
+from pulumi.automation import LocalWorkspace, Stack
+from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackNotFoundError
+
+from cellctl import clouds
+from cellctl.engine import hosts, interventions
+from cellctl.engine.classify import classify, tidy
+from cellctl.engine.redact import Redactor
+from cellctl.engine.seam import Seam, masked_outputs, resources
+from cellctl.engine.wire import Setup, Task
+from cellctl.errors import EngineError, Locked
+from cellctl.spec import CellSpec
+from cellctl.state.values import Struct, Value
+
+RECORD = "cellctl"  # the stack output that says which cellctl made the stack, from which spec
+
+
+class Cockpit:
+    """Holds an open engine host and a stack for the length of an operation process."""
+
+    def __init__(self, setup: Setup, on_event: Callable[[str, float | None], None]) -> None:
+        self.setup = setup
+        self._on_event = on_event
+        self._evidence = (Path(setup.run_dir) / "events.ndjson").open("a", encoding="utf-8", buffering=1)
+        self._program = _program(setup) if setup.spec else None
+        self.host = hosts.open_host(setup)
+        self._task = Task(verb="preview")
+
+    def perform(self, task: Task) -> Struct:
+        """Run one verb to its end and return its result; raises typed errors for what has no events."""
+        self._task = task
+        if task.verb == "verify":
+            return self._verify(task)
+        return self._operate(task)
+
+    def interrupt(self) -> None:
+        """Stop gracefully: finish what is under way, start nothing new."""
+        self.host.interrupt()
+
+    def close(self) -> None:
+        """Close the host."""
+        self.host.close()
+        self._evidence.close()
+
+    def _operate(self, task: Task) -> Struct:
+        stack = self._stack(task)
+        failed = ""
+        try:
+            self._call(stack, task)
+        except ConcurrentUpdateError as error:
+            raise Locked(
+                _line(error), hint="wait for the other run; `cellctl status` says who", code="locked"
+            ) from None
+        except CommandError as error:
+            failed = _line(error)
+        except RuntimeError as error:
+            failed = tidy(str(error))  # the SDK: no summary event
+        seam = stack.workspace.pulumi_command
+        assert isinstance(seam, Seam)
+        export = (
+            {} if task.verb.startswith("preview") else seam.export(stack.workspace.work_dir, self._environment(task))
+        )
+        return {
+            "failed": failed,
+            "outputs": {key: value for key, value in masked_outputs(export).items() if key != RECORD},
+            "remaining": sum(1 for row in resources(export) if row.get("custom")),
+        }
+
+    def _call(self, stack: Stack, task: Task) -> None:
+        targets = list(task.targets) or None
+        message, parallel, kept = task.message or None, task.parallel, task.keep_protected or None
+        if task.verb == "preview":
+            stack.preview(message=message, parallel=parallel, program=self._inline)
+        elif task.verb == "up":
+            stack.up(message=message, parallel=parallel, program=self._inline, show_secrets=False)
+        elif task.verb == "destroy":
+            stack.destroy(
+                message=message, parallel=parallel, target=targets, exclude_protected=kept, show_secrets=False
+            )
+        elif task.verb == "refresh":
+            stack.refresh(message=message, parallel=parallel, target=targets, show_secrets=False)
+        elif task.verb == "preview_refresh":
+            stack.preview_refresh(message=message, parallel=parallel, target=targets)
+        else:
+            stack.preview_destroy(message=message, parallel=parallel, target=targets, exclude_protected=kept)
+
+    def _stack(self, task: Task) -> Stack:
+        """Return the stack in the workspace of this task, made if there is none yet."""
+        exists = hosts.stack_file(task.backend or self.setup.environment["PULUMI_BACKEND_URL"], self.setup.stack)
+        command = self.host.command
+        bind = getattr(command, "bind", None)
+        if callable(bind):  # an engine in this process runs the program itself: no sockets, half the CPU
+            bind(self._inline if self._program else None)
+        seam = Seam(command, self._event, exists=exists)
+        workspace = LocalWorkspace(
+            work_dir=self.setup.work_dir,
+            pulumi_home=self.setup.environment["PULUMI_HOME"],
+            program=self._inline if self._program else None,
+            env_vars=self._environment(task),
+            pulumi_command=seam,
+        )
+        try:
+            stack = Stack.select(self.setup.stack, workspace)
+        except StackNotFoundError:
+            stack = Stack.create(self.setup.stack, workspace)
+        except CommandError as error:
+            raise failure_of(_line(error)) from None
+        return stack
+
+    def _environment(self, task: Task) -> Mapping[str, str]:
+        backend = {"PULUMI_BACKEND_URL": task.backend} if task.backend else {}
+        return {**self.setup.environment, **self.host.environment, **backend}
+
+    def _inline(self) -> None:
+        """The inline program: what this run changes, the cell, and the record of what made it."""
+        assert self._program is not None
+        task, setup = self._task, self.setup
+        interventions.install(unprotect=task.unprotect, adopt=task.adopt)
+        self._program()
+        pulumi.export(RECORD, dict(setup.record))
+
+    def _event(self, text: str) -> None:
+        if '"severity":"debug"' in text or '"ephemeral":true' in text:
+            return
+        self._evidence.write(text.rstrip("\n") + "\n")
+        self._on_event(text, self.host.simulated_now())
+
+    def _verify(self, task: Task) -> Struct:
+        from cellctl import verify
+
+        results = verify.run(
+            dict(task.outputs), self.host.dialer, secrets=hosts.secrets_of(self.host), sleep=self.host.sleep
+        )
+        rows: list[Value] = [
+            {"passed": item.passed, "message": item.message, "hint": item.hint, "code": item.code} for item in results
+        ]
+        return {"checks": rows}
+
+
+def _program(setup: Setup) -> Callable[[], None]:
+    """Return the cell's program, its layout made; SpecError says what the cloud cannot do."""
+    cloud = clouds.load(setup.cloud)
+    layout = cloud.layout(CellSpec.model_validate(dict(setup.spec)), incarnation=setup.incarnation)
+    return lambda: cloud.program(layout, setup.account)
+
+
+def _line(error: Exception) -> str:
+    """Return the first `error:` line of a command's answer, redacted."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    said = next((line for line in lines if "error:" in line), lines[-1] if lines else "failed")
+    return Redactor().text(said.removeprefix("stderr:").strip().removeprefix("error:").strip())
+
+
+def failure_of(message: str) -> EngineError:
+    """Return a message without events as a typed error."""
+    failure = classify(message)
+    return EngineError(failure.message, hint=failure.hint, code=failure.code)

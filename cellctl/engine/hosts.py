@@ -1,0 +1,92 @@
+"""Opens the engine of an operation process: the sandbox's through its entry point, or the real CLI."""
+
+from __future__ import annotations
+
+import time
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from cellctl.dialer import DirectDialer
+from cellctl.engine.wire import Setup
+from cellctl.engine.workspace import PROJECT
+from cellctl.errors import UsageError
+from cellctl.state.backend import FileBackend, StackName
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulumi.automation import PulumiCommand
+
+    from cellctl.dialer import Dialer
+    from cellctl.engine.ports import EngineHost, HostFactory
+    from cellctl.verify import SecretReader
+
+
+class CliHost:
+    """The real CLI against real clouds: names are dialled as they are, time is real."""
+
+    name = "pulumi"
+
+    def __init__(self, setup: Setup) -> None:
+        from cellctl.engine.pulumi_cli import PulumiCli
+
+        self._cli = PulumiCli.find(setup.environment, log=Path(setup.run_dir) / "argv.log")
+        self.dialer: Dialer = DirectDialer()
+        self.environment: Mapping[str, str] = {}
+
+    @property
+    def version(self) -> str:
+        """Version of the CLI."""
+        return str(self._cli.version)
+
+    @property
+    def command(self) -> PulumiCommand:
+        """The CLI."""
+        return self._cli
+
+    def simulated_now(self) -> float | None:
+        """Return None: time is real."""
+        return None
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+        time.sleep(seconds)
+
+    def interrupt(self) -> None:
+        """Take one step of the ladder: SIGINT, SIGINT again, SIGKILL."""
+        self._cli.interrupt()
+
+    def close(self) -> None:
+        """Nothing is held between commands."""
+
+
+def open_host(setup: Setup) -> EngineHost:
+    """Open the engine that a Setup names.
+
+    Raises:
+        UsageError: Unknown engine, or what it needs is not installed.
+    """
+    if setup.engine == "pulumi":
+        return CliHost(setup)
+    named = [entry for entry in entry_points(group="cellctl.engines") if entry.name == setup.engine]
+    if ":" in setup.engine:  # `module:factory`: an engine that is not installed, in tests
+        named = [EntryPoint(name=setup.engine, value=setup.engine, group="cellctl.engines")]
+    for entry in named:
+        factory = cast("HostFactory", entry.load())
+        return factory(home=Path(setup.home), cell=setup.cell, cloud=setup.cloud, clock=setup.clock)
+    raise UsageError(f"there is no engine '{setup.engine}'", hint="engines: embedded, pulumi", code="unknown_engine")
+
+
+def stack_file(backend_url: str, stack: str) -> bool:
+    """Tell whether a stack is known to exist; of other than file backends nothing is known without asking."""
+    if not backend_url.startswith("file://"):
+        return False
+    backend = FileBackend(Path(backend_url.removeprefix("file://")))
+    return backend.exists(StackName(project=PROJECT, stack=stack))
+
+
+def secrets_of(host: EngineHost) -> SecretReader | None:
+    """Return what reads secrets at this host, None where it has nothing of the kind."""
+    reader: SecretReader | None = getattr(host, "secrets", None)
+    return reader

@@ -1,0 +1,62 @@
+"""What a run changes in a program's resources before they are registered, through public stack transformations.
+
+Taking protection off, and adopting an object that exists. They run in the program's own process, in previews too.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+
+import pulumi
+
+ALL = "*"
+
+
+def install(*, unprotect: Sequence[str] = (), adopt: Mapping[str, str] | None = None) -> None:
+    """Register the transformations that this run needs; call first in a program."""
+    if unprotect:
+        pulumi.runtime.register_stack_transformation(_unprotecting(frozenset(unprotect)))
+    if adopt:
+        pulumi.runtime.register_stack_transformation(_adopting(adopt))
+
+
+_Transformation = Callable[[pulumi.ResourceTransformationArgs], pulumi.ResourceTransformationResult | None]
+
+
+def _unprotecting(urns: frozenset[str]) -> _Transformation:
+    def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        if ALL not in urns and not any(is_meant(urn, args) for urn in urns):
+            return None
+        opts = copy.copy(args.opts)
+        opts.protect = False
+        return pulumi.ResourceTransformationResult(props=args.props, opts=opts)
+
+    return transform
+
+
+def _adopting(ids: Mapping[str, str]) -> _Transformation:
+    def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
+        for urn, id_ in ids.items():
+            if is_meant(urn, args):
+                opts = copy.copy(args.opts)
+                opts.import_ = id_
+                return pulumi.ResourceTransformationResult(props=args.props, opts=opts)
+        return None
+
+    return transform
+
+
+def is_meant(urn: str, args: pulumi.ResourceTransformationArgs) -> bool:
+    """Tell whether `urn` is that of the resource about to be registered: same name, type and parent's type."""
+    parts = urn.split("::", 3)
+    if len(parts) < 4 or parts[3] != args.name:
+        return False
+    types = parts[2].split("$")
+    if types[-1] != args.type_:
+        return False
+    parent = args.opts.parent
+    above = types[-2] if len(types) > 1 else ""
+    return above == (parent.pulumi_resource_type if parent is not None else "") or (
+        not above and parent is not None and parent.pulumi_resource_type == "pulumi:pulumi:Stack"
+    )

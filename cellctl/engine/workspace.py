@@ -1,0 +1,168 @@
+"""The files and variables of a stack's workspace, written by ourselves: the SDK's own writer loses keys.
+
+    .cellctl/state/                     the Pulumi file backend
+    .cellctl/pulumi/key                 passphrase of the sandbox, random, 0600
+    .cellctl/pulumi/<stack>/Pulumi.yaml, Pulumi.<stack>.yaml
+    .cellctl/pulumi/home/               PULUMI_HOME: plugins and logs of the CLI
+
+Nothing secret stands in either YAML file. Source of the variables: reference/pulumi.md 10.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from cellctl.errors import EngineError
+from cellctl.state.backend import FileBackend, StackName
+from cellctl.state.files import write_atomically
+from cellctl.state.values import Struct, Value
+
+PROJECT = "octopus-cells"
+_FIXED = {
+    "PULUMI_SKIP_UPDATE_CHECK": "true",
+    "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
+    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    "PULUMI_OPTION_SKIP_PLUGIN_PRE_INSTALL": "true",
+    "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true",
+    "NO_COLOR": "1",
+    "GRPC_VERBOSITY": "ERROR",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Backend:
+    """Where states are, and what opens their secrets.
+
+    `url` is a Pulumi backend URL. `secrets_provider` is `passphrase`, `awskms://…` or `azurekeyvault://…`.
+    """
+
+    url: str
+    secrets_provider: str = "passphrase"
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of a file backend, None for any other."""
+        return Path(self.url.removeprefix("file://")) if self.url.startswith("file://") else None
+
+
+class Workspaces:
+    """The workspaces of one home."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.private = root / ".cellctl"
+        self.key_file = self.private / "pulumi" / "key"
+        self.pulumi_home = self.private / "pulumi" / "home"
+
+    @property
+    def local(self) -> Backend:
+        """The home's own file backend."""
+        return Backend(url=f"file://{self.private / 'state'}")
+
+    def folder(self, stack: str) -> Path:
+        """Return the work directory of a stack."""
+        return self.private / "pulumi" / stack
+
+    def prepare(self, stack: str, backend: Backend, config: Mapping[str, Value]) -> Path:
+        """Write a stack's files and return its work directory.
+
+        Raises:
+            EngineError: The home cannot be written.
+        """
+        try:
+            for folder in (self.private, self.private / "state", self.pulumi_home, self.folder(stack)):
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._key()
+            self._write(self.folder(stack) / "Pulumi.yaml", project_file(backend))
+            settings = self.folder(stack) / f"Pulumi.{stack}.yaml"
+            self._write(settings, stack_file(config, _kept(settings)))
+        except OSError as error:
+            raise EngineError(
+                f"{self.private} cannot be written: {error.strerror or error}",
+                hint="check its owner and free space",
+                code="home_not_writable",
+            ) from None
+        return self.folder(stack)
+
+    def environment(self, backend: Backend) -> dict[str, str]:
+        """Return the variables of every engine process: complete, nothing is inherited."""
+        passphrase = {"PULUMI_CONFIG_PASSPHRASE_FILE": str(self.key_file)}
+        return {
+            **_FIXED,
+            "PULUMI_HOME": str(self.pulumi_home),
+            "PULUMI_BACKEND_URL": backend.url,
+            **(passphrase if backend.secrets_provider == "passphrase" else {}),
+        }
+
+    def _key(self) -> None:
+        if self.key_file.exists():
+            return
+        self.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = self.key_file.with_name(f".key.{os.getpid()}")
+        write_atomically(temporary, secrets.token_urlsafe(32).encode())
+        try:
+            os.link(temporary, self.key_file)  # never over a key that another run has just made
+        except FileExistsError:
+            pass
+        finally:
+            temporary.unlink()
+
+    @staticmethod
+    def _write(path: Path, text: str) -> None:
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_atomically(path, text.encode())
+
+
+def project_file(backend: Backend) -> str:
+    """Return the text of Pulumi.yaml."""
+    body = {"name": PROJECT, "runtime": "python", "backend": {"url": backend.url}}
+    return yaml.safe_dump(body, sort_keys=False)
+
+
+def stack_file(config: Mapping[str, Value], kept: Mapping[str, Value]) -> str:
+    """Return the text of Pulumi.<stack>.yaml. `kept` are keys that the engine put there (encryptionsalt, …)."""
+    values: Struct = {"pulumi:disable-default-providers": ["*"]}
+    values.update({f"{PROJECT}:{key}": value for key, value in config.items()})
+    return yaml.safe_dump({**kept, "config": values}, sort_keys=False, allow_unicode=True, width=10_000)
+
+
+def _kept(path: Path) -> Struct:
+    keys = ("secretsprovider", "encryptedkey", "encryptionsalt")
+    body = _yaml(path)
+    return {key: value for key, value in body.items() if key in keys}
+
+
+def _yaml(path: Path) -> Struct:
+    try:
+        body = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def recorded(path: Path) -> Struct:
+    """Return the record in the config of a Pulumi.<stack>.yaml, `{}` if there is none that can be read."""
+    config = _yaml(path).get("config")
+    text = config.get(f"{PROJECT}:cell") if isinstance(config, dict) else None
+    try:
+        record = json.loads(text) if isinstance(text, str) else {}
+    except ValueError:
+        record = {}
+    return record if isinstance(record, dict) else {}
+
+
+def stack_name(cell: str) -> StackName:
+    """Return the stack of a cell."""
+    return StackName(project=PROJECT, stack=f"cell-{cell}")
+
+
+def file_backend(backend: Backend) -> FileBackend | None:
+    """Return the file backend behind a URL, None for any other kind."""
+    return FileBackend(backend.folder) if backend.folder is not None else None
