@@ -32,7 +32,7 @@ def check_slug(name: str) -> str:
     if not name.isascii() or name != name.lower():
         raise ValueError("must hold only lower-case letters a-z, digits and hyphens")
     if len(name) < NAME_MIN or len(name) > NAME_MAX:
-        raise ValueError(f"has {len(name)} characters; it must have {NAME_MIN} to {NAME_MAX}")
+        raise ValueError(f"has {len(name)} characters, and must have {NAME_MIN} to {NAME_MAX}")
     if not _NAME.fullmatch(name):
         raise ValueError("must begin with a letter, end with a letter or digit, and hold only a-z, 0-9 and hyphens")
     if "--" in name:

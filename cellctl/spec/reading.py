@@ -37,7 +37,7 @@ def loads(text: str, file: str = "cell.yaml") -> CellSpec:
     """
     found = parsed(text, file)
     spec, wrong = validate(CellSpec, found.data, found)
-    wrong += [item for item in _doubts(found) if item[0] not in {path for path, _ in wrong}]
+    wrong += [item for item in doubts(found) if item[0] not in {path for path, _ in wrong}]
     bad = frozenset(path for path, _ in wrong)
     whole = spec or _repaired(found.data, bad)
     if whole is not None:
@@ -130,7 +130,7 @@ def _touches(path: Path, bad: frozenset[Path]) -> bool:
     return any(path[: len(other)] == other or other[: len(path)] == path for other in bad)
 
 
-def _doubts(found: Tree) -> _Found:
+def doubts(found: Tree) -> _Found:
     """Return plain words that YAML 1.1 and 1.2 readers take for different values."""
     return [
         (

@@ -1,0 +1,62 @@
+"""Read `cellctl.yaml`, and the text of a new one. Loads pydantic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cellctl.errors import SpecError
+from cellctl.home.accounts import Account, HomeFile
+from cellctl.spec import home as section
+from cellctl.spec import source
+from cellctl.spec.problems import placed
+from cellctl.spec.reading import doubts, parsed, validate
+
+HOME_TEXT = """\
+# yaml-language-server: $schema=.cellctl/schemas/home-v1.json
+# A cellctl home. Cells are in cells/; what cellctl remembers is in .cellctl/ (not for git).
+apiVersion: cellctl/v1
+kind: Home
+# The account `sandbox` always exists and is simulated: nothing real is created. Real accounts are named here:
+#   prod: {cloud: aws, id: "123456789012", regions: [eu-west-1], apply: {role: "arn:aws:iam::123456789012:role/x"}}
+accounts: {}
+"""
+
+
+def load_home(path: Path) -> HomeFile:
+    """Return what a `cellctl.yaml` says.
+
+    Raises:
+        SpecError: Every problem of the file, with its place.
+    """
+    return loads_home(source.read(path), str(path))
+
+
+def loads_home(text: str, file: str = "cellctl.yaml") -> HomeFile:
+    """Return what the text of a `cellctl.yaml` says; SpecError with every problem."""
+    found = parsed(text, file)
+    home, wrong = validate(section.HomeSection, found.data, found)
+    wrong += [item for item in doubts(found) if item[0] not in {path for path, _ in wrong}]
+    problems = [problem for _, problem in wrong]
+    if home is not None:
+        problems += section.findings(home)
+    if problems or home is None:
+        raise SpecError(placed(problems, found, file))
+    return HomeFile(
+        accounts={name: _account(name, entry) for name, entry in home.accounts.items()}, registry=home.registry or ""
+    )
+
+
+def _account(name: str, entry: section.AccountSection) -> Account:
+    return Account(
+        name=name,
+        cloud=entry.cloud,
+        id=entry.id,
+        tenant=entry.tenant or "",
+        regions=entry.regions,
+        apply_role=entry.apply.role if entry.apply else "",
+        preview_role=entry.preview.role if entry.preview else "",
+        state=entry.state or "",
+        secrets=entry.secrets or "",
+        reach=entry.reach,
+        control_cidr=entry.control_cidr or "",
+    )

@@ -1,0 +1,102 @@
+"""The model of `cellctl.yaml`: accounts and registry. Values only."""
+# What pydantic's dataclass transform synthesises for each class holds Any; nothing written here does.
+# mypy: disable-error-code="explicit-any"
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
+
+from cellctl import units
+from cellctl.errors import Problem
+from cellctl.spec.model import CloudName, Section
+
+_AWS_ACCOUNT = re.compile(r"\d{12}")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_STATE = ("s3://", "azblob://", "gs://", "file://", "https://")
+_SECRETS = ("awskms://", "azurekeyvault://", "passphrase")
+_REGISTRY = ("postgresql+psycopg://", "sqlite:///")
+
+
+class Identity(Section):
+    """Who cellctl becomes in an account."""
+
+    role: units.Reference
+    """Role ARN to assume (AWS), or client id of the application for OIDC (Azure)."""
+
+
+class AccountSection(Section):
+    """A real account: an AWS account or an Azure subscription."""
+
+    cloud: CloudName
+    """aws or azure."""
+    id: units.Reference
+    """AWS account id (12 digits, in quotes) or Azure subscription id."""
+    tenant: units.Reference | None = None
+    """Entra tenant id (Azure)."""
+    regions: tuple[units.Reference, ...] = Field(default=(), strict=False, max_length=50)
+    """Regions that cells may use; empty: any."""
+    apply: Identity | None = None
+    """Identity for changes."""
+    preview: Identity | None = None
+    """Identity for previews; it can read only."""
+    state: units.Reference | None = None
+    """URL of the Pulumi state, such as s3://bucket."""
+    secrets: units.Reference | None = None
+    """URL of the key that seals secrets in the state: awskms:// or azurekeyvault://."""
+    reach: Literal["direct", "runner"] = "direct"
+    """direct: cellctl reaches private endpoints from where it runs; runner: through a worker in the network."""
+    control_cidr: units.Cidr | None = None
+    """Range that cellctl runs in, admitted by the cells' rules."""
+
+
+class HomeSection(Section):
+    """cellctl.yaml, complete."""
+
+    api_version: Literal["cellctl/v1"] = "cellctl/v1"
+    """Version of the file format."""
+    kind: Literal["Home"] = "Home"
+    """Always Home."""
+    accounts: dict[units.Slug, AccountSection] = Field(default_factory=dict, max_length=500)
+    """Real accounts by name. `sandbox` always exists, is simulated, and cannot be named here."""
+    registry: units.Reference | None = None
+    """Database URL of the registry: postgresql+psycopg://… or sqlite:///…"""
+
+
+def findings(home: HomeSection) -> Iterator[Problem]:
+    """Yield what contradicts itself across the fields of a home."""
+    for name, account in home.accounts.items():
+        at = f"accounts.{name}"
+        if name == "sandbox":
+            yield Problem(message="sandbox always exists and is simulated; give a real account another name", field=at)
+        yield from _identity(account, at)
+        if account.state and not account.state.startswith(_STATE):
+            yield Problem(message=f"must begin with one of {', '.join(_STATE)}", field=f"{at}.state")
+        if account.secrets and not account.secrets.startswith(_SECRETS):
+            yield Problem(message=f"must begin with one of {', '.join(_SECRETS)}", field=f"{at}.secrets")
+    if home.registry and not home.registry.startswith(_REGISTRY):
+        yield Problem(message=f"must begin with one of {', '.join(_REGISTRY)}", field="registry")
+
+
+def _identity(account: AccountSection, at: str) -> Iterator[Problem]:
+    roles = [(kind, found) for kind, found in (("apply", account.apply), ("preview", account.preview)) if found]
+    if account.cloud == "aws":
+        if not _AWS_ACCOUNT.fullmatch(account.id):
+            yield Problem(message="must be an AWS account id: 12 digits in quotes", field=f"{at}.id")
+        if account.tenant is not None:
+            yield Problem(message="belongs to Azure", field=f"{at}.tenant", hint="remove it")
+        for kind, found in roles:
+            if not re.fullmatch(rf"arn:aws[a-z-]*:iam::{re.escape(account.id)}:role/[\w+=,.@/-]+", found.role):
+                message = f"must be the ARN of a role in account {account.id[:12]}"
+                yield Problem(message=message, field=f"{at}.{kind}.role")
+        return
+    if not _UUID.fullmatch(account.id):
+        yield Problem(message="must be an Azure subscription id, a UUID", field=f"{at}.id")
+    if account.tenant is not None and not _UUID.fullmatch(account.tenant):
+        yield Problem(message="must be an Entra tenant id, a UUID", field=f"{at}.tenant")
+    for kind, found in roles:
+        if not _UUID.fullmatch(found.role):
+            yield Problem(message="must be a client id, a UUID", field=f"{at}.{kind}.role")
