@@ -1,0 +1,99 @@
+"""Guards judge a Plan before anything is changed. Each returns Objections; one is enough to refuse.
+
+Outsiders add guards through the entry-point group `cellctl.guards`: a callable `(plan, case) -> Iterable[Objection]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from typing import Protocol
+
+from cellctl.errors import Objection
+from cellctl.plan import Change, Plan
+
+FROZEN = ("cloud", "account", "region")
+_LOSES = ("replace", "delete")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """What a guard may know besides the Plan.
+
+    `allow`: URNs that the caller named. `keep_data`, `delete_data`: what `down` was told. `recorded`: cloud, account
+    and region that the stack was made with; `wanted`: those of the cell file; both empty where they do not apply.
+    """
+
+    allow: frozenset[str] = frozenset()
+    keep_data: bool = False
+    delete_data: bool = False
+    recorded: Mapping[str, str] = field(default_factory=dict)
+    wanted: Mapping[str, str] = field(default_factory=dict)
+
+
+class Guard(Protocol):
+    """Judges a plan."""
+
+    def __call__(self, plan: Plan, case: Case) -> Iterable[Objection]:
+        """Return why the plan must not be applied; nothing if it may."""
+
+
+def frozen_fields(plan: Plan | None, case: Case) -> Iterator[Objection]:
+    """Refuse another cloud, account or region for a cell that exists."""
+    del plan
+    for key in FROZEN:
+        before, after = case.recorded.get(key, ""), case.wanted.get(key, "")
+        if before and after and before != after:
+            yield Objection(
+                code="frozen_field",
+                reason=f"{key} is {before} and cannot become {after}: a cell never moves",
+                remedy=f"set {key} back to {before}, or create another cell",
+            )
+
+
+def stateful_loss(plan: Plan, case: Case) -> Iterator[Objection]:
+    """Refuse to replace or delete anything stateful or protected that is not named."""
+    if plan.operation == "refresh":
+        return
+    for change in plan.changes:
+        losing = change.action in _LOSES and (change.stateful or change.blocked_by)
+        if losing and change.urn not in case.allow:
+            yield from _down(change, case) if plan.operation == "down" else (_unnamed(change),)
+
+
+def _unnamed(change: Change) -> Objection:
+    verb = "replaces" if change.action == "replace" else "deletes"
+    keys = f" ({', '.join(change.replace_keys)})" if change.replace_keys else ""
+    held = "which is protected" if change.blocked_by == "protect" and not change.stateful else "which holds data"
+    return Objection(
+        code=f"stateful_{change.action}",
+        reason=f"this {verb} {change.name} ({change.type}), {held}{keys}",
+        remedy="change the cell file so that it stays, or name it if losing it is what you want",
+        flag=f"--allow-replace '{change.urn}'",
+        urn=change.urn,
+    )
+
+
+def _down(change: Change, case: Case) -> Iterator[Objection]:
+    if case.keep_data or case.delete_data:
+        return
+    yield Objection(
+        code="stateful_delete",
+        reason=f"{change.name} ({change.type}) holds data",
+        remedy="say whether data stays (--keep-data) or goes (--delete-data)",
+        flag="--keep-data",
+        urn=change.urn,
+    )
+
+
+BUILT_IN: tuple[Guard, ...] = (frozen_fields, stateful_loss)
+
+
+def judge(plan: Plan, case: Case) -> tuple[Objection, ...]:
+    """Return the objections of every guard: the built-in ones, then those of other packages by name."""
+    found = [objection for guard in BUILT_IN for objection in guard(plan, case)]
+    for entry in sorted(entry_points(group="cellctl.guards"), key=lambda item: item.name):
+        guard: Guard = entry.load()
+        found.extend(guard(plan, case))
+    return tuple(found)

@@ -1,0 +1,222 @@
+"""Which cell a run is about, and everything the engine must be told of it. Pure but for reading the stack's state."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from cellctl import __version__, guard
+from cellctl.clouds import AccountFacts
+from cellctl.engine.workspace import Backend, Workspaces, file_backend, recorded, stack_name
+from cellctl.errors import GuardError, UsageError
+from cellctl.state.backend import FileBackend, Loaded
+from cellctl.state.checkpoint import Checkpoint, digest
+from cellctl.state.resources import ResourceState
+from cellctl.state.values import Struct, Value
+
+if TYPE_CHECKING:
+    from cellctl.home import Account, Home
+    from cellctl.run.options import RunOptions
+    from cellctl.spec import CellSpec
+
+RECORD = "cellctl"
+_SANDBOX_SUBSCRIPTION = "00000000-0000-4000-8000-000000000000"
+_SANDBOX_TENANT = "00000000-0000-4000-8000-0000000000ff"
+_PACKAGES = {"aws": "pulumi-aws", "azure": "pulumi-azure-native"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """One cell of one home. `spec` is its JSON, `{}` where only the stack is known and it holds no record."""
+
+    home: Home
+    name: str
+    cloud: str
+    account: Account
+    region: str
+    spec: Struct
+    spec_digest: str
+    incarnation: int
+    engine: str
+
+    @property
+    def stack(self) -> str:
+        """Name of the stack."""
+        return stack_name(self.name).stack
+
+    @property
+    def workspaces(self) -> Workspaces:
+        """The home's workspaces."""
+        return Workspaces(self.home.root)
+
+    @property
+    def backend(self) -> Backend:
+        """Where this cell's state is."""
+        if not self.account.state:
+            return self.workspaces.local
+        return Backend(url=self.account.state, secrets_provider=self.account.secrets or "passphrase")
+
+    @property
+    def files(self) -> FileBackend | None:
+        """The file backend of the state, None if it is elsewhere."""
+        return file_backend(self.backend)
+
+    def load(self) -> Loaded | None:
+        """Return the checkpoint, None if there is no stack or it cannot be read as a file."""
+        files = self.files
+        if files is None or not files.exists(stack_name(self.name)):
+            return None
+        return files.read(stack_name(self.name))
+
+    def facts(self) -> AccountFacts:
+        """Return what a program is told of the account."""
+        account = self.account
+        azure = self.cloud == "azure" and account.simulated
+        return AccountFacts(
+            id=_SANDBOX_SUBSCRIPTION if azure else account.id,
+            tenant=_SANDBOX_TENANT if azure else account.tenant,
+            role=account.apply_role,
+            control_cidr=account.control_cidr or AccountFacts(id="").control_cidr,
+            sandbox=account.simulated,
+        )
+
+    def record(self) -> Struct:
+        """Return what is stored in the stack, so that `down` works without the file and upgrades know the maker."""
+        return {
+            "cell": self.name,
+            "cloud": self.cloud,
+            "account": self.account.name,
+            "region": self.region,
+            "incarnation": self.incarnation,
+            "spec": self.spec,
+            "specDigest": self.spec_digest,
+            "versions": {key: value for key, value in versions(self.cloud).items()},
+        }
+
+    def config(self) -> Struct:
+        """Return the stack's config: the record, so that it is there before the first `up` has ended."""
+        return {"cell": json.dumps(self.record(), sort_keys=True)} if self.spec else {}
+
+
+def of_spec(home: Home, spec: CellSpec, options: RunOptions) -> Target:
+    """Return the target of a cell file.
+
+    Raises:
+        SpecError: Its account, cloud and region do not fit `cellctl.yaml`.
+        GuardError: The cell exists elsewhere: cloud, account and region are frozen.
+    """
+    home.check(spec)
+    account = home.account(spec.spec.account)
+    spec_json = _struct(spec.to_json())
+    target = Target(
+        home=home,
+        name=spec.metadata.name,
+        cloud=spec.spec.cloud,
+        account=account,
+        region=spec.spec.region,
+        spec=spec_json,
+        spec_digest=spec.digest(),
+        incarnation=home.incarnation(spec.metadata.name),
+        engine=engine_of(account, options),
+    )
+    _refuse_move(target)
+    return target
+
+
+def of_stack(home: Home, name: str, options: RunOptions) -> Target:
+    """Return the target of a stack alone; its file may be gone.
+
+    Raises:
+        UsageError: There is no such stack, or nothing says in which account it is.
+    """
+    record = record_of(home, name)
+    if not record:
+        raise UsageError(f"there is no cell '{name}' here", hint="`cellctl cells` lists what there is", code="no_stack")
+    account = home.account(str(record.get("account")))
+    spec, incarnation = record.get("spec"), record.get("incarnation")
+    return Target(
+        home=home,
+        name=name,
+        cloud=str(record.get("cloud")),
+        account=account,
+        region=str(record.get("region")),
+        spec=spec if isinstance(spec, dict) else {},
+        spec_digest=str(record.get("specDigest") or ""),
+        incarnation=incarnation if isinstance(incarnation, int) else home.incarnation(name),
+        engine=engine_of(account, options),
+    )
+
+
+def record_of(home: Home, name: str) -> Struct:
+    """Return what a cell's stack records: from its outputs, else (first `up` not ended) from its config."""
+    spaces = Workspaces(home.root)
+    files = file_backend(spaces.local)
+    stack = stack_name(name)
+    if files is not None and files.exists(stack):
+        found = outputs_of(files.read(stack).checkpoint).get(RECORD)
+        if isinstance(found, dict) and found.get("cloud"):
+            return found
+    return recorded(spaces.folder(stack.stack) / f"Pulumi.{stack.stack}.yaml")
+
+
+def outputs_of(checkpoint: Checkpoint) -> Struct:
+    """Return the stack's outputs, secrets sealed."""
+    root = checkpoint.root
+    return dict(root.outputs) if root else {}
+
+
+def engine_of(account: Account, options: RunOptions) -> str:
+    """Return the engine for an account: the real CLI for a real one."""
+    if options.engine and options.engine != "auto":
+        if not account.simulated and options.engine != "pulumi":
+            raise UsageError(f"account '{account.name}' is real and needs the Pulumi CLI", hint="--engine pulumi")
+        return options.engine
+    return "embedded" if account.simulated else "pulumi"
+
+
+def living(checkpoint: Checkpoint | None) -> tuple[ResourceState, ...]:
+    """Return the resources that stand for something in a cloud: no components, no providers."""
+    rows = checkpoint.resources if checkpoint else ()
+    return tuple(row for row in rows if row.custom and not row.is_provider and not row.delete)
+
+
+def checkpoint_digest(loaded: Loaded | None) -> str:
+    """Return the digest of a state, `` where there is none."""
+    return digest(loaded.checkpoint) if loaded else ""
+
+
+def versions(cloud: str) -> dict[str, str]:
+    """Return the versions of everything that made a plan."""
+    return {"cellctl": __version__, "pulumi": _version("pulumi"), cloud: _version(_PACKAGES.get(cloud, ""))}
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package) if package else ""
+    except PackageNotFoundError:
+        return ""
+
+
+def _refuse_move(target: Target) -> None:
+    before = record_of(target.home, target.name)
+    case = guard.Case(
+        recorded={key: str(before.get(key) or "") for key in guard.FROZEN} if before and _has_resources(target) else {},
+        wanted={"cloud": target.cloud, "account": target.account.name, "region": target.region},
+    )
+    objections = tuple(guard.frozen_fields(None, case))
+    if objections:
+        raise GuardError(objections)
+
+
+def _has_resources(target: Target) -> bool:
+    loaded = target.load()
+    return loaded is not None and bool(living(loaded.checkpoint) or loaded.checkpoint.pending)
+
+
+def _struct(body: Mapping[str, object]) -> Struct:
+    value: Value = json.loads(json.dumps(body))
+    assert isinstance(value, dict)
+    return value
