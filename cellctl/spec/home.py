@@ -63,7 +63,7 @@ class HomeSection(Section):
     accounts: dict[units.Slug, AccountSection] = Field(default_factory=dict, max_length=500)
     """Real accounts by name. `sandbox` always exists, is simulated, and cannot be named here."""
     registry: units.Reference | None = None
-    """Database URL of the registry: postgresql+psycopg://… or sqlite:///…"""
+    """Database URL of the registry: postgresql+psycopg://HOST/NAME or sqlite:///PATH"""
 
 
 def findings(home: HomeSection) -> Iterator[Problem]:

@@ -231,7 +231,7 @@ class CellBody(Section):
 
 
 class CellSpec(Section):
-    """One cell file, complete. Build one with `minimal`, `cellctl.spec.reading` or `model_validate`."""
+    """One cell file, complete. Build one with `minimal`, `cellctl.spec.load` or `model_validate`."""
 
     api_version: Literal["cellctl/v1"] = "cellctl/v1"
     """Version of the file format."""

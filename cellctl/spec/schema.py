@@ -43,7 +43,7 @@ def home_schema() -> dict[str, object]:
 def schema_text(name: str) -> str:
     """Return the text of `cell-v1.json` or `home-v1.json`."""
     schema = cell_schema() if SCHEMAS[name] is CellSpec else home_schema()
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(schema, indent=2) + "\n"
 
 
 def write(folder: Path) -> None:
