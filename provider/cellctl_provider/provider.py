@@ -81,6 +81,8 @@ class CellctlProvider:
         self._context = Context(
             dialer=self._dialer, sleep=self._sleep, credentials=self._credentials(request.variables)
         )
+        with self._lock:
+            self._handlers.clear()  # those that Check and Diff made before act as nobody
 
     def check(self, request: Check) -> Checked:
         """Validate inputs of a resource."""
