@@ -48,11 +48,12 @@ def program(layout: Layout, account: AccountFacts) -> None:
             layout=layout,
             subscription=account.id,
             control=account.control_cidr,
+            operator=account.principal or (_sandbox_id("operator", account) if account.sandbox else ""),
             administrators=_administrators(account),
         ),
         opts=pulumi.ResourceOptions(providers=[azure, steps]),
     )
-    for key, value in cell.facts.items():
+    for key, value in cell.outputs.items():
         pulumi.export(key, value)
 
 
@@ -67,10 +68,14 @@ def _administrators(account: AccountFacts) -> Administrators:
             code="account_incomplete",
         )
     return Administrators(
-        tenant=account.tenant or str(uuid.uuid5(_SANDBOX, f"tenant/{account.id}")),
-        group=str(uuid.uuid5(_SANDBOX, f"administrators/{account.id}")),
+        tenant=account.tenant or _sandbox_id("tenant", account),
+        group=_sandbox_id("administrators", account),
         name=ADMINISTRATORS,
     )
+
+
+def _sandbox_id(role: str, account: AccountFacts) -> str:
+    return str(uuid.uuid5(_SANDBOX, f"{role}/{account.id}"))
 
 
 def drop_version_aliases(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:

@@ -2,68 +2,251 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_azure_native import resources
+from pulumi_azure_native import managedidentity, operationalinsights, resources
 
+from cellctl_components.azure.alarms import Alarms, AlarmsArgs
+from cellctl_components.azure.bootstrap import BootFacts
 from cellctl_components.azure.file_shares import FileShares, FileSharesArgs
+from cellctl_components.azure.ingress import Ingress, IngressArgs
 from cellctl_components.azure.layout import AzureLayout
 from cellctl_components.azure.network import Network, NetworkArgs
-from cellctl_components.azure.place import Place, stateful
-from cellctl_components.azure.sql_server import Administrators, SqlServer, SqlServerArgs
+from cellctl_components.azure.nodes import Nodes, NodesArgs
+from cellctl_components.azure.place import Grant, Place, child, lock, named, stateful
+from cellctl_components.azure.secrets import ADMINISTRATOR_PASSWORD, MASTER_KEY, Secrets, SecretsArgs
+from cellctl_components.azure.sql_server import Administrators, Owner, SqlServer, SqlServerArgs
+
+LOG_DAYS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellArgs:
     """What a Cell is made of: its layout, and what is true of the subscription.
 
-    `control` is the CIDR that cellctl runs in. `administrators` is the Entra group that administers databases.
+    `control` is the CIDR that cellctl runs in, `operator` the object id of its principal (empty where a group of the
+    subscription may already write secrets). `administrators` is the Entra group that administers databases.
     """
 
     layout: AzureLayout
     subscription: str
     control: str
+    operator: str
     administrators: Administrators
 
 
 class Cell(pulumi.ComponentResource):
-    """One customer's Octopus Server: network, database, files."""
-
-    facts: Mapping[str, pulumi.Input[object]]
+    """One customer's Octopus Server: network, secrets, database, files, load balancer, nodes, alarms."""
 
     def __init__(self, name: str, args: CellArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cells:azure:Cell", name, None, opts)
-        layout = args.layout
-        self.group = resources.ResourceGroup(
-            f"{name}-group",
-            resource_group_name=layout.names.resource_group,
-            location=layout.region,
-            tags=layout.tags,
+        self._name, self._args, self._layout = name, args, args.layout
+        self._inside = pulumi.ResourceOptions(parent=self)
+        self.group = self._group()
+        self._place = Place(
+            resource_group=named(self.group, args.layout.names.resource_group),
+            location=args.layout.region,
+            subscription=args.subscription,
+            tags=args.layout.tags,
+            locked=args.layout.locked,
+        )
+        self.identity = self._identity()
+        self.workspace = self._workspace()
+        self.network = self._network()
+        self.files = self._files()
+        self.secrets = self._secrets()
+        self.database = self._database()
+        self.ingress = self._ingress()
+        self.nodes = self._nodes()
+        self.alarms = self._alarms()
+        self.outputs = self._outputs()
+        self.register_outputs({"url": self.outputs["url"]})
+
+    def _group(self) -> resources.ResourceGroup:
+        return resources.ResourceGroup(
+            f"{self._name}-group",
+            resource_group_name=self._layout.names.resource_group,
+            location=self._layout.region,
+            tags=self._layout.tags,
             opts=stateful(self),
         )
-        place = Place(
-            resource_group=self.group.name,
-            location=layout.region,
-            subscription=args.subscription,
-            tags=layout.tags,
+
+    def _identity(self) -> managedidentity.UserAssignedIdentity:
+        """Declare whom the nodes act as. Made again it has another client id, and the database would not know it."""
+        identity = managedidentity.UserAssignedIdentity(
+            f"{self._name}-identity",
+            resource_group_name=self._place.resource_group,
+            resource_name_=self._layout.names.identity,
+            location=self._place.location,
+            tags=self._place.tags,
+            opts=stateful(self),
         )
-        inside = pulumi.ResourceOptions(parent=self)
-        self.network = Network(
-            f"{name}-network",
-            NetworkArgs(place=place, layout=layout.network, allow=layout.ingress.allow, control=args.control),
-            inside,
+        if self._place.locked:
+            lock(self, f"{self._name}-identity", identity.id)
+        return identity
+
+    def _workspace(self) -> operationalinsights.Workspace:
+        return operationalinsights.Workspace(
+            f"{self._name}-workspace",
+            resource_group_name=self._place.resource_group,
+            workspace_name=self._layout.names.workspace,
+            location=self._place.location,
+            sku=operationalinsights.WorkspaceSkuArgs(name="PerGB2018"),
+            retention_in_days=LOG_DAYS,
+            tags=self._place.tags,
+            opts=child(self),
         )
-        self.database = SqlServer(
-            f"{name}-database",
-            SqlServerArgs(place=place, layout=layout.database, administrators=args.administrators),
-            inside,
+
+    def _network(self) -> Network:
+        layout = self._layout
+        args = NetworkArgs(
+            place=self._place, layout=layout.network, allow=layout.ingress.allow, control=self._args.control
         )
-        self.files = FileShares(f"{name}-files", FileSharesArgs(place=place, layout=layout.storage), inside)
-        self.facts = {
+        return Network(f"{self._name}-network", args, self._inside)
+
+    def _nodes_grant(self) -> Grant:
+        return Grant(principal=self.identity.principal_id, label=self._layout.names.identity)
+
+    def _files(self) -> FileShares:
+        args = FileSharesArgs(
+            place=self._place,
+            layout=self._layout.storage,
+            endpoint=self.network.endpoint("file"),
+            nodes=self._nodes_grant(),
+            workspace=self.workspace.id,
+        )
+        return FileShares(f"{self._name}-files", args, self._inside)
+
+    def _secrets(self) -> Secrets:
+        operator = self._args.operator
+        args = SecretsArgs(
+            place=self._place,
+            vault=self._layout.names.vault,
+            tenant=self._args.administrators.tenant,
+            endpoint=self.network.endpoint("vault", after=self.files.endpoint.endpoint),
+            nodes=self._nodes_grant(),
+            operator=Grant(principal=operator, label="operator") if operator else None,
+            workspace=self.workspace.id,
+        )
+        return Secrets(f"{self._name}-secrets", args, self._inside)
+
+    def _database(self) -> SqlServer:
+        args = SqlServerArgs(
+            place=self._place,
+            layout=self._layout.database,
+            administrators=self._args.administrators,
+            owner=Owner(
+                identity=named(self.identity, self._layout.names.identity),
+                client_id=self.identity.client_id,
+                master_key_fingerprint=self.secrets.master_key_fingerprint,
+            ),
+            endpoint=self.network.endpoint("sqlServer", after=self.secrets.endpoint.endpoint),
+            workspace=self.workspace.id,
+        )
+        return SqlServer(f"{self._name}-database", args, self._inside)
+
+    def _ingress(self) -> Ingress:
+        args = IngressArgs(
+            place=self._place,
+            layout=self._layout.ingress,
+            nodes=self._layout.nodes,
+            network_id=self.network.network_id,
+            subnet_id=self.network.ingress_subnet_id,
+        )
+        return Ingress(f"{self._name}-ingress", args, self._inside)
+
+    def _nodes(self) -> Nodes:
+        args = NodesArgs(
+            place=self._place,
+            nodes=self._layout.nodes,
+            subnet_id=self.network.subnet_id,
+            pool_ids=self.ingress.pool_ids,
+            identity_id=self.identity.id,
+            boot=self._boot_facts(),
+            ready=[
+                *[zone.link for zone in self.network.zones.values()],
+                *self.files.shares.values(),
+                self.files.endpoint.zone_group,
+                self.files.role,
+                *self.secrets.roles,
+                self.secrets.administrator,
+                self.database.access,
+            ],
+        )
+        return Nodes(f"{self._name}-node", args, self._inside)
+
+    def _boot_facts(self) -> BootFacts:
+        layout = self._layout
+        host = f"{layout.storage.account}.file.core.windows.net"
+        return BootFacts(
+            cell=layout.cell,
+            host=layout.ingress.host,
+            octopus_version=layout.octopus_version,
+            vault_host=f"{layout.names.vault}.vault.azure.net",
+            sql_host=self.database.host,
+            database=layout.database.name,
+            file_host=host,
+            storage_account_id=self.files.account.id,
+            identity_client_id=self.identity.client_id,
+            shares={share.kind: rf"\\{host}\{share.name}" for share in layout.storage.shares},
+            master_key_secret=MASTER_KEY,
+            administrator=layout.administrator,
+            email=layout.email,
+            administrator_password_secret=ADMINISTRATOR_PASSWORD,
+            licence_secret=layout.licence_secret,
+            certificate=layout.ingress.certificate,
+        )
+
+    def _alarms(self) -> Alarms:
+        layout = self._layout
+        args = AlarmsArgs(
+            place=self._place,
+            email=layout.email,
+            load_balancer=self.ingress.load_balancer_id,
+            database=self.database.database.id,
+            files=pulumi.Output.concat(self.files.account.id, "/fileServices/default"),
+            size_gib=sum(share.size_gib for share in layout.storage.shares),
+            machines=self.nodes.machine_ids,
+            nat_gateways={
+                subnet.zone: self.network.nat_gateways[subnet.name].id for subnet in layout.network.node_subnets
+            },
+        )
+        return Alarms(f"{self._name}-alarms", args, self._inside)
+
+    def _outputs(self) -> dict[str, pulumi.Input[object]]:
+        """Return what people and `verify` read (shapes: `cellctl.verify`); references to secrets, never values."""
+        layout = self._layout
+        return {
             "url": f"https://{layout.ingress.host}",
-            "databaseHost": self.database.host,
-            "filesHost": self.files.host,
+            "host": layout.ingress.host,
+            "ingressAddress": self.ingress.entry,
+            "nodes": [
+                {
+                    "name": node.computer_name,
+                    "address": node.address,
+                    "port": 443,
+                    "scheme": "https",
+                    "tlsName": layout.ingress.host,
+                    "zone": node.zone,
+                    "machine": node.name,
+                }
+                for node in layout.nodes
+            ],
+            "pollAddresses": [f"https://{layout.ingress.host}:{node.poll_port}" for node in layout.nodes],
+            "database": {
+                "server": self.database.host,
+                "port": 1433,
+                "name": self.database.access.database,
+                "kind": "azure-sql",
+                "region": layout.region,
+                "identity": named(self.identity, layout.names.identity),
+            },
+            "files": {"host": self.files.host, "shares": {share.kind: share.name for share in layout.storage.shares}},
+            "administrator": layout.administrator,
+            "secrets": {
+                "masterKey": self.secrets.master_key,
+                "administratorPassword": self.secrets.administrator_password,
+            },
+            "resourceGroup": layout.names.resource_group,
         }
-        self.register_outputs(dict(self.facts))

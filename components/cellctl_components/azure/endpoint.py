@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import network
 
-from cellctl_components.azure.place import Place, child, dying_with
+from cellctl_components.azure.place import Place, child, dying_with, named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,12 +44,13 @@ def private_endpoint(
     parent: pulumi.ComponentResource, name: str, place: Place, args: EndpointArgs, target: Target
 ) -> Endpoint:
     """Declare a private endpoint and its DNS entry; the children are `NAME-endpoint` and `NAME-endpoint-dns`."""
+    endpoint_name = f"pe-{target.name}"
     endpoint = network.PrivateEndpoint(
         f"{name}-endpoint",
         resource_group_name=place.resource_group,
-        private_endpoint_name=f"pe-{target.name}",
+        private_endpoint_name=endpoint_name,
         location=place.location,
-        custom_network_interface_name=f"nic-pe-{target.name}",
+        custom_network_interface_name=f"nic-{endpoint_name}",
         subnet=network.SubnetArgs(id=args.subnet_id),
         private_link_service_connections=[
             network.PrivateLinkServiceConnectionArgs(
@@ -62,7 +63,7 @@ def private_endpoint(
     zone_group = network.PrivateDnsZoneGroup(
         f"{name}-endpoint-dns",
         resource_group_name=place.resource_group,
-        private_endpoint_name=endpoint.name,
+        private_endpoint_name=named(endpoint, endpoint_name),
         private_dns_zone_group_name="default",
         name="default",
         private_dns_zone_configs=[

@@ -7,16 +7,22 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import storage
 
+from cellctl_components.azure import facts
+from cellctl_components.azure.diagnostics import send_logs
+from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
 from cellctl_components.azure.layout import ShareLayout, StorageLayout
-from cellctl_components.azure.place import Place, dying_with, stateful
+from cellctl_components.azure.place import Grant, Place, assign_role, dying_with, lock, named, stateful
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileSharesArgs:
-    """What FileShares are made of."""
+    """What FileShares are made of. `nodes` may fetch the account's key, with which they mount the shares."""
 
     place: Place
     layout: StorageLayout
+    endpoint: EndpointArgs
+    nodes: Grant
+    workspace: pulumi.Input[str]
 
 
 class FileShares(pulumi.ComponentResource):
@@ -30,7 +36,15 @@ class FileShares(pulumi.ComponentResource):
         self.account = self._account()
         self.service = self._service()
         self.shares = {share.kind: self._share(share) for share in args.layout.shares}
-        self.host = pulumi.Output.from_input(f"{args.layout.account}.file.core.windows.net")
+        target = Target(name=args.layout.account, id=self.account.id, group="file")
+        self.endpoint = private_endpoint(self, name, args.place, args.endpoint, target)
+        role = facts.role("storage_account_key_operator")
+        self.role = assign_role(self, f"{name}-nodes-mount", args.place, args.nodes, scope=self.account.id, role=role)
+        service_id = pulumi.Output.concat(self.account.id, "/fileServices/default")
+        logs = send_logs(self, f"{name}-logs", service_id, args.workspace, ["StorageDelete"], self.service)
+        if args.place.locked:
+            lock(self, name, self.account.id, *self.shares.values(), self.endpoint.zone_group, self.role, logs)
+        self.host = named(self.account, f"{args.layout.account}.file.core.windows.net")
         self.register_outputs({"host": self.host})
 
     def _account(self) -> storage.StorageAccount:
@@ -67,7 +81,7 @@ class FileShares(pulumi.ComponentResource):
         return storage.FileServiceProperties(
             f"{self._name}-service",
             resource_group_name=self._args.place.resource_group,
-            account_name=self.account.name,
+            account_name=named(self.account, self._args.layout.account),
             file_services_name="default",
             protocol_settings=storage.ProtocolSettingsArgs(
                 smb=storage.SmbSettingArgs(
@@ -86,7 +100,7 @@ class FileShares(pulumi.ComponentResource):
         return storage.FileShare(
             f"{self._name}-{share.name}",
             resource_group_name=self._args.place.resource_group,
-            account_name=self.account.name,
+            account_name=named(self.account, self._args.layout.account),
             share_name=share.name,
             enabled_protocols="SMB",
             share_quota=share.size_gib,

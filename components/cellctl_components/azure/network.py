@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import network
 
+from cellctl_components.azure.endpoint import EndpointArgs
 from cellctl_components.azure.layout import NetworkLayout, NodeSubnet
-from cellctl_components.azure.place import Place, child, stateful
+from cellctl_components.azure.place import Place, child, lock, stateful
+from cellctl_components.azure.private_names import SERVICE_ZONES, linked_zone
 
 PROBE_SOURCE = "AzureLoadBalancer"
 """Service tag of the load balancer's probes; without it every node counts as down."""
@@ -47,6 +49,10 @@ class Network(pulumi.ComponentResource):
         self.nat_gateways = {subnet.name: self._nat_gateway(subnet) for subnet in args.layout.node_subnets}
         self.network = self._network()
         self.network_id = self.network.id
+        self.zones = {
+            group: linked_zone(self, f"{name}-{group.lower()}", args.place, zone, self.network_id)
+            for group, zone in SERVICE_ZONES.items()
+        }
         self.endpoint_subnet_id = self.subnet_id(args.layout.endpoint_subnet)
         self.ingress_subnet_id = self.subnet_id(args.layout.ingress_subnet)
         self.register_outputs({"networkId": self.network_id, "endpointSubnetId": self.endpoint_subnet_id})
@@ -54,6 +60,10 @@ class Network(pulumi.ComponentResource):
     def subnet_id(self, subnet: str) -> pulumi.Output[str]:
         """Return the id of a subnet, built from the network's own: the output's list has no promised order."""
         return pulumi.Output.concat(self.network.id, "/subnets/", subnet)
+
+    def endpoint(self, group: str, after: pulumi.Resource | None = None) -> EndpointArgs:
+        """Return where the private endpoint of a service goes; `group` is a key of `SERVICE_ZONES`."""
+        return EndpointArgs(subnet_id=self.endpoint_subnet_id, zone_id=self.zones[group].zone.id, after=after)
 
     def _security_group(
         self, role: str, group_name: str, rules: Sequence[network.SecurityRuleArgs]
@@ -98,6 +108,8 @@ class Network(pulumi.ComponentResource):
             tags=place.tags,
             opts=stateful(self),
         )
+        if place.locked:
+            lock(self, f"{self._name}-nat-{subnet.zone}-address", address.id)
         return network.NatGateway(
             f"{self._name}-nat-{subnet.zone}",
             resource_group_name=place.resource_group,

@@ -7,8 +7,17 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import sql
 
+from cellctl_components.azure.diagnostics import send_logs
+from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
 from cellctl_components.azure.layout import DatabaseLayout
-from cellctl_components.azure.place import Place, dying_with, stateful
+from cellctl_components.azure.place import Place, dying_with, lock, named, stateful
+from cellctl_components.resources import CellDatabase
+
+AUDITED = (
+    "SUCCESSFUL_DATABASE_AUTHENTICATION_GROUP",
+    "FAILED_DATABASE_AUTHENTICATION_GROUP",
+    "BATCH_COMPLETED_GROUP",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +33,33 @@ class Administrators:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Owner:
+    """The managed identity that is db_owner: its display name, unique in the tenant, and its client id.
+
+    Both are needed: one for `CREATE USER … FROM EXTERNAL PROVIDER`, the other for the way without the directory, and
+    to notice an identity that was made again under the same name (reference/azure.md 4). `master_key_fingerprint`
+    makes the key exist before the database admits anybody.
+    """
+
+    identity: pulumi.Input[str]
+    client_id: pulumi.Input[str]
+    master_key_fingerprint: pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class SqlServerArgs:
-    """What a SqlServer is made of."""
+    """What a SqlServer is made of.
+
+    `directory_identity` is the id of an identity that may read the directory; without one the graph-free way is used.
+    """
 
     place: Place
     layout: DatabaseLayout
     administrators: Administrators
+    owner: Owner
+    endpoint: EndpointArgs
+    workspace: pulumi.Input[str]
+    directory_identity: pulumi.Input[str] | None = None
 
 
 class SqlServer(pulumi.ComponentResource):
@@ -43,7 +73,16 @@ class SqlServer(pulumi.ComponentResource):
         self.server = self._server()
         self.database = self._database()
         self.backups = self._backups()
-        self.host = self.server.fully_qualified_domain_name
+        target = Target(name=args.layout.server, id=self.server.id, group="sqlServer")
+        self.endpoint = private_endpoint(self, name, args.place, args.endpoint, target)
+        self.audit = self._audit()
+        self.logs = self._logs()
+        # The public name, never the one of the private zone: TLS and login routing want it.
+        self.host = named(self.server, f"{args.layout.server}.database.windows.net")
+        self.access = self._access()
+        if args.place.locked:
+            below = [self.backups, self.endpoint.zone_group, self.audit, *self.logs, self.access]
+            lock(self, name, self.server.id, *below)
         self.register_outputs({"host": self.host})
 
     def _server(self) -> sql.Server:
@@ -65,6 +104,10 @@ class SqlServer(pulumi.ComponentResource):
                 tenant_id=args.administrators.tenant,
                 azure_ad_only_authentication=True,
             ),
+            identity=None
+            if args.directory_identity is None
+            else sql.ResourceIdentityArgs(type="UserAssigned", user_assigned_identities=[args.directory_identity]),
+            primary_user_assigned_identity_id=args.directory_identity,
             tags=args.place.tags,
             # Any edit of this block, even of the display name, would delete the server with all its databases
             # (pulumi/docs 13845); later changes go through their own resource types.
@@ -76,7 +119,7 @@ class SqlServer(pulumi.ComponentResource):
         return sql.Database(
             f"{self._name}-database",
             resource_group_name=args.place.resource_group,
-            server_name=self.server.name,
+            server_name=self._server_name(),
             database_name=layout.name,
             location=args.place.location,
             sku=sql.SkuArgs(name=layout.sku, tier=layout.tier, family=layout.family, capacity=layout.vcores),
@@ -97,10 +140,55 @@ class SqlServer(pulumi.ComponentResource):
         return sql.BackupShortTermRetentionPolicy(
             f"{self._name}-backups",
             resource_group_name=self._args.place.resource_group,
-            server_name=self.server.name,
-            database_name=self.database.name,
+            server_name=self._server_name(),
+            database_name=named(self.database, self._args.layout.name),
             policy_name="default",
             retention_days=self._args.layout.retention_days,
             diff_backup_interval_in_hours=12,
             opts=dying_with(self, self.database),
+        )
+
+    def _server_name(self) -> pulumi.Output[str]:
+        return named(self.server, self._args.layout.server)
+
+    def _audit(self) -> sql.ExtendedServerBlobAuditingPolicy:
+        return sql.ExtendedServerBlobAuditingPolicy(
+            f"{self._name}-audit",
+            resource_group_name=self._args.place.resource_group,
+            server_name=self._server_name(),
+            blob_auditing_policy_name="default",
+            state="Enabled",
+            is_azure_monitor_target_enabled=True,
+            audit_actions_and_groups=list(AUDITED),
+            opts=dying_with(self, self.server),
+        )
+
+    def _logs(self) -> list[pulumi.Resource]:
+        """Declare where audit events (they come from `master`) and the database's own troubles go."""
+        master = pulumi.Output.concat(self.server.id, "/databases/master")
+        workspace = self._args.workspace
+        troubles = ["Errors", "Timeouts", "Blocks", "Deadlocks"]
+        return [
+            send_logs(self, f"{self._name}-audit-logs", master, workspace, ["SQLSecurityAuditEvents"], self.database),
+            send_logs(self, f"{self._name}-logs", self.database.id, workspace, troubles),
+        ]
+
+    def _access(self) -> CellDatabase:
+        args, owner = self._args, self._args.owner
+        return CellDatabase(
+            f"{self._name}-access",
+            engine="azure-sql",
+            region=args.place.location,
+            server=self.host,
+            database=named(self.database, args.layout.name),
+            identity=owner.identity,
+            identity_client_id=owner.client_id,
+            collation=args.layout.collation,
+            master_key_fingerprint=owner.master_key_fingerprint,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=True,
+                deleted_with=self.database,
+                depends_on=[self.database, self.endpoint.zone_group],
+            ),
         )

@@ -1,0 +1,241 @@
+"""Alarms: what should wake the cell's owner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pulumi
+from pulumi_azure_native import monitor
+
+from cellctl_components.azure.place import Place, child
+
+_SINGLE = "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alarm:
+    """One metric against one threshold; `severity` 0 is critical, 4 verbose. `dimension` narrows the metric."""
+
+    name: str
+    metric: str
+    operator: Literal["GreaterThan", "LessThan"]
+    threshold: float
+    aggregation: Literal["Average", "Maximum", "Minimum", "Total"]
+    severity: int
+    says: str
+    namespace: str
+    dimension: tuple[str, str] | None = None
+
+
+_BALANCER = "Microsoft.Network/loadBalancers"
+_DATABASE = "Microsoft.Sql/servers/databases"
+_FILES = "Microsoft.Storage/storageAccounts/fileServices"
+_MACHINE = "Microsoft.Compute/virtualMachines"
+_NAT = "Microsoft.Network/natGateways"
+
+# Metrics and thresholds: reference/azure.md 2.9 and octopus.md 2.9.
+BALANCER_ALARMS = (
+    Alarm(
+        name="nodes-down",
+        metric="DipAvailability",
+        operator="LessThan",
+        threshold=60,
+        aggregation="Average",
+        severity=1,
+        says="Fewer than 60 % of the nodes answer the load balancer's probe",
+        namespace=_BALANCER,
+    ),
+    Alarm(
+        name="data-path",
+        metric="VipAvailability",
+        operator="LessThan",
+        threshold=99,
+        aggregation="Average",
+        severity=1,
+        says="The load balancer's own address is not reachable all of the time",
+        namespace=_BALANCER,
+    ),
+)
+DATABASE_ALARMS = (
+    Alarm(
+        name="database-cpu",
+        metric="cpu_percent",
+        operator="GreaterThan",
+        threshold=90,
+        aggregation="Average",
+        severity=2,
+        says="The database's processors are busy over 90 %",
+        namespace=_DATABASE,
+    ),
+    Alarm(
+        name="database-full",
+        metric="storage_percent",
+        operator="GreaterThan",
+        threshold=85,
+        aggregation="Maximum",
+        severity=1,
+        says="The database uses over 85 % of its largest size",
+        namespace=_DATABASE,
+    ),
+    Alarm(
+        name="database-refuses",
+        metric="connection_failed",
+        operator="GreaterThan",
+        threshold=10,
+        aggregation="Total",
+        severity=1,
+        says="The database failed more than 10 connections",
+        namespace=_DATABASE,
+    ),
+)
+FILE_ALARMS = (
+    Alarm(
+        name="files-unavailable",
+        metric="Availability",
+        operator="LessThan",
+        threshold=99.9,
+        aggregation="Average",
+        severity=1,
+        says="The file shares fail more than one request in a thousand",
+        namespace=_FILES,
+    ),
+    Alarm(
+        name="files-slow",
+        metric="SuccessE2ELatency",
+        operator="GreaterThan",
+        threshold=100,
+        aggregation="Average",
+        severity=2,
+        says="A request to the file shares takes over 100 ms on average",
+        namespace=_FILES,
+    ),
+)
+MACHINE_ALARM = Alarm(
+    name="machine-down",
+    metric="VmAvailabilityMetric",
+    operator="LessThan",
+    threshold=1,
+    aggregation="Average",
+    severity=1,
+    says="The machine of a node is not available",
+    namespace=_MACHINE,
+)
+NAT_ALARM = Alarm(
+    name="nat-exhausted",
+    metric="SNATConnectionCount",
+    operator="GreaterThan",
+    threshold=0,
+    aggregation="Total",
+    severity=2,
+    says="Outgoing connections failed for want of ports",
+    namespace=_NAT,
+    dimension=("ConnectionState", "Failed"),
+)
+CAPACITY_PERCENT = 85
+"""Per cent of all provisioned files that raise the alarm `files-full`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmsArgs:
+    """What Alarms watch, by id. `machines` is by ordinal, `nat_gateways` by zone; `size_gib` is of all shares."""
+
+    place: Place
+    email: str
+    load_balancer: pulumi.Input[str]
+    database: pulumi.Input[str]
+    files: pulumi.Input[str]
+    size_gib: int
+    machines: Mapping[int, pulumi.Input[str]]
+    nat_gateways: Mapping[str, pulumi.Input[str]]
+
+
+class Alarms(pulumi.ComponentResource):
+    """An action group that writes to the cell's administrator, and metric alerts."""
+
+    def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:azure:Alarms", name, None, opts)
+        self._name, self._args = name, args
+        self.group = self._group()
+        self.alerts = [
+            *self._alerts(BALANCER_ALARMS, args.load_balancer),
+            *self._alerts(DATABASE_ALARMS, args.database),
+            *self._alerts((*FILE_ALARMS, _files_full(args.size_gib)), args.files),
+            *[self._alert(MACHINE_ALARM, id, f"-{ordinal}") for ordinal, id in args.machines.items()],
+            *[self._alert(NAT_ALARM, id, f"-{zone}") for zone, id in args.nat_gateways.items()],
+        ]
+        self.register_outputs({"actionGroupId": self.group.id})
+
+    def _group(self) -> monitor.ActionGroup:
+        return monitor.ActionGroup(
+            f"{self._name}-group",
+            resource_group_name=self._args.place.resource_group,
+            action_group_name="cell-owner",
+            group_short_name="octopus",
+            location="global",
+            enabled=True,
+            email_receivers=[
+                monitor.MicrosoftCommonEmailReceiverArgs(
+                    name="administrator", email_address=self._args.email, use_common_alert_schema=True
+                )
+            ],
+            tags=self._args.place.tags,
+            opts=child(self),
+        )
+
+    def _alerts(self, alarms: Sequence[Alarm], scope: pulumi.Input[str]) -> list[monitor.MetricAlert]:
+        return [self._alert(alarm, scope) for alarm in alarms]
+
+    def _alert(self, alarm: Alarm, scope: pulumi.Input[str], suffix: str = "") -> monitor.MetricAlert:
+        return monitor.MetricAlert(
+            f"{self._name}-{alarm.name}{suffix}",
+            resource_group_name=self._args.place.resource_group,
+            rule_name=f"{alarm.name}{suffix}",
+            location="global",
+            description=alarm.says,
+            enabled=True,
+            severity=alarm.severity,
+            scopes=[scope],
+            evaluation_frequency="PT5M",
+            window_size="PT1H" if alarm.metric == "FileCapacity" else "PT15M",
+            auto_mitigate=True,
+            criteria=monitor.MetricAlertSingleResourceMultipleMetricCriteriaArgs(
+                odata_type=_SINGLE, all_of=[_criteria(alarm)]
+            ),
+            actions=[monitor.MetricAlertActionArgs(action_group_id=self.group.id)],
+            tags=self._args.place.tags,
+            opts=child(self),
+        )
+
+
+def _files_full(size_gib: int) -> Alarm:
+    return Alarm(
+        name="files-full",
+        metric="FileCapacity",
+        operator="GreaterThan",
+        threshold=size_gib * 1024**3 * CAPACITY_PERCENT // 100,
+        aggregation="Average",
+        severity=1,
+        says=f"The files use over {CAPACITY_PERCENT} % of what the shares hold",
+        namespace=_FILES,
+    )
+
+
+def _criteria(alarm: Alarm) -> monitor.MetricCriteriaArgs:
+    return monitor.MetricCriteriaArgs(
+        name=alarm.metric,
+        criterion_type="StaticThresholdCriterion",
+        metric_namespace=alarm.namespace,
+        metric_name=alarm.metric,
+        operator=alarm.operator,
+        threshold=alarm.threshold,
+        time_aggregation=alarm.aggregation,
+        # A metric that nothing has emitted yet would fail the creation of its alert.
+        skip_metric_validation=True,
+        dimensions=[
+            monitor.MetricDimensionArgs(name=alarm.dimension[0], operator="Include", values=[alarm.dimension[1]])
+        ]
+        if alarm.dimension
+        else None,
+    )

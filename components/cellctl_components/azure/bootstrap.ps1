@@ -1,0 +1,161 @@
+# Makes an empty Windows Server a node of an Octopus cell. Runs as SYSTEM through a managed Run Command; may run again:
+# every step looks first. It holds no secret and prints none: secrets are fetched with the machine's managed identity.
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+Set-PSDebug -Off
+$metadata = 'http://169.254.169.254/metadata'
+$header = @{ Metadata = 'true' }
+$instance = 'Default'
+$octopus = "$env:ProgramFiles\Octopus Deploy\Octopus\Octopus.Server.exe"
+$config = 'C:\Octopus\OctopusServer.config'
+
+function Read-Facts {
+    $text = Invoke-RestMethod -Headers $header "$metadata/instance/compute/userData?api-version=2021-01-01&format=text"
+    [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($text)) | ConvertFrom-Json
+}
+function Get-Token($resource) {
+    $query = "api-version=2018-02-01&resource=$resource&client_id=$($facts.identity_client_id)"
+    (Invoke-RestMethod -Headers $header "$metadata/identity/oauth2/token?$query").access_token
+}
+function Get-Secret($name) {
+    $bearer = @{ Authorization = "Bearer $(Get-Token 'https://vault.azure.net')" }
+    (Invoke-RestMethod -Headers $bearer "https://$($facts.vault_host)/secrets/${name}?api-version=7.4").value
+}
+function Wait-Port($name, $port) {
+    for ($try = 0; $try -lt 60; $try++) {
+        if (Test-NetConnection $name -Port $port -InformationLevel Quiet -WarningAction SilentlyContinue) { return }
+        Start-Sleep 15
+    }
+    throw "$name does not answer on port $port"
+}
+function Assert-Private($name) {
+    foreach ($address in (Resolve-DnsName $name -Type A | Where-Object IPAddress).IPAddress) {
+        if ($address -notmatch '^(10\.|172\.(1[6-9]|2\d|3[01])\.|192\.168\.)') {
+            throw "$name resolves to the public address ${address}: its private DNS zone is not linked"
+        }
+    }
+}
+function Invoke-Octopus {
+    # Arguments are never echoed: one of them may be the master key. Its process lives well under a second, and the
+    # machine is this cell's alone.
+    $output = & $octopus @args 2>&1
+    if ($LASTEXITCODE -ne 0) { throw "Octopus.Server $($args[0]) ended with $LASTEXITCODE" }
+    $output
+}
+function New-Password {
+    $bytes = [byte[]]::new(24)
+    [Security.Cryptography.RandomNumberGenerator]::Create().GetBytes($bytes)
+    'Aa1!' + [Convert]::ToBase64String($bytes)
+}
+
+$facts = Read-Facts
+
+# 1. Everything the node needs answers, and by private addresses.
+foreach ($target in @(@($facts.file_host, 445), @($facts.sql_host, 1433), @($facts.vault_host, 443))) {
+    Assert-Private $target[0]
+    Wait-Port $target[0] $target[1]
+}
+
+# 2. The administrator that Azure asked for at creation is never used: give it a password nobody knows.
+$builtin = Get-LocalUser | Where-Object { $_.SID -like 'S-1-5-*-500' }
+$builtin | Set-LocalUser -Password (ConvertTo-SecureString (New-Password) -AsPlainText -Force)
+$builtin | Disable-LocalUser
+
+# 3. The shares, for every service of this single-tenant machine: mappings of a user are invisible to a service.
+$arm = @{ Authorization = "Bearer $(Get-Token 'https://management.azure.com/')" }
+$keys = Invoke-RestMethod -Method Post -Headers $arm `
+    "https://management.azure.com$($facts.storage_account_id)/listKeys?api-version=2024-01-01"
+$account = $facts.storage_account_id.Split('/')[-1]
+$credential = [pscredential]::new("localhost\$account", (ConvertTo-SecureString $keys.keys[0].value -AsPlainText -Force))
+$keys = $null
+foreach ($share in $facts.shares.PSObject.Properties) {
+    $unc = $share.Value
+    if (-not (Get-SmbGlobalMapping -RemotePath $unc -ErrorAction SilentlyContinue)) {
+        New-SmbGlobalMapping -RemotePath $unc -Credential $credential -Persistent $true -RequirePrivacy $true | Out-Null
+    }
+    $probe = "$unc\.cellctl-$env:COMPUTERNAME"
+    Set-Content $probe 'ok'
+    if ((Get-Content $probe) -ne 'ok') { throw "$unc does not return what was written" }
+    Remove-Item $probe
+}
+
+# 4. Octopus Server, in the version all nodes of the cell run.
+if (-not (Test-Path $octopus)) {
+    $package = "$env:TEMP\Octopus.$($facts.octopus_version)-x64.msi"
+    Invoke-WebRequest -UseBasicParsing "https://download.octopusdeploy.com/octopus/Octopus.$($facts.octopus_version)-x64.msi" -OutFile $package
+    $signature = Get-AuthenticodeSignature $package
+    if ($signature.Status -ne 'Valid' -or $signature.SignerCertificate.Subject -notmatch 'Octopus Deploy') {
+        throw "the installer of Octopus $($facts.octopus_version) is not signed by Octopus Deploy"
+    }
+    $setup = Start-Process msiexec -ArgumentList '/i', $package, '/quiet', '/norestart' -Wait -PassThru
+    if ($setup.ExitCode -notin 0, 3010) { throw "the installer ended with $($setup.ExitCode)" }
+}
+
+# 5. TLS ends on the node: the cell's certificate, or one of its own.
+$thumbprint = $null
+if ($facts.certificate) {
+    $id = [uri]$facts.certificate
+    $bearer = @{ Authorization = "Bearer $(Get-Token 'https://vault.azure.net')" }
+    $pfx = (Invoke-RestMethod -Headers $bearer "https://$($id.Host)$($id.AbsolutePath)?api-version=7.4").value
+    $imported = [Security.Cryptography.X509Certificates.X509Certificate2]::new([Convert]::FromBase64String($pfx), '', 'MachineKeySet,PersistKeySet')
+    $pfx = $null
+    $store = [Security.Cryptography.X509Certificates.X509Store]::new('My', 'LocalMachine')
+    $store.Open('ReadWrite'); $store.Add($imported); $store.Close()
+    $thumbprint = $imported.Thumbprint
+} else {
+    $own = Get-ChildItem Cert:\LocalMachine\My | Where-Object FriendlyName -eq 'cellctl' | Select-Object -First 1
+    if (-not $own) {
+        $own = New-SelfSignedCertificate -DnsName $facts.host, $env:COMPUTERNAME -CertStoreLocation Cert:\LocalMachine\My `
+            -FriendlyName cellctl -NotAfter (Get-Date).AddYears(5)
+    }
+    $thumbprint = $own.Thumbprint
+}
+netsh http delete sslcert ipport=0.0.0.0:443 | Out-Null
+netsh http add sslcert ipport=0.0.0.0:443 certhash=$thumbprint appid='{8c1f7f3c-53f3-4d3a-9a39-6a3c2a1f5b10}' | Out-Null
+if ($LASTEXITCODE -ne 0) { throw 'the certificate could not be bound to port 443' }
+
+# 6. The instance: its home stays on the node, its database and its key are the cell's.
+$connection = "Server=tcp:$($facts.sql_host),1433;Initial Catalog=$($facts.database);" +
+    "Authentication=Active Directory Managed Identity;User Id=$($facts.identity_client_id);" +
+    'Encrypt=True;TrustServerCertificate=False;Connect Timeout=30'
+if (-not (Test-Path $config)) { Invoke-Octopus create-instance --instance $instance --config $config | Out-Null }
+$key = Get-Secret $facts.master_key_secret
+Invoke-Octopus database --instance $instance --masterKey $key --connectionString $connection | Out-Null
+$key = $null
+# Port 80 answers the load balancer's probe, which wants exactly 200 and follows no redirect: webForceSSL stays off.
+Invoke-Octopus configure --instance $instance --webForceSSL False --commsListenPort 10943 `
+    --webListenPrefixes "http://+:80/,https://+:443/" --serverNodeName $facts.node | Out-Null
+
+# 7. What is stored in the database is set once, by the first node.
+if ($facts.first) {
+    Invoke-Octopus path --instance $instance --nugetRepository $facts.shares.packages --artifacts $facts.shares.artifacts `
+        --taskLogs $facts.shares.task_logs --imports $facts.shares.imports --eventExports $facts.shares.event_exports | Out-Null
+    $password = Get-Secret $facts.administrator_password_secret
+    Invoke-Octopus admin --instance $instance --username $facts.administrator --email $facts.email --password $password | Out-Null
+    $password = $null
+    if ($facts.licence_secret) {
+        $xml = Get-Secret $facts.licence_secret
+        $licence = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($xml))
+        Invoke-Octopus license --instance $instance --licenseBase64 $licence | Out-Null
+    }
+}
+
+# 8. Join without work, answer, then take work. The firewall of Windows opens what the network's rules let through.
+foreach ($port in 80, 443, 10943) {
+    if (-not (Get-NetFirewallRule -Name "cellctl-$port" -ErrorAction SilentlyContinue)) {
+        New-NetFirewallRule -Name "cellctl-$port" -DisplayName "Octopus $port" -Direction Inbound -Protocol TCP -LocalPort $port -Action Allow | Out-Null
+    }
+}
+Invoke-Octopus node --instance $instance --taskCap=0 | Out-Null
+Invoke-Octopus service --instance $instance --install --reconfigure --start | Out-Null
+for ($try = 0; $try -lt 80; $try++) {
+    try {
+        if ((Invoke-WebRequest -UseBasicParsing http://localhost/api/octopusservernodes/ping).StatusCode -eq 200) {
+            Invoke-Octopus node --instance $instance --taskCap=$($facts.task_cap) | Out-Null
+            Write-Output 'OK'
+            exit 0
+        }
+    } catch { Write-Verbose 'not yet' }
+    Start-Sleep 15
+}
+throw 'the node never answered its ping with 200'

@@ -1,0 +1,76 @@
+"""What a node is told at boot: facts in clear as user data, and the script that acts on them. Never a secret.
+
+The node's managed identity fetches secrets itself: user data is readable by every process on the node and by everyone
+who may read the machine in Azure.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+import pulumi
+
+from cellctl_components.azure.layout import NodeLayout
+
+MAX_USER_DATA = 65536
+"""Characters of user data after encoding (learn.microsoft.com, User Data for Azure Virtual Machine: 64 KB)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootFacts:
+    """What every node of a cell is told.
+
+    `shares` maps a kind of file to its UNC path. `license_secret` and `certificate` name secrets, or are empty: then
+    Octopus starts unlicensed, and the node makes a certificate of its own.
+    """
+
+    cell: str
+    host: str
+    octopus_version: str
+    vault_host: pulumi.Input[str]
+    sql_host: pulumi.Input[str]
+    database: str
+    file_host: str
+    storage_account_id: pulumi.Input[str]
+    identity_client_id: pulumi.Input[str]
+    shares: Mapping[str, str]
+    master_key_secret: str
+    administrator: str
+    email: str
+    administrator_password_secret: str
+    licence_secret: str
+    certificate: str
+
+
+def user_data(facts: BootFacts, node: NodeLayout) -> pulumi.Output[str]:
+    """Return a node's user data, base64 of JSON with sorted keys."""
+    tree: dict[str, object] = {
+        **vars(facts),
+        "node": node.computer_name,
+        "first": node.ordinal == 1,
+        "task_cap": node.task_cap,
+    }
+    return pulumi.Output.json_dumps(tree, sort_keys=True).apply(_encoded)
+
+
+def decode(data: str) -> Mapping[str, object]:
+    """Return what `user_data` encoded."""
+    tree = json.loads(base64.b64decode(data))
+    assert isinstance(tree, dict)
+    return tree
+
+
+def script() -> str:
+    """Return the PowerShell script that makes an empty Windows Server a node; equal for all nodes and all cells."""
+    return resources.files(__package__).joinpath("bootstrap.ps1").read_text(encoding="utf-8")
+
+
+def _encoded(text: str) -> str:
+    encoded = base64.b64encode(text.encode()).decode()
+    if len(encoded) > MAX_USER_DATA:
+        raise ValueError(f"user data has {len(encoded)} characters; Azure takes {MAX_USER_DATA}")
+    return encoded

@@ -1,0 +1,177 @@
+"""Ingress: the load balancer that people and Tentacles reach, and the name by which they do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_azure_native import network, privatedns
+
+from cellctl_components.azure.layout import IngressLayout, NodeLayout
+from cellctl_components.azure.place import Place, child, lock, named, stateful
+from cellctl_components.azure.private_names import linked_zone
+
+FRONTEND, WEB_POOL, PING = "fe", "nodes", "octopus-ping"
+PING_PATH = "/api/octopusservernodes/ping"
+IDLE_MINUTES = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class IngressArgs:
+    """What an Ingress is made of."""
+
+    place: Place
+    layout: IngressLayout
+    nodes: Sequence[NodeLayout]
+    network_id: pulumi.Input[str]
+    subnet_id: pulumi.Input[str]
+
+
+class Ingress(pulumi.ComponentResource):
+    """A zone-redundant Standard Load Balancer: 443 to every web node, one polling port for each node.
+
+    Nodes terminate TLS. Port 80 is for the probe only: it wants exactly 200, and a draining node answers 418.
+    Polling ports are inbound NAT rules without a probe, so that draining does not cut tasks that still run.
+    """
+
+    load_balancer_id: pulumi.Output[str]
+
+    def __init__(self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:azure:Ingress", name, None, opts)
+        self._name, self._args = name, args
+        self.public_address = self._public_address() if args.layout.exposure == "public" else None
+        self.load_balancer = self._load_balancer()
+        self.load_balancer_id = self.load_balancer.id
+        if args.layout.exposure == "internal":
+            self._private_name()
+        self.entry = self._entry()
+        self.register_outputs({"loadBalancerId": self.load_balancer_id})
+
+    def pool_ids(self, node: NodeLayout) -> list[pulumi.Output[str]]:
+        """Return the ids of the pools that a node's interface joins: its own, and the web's if it serves the web."""
+        pools = [_own_pool(node)] if node.role == "worker" else [WEB_POOL, _own_pool(node)]
+        return [pulumi.Output.concat(self.load_balancer.id, "/backendAddressPools/", pool) for pool in pools]
+
+    def _entry(self) -> pulumi.Output[str]:
+        """Return where traffic enters: the name under which Azure publishes the address, or the private address."""
+        place, layout = self._args.place, self._args.layout
+        if self.public_address is None:
+            return named(self.load_balancer, layout.address)
+        return named(self.public_address, f"{layout.dns_label}.{place.location}.cloudapp.azure.com")
+
+    def _public_address(self) -> network.PublicIPAddress:
+        place, layout = self._args.place, self._args.layout
+        address = network.PublicIPAddress(
+            f"{self._name}-address",
+            resource_group_name=place.resource_group,
+            public_ip_address_name=layout.public_address,
+            location=place.location,
+            sku=network.PublicIPAddressSkuArgs(name="Standard", tier="Regional"),
+            public_ip_allocation_method="Static",
+            public_ip_address_version="IPv4",
+            dns_settings=network.PublicIPAddressDnsSettingsArgs(domain_name_label=layout.dns_label),
+            zones=["1", "2", "3"],
+            tags=place.tags,
+            opts=stateful(self),
+        )
+        if place.locked:
+            lock(self, f"{self._name}-address", address.id)
+        return address
+
+    def _load_balancer(self) -> network.LoadBalancer:
+        args = self._args
+        return network.LoadBalancer(
+            f"{self._name}-balancer",
+            resource_group_name=args.place.resource_group,
+            load_balancer_name=args.layout.load_balancer,
+            location=args.place.location,
+            sku=network.LoadBalancerSkuArgs(name="Standard", tier="Regional"),
+            frontend_ip_configurations=[self._frontend()],
+            backend_address_pools=[
+                network.BackendAddressPoolArgs(name=pool) for pool in [WEB_POOL, *map(_own_pool, args.nodes)]
+            ],
+            probes=[
+                network.ProbeArgs(
+                    name=PING,
+                    protocol="Http",
+                    port=80,
+                    request_path=PING_PATH,
+                    interval_in_seconds=5,
+                    number_of_probes=1,
+                    probe_threshold=2,
+                    no_healthy_backends_behavior="AllProbedDown",
+                )
+            ],
+            load_balancing_rules=[self._web_rule()],
+            inbound_nat_rules=[self._polling_rule(node) for node in args.nodes],
+            tags=args.place.tags,
+            opts=child(self),
+        )
+
+    def _frontend(self) -> network.FrontendIPConfigurationArgs:
+        if self.public_address is not None:
+            return network.FrontendIPConfigurationArgs(
+                name=FRONTEND, public_ip_address=network.PublicIPAddressArgs(id=self.public_address.id)
+            )
+        return network.FrontendIPConfigurationArgs(
+            name=FRONTEND,
+            private_ip_address=self._args.layout.address,
+            private_ip_allocation_method="Static",
+            subnet=network.SubnetArgs(id=self._args.subnet_id),
+            zones=["1", "2", "3"],
+        )
+
+    def _web_rule(self) -> network.LoadBalancingRuleArgs:
+        return network.LoadBalancingRuleArgs(
+            name="https",
+            protocol="Tcp",
+            frontend_port=443,
+            backend_port=443,
+            frontend_ip_configuration=self._part("frontendIPConfigurations", FRONTEND),
+            backend_address_pools=[self._part("backendAddressPools", WEB_POOL)],
+            probe=self._part("probes", PING),
+            disable_outbound_snat=True,
+            enable_tcp_reset=True,
+            enable_floating_ip=False,
+            idle_timeout_in_minutes=IDLE_MINUTES,
+            load_distribution="Default",
+        )
+
+    def _polling_rule(self, node: NodeLayout) -> network.InboundNatRuleArgs:
+        """Return a NAT rule of version 2 with a range of one port: the port leads to this node and no other."""
+        return network.InboundNatRuleArgs(
+            name=f"poll-{_own_pool(node)}",
+            protocol="Tcp",
+            frontend_ip_configuration=self._part("frontendIPConfigurations", FRONTEND),
+            backend_address_pool=self._part("backendAddressPools", _own_pool(node)),
+            frontend_port_range_start=node.poll_port,
+            frontend_port_range_end=node.poll_port,
+            backend_port=10943,
+            enable_tcp_reset=True,
+            idle_timeout_in_minutes=IDLE_MINUTES,
+        )
+
+    def _part(self, kind: str, part: str) -> network.SubResourceArgs:
+        """Return a reference to another part of this load balancer, whose id must be known before it exists."""
+        path = f"Microsoft.Network/loadBalancers/{self._args.layout.load_balancer}/{kind}/{part}"
+        return network.SubResourceArgs(id=self._args.place.arm_id(path))
+
+    def _private_name(self) -> privatedns.PrivateRecordSet:
+        """Declare a zone of exactly the host: a zone of its parent would hide the customer's other names."""
+        args = self._args
+        zone = linked_zone(self, f"{self._name}-host", args.place, args.layout.host, args.network_id).zone
+        return privatedns.PrivateRecordSet(
+            f"{self._name}-host-record",
+            resource_group_name=args.place.resource_group,
+            private_zone_name=named(zone, args.layout.host),
+            relative_record_set_name="@",
+            record_type="A",
+            ttl=60,
+            a_records=[privatedns.ARecordArgs(ipv4_address=args.layout.address)],
+            opts=child(self, self.load_balancer),
+        )
+
+
+def _own_pool(node: NodeLayout) -> str:
+    return f"n{node.ordinal}"
