@@ -55,14 +55,18 @@ def parse_field(text: str) -> Path:
 
 
 def translate(error: ValidationError, data: object, doubtful: Mapping[Path, str]) -> list[tuple[Path, Problem]]:
-    """Return each of pydantic's errors as the path of its value and a Problem without a place."""
+    """Return each of pydantic's errors as the path of its value and a Problem without a place.
+
+    A list with wrong entries is told by its entries alone: pydantic counts only the right ones for its length.
+    """
     found: dict[Path, Problem] = {}
     for item in error.errors(include_url=False, include_context=True, include_input=True):
         path = _path(item["loc"], data)
         if _belongs_to_other_branch(item, path, data):
             continue
         found.setdefault(path, _problem(item, path, doubtful))
-    return list(found.items())
+    lengths = [path for path in found if any(other[: len(path)] == path != other for other in found)]
+    return [(path, problem) for path, problem in found.items() if path not in lengths]
 
 
 def _path(loc: Sequence[int | str], data: object) -> Path:
