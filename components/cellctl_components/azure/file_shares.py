@@ -63,7 +63,7 @@ class FileShares(pulumi.ComponentResource):
             minimum_tls_version="TLS1_2",
             large_file_shares_state="Enabled",
             public_network_access="Disabled",
-            network_rule_set=storage.NetworkRuleSetArgs(default_action="Deny", bypass="None"),
+            network_rule_set=storage.NetworkRuleSetArgs(default_action=storage.DefaultAction.DENY, bypass="None"),
             encryption=storage.EncryptionArgs(
                 key_source="Microsoft.Storage",
                 require_infrastructure_encryption=True,

@@ -87,7 +87,7 @@ class Nodes(pulumi.ComponentResource):
             zones=[node.zone],
             hardware_profile=compute.HardwareProfileArgs(vm_size=node.vm_size),
             identity=compute.VirtualMachineIdentityArgs(
-                type="UserAssigned", user_assigned_identities=[args.identity_id]
+                type=compute.ResourceIdentityType.USER_ASSIGNED, user_assigned_identities=[args.identity_id]
             ),
             network_profile=compute.NetworkProfileArgs(
                 network_interfaces=[

@@ -74,7 +74,7 @@ class Secrets(pulumi.ComponentResource):
             location=args.place.location,
             properties=keyvault.VaultPropertiesArgs(
                 tenant_id=args.tenant,
-                sku=keyvault.SkuArgs(family="A", name="standard"),
+                sku=keyvault.SkuArgs(family="A", name=keyvault.SkuName.STANDARD),
                 enable_rbac_authorization=True,
                 enable_soft_delete=True,
                 soft_delete_retention_in_days=90,
@@ -83,7 +83,7 @@ class Secrets(pulumi.ComponentResource):
                 enabled_for_template_deployment=False,
                 enabled_for_disk_encryption=False,
                 public_network_access="Disabled",
-                create_mode="default",
+                create_mode=keyvault.CreateMode.DEFAULT,
                 network_acls=keyvault.NetworkRuleSetArgs(
                     default_action="Deny", bypass="AzureServices", ip_rules=[], virtual_network_rules=[]
                 ),

@@ -157,7 +157,7 @@ class SqlServer(pulumi.ComponentResource):
             resource_group_name=self._args.place.resource_group,
             server_name=self._server_name(),
             blob_auditing_policy_name="default",
-            state="Enabled",
+            state=sql.BlobAuditingPolicyState.ENABLED,
             is_azure_monitor_target_enabled=True,
             audit_actions_and_groups=list(AUDITED),
             opts=dying_with(self, self.server),
