@@ -61,7 +61,7 @@ def _engines(home: Home, search_path: str) -> Iterator[Finding]:
         yield Finding(
             subject="sandbox", level="missing", message="the sandbox is not installed", remedy="pip install cellctl"
         )
-    needed = [name for name in home.account_names() if name != "sandbox"]
+    needed = [name for name in ("sandbox", *home.settings.accounts) if name != "sandbox"]
     path = shutil.which("pulumi", path=search_path)
     if path is None:
         yield Finding(
@@ -110,7 +110,7 @@ def _place(home: Home) -> Iterator[Finding]:
 
 
 def _accounts(home: Home) -> Iterator[Finding]:
-    for name in home.account_names():
+    for name in ("sandbox", *home.settings.accounts):
         note = "simulated; nothing real is created" if name == "sandbox" else "real; needs the Pulumi CLI"
         yield Finding(subject="account", level="ok", message=f"{name}: {note}")
 

@@ -1,1 +1,135 @@
-PLACEHOLDER=1
+"""Which home and which cell a command is about, and what the environment says of it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cellctl.cell import Cell
+    from cellctl.cli.options import EngineName, RefreshScope
+    from cellctl.home import Home
+    from cellctl.run.options import RunOptions
+    from cellctl.spec import CellSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """One cell in one home. `word` is what the user called it, for commands that can be typed again."""
+
+    home: Home
+    name: str
+    cloud: str
+    account: str
+    spec: CellSpec | None
+    home_option: Path | None
+    word: str
+
+    def handle(self) -> Cell:
+        """Return the library's handle on the cell."""
+        from cellctl.cell import Cell
+
+        return Cell(self.spec, home=self.home, name=self.name)
+
+    def command(self, verb: str) -> str:
+        """Return `cellctl VERB CELL` as it can be typed again here."""
+        words = ["cellctl", verb, self.word]
+        if self.home_option is not None:
+            words += ["--home", str(self.home_option)]
+        return shlex.join(words)
+
+
+def open_home(home: Path | None) -> Home:
+    """Return the home that `--home` (or CELLCTL_HOME, which Typer reads into it) or the working directory means."""
+    from cellctl.home import Home
+
+    return Home.find(home=home)
+
+
+def cell_names(home: Path | None) -> list[str]:
+    """Return the names of cells for completion; empty where there is no home."""
+    from cellctl.errors import CellctlError
+
+    try:
+        found = open_home(home)
+        return sorted({*found.cell_names(), *found.stack_names()})
+    except (CellctlError, OSError):
+        return []
+
+
+def locate(verb: str, cell: str | None, *, cloud: str | None, home: Path | None, create: bool = False) -> Place:
+    """Return the cell that is meant, its file made where that is allowed, which is said.
+
+    Raises:
+        SpecError, UsageError: As `find_cell`.
+        GuardError: CELLCTL_REQUIRE_REAL is set and the cell is in the sandbox.
+    """
+    from cellctl.home import find_cell
+
+    found_home = open_home(home)
+    new_home = create and not found_home.file.exists()
+    found = find_cell(found_home, cell or "", command=verb, cloud=cloud or "", create=create, write=verb == "up")
+    spec = found.spec
+    account = spec.spec.account if spec else _account_of(found_home, found.name)
+    refuse_if_real_is_required(account)
+    if verb == "up":
+        _announce(found_home, found.file if found.created else None, new_home=new_home)
+    word = cell if cell and found.file and found.file != found_home.cell_file(found.name) else found.name
+    return Place(
+        home=found_home,
+        name=found.name,
+        cloud=spec.spec.cloud if spec else _cloud_of(found_home, found.name),
+        account=account,
+        spec=spec,
+        home_option=home,
+        word=word,
+    )
+
+
+def run_options(
+    *, refresh: RefreshScope, allow: list[str] | None, clock: str, engine: EngineName, command: str
+) -> RunOptions:
+    """Return the options of a run from the command's options."""
+    from cellctl.run.options import RunOptions
+
+    return RunOptions(
+        refresh=refresh.value,
+        allow=frozenset(allow or ()),
+        clock=clock,
+        engine="" if engine.value == "auto" else engine.value,
+        command=command,
+    )
+
+
+def refuse_if_real_is_required(account: str) -> None:
+    """Raise GuardError for the sandbox where CELLCTL_REQUIRE_REAL=1."""
+    if os.environ.get("CELLCTL_REQUIRE_REAL") == "1":
+        from cellctl.home.accounts import refuse_sandbox
+
+        refuse_sandbox(account)
+
+
+def _announce(home: Home, written: Path | None, *, new_home: bool) -> None:
+    from cellctl.cli import streams
+
+    if new_home and home.write_file():
+        streams.say(f"Wrote {home.file}: this folder is now a home of cells.")
+    if written is not None:
+        streams.say(f"Wrote {written}: the cell's file, with every field shown.")
+
+
+def _record(home: Home, name: str) -> dict[str, str]:
+    from cellctl.run.target import record_of
+
+    return {key: value for key, value in record_of(home, name).items() if isinstance(value, str)}
+
+
+def _account_of(home: Home, name: str) -> str:
+    return _record(home, name).get("account", "")
+
+
+def _cloud_of(home: Home, name: str) -> str:
+    return _record(home, name).get("cloud", "")

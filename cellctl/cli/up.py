@@ -36,7 +36,8 @@ def up(
 ) -> None:
     """Bring a cell to what its file says.
 
-    Shows the plan, asks once, applies it and verifies the cell. Without a file, `cellctl up --cloud aws acme` writes cells/acme.yaml and runs it in the sandbox.
+    Shows the plan, asks once, applies it and verifies the cell. Without a file, `cellctl up --cloud aws acme` writes
+    cells/acme.yaml and runs it in the sandbox.
     """
     from cellctl.cli.place import locate, run_options
     from cellctl.cli.reporting import reporting

@@ -14,12 +14,14 @@ def open_control(home: Path | None) -> SandboxControl:
 
     Raises:
         UsageError: The sandbox is not installed.
+        GuardError: CELLCTL_REQUIRE_REAL is set.
     """
     from importlib.metadata import entry_points
 
-    from cellctl.cli.place import open_home
+    from cellctl.cli.place import open_home, refuse_if_real_is_required
     from cellctl.errors import UsageError
 
+    refuse_if_real_is_required("sandbox")
     found = list(entry_points(group="cellctl.sandboxes"))
     if not found:
         raise UsageError("the sandbox is not installed", hint="install cellctl from its wheel or run `make install`")
