@@ -1,4 +1,7 @@
-"""What cannot be built on Azure, said before anything is declared. Pure; every problem at once."""
+"""What cannot be built on Azure, said before anything is declared. Pure; every problem at once.
+
+Rules that hold on every cloud, or that need no knowledge of Azure, are `cellctl.spec.rules`.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,6 @@ if TYPE_CHECKING:
 # 168.63.129.16" and the virtual network FAQ). Private ranges cannot hold them; existing checks stay true if they widen.
 _PLATFORM = ("168.63.129.16/32", "169.254.0.0/16", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32")
 _SMALLEST_NETWORK = 25
-_WHOLE_INTERNET = "0.0.0.0/0"
 
 
 def check(spec: CellSpec) -> None:
@@ -26,7 +28,7 @@ def check(spec: CellSpec) -> None:
     Raises:
         SpecError: With every problem, each with its field.
     """
-    problems = [*_place(spec), *_nodes(spec), *_database(spec), *_storage(spec), *_network(spec), *_ingress(spec)]
+    problems = [*_place(spec), *_database(spec), *_storage(spec), *_network(spec)]
     if problems:
         raise SpecError(problems)
 
@@ -51,25 +53,6 @@ def _place(spec: CellSpec) -> Iterator[Problem]:
         )
 
 
-def _nodes(spec: CellSpec) -> Iterator[Problem]:
-    nodes = spec.spec.nodes
-    if not 2 <= nodes.count <= 8:
-        yield Problem(field="spec.nodes.count", message=f"is {nodes.count}; a cell has 2 to 8 nodes")
-    if len(nodes.roles) != nodes.count:
-        yield Problem(field="spec.nodes.roles", message=f"has {len(nodes.roles)} entries for {nodes.count} nodes")
-    if all(role == "ui" for role in nodes.roles):
-        yield Problem(field="spec.nodes.roles", message="no node runs tasks", hint="give one the role both or worker")
-    if all(role == "worker" for role in nodes.roles):
-        yield Problem(field="spec.nodes.roles", message="no node serves the web", hint="give one the role both or ui")
-    licence = spec.spec.octopus.licence
-    if licence is not None and licence.node_limit is not None and nodes.count > licence.node_limit:
-        yield Problem(
-            field="spec.nodes.count",
-            message=f"is {nodes.count}, and the licence allows {licence.node_limit}",
-            hint="over the limit Octopus neither creates nor deploys releases",
-        )
-
-
 def _database(spec: CellSpec) -> Iterator[Problem]:
     database = spec.spec.database
     if not 1 <= database.retention_days <= 35:
@@ -87,14 +70,6 @@ def _database(spec: CellSpec) -> Iterator[Problem]:
 
 def _storage(spec: CellSpec) -> Iterator[Problem]:
     storage = spec.spec.storage
-    if storage.backend != "azure_files":
-        yield Problem(
-            field="spec.storage.backend",
-            message=f"{storage.backend} does not exist on Azure",
-            hint="use azure_files",
-        )
-    if storage.protocol != "smb":
-        yield Problem(field="spec.storage.protocol", message="nodes on Azure mount SMB only", hint="use smb")
     rules = facts.share_rules()
     largest = rules.maximum_gib * 100 // max(rules.weights.values())
     if storage.size_gib > largest:
@@ -115,20 +90,3 @@ def _network(spec: CellSpec) -> Iterator[Problem]:
     taken = [block for block in _PLATFORM if cidr.overlaps(ipaddress.IPv4Network(block))]
     if taken:
         yield Problem(field="spec.network.cidr", message=f"overlaps {taken[0]}, which Azure uses itself")
-
-
-def _ingress(spec: CellSpec) -> Iterator[Problem]:
-    ingress = spec.spec.ingress
-    if _WHOLE_INTERNET in ingress.allow:
-        yield Problem(
-            field="spec.ingress.allow",
-            message=f"{_WHOLE_INTERNET} admits the whole internet",
-            hint="list the ranges of your users and Tentacles",
-        )
-    certificate = ingress.certificate
-    if certificate and not (certificate.startswith("https://") and ".vault.azure.net/" in certificate):
-        yield Problem(
-            field="spec.ingress.certificate",
-            message="is no Key Vault certificate id",
-            hint="such as https://VAULT.vault.azure.net/secrets/NAME",
-        )
