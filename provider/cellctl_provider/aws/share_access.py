@@ -32,8 +32,9 @@ if TYPE_CHECKING:
     from mypy_boto3_storagegateway import StorageGatewayClient
 
 NOBODY = "192.0.2.1/32"
-"""Client list entry that admits nobody: TEST-NET-1 is never assigned to a host (RFC 5737, 2010-01). A client list cannot
-be empty: at least one entry (botocore 1.44.8), and a share without a list admits everybody."""
+"""Client list entry that admits nobody: TEST-NET-1 is never assigned to a host (RFC 5737, 2010-01).
+
+A client list has at least one entry (botocore 1.44.8), and a share without a list admits everybody."""
 
 OUTPUTS = ("enforcedBy",)
 FIELDS = (

@@ -7,29 +7,41 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
-from cellctl.state.values import Struct
+from cellctl.state.values import Struct, Value, contains_secret
 
 _BUSY_S = 30.0
+
+
+class Seal(Protocol):
+    """Encrypts what is inside secret wrappers (`values.secret`), so that a copy of the file tells nothing."""
+
+    def seal(self, value: Value) -> Value:
+        """Return `value` with the content of each secret wrapper encrypted."""
+
+    def unseal(self, value: Value) -> Value:
+        """Return what was sealed."""
 
 
 class Transaction:
     """Reads and writes of one moment; nothing else writes meanwhile."""
 
-    def __init__(self, connection: sqlite3.Connection, table: str) -> None:
+    def __init__(self, connection: sqlite3.Connection, table: str, seal: Seal | None) -> None:
         self._connection = connection
         self._table = table
+        self._seal = seal
 
     def get(self, kind: str, key: str) -> Struct | None:
         """Return a document, None if there is none."""
         query = f"SELECT document FROM {self._table} WHERE kind = ? AND key = ?"  # noqa: S608  a constant of our own
         row = self._connection.execute(query, (kind, key)).fetchone()
-        return None if row is None else _document(row[0])
+        return None if row is None else self._document(row[0])
 
     def all(self, kind: str) -> list[Struct]:
         """Return all documents of a kind, oldest first."""
         query = f"SELECT document FROM {self._table} WHERE kind = ? ORDER BY rowid"  # noqa: S608
-        return [_document(row[0]) for row in self._connection.execute(query, (kind,)).fetchall()]
+        return [self._document(row[0]) for row in self._connection.execute(query, (kind,)).fetchall()]
 
     def put(self, kind: str, key: str, document: Struct) -> None:
         """Add or replace a document; a replaced one keeps its place."""
@@ -37,18 +49,35 @@ class Transaction:
             f"INSERT INTO {self._table} (kind, key, document) VALUES (?, ?, ?) "  # noqa: S608
             "ON CONFLICT (kind, key) DO UPDATE SET document = excluded.document"
         )
-        self._connection.execute(statement, (kind, key, json.dumps(document)))
+        self._connection.execute(statement, (kind, key, json.dumps(self._sealed(document))))
 
     def remove(self, kind: str, key: str) -> None:
         """Remove a document; removing what is gone succeeds."""
         statement = f"DELETE FROM {self._table} WHERE kind = ? AND key = ?"  # noqa: S608
         self._connection.execute(statement, (kind, key))
 
+    def _sealed(self, document: Struct) -> Value:
+        if not contains_secret(document):
+            return document
+        if self._seal is None:
+            raise ValueError("a document with a secret needs a seal")
+        return self._seal.seal(document)
+
+    def _document(self, text: str) -> Struct:
+        document = json.loads(text)
+        opened = self._seal.unseal(document) if self._seal is not None else document
+        assert isinstance(opened, dict)
+        return opened
+
 
 class Documents:
-    """The documents of one stand-in. `table` is the name of its table, `path` the sandbox's SQLite file."""
+    """The documents of one stand-in. `table` is the name of its table, `path` the sandbox's SQLite file.
 
-    def __init__(self, path: Path, table: str) -> None:
+    `seal` is needed where documents hold secrets.
+    """
+
+    def __init__(self, path: Path, table: str, *, seal: Seal | None = None) -> None:
+        self._seal = seal
         if not table.replace("_", "").isalnum():
             raise ValueError(f"not a table name: {table!r}")
         self._path = path
@@ -64,7 +93,7 @@ class Documents:
                     f"CREATE TABLE IF NOT EXISTS {self._table} (kind TEXT NOT NULL, key TEXT NOT NULL, "
                     "document TEXT NOT NULL, PRIMARY KEY (kind, key))"
                 )
-                yield Transaction(connection, self._table)
+                yield Transaction(connection, self._table, self._seal)
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
@@ -72,9 +101,3 @@ class Documents:
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=_BUSY_S, isolation_level=None)
-
-
-def _document(text: str) -> Struct:
-    document = json.loads(text)
-    assert isinstance(document, dict)
-    return document
