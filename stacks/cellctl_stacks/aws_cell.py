@@ -1,79 +1,82 @@
-"""The program of one cell on AWS."""
+"""The program of a cell on AWS: one provider for each package, one component, outputs."""
 
 from __future__ import annotations
 
 import pulumi
 import pulumi_aws as aws
+from pulumi_aws import ssm
 
 from cellctl.clouds import AccountFacts, Cloud, Layout
+from cellctl_components import resources as cellctl
+from cellctl_components.aws.cell import Cell, CellArgs
 from cellctl_components.aws.layout import AwsLayout
-from cellctl_components.aws.resolve import layout as resolve
+from cellctl_components.aws.resolve import layout as aws_layout
+
+GATEWAY_IMAGE = "/aws/service/storagegateway/ami/FILE_S3/latest"
+NODE_IMAGE = "/aws/service/ami-windows-latest/Windows_Server-2022-English-Full-Base"
+"""Parameters that AWS keeps: the newest image. A machine that runs never follows them."""
 
 
 def program(layout: Layout, account: AccountFacts) -> None:
-    """Declare a first cell: network, security groups, database, bucket, role, nodes, load balancer."""
+    """Declare a cell on AWS and export what people and `verify` need; never a secret."""
     assert isinstance(layout, AwsLayout)
-    plan = layout
-    prov = aws.Provider("aws", region=plan.region, allowed_account_ids=[account.id])
-    opts = pulumi.ResourceOptions(provider=prov)
-    kept = pulumi.ResourceOptions(provider=prov, protect=True)
-    vpc = aws.ec2.Vpc("network", cidr_block=plan.network.cidr, enable_dns_hostnames=True, opts=opts)
-    subnets = {
-        zone.letter: aws.ec2.Subnet(
-            f"nodes-{zone.letter}", vpc_id=vpc.id, availability_zone=zone.name, cidr_block=zone.nodes, opts=opts
-        )
-        for zone in plan.network.zones
-    }
-    group = aws.ec2.SecurityGroup(
-        "nodes", name=f"cell-{plan.cell}-nodes", description="nodes", vpc_id=vpc.id, opts=opts
+    cloud = _provider(layout, account)
+    steps = cellctl.Provider("cellctl", aws_role=account.role, aws_account=account.id)
+    cell = Cell(
+        layout.cell,
+        CellArgs(
+            layout=layout.for_account(account.id),
+            account=account.id,
+            control=account.control_cidr,
+            gateway_image=_image(GATEWAY_IMAGE, cloud),
+            node_image=_image(NODE_IMAGE, cloud),
+        ),
+        opts=pulumi.ResourceOptions(providers=[cloud, steps]),
     )
-    places = aws.rds.SubnetGroup(
-        "sql", name=plan.database.identifier, subnet_ids=[subnet.id for subnet in subnets.values()], opts=opts
-    )
-    db = aws.rds.Instance(
-        "sql",
-        identifier=plan.database.identifier,
-        engine="sqlserver-se",
-        engine_version="16.00",
-        license_model="license-included",
-        instance_class="db.m6i.xlarge",
-        allocated_storage=200,
-        storage_encrypted=True,
-        multi_az=True,
-        backup_retention_period=14,
-        username="cellmaster",
-        manage_master_user_password=True,
-        final_snapshot_identifier=f"{plan.database.identifier}-final-{plan.incarnation}",
-        deletion_protection=True,
-        db_subnet_group_name=places.name,
-        opts=kept,
-    )
-    bucket = aws.s3.Bucket("packages", bucket=plan.shares[0].bucket, opts=kept)
-    aws.iam.Role("gateway", name=f"cell-{plan.cell}-gateway", assume_role_policy="{}", opts=opts)
-    nodes = [
-        aws.ec2.Instance(
-            f"node-{node.ordinal}",
-            ami="ami-00000000000000000",
-            instance_type="m6i.large",
-            subnet_id=subnets[node.zone].id,
-            private_ip=node.address,
-            vpc_security_group_ids=[group.id],
-            opts=opts,
-        )
-        for node in plan.nodes.items
-    ]
-    balancer = aws.lb.LoadBalancer(
-        "web",
-        name=f"cell-{plan.cell}-web",
-        internal=True,
-        load_balancer_type="application",
-        subnets=[subnet.id for subnet in subnets.values()],
-        opts=opts,
-    )
-    pulumi.export("url", balancer.dns_name.apply(lambda name: f"https://{name}"))
-    pulumi.export("node_addresses", [node.private_ip for node in nodes])
-    pulumi.export("bucket", bucket.bucket)
-    pulumi.export("sql", db.address)
+    for key, value in cell.facts.items():
+        pulumi.export(key, value)
 
 
-CLOUD = Cloud(name="aws", layout=resolve, program=program, warm_up=("pulumi_aws",))
+def _provider(layout: AwsLayout, account: AccountFacts) -> aws.Provider:
+    """Return the only AWS provider: this region, this account, a role and never keys."""
+    role = aws.ProviderAssumeRoleArgs(role_arn=account.role, session_name=f"cellctl-{layout.cell}")
+    return aws.Provider(
+        "aws",
+        region=layout.region,
+        allowed_account_ids=[account.id],
+        assume_roles=[role] if account.role else None,
+        max_retries=25,
+        retry_mode="adaptive",
+        default_tags=aws.ProviderDefaultTagsArgs(tags=dict(layout.tags)),
+    )
+
+
+def _image(parameter: str, provider: aws.Provider) -> pulumi.Output[str]:
+    found = ssm.get_parameter_output(name=parameter, opts=pulumi.InvokeOutputOptions(provider=provider))
+    # An AMI id is no secret, though the parameter store calls every value one.
+    return pulumi.Output.unsecret(found.apply(lambda result: result.value))
+
+
+CLOUD = Cloud(
+    name="aws",
+    layout=aws_layout,
+    program=program,
+    warm_up=(
+        "pulumi_aws",
+        "pulumi_aws.acm",
+        "pulumi_aws.cloudwatch",
+        "pulumi_aws.ebs",
+        "pulumi_aws.ec2",
+        "pulumi_aws.iam",
+        "pulumi_aws.kms",
+        "pulumi_aws.lb",
+        "pulumi_aws.rds",
+        "pulumi_aws.route53",
+        "pulumi_aws.s3",
+        "pulumi_aws.secretsmanager",
+        "pulumi_aws.sns",
+        "pulumi_aws.ssm",
+        "pulumi_aws.storagegateway",
+        "pulumi_aws.vpc",
+    ),
+)

@@ -7,10 +7,11 @@ spec changes cells that run: tests/unit/golden holds a hundred layouts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from cellctl_components.layout import Json, json_object
+from cellctl_components.naming import HASH_LENGTH, digest
 
 Protocol = Literal["nfs", "smb"]
 
@@ -135,7 +136,6 @@ class NodesLayout:
     instance_type: str
     disk_gib: int
     role: str
-    log_group: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -207,3 +207,14 @@ class AwsLayout:
     def to_json(self) -> Mapping[str, Json]:
         """Return all of it as JSON-like data, equal for equal layouts."""
         return json_object(self)
+
+    def for_account(self, account_id: str) -> AwsLayout:
+        """Return this layout with bucket names that no other account makes: two owners may both say `prod` and `acme`.
+
+        The id of an account is not in the cell file, and bucket names are the only global names of a cell.
+        """
+        shares = tuple(
+            replace(share, bucket=share.bucket[:-HASH_LENGTH] + digest(share.bucket, account_id))
+            for share in self.shares
+        )
+        return replace(self, shares=shares)

@@ -180,7 +180,6 @@ def _nodes(spec: CellSpec, network: parts.NetworkLayout) -> parts.NodesLayout:
         instance_type=_of(data, "types", body.nodes.size, str),
         disk_gib=_one(data, "disk_gib", int),
         role=naming.cell_name(cell, "node", limit=64),
-        log_group=f"/cells/{cell}/nodes",
     )
 
 

@@ -44,7 +44,7 @@ def _region(spec: CellSpec) -> list[Problem]:
     known = facts("aws", "regions")["zones"]
     if region not in known:
         near = difflib.get_close_matches(region, known, n=1)
-        hint = f"did you mean {near[0]}?" if near else "see cellctl/facts/aws/layout/regions.toml for the regions of AWS"
+        hint = f"did you mean {near[0]}?" if near else "regions are listed in cellctl/facts/aws/layout/regions.toml"
         return [Problem(field="spec.region", message=f"AWS has no region '{region}' that cellctl knows", hint=hint)]
     count = len(zone_letters(region))
     if count < _LEAST_ZONES:

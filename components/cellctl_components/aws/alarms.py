@@ -1,0 +1,200 @@
+"""Alarms: what must wake somebody, on one topic (reference octopus.md 2.9, aws.md 1.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pulumi
+from pulumi_aws import cloudwatch, sns
+
+from cellctl_components.aws.layout import AlarmsLayout
+from cellctl_components.aws.options import child
+
+_GIB = 1024**3
+_DAY_S = 86_400
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmsArgs:
+    """What is watched. `instances` and `polling_targets` are by label; `buckets` are names of those that carry files.
+
+    Target groups and load balancers are given as CloudWatch writes them (`arn_suffix`).
+    """
+
+    layout: AlarmsLayout
+    key_arn: pulumi.Input[str]
+    database: pulumi.Input[str]
+    database_storage_gib: int
+    gateway_id: pulumi.Input[str]
+    gateway_name: str
+    instances: Mapping[str, pulumi.Input[str]]
+    balancer: pulumi.Input[str]
+    web_target: pulumi.Input[str]
+    polling_balancer: pulumi.Input[str]
+    polling_targets: Mapping[str, pulumi.Input[str]]
+    certificate: pulumi.Input[str]
+    buckets: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watch:
+    """One alarm: the metric, when it is bad, and for how many periods in a row."""
+
+    label: str
+    namespace: str
+    metric: str
+    dimensions: Mapping[str, pulumi.Input[str]]
+    above: float | None = None
+    below: float | None = None
+    statistic: str = "Average"
+    period_s: int = 300
+    periods: int = 3
+    missing: str = "breaching"
+    says: str = field(default="")
+
+
+class Alarms(pulumi.ComponentResource):
+    """A topic to subscribe to, and alarms that tell it. An alarm without data is an alarm, but for counts of errors."""
+
+    topic_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: AlarmsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:aws:Alarms", name, None, opts)
+        self._name, self._args = name, args
+        self.topic = sns.Topic(
+            f"{name}-topic", name=args.layout.topic, kms_master_key_id=args.key_arn, opts=child(self)
+        )
+        self.topic_arn = self.topic.arn
+        self.alarms = {watch.label: self._alarm(watch) for watch in watches(args)}
+        self.alarms["files-size"] = self._files_size()
+        self.register_outputs({"topicArn": self.topic_arn})
+
+    def _alarm(self, watch: Watch) -> cloudwatch.MetricAlarm:
+        below = watch.below is not None
+        return cloudwatch.MetricAlarm(
+            f"{self._name}-{watch.label}",
+            name=f"{self._args.layout.prefix}-{watch.label}",
+            alarm_description=watch.says,
+            namespace=watch.namespace,
+            metric_name=watch.metric,
+            dimensions=watch.dimensions,
+            comparison_operator="LessThanThreshold" if below else "GreaterThanOrEqualToThreshold",
+            threshold=watch.below if below else watch.above,
+            statistic=watch.statistic,
+            period=watch.period_s,
+            evaluation_periods=watch.periods,
+            datapoints_to_alarm=watch.periods,
+            treat_missing_data=watch.missing,
+            alarm_actions=[self.topic.arn],
+            ok_actions=[self.topic.arn],
+            opts=child(self),
+        )
+
+    def _files_size(self) -> cloudwatch.MetricAlarm:
+        """S3 has no quota: the size the cell file expects is where this alarms. S3 counts once a day."""
+        queries = [
+            cloudwatch.MetricAlarmMetricQueryArgs(
+                id=f"b{index}",
+                metric=cloudwatch.MetricAlarmMetricQueryMetricArgs(
+                    namespace="AWS/S3",
+                    metric_name="BucketSizeBytes",
+                    dimensions={"BucketName": bucket, "StorageType": "StandardStorage"},
+                    period=_DAY_S,
+                    stat="Average",
+                ),
+            )
+            for index, bucket in enumerate(self._args.buckets)
+        ]
+        total = cloudwatch.MetricAlarmMetricQueryArgs(
+            id="total", expression="SUM(METRICS())", label="All files", return_data=True
+        )
+        return cloudwatch.MetricAlarm(
+            f"{self._name}-files-size",
+            name=f"{self._args.layout.prefix}-files-size",
+            alarm_description="All files together are larger than the cell file expects",
+            metric_queries=[*queries, total],
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=self._args.layout.storage_limit_gib * _GIB,
+            evaluation_periods=1,
+            treat_missing_data="notBreaching",
+            alarm_actions=[self.topic.arn],
+            ok_actions=[self.topic.arn],
+            opts=child(self),
+        )
+
+
+def watches(args: AlarmsArgs) -> list[Watch]:
+    """Return every alarm on one metric."""
+    return [*_database(args), *_gateway(args), *_balancers(args), *_instances(args)]
+
+
+def _database(args: AlarmsArgs) -> list[Watch]:
+    where, space = {"DBInstanceIdentifier": args.database}, "AWS/RDS"
+    return [
+        Watch(label="sql-storage", namespace=space, metric="FreeStorageSpace", dimensions=where,
+              below=args.database_storage_gib * _GIB / 10, says="Less than a tenth of the database's storage is free"),
+        Watch(label="sql-cpu", namespace=space, metric="CPUUtilization", dimensions=where, above=90,
+              says="The database host is busy"),
+        Watch(label="sql-jobs", namespace=space, metric="FailedSQLServerAgentJobsCount", dimensions=where,
+              statistic="Sum", above=1, periods=1, missing="notBreaching", says="A job of SQL Server Agent failed"),
+    ]  # fmt: skip
+
+
+def _gateway(args: AlarmsArgs) -> list[Watch]:
+    where: dict[str, pulumi.Input[str]] = {"GatewayId": args.gateway_id, "GatewayName": args.gateway_name}
+    space = "AWS/StorageGateway"
+    counts = {
+        "gateway-health": ("HealthNotifications", "The gateway reports a fault"),
+        "gateway-availability": ("AvailabilityNotifications", "The gateway was restarted or is not available"),
+        "gateway-uploads": ("FilesFailingUpload", "Files do not reach their bucket: the cache holds the only copy"),
+    }
+    return [
+        Watch(label="gateway-dirty", namespace=space, metric="CachePercentDirty", dimensions=where, above=80,
+              says="Files wait for upload; at 90 % writes are refused"),
+        Watch(label="gateway-full", namespace=space, metric="CachePercentDirty", dimensions=where, above=90,
+              periods=1, says="Writes to files are refused"),
+        Watch(label="gateway-disk", namespace=space, metric="IoWaitPercent", dimensions=where, above=10,
+              says="The cache disk is too slow"),
+        *(
+            Watch(label=label, namespace=space, metric=metric, dimensions=where, statistic="Sum", above=1, periods=1,
+                  missing="notBreaching", says=says)
+            for label, (metric, says) in counts.items()
+        ),
+    ]  # fmt: skip
+
+
+def _balancers(args: AlarmsArgs) -> list[Watch]:
+    web: dict[str, pulumi.Input[str]] = {"LoadBalancer": args.balancer}
+    space = "AWS/ApplicationELB"
+    return [
+        Watch(label="web-unhealthy", namespace=space, metric="UnHealthyHostCount", statistic="Maximum", above=1,
+              dimensions={**web, "TargetGroup": args.web_target}, period_s=60, says="A node does not answer its ping"),
+        Watch(label="web-errors", namespace=space, metric="HTTPCode_Target_5XX_Count", dimensions=web, statistic="Sum",
+              above=10, missing="notBreaching", says="Octopus answers with errors"),
+        Watch(label="certificate", namespace="AWS/CertificateManager", metric="DaysToExpiry", period_s=_DAY_S,
+              dimensions={"CertificateArn": args.certificate}, statistic="Minimum", below=30, periods=1,
+              missing="notBreaching", says="The certificate of the web portal ends soon"),
+        *(
+            Watch(label=f"polling-{label}", namespace="AWS/NetworkELB", metric="UnHealthyHostCount",
+                  dimensions={"LoadBalancer": args.polling_balancer, "TargetGroup": target}, statistic="Maximum",
+                  above=1, period_s=60, says="Polling Tentacles do not reach this node")
+            for label, target in args.polling_targets.items()
+        ),
+    ]  # fmt: skip
+
+
+def _instances(args: AlarmsArgs) -> list[Watch]:
+    return [
+        Watch(
+            label=f"{label}-status",
+            namespace="AWS/EC2",
+            metric="StatusCheckFailed",
+            dimensions={"InstanceId": instance},
+            statistic="Maximum",
+            above=1,
+            period_s=60,
+            says="The instance or its host fails",
+        )
+        for label, instance in args.instances.items()
+    ]

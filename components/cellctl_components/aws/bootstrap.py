@@ -1,0 +1,138 @@
+"""What a node does at its first boot, as EC2 user data: names and references, never a secret. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+
+from cellctl_components.aws.layout import WEB_PORT, NodeLayout, OctopusLayout, Protocol, ShareLayout
+
+USER_DATA_LIMIT = 16_384
+"""Bytes of user data EC2 takes, before base64 (EC2 user guide)."""
+
+FOLDERS = {
+    "packages": "nugetRepository",
+    "artifacts": "artifacts",
+    "task-logs": "taskLogs",
+    "imports": "imports",
+    "event-exports": "eventExports",
+}
+"""Kind of file -> the option of `Octopus.Server path` that moves it; set once, from the first node, for all."""
+
+_MARK = re.compile(r"@@([a-z_]+)@@")
+
+_MOUNT_NFS = """\
+Install-WindowsFeature NFS-Client | Out-Null
+$client = 'HKLM:\\SOFTWARE\\Microsoft\\ClientForNFS\\CurrentVersion\\Default'
+New-ItemProperty $client -Name AnonymousUid -PropertyType DWord -Value 1000 -Force | Out-Null
+New-ItemProperty $client -Name AnonymousGid -PropertyType DWord -Value 1000 -Force | Out-Null
+nfsadmin client stop; nfsadmin client start
+@'
+{links}
+Start-Service OctopusDeploy
+'@ | Set-Content C:\\Octopus\\mount.ps1"""
+
+_MOUNT_SMB = """\
+@'
+$guest = (Get-SECSecretValue -SecretId @@guest_secret@@ -Region @@region@@).SecretString
+{links}
+Start-Service OctopusDeploy
+'@ | Set-Content C:\\Octopus\\mount.ps1"""
+
+_TASK = """
+$action = New-ScheduledTaskAction -Execute powershell.exe -Argument '-File C:\\Octopus\\mount.ps1'
+Register-ScheduledTask -TaskName 'Octopus files' -Action $action -User SYSTEM -RunLevel Highest `
+    -Trigger (New-ScheduledTaskTrigger -AtStartup) | Out-Null"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class References:
+    """What becomes known while a cell is made: where the database is and where secrets are (ARNs, never values)."""
+
+    server: str
+    login_secret: str
+    key_secret: str
+    administrator_secret: str
+    guest_secret: str = ""
+    gateway_id: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Boot:
+    """What a cell's nodes have in common at first boot."""
+
+    region: str
+    database: str
+    login: str
+    files_host: str
+    protocol: Protocol
+    shares: tuple[ShareLayout, ...]
+    octopus: OctopusLayout
+    first: NodeLayout
+
+
+def user_data(boot: Boot, node: NodeLayout, references: References) -> str:
+    """Return the PowerShell script of one node, at most `USER_DATA_LIMIT` bytes."""
+    carried = [share for share in boot.shares if share.kind]
+    values = {
+        "region": boot.region,
+        "node": node.name,
+        "first": boot.first.name,
+        "first_address": boot.first.address,
+        "files": boot.files_host,
+        "mount": _mount(boot, carried, references),
+        "version": boot.octopus.version,
+        "server": references.server,
+        "database": boot.database,
+        "login": boot.login,
+        "login_secret": references.login_secret,
+        "key_secret": references.key_secret,
+        "administrator": boot.octopus.administrator,
+        "email": boot.octopus.email,
+        "administrator_secret": references.administrator_secret,
+        "licence": boot.octopus.licence,
+        "paths": "\n    ".join(_path(share) for share in carried),
+        "port": str(WEB_PORT),
+        "task_cap": str(node.task_cap),
+        "guest_secret": references.guest_secret,
+    }
+    template = files("cellctl_components.aws").joinpath("bootstrap.ps1").read_text(encoding="utf-8")
+    return _filled(_filled(template, values), values)
+
+
+def _filled(text: str, values: dict[str, str]) -> str:
+    return _MARK.sub(lambda match: quoted(values[match[1]]) if match[1] not in _CODE else values[match[1]], text)
+
+
+_CODE = frozenset({"mount", "paths"})
+
+
+def quoted(value: str) -> str:
+    """Return `value` for the inside of a PowerShell string in single quotes."""
+    return value.replace("'", "''")
+
+
+def _folder(share: ShareLayout) -> str:
+    return f"C:\\Octopus\\Shared\\{share.name}"
+
+
+def _path(share: ShareLayout) -> str:
+    return f"Invoke-Octopus path --instance Default --{FOLDERS[share.kind]} '{_folder(share)}'"
+
+
+def _mount(boot: Boot, shares: list[ShareLayout], references: References) -> str:
+    """Each share is a link below C:\\Octopus\\Shared: drive letters belong to one user, links to all."""
+    lines = ["New-Item -ItemType Directory -Force C:\\Octopus\\Shared | Out-Null"]
+    for share in shares:
+        remote = f"\\\\{boot.files_host}\\{share.name}"
+        if boot.protocol == "smb":
+            lines.append(f"net use '{remote}' $guest '/user:{references.gateway_id}\\smbguest' /persistent:no")
+        else:
+            lines.append(f"mount.exe -o nolock,mtype=hard,anon '{remote}' *")
+        lines.append(
+            f"if (-not (Test-Path '{_folder(share)}')) "
+            f"{{ New-Item -ItemType SymbolicLink -Path '{_folder(share)}' -Value '{remote}' | Out-Null }}"
+        )
+    text = _MOUNT_SMB if boot.protocol == "smb" else _MOUNT_NFS
+    return text.format(links="\n".join(lines)) + _TASK

@@ -1,0 +1,289 @@
+"""Cell: one customer's highly available Octopus Server on AWS, dedicated: all of it is this cell's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from cellctl_components import resources as cellctl
+from cellctl_components.aws import firewall
+from cellctl_components.aws.alarms import Alarms, AlarmsArgs
+from cellctl_components.aws.bootstrap import Boot
+from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
+from cellctl_components.aws.ingress import Ingress, IngressArgs
+from cellctl_components.aws.layout import WEB_PORT, AwsLayout
+from cellctl_components.aws.network import Network, NetworkArgs
+from cellctl_components.aws.nodes import NodeReferences, Nodes, NodesArgs
+from cellctl_components.aws.options import child, stateful
+from cellctl_components.aws.secrets import Secrets, SecretsArgs
+from cellctl_components.aws.share_set import ShareSet, ShareSetArgs
+from cellctl_components.aws.sql_server_host import SqlServerHost, SqlServerHostArgs
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellArgs:
+    """What a cell is made of.
+
+    `account` is the account's id, `control` the range where cellctl runs. `gateway_image` and `node_image` are AMI ids;
+    the first ones a cell sees stay, until an operation replaces the machine.
+    """
+
+    layout: AwsLayout
+    account: str
+    control: str
+    gateway_image: pulumi.Input[str]
+    node_image: pulumi.Input[str]
+
+
+class Cell(pulumi.ComponentResource):
+    """A cell. Order: key and secrets, network, database host and gateway side by side, then shares, database, nodes.
+
+    Give providers `aws` and `cellctl` through `opts.providers`. `facts` are the stack's outputs: what people and
+    `cellctl verify` need, never a secret.
+    """
+
+    def __init__(self, name: str, args: CellArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:aws:Cell", name, None, opts)
+        self._name, self._args, self._layout = name, args, args.layout
+        self.secrets = self._secrets()
+        self.network = self._network()
+        self.ingress = self._ingress()
+        self.sql = self._sql_server()
+        self.files = self._gateway()
+        self.shares = self._shares()
+        self.database = self._database()
+        self.nodes = self._nodes()
+        self.alarms = self._alarms()
+        self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
+        self.register_outputs({"url": self.facts["url"]})
+
+    def _secrets(self) -> Secrets:
+        layout = self._layout
+        return Secrets(
+            f"{self._name}-secrets",
+            SecretsArgs(
+                layout=layout.secrets,
+                region=layout.region,
+                account=self._args.account,
+                protocol=layout.gateway.protocol,
+                protected=layout.protected,
+            ),
+            opts=child(self),
+        )
+
+    def _network(self) -> Network:
+        layout = self._layout
+        return Network(
+            f"{self._name}-network",
+            NetworkArgs(
+                layout=layout.network,
+                region=layout.region,
+                account=self._args.account,
+                rules=firewall.rules(layout, control=self._args.control),
+                key_arn=self.secrets.key_arn,
+            ),
+            opts=child(self),
+        )
+
+    def _ingress(self) -> Ingress:
+        layout, network = self._layout, self.network
+        return Ingress(
+            f"{self._name}-ingress",
+            IngressArgs(
+                layout=layout.ingress,
+                nodes=layout.nodes.items,
+                vpc_id=network.vpc_id,
+                subnet_ids=network.subnet_ids("ingress" if layout.ingress.internal else "public"),
+                web_group_id=network.groups["web"].id,
+                polling_group_id=network.groups["polling"].id,
+            ),
+            opts=child(self),
+        )
+
+    def _sql_server(self) -> SqlServerHost:
+        layout = self._layout
+        return SqlServerHost(
+            f"{self._name}-sql",
+            SqlServerHostArgs(
+                layout=layout.database,
+                region=layout.region,
+                account=self._args.account,
+                subnet_ids=self.network.subnet_ids("data"),
+                security_group_id=self.network.groups["database"].id,
+                key_arn=self.secrets.key_arn,
+                log_days=layout.network.log_days,
+                protected=layout.protected,
+            ),
+            opts=child(self),
+        )
+
+    def _gateway(self) -> FileGatewayHost:
+        layout, gateway, network = self._layout, self._layout.gateway, self.network
+        guest = self.secrets.guest_secret
+        # The appliance reaches its service, and cellctl its port 80, before it is activated.
+        ways = [network.rules[rule.label] for rule in firewall.gateway_rules(layout, control=self._args.control)]
+        return FileGatewayHost(
+            f"{self._name}-gateway",
+            FileGatewayHostArgs(
+                layout=gateway,
+                region=layout.region,
+                zone_name=next(zone.name for zone in layout.network.zones if zone.letter == gateway.zone),
+                subnet_id=network.subnets["nodes", gateway.zone].id,
+                security_group_id=network.groups["gateway"].id,
+                image=self._args.gateway_image,
+                key_arn=self.secrets.key_arn,
+                endpoint=network.storage_endpoint,
+                zone_id=self.ingress.zone_id,
+                tags=layout.tags,
+                guest_secret=guest.arn if guest else None,
+                log_days=layout.network.log_days,
+                protected=layout.protected,
+                after=[*ways, network.s3_endpoint],
+            ),
+            opts=child(self),
+        )
+
+    def _shares(self) -> ShareSet:
+        layout = self._layout
+        return ShareSet(
+            f"{self._name}-shares",
+            ShareSetArgs(
+                shares=layout.shares,
+                protocol=layout.gateway.protocol,
+                role_name=layout.gateway.role,
+                region=layout.region,
+                account=self._args.account,
+                gateway_arn=self.files.gateway_arn,
+                key_arn=self.secrets.key_arn,
+                clients=[node.address for node in layout.nodes.items],
+                protected=layout.protected,
+            ),
+            opts=child(self),
+        )
+
+    def _database(self) -> cellctl.CellDatabase:
+        layout, database = self._layout, self._layout.database
+        label = next(rule.label for rule in firewall.database_rules(layout, control=self._args.control)[1:])
+        return cellctl.CellDatabase(
+            f"{self._name}-database",
+            engine="rds",
+            region=layout.region,
+            server=self.sql.address,
+            port=database.port,
+            database=database.name,
+            administrator=database.administrator,
+            administrator_secret=self.sql.administrator_secret,
+            login=database.login,
+            login_secret=self.secrets.login_secret.arn,
+            # Known only once the master key is in the secret store: no data before its key.
+            master_key_fingerprint=self.secrets.master_key.fingerprint,
+            accept_data_loss=not layout.protected,
+            opts=stateful(self, self.network.rules[label]),
+        )
+
+    def _nodes(self) -> Nodes:
+        layout, secrets, network = self._layout, self.secrets, self.network
+        guest = secrets.guest_secret
+        return Nodes(
+            f"{self._name}-nodes",
+            NodesArgs(
+                layout=layout.nodes,
+                boot=_boot(layout),
+                references=NodeReferences(
+                    server=self.sql.address,
+                    login_secret=secrets.login_secret.arn,
+                    key_secret=secrets.master_key.reference,
+                    administrator_secret=secrets.administrator_secret.arn,
+                    guest_secret=guest.arn if guest else "",
+                    gateway_id=self.files.gateway_id,
+                ),
+                subnet_ids={zone.letter: network.subnets["nodes", zone.letter].id for zone in layout.network.zones},
+                security_group_id=network.groups["nodes"].id,
+                image=self._args.node_image,
+                key_arn=secrets.key_arn,
+                web_target=self.ingress.web_target.arn,
+                polling_targets={key: target.arn for key, target in self.ingress.polling_targets.items()},
+                after=[
+                    self.database,
+                    secrets.administrator_password,
+                    self.files.record,
+                    *self.shares.access.values(),
+                    *network.ways_out,
+                ],
+            ),
+            opts=child(self),
+        )
+
+    def _alarms(self) -> Alarms:
+        layout, ingress = self._layout, self.ingress
+        nodes = {f"node-{key}": instance.id for key, instance in self.nodes.instances.items()}
+        return Alarms(
+            f"{self._name}-alarms",
+            AlarmsArgs(
+                layout=layout.alarms,
+                key_arn=self.secrets.key_arn,
+                database=self.sql.instance.identifier,
+                database_storage_gib=layout.database.storage_gib,
+                gateway_id=self.files.gateway_id,
+                gateway_name=layout.gateway.name,
+                instances={"gateway": self.files.instance.id, **nodes},
+                balancer=ingress.web.arn_suffix,
+                web_target=ingress.web_target.arn_suffix,
+                polling_balancer=ingress.polling.arn_suffix,
+                polling_targets={str(key): target.arn_suffix for key, target in ingress.polling_targets.items()},
+                certificate=ingress.certificate_arn,
+                buckets=[share.bucket for share in layout.shares if share.kind],
+            ),
+            opts=child(self),
+        )
+
+    def _facts(self) -> dict[str, pulumi.Input[object]]:
+        layout, host = self._layout, self._layout.ingress
+        nodes = [
+            {"name": node.name, "address": node.address, "port": WEB_PORT, "scheme": "http", "zone": node.zone}
+            for node in layout.nodes.items
+        ]
+        return {
+            "url": f"https://{host.host}",
+            "webAddress": self.ingress.web.dns_name,
+            "nodes": nodes,
+            "pollAddresses": [f"https://{host.polling_host}:{node.polling_port}" for node in layout.nodes.items],
+            "pollingAddress": self.ingress.polling.dns_name,
+            "database": {
+                "kind": "rds",
+                "server": self.sql.address,
+                "port": layout.database.port,
+                "name": layout.database.name,
+                "region": layout.region,
+                "login": layout.database.login,
+                "passwordSecret": self.secrets.login_secret.arn,
+            },
+            "administrator": {
+                "username": layout.octopus.administrator,
+                "passwordSecret": self.secrets.administrator_secret.arn,
+            },
+            "masterKeySecret": self.secrets.master_key.reference,
+            "files": {
+                "host": layout.gateway.host,
+                "protocol": layout.gateway.protocol,
+                "gateway": self.files.gateway_id,
+                "shares": {share.kind: share.name for share in layout.shares if share.kind},
+            },
+            "buckets": {share.name: share.bucket for share in layout.shares},
+            "alarmTopic": self.alarms.topic_arn,
+        }
+
+
+def _boot(layout: AwsLayout) -> Boot:
+    return Boot(
+        region=layout.region,
+        database=layout.database.name,
+        login=layout.database.login,
+        files_host=layout.gateway.host,
+        protocol=layout.gateway.protocol,
+        shares=layout.shares,
+        octopus=layout.octopus,
+        first=layout.nodes.items[0],
+    )

@@ -1,0 +1,125 @@
+"""Who may talk to whom in a cell, as data: security groups and their rules (reference aws.md 1.1). Pure.
+
+A group has no rule but these; AWS's default egress rule is taken off by the provider.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from cellctl_components.aws.layout import POLLING_PORT, WEB_PORT, AwsLayout, Protocol
+
+Group = Literal["web", "polling", "nodes", "gateway", "database", "endpoints"]
+GROUPS: tuple[Group, ...] = ("web", "polling", "nodes", "gateway", "database", "endpoints")
+
+PURPOSES: dict[Group, str] = {
+    "web": "Load balancer of web and API",
+    "polling": "Load balancer of polling Tentacles",
+    "nodes": "Octopus Server nodes",
+    "gateway": "Storage gateway",
+    "database": "SQL Server",
+    "endpoints": "Endpoints of AWS services",
+}
+"""Descriptions. They can never change: a new one would replace the group."""
+
+S3 = "s3"
+"""Peer: the addresses of S3, as a prefix list."""
+
+ENDPOINT_PORTS = (443, 1026, 1027, 1028, 1031, 2222)
+SHARE_PORTS: dict[Protocol, tuple[tuple[str, int], ...]] = {
+    "nfs": (("tcp", 2049), ("udp", 2049), ("tcp", 111), ("udp", 111), ("tcp", 20048), ("udp", 20048)),
+    "smb": (("tcp", 445),),
+}
+ANYWHERE = "0.0.0.0/0"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rule:
+    """One rule of a group. `peer` is a CIDR, the name of a group, or `S3`. Ports are inclusive, None for all."""
+
+    group: Group
+    way: Literal["in", "out"]
+    protocol: str
+    first: int | None
+    last: int | None
+    peer: str
+    reason: str
+
+    @property
+    def label(self) -> str:
+        """Part of the logical name: says what the rule is, never its place in a list."""
+        ports = "all" if self.first is None else str(self.first)
+        if self.last != self.first:
+            ports = f"{ports}-{self.last}"
+        return f"{self.group}-{self.way}-{self.protocol}-{ports}-{self.peer.replace('/', '-')}".replace("--1-", "-any-")
+
+
+def rules(layout: AwsLayout, *, control: str) -> tuple[Rule, ...]:
+    """Return all rules of a cell. `control` is the range where cellctl runs."""
+    return (
+        *_balancers(layout),
+        *_nodes(control),
+        *gateway_rules(layout, control=control),
+        *database_rules(layout, control=control),
+    )
+
+
+def _rule(  # noqa: PLR0917  a row of a table
+    group: Group, way: Literal["in", "out"], protocol: str, port: int, peer: str, reason: str
+) -> Rule:
+    return Rule(group=group, way=way, protocol=protocol, first=port, last=port, peer=peer, reason=reason)
+
+
+def _balancers(layout: AwsLayout) -> Sequence[Rule]:
+    last = POLLING_PORT + len(layout.nodes.items) - 1
+    web = [_rule("web", "in", "tcp", 443, peer, "People and Tentacles") for peer in layout.ingress.allow]
+    polling = [
+        Rule(
+            group="polling", way="in", protocol="tcp", first=POLLING_PORT, last=last, peer=peer,
+            reason="Polling Tentacles",
+        )
+        for peer in layout.ingress.allow
+    ]  # fmt: skip
+    return [
+        *web,
+        _rule("web", "out", "tcp", WEB_PORT, "nodes", "Web and API"),
+        *polling,
+        _rule("polling", "out", "tcp", POLLING_PORT, "nodes", "Polling Tentacles"),
+    ]
+
+
+def _nodes(control: str) -> Sequence[Rule]:
+    return [
+        _rule("nodes", "in", "tcp", WEB_PORT, "web", "Web and API"),
+        _rule("nodes", "in", "tcp", WEB_PORT, "nodes", "Nodes wait for the first one"),
+        _rule("nodes", "in", "tcp", WEB_PORT, control, "cellctl asks each node"),
+        _rule("nodes", "in", "tcp", POLLING_PORT, "polling", "Polling Tentacles"),
+        # Deployments reach whatever their owner deploys to.
+        Rule(group="nodes", way="out", protocol="-1", first=None, last=None, peer=ANYWHERE, reason="Deployments"),
+    ]
+
+
+def gateway_rules(layout: AwsLayout, *, control: str) -> Sequence[Rule]:
+    """Return the rules of the gateway and of the endpoint it talks to: needed before it is activated."""
+    shares = SHARE_PORTS[layout.gateway.protocol]
+    return [
+        *(_rule("gateway", "in", protocol, port, "nodes", "File shares") for protocol, port in shares),
+        _rule("gateway", "in", "tcp", 80, control, "Activation"),
+        *(_rule("gateway", "out", "tcp", port, "endpoints", "Storage Gateway service") for port in ENDPOINT_PORTS),
+        _rule("gateway", "out", "tcp", 443, S3, "Buckets"),
+        _rule("gateway", "out", "udp", 123, ANYWHERE, "Time"),
+        _rule("gateway", "out", "tcp", 53, layout.network.cidr, "Names"),
+        _rule("gateway", "out", "udp", 53, layout.network.cidr, "Names"),
+        *(_rule("endpoints", "in", "tcp", port, "gateway", "Storage gateway") for port in ENDPOINT_PORTS),
+    ]
+
+
+def database_rules(layout: AwsLayout, *, control: str) -> Sequence[Rule]:
+    """Return the rules of the database: nodes first, then the range where cellctl runs."""
+    port = layout.database.port
+    return [
+        _rule("database", "in", "tcp", port, "nodes", "Octopus"),
+        _rule("database", "in", "tcp", port, control, "cellctl makes the database and its login"),
+    ]

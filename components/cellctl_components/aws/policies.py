@@ -1,0 +1,147 @@
+"""Policy documents, as JSON text. Pure: what they let nobody do is tested here, not in the cloud.
+
+Source of the gateway's permissions: reference aws.md 1.5 and octopus.md 2.6 (AWS Storage Gateway user guide).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+Statement = dict[str, object]
+
+_BUCKET_ACTIONS = (
+    "s3:GetAccelerateConfiguration",
+    "s3:GetBucketLocation",
+    "s3:GetBucketVersioning",
+    "s3:ListBucket",
+    "s3:ListBucketVersions",
+    "s3:ListBucketMultipartUploads",
+)
+_OBJECT_ACTIONS = (
+    "s3:AbortMultipartUpload",
+    "s3:DeleteObject",
+    "s3:DeleteObjectVersion",
+    "s3:GetObject",
+    "s3:GetObjectAcl",
+    "s3:GetObjectVersion",
+    "s3:ListMultipartUploadParts",
+    "s3:PutObject",
+    "s3:PutObjectAcl",
+)
+_KEY_ACTIONS = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey", "kms:DescribeKey")
+
+
+def document(*statements: Statement) -> str:
+    """Return a policy document of `statements`, as compact JSON with sorted keys: equal policies are equal text."""
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, sort_keys=True, separators=(",", ":"))
+
+
+def trust(service: str, *, account: str, source: str = "") -> str:
+    """Return who may assume a role: one service, on behalf of this account (and of `source` ARNs) only."""
+    condition: dict[str, dict[str, str]] = {"StringEquals": {"aws:SourceAccount": account}}
+    if source:
+        condition["ArnLike"] = {"aws:SourceArn": source}
+    return document(
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": service},
+            "Action": "sts:AssumeRole",
+            "Condition": condition,
+        }
+    )
+
+
+def instance_trust() -> str:
+    """Return the trust of an instance's role; EC2 sets no source condition when it assumes one."""
+    return document({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
+
+
+def gateway(buckets: Sequence[str], key_arn: str) -> str:
+    """Return what the gateway's role may do: exactly its buckets, and their key."""
+    return document(
+        {"Effect": "Allow", "Action": list(_BUCKET_ACTIONS), "Resource": list(buckets)},
+        {"Effect": "Allow", "Action": list(_OBJECT_ACTIONS), "Resource": [f"{bucket}/*" for bucket in buckets]},
+        {"Effect": "Allow", "Action": list(_KEY_ACTIONS), "Resource": [key_arn]},
+    )
+
+
+def bucket(bucket_arn: str, writer_arn: str) -> str:
+    """Return a bucket's policy: TLS 1.2 or nothing, and one writer (two would corrupt a file gateway's view)."""
+    both = [bucket_arn, f"{bucket_arn}/*"]
+    return document(
+        {
+            "Sid": "TlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": both,
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+        {
+            "Sid": "RecentTlsOnly",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": both,
+            "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
+        },
+        {
+            "Sid": "OneWriter",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["s3:PutObject", "s3:PutObjectAcl"],
+            "Resource": [f"{bucket_arn}/*"],
+            "Condition": {"StringNotEquals": {"aws:PrincipalArn": writer_arn}},
+        },
+    )
+
+
+def node(secrets: Sequence[str], readable: Sequence[str], key_arn: str) -> str:
+    """Return what a node may do: read its cell's secrets (`readable`: and those named from outside), nothing else."""
+    return document(
+        {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [*secrets, *readable]},
+        {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": [key_arn]},
+    )
+
+
+def key(account: str, region: str) -> str:
+    """Return the key's policy: the account decides by IAM; logs and alarms may use it for this account only."""
+    return document(
+        {
+            "Sid": "Account",
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{account}:root"},
+            "Action": "kms:*",
+            "Resource": "*",
+        },
+        {
+            "Sid": "Logs",
+            "Effect": "Allow",
+            "Principal": {"Service": f"logs.{region}.amazonaws.com"},
+            "Action": list(_KEY_ACTIONS),
+            "Resource": "*",
+            "Condition": {
+                "ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{region}:{account}:log-group:*"}
+            },
+        },
+        {
+            "Sid": "Alarms",
+            "Effect": "Allow",
+            "Principal": {"Service": "cloudwatch.amazonaws.com"},
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Resource": "*",
+            "Condition": {"StringEquals": {"aws:SourceAccount": account}},
+        },
+    )
+
+
+def write_logs(log_group_arn: str) -> str:
+    """Return what flow logs may do: write into one log group."""
+    return document(
+        {
+            "Effect": "Allow",
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents", "logs:DescribeLogStreams"],
+            "Resource": [f"{log_group_arn}:*"],
+        }
+    )

@@ -1,0 +1,101 @@
+"""Secrets: the cell's key and its secrets. No value but one passes here; states and outputs hold references only."""
+
+from __future__ import annotations
+
+import secrets as entropy
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import kms, secretsmanager
+
+from cellctl_components import resources as cellctl
+from cellctl_components.aws import policies
+from cellctl_components.aws.layout import Protocol, SecretsLayout
+from cellctl_components.aws.options import child, stateful
+
+_PASSWORD_BYTES = 24  # 192 bits, 32 characters
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretsArgs:
+    """What the secrets are made of. `account` is the account's id. The guest secret exists for SMB only."""
+
+    layout: SecretsLayout
+    region: str
+    account: str
+    protocol: Protocol
+    protected: bool = True
+
+
+class Secrets(pulumi.ComponentResource):
+    """One KMS key and the cell's secrets: master key, database login, first administrator, SMB guest.
+
+    The master key is generated here, before anything that it protects exists. `cellctl:sql:CellDatabase` fills the
+    login's secret and `cellctl:aws:FileGateway` the guest's. The administrator's first password is the only value that
+    passes through the program: it is made once, sealed in the state, and changed by its owner.
+    """
+
+    def __init__(self, name: str, args: SecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:aws:Secrets", name, None, opts)
+        self._name, self._args = name, args
+        self.key = self._key()
+        self.key_arn: pulumi.Output[str] = self.key.arn
+        self.master_key_secret = self._secret("master-key", args.layout.master_key, "Master key of Octopus Server")
+        self.login_secret = self._secret("database-login", args.layout.database_login, "Login of the cell's database")
+        self.administrator_secret = self._secret(
+            "administrator", args.layout.administrator, "First administrator of Octopus Server"
+        )
+        self.guest_secret = (
+            self._secret("guest", args.layout.guest, "SMB guest of the storage gateway")
+            if args.protocol == "smb"
+            else None
+        )
+        self.administrator_password = self._administrator_password()
+        self.master_key = self._master_key()
+        self.register_outputs({"keyArn": self.key_arn, "masterKey": self.master_key.reference})
+
+    def _key(self) -> kms.Key:
+        args = self._args
+        key = kms.Key(
+            f"{self._name}-key",
+            description=f"Data of {args.layout.key_alias.removeprefix('alias/')}",
+            policy=policies.key(args.account, args.region),
+            enable_key_rotation=True,
+            rotation_period_in_days=365,
+            deletion_window_in_days=30,
+            opts=stateful(self),
+        )
+        kms.Alias(f"{self._name}-key", name=args.layout.key_alias, target_key_id=key.key_id, opts=child(self))
+        return key
+
+    def _secret(self, label: str, secret_name: str, what: str) -> secretsmanager.Secret:
+        return secretsmanager.Secret(
+            f"{self._name}-{label}",
+            name=secret_name,
+            description=what,
+            kms_key_id=self.key.arn,
+            recovery_window_in_days=self._args.layout.recovery_days,
+            opts=stateful(self),
+        )
+
+    def _administrator_password(self) -> secretsmanager.SecretVersion:
+        return secretsmanager.SecretVersion(
+            f"{self._name}-administrator",
+            secret_id=self.administrator_secret.id,
+            secret_string=pulumi.Output.secret(entropy.token_urlsafe(_PASSWORD_BYTES)),
+            # Made once: what a later run generates is not looked at, and its owner may change it.
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                ignore_changes=["secretString", "versionStages"],
+                deleted_with=self.administrator_secret,
+                additional_secret_outputs=["secretString"],
+            ),
+        )
+
+    def _master_key(self) -> cellctl.MasterKey:
+        return cellctl.MasterKey(
+            f"{self._name}-master-key",
+            region=self._args.region,
+            secret_id=self.master_key_secret.arn,
+            opts=stateful(self),
+        )

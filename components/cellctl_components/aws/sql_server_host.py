@@ -1,0 +1,171 @@
+"""SqlServerHost: SQL Server on RDS with every unsafe default of the provider set right (reference aws.md 0.10, 1.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import cloudwatch, iam, rds
+
+from cellctl_components.aws import policies
+from cellctl_components.aws.layout import DatabaseLayout
+from cellctl_components.aws.options import Timeouts, child, dying_with, stateful
+
+LOGS = ("agent", "error")
+_MONITORING_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
+_TIMEOUTS: Timeouts = ("120m", "180m", "120m")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqlServerHostArgs:
+    """What the host is made of. `account` is the account's id; `protected` puts RDS's own deletion lock on it."""
+
+    layout: DatabaseLayout
+    region: str
+    account: str
+    subnet_ids: Sequence[pulumi.Input[str]]
+    security_group_id: pulumi.Input[str]
+    key_arn: pulumi.Input[str]
+    log_days: int = 30
+    protected: bool = True
+
+
+class SqlServerHost(pulumi.ComponentResource):
+    """An RDS instance of SQL Server: encrypted, private, point-in-time restore, a final snapshot, TLS only.
+
+    `address` is the name to dial. `administrator_secret` is the ARN of the secret that RDS keeps and rotates every
+    seven days: read it when it is used. The instance is changed in the maintenance window, never at once.
+    """
+
+    address: pulumi.Output[str]
+    administrator_secret: pulumi.Output[str]
+
+    def __init__(self, name: str, args: SqlServerHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:aws:SqlServerHost", name, None, opts)
+        self._name, self._args, self._layout = name, args, args.layout
+        self._subnet_group = self._place()
+        self._parameter_group = self._parameters()
+        self._option_group = self._options()
+        self._role = self._monitoring_role()
+        self._log_groups = [self._log_group(log) for log in LOGS]
+        self.instance = self._instance()
+        self.address = self.instance.address
+        self.administrator_secret = self.instance.master_user_secrets[0].secret_arn
+        if self._layout.backup_region:
+            self._backups_elsewhere()
+        self.register_outputs({"address": self.address, "administratorSecret": self.administrator_secret})
+
+    def _place(self) -> rds.SubnetGroup:
+        return rds.SubnetGroup(
+            f"{self._name}-subnets",
+            name=self._layout.group,
+            description="Subnets of the cell's database",
+            subnet_ids=list(self._args.subnet_ids),
+            opts=child(self, delete_first=True),
+        )
+
+    def _parameters(self) -> rds.ParameterGroup:
+        force_tls = rds.ParameterGroupParameterArgs(name="rds.force_ssl", value="1", apply_method="pending-reboot")
+        return rds.ParameterGroup(
+            f"{self._name}-parameters",
+            name=self._layout.group,
+            family=self._layout.family,
+            description="Parameters of the cell's database",
+            parameters=[force_tls],
+            opts=child(self, delete_first=True),
+        )
+
+    def _options(self) -> rds.OptionGroup:
+        """No options yet; a group of its own, because changing an instance's group later means a restart."""
+        return rds.OptionGroup(
+            f"{self._name}-options",
+            name=self._layout.group,
+            engine_name=self._layout.engine,
+            major_engine_version=self._layout.major_version,
+            option_group_description="Options of the cell's database",
+            opts=child(self, delete_first=True),
+        )
+
+    def _monitoring_role(self) -> iam.Role:
+        role = iam.Role(
+            f"{self._name}-monitoring",
+            name=self._layout.monitoring_role,
+            path="/cells/",
+            assume_role_policy=policies.trust("monitoring.rds.amazonaws.com", account=self._args.account),
+            force_detach_policies=True,
+            opts=child(self),
+        )
+        self._permission = iam.RolePolicyAttachment(
+            f"{self._name}-monitoring", role=role.name, policy_arn=_MONITORING_POLICY, opts=dying_with(self, role)
+        )
+        return role
+
+    def _log_group(self, log: str) -> cloudwatch.LogGroup:
+        """RDS would make the group itself, unsealed and kept for ever."""
+        return cloudwatch.LogGroup(
+            f"{self._name}-{log}-log",
+            name=f"/aws/rds/instance/{self._layout.identifier}/{log}",
+            retention_in_days=self._args.log_days,
+            kms_key_id=self._args.key_arn,
+            opts=child(self),
+        )
+
+    def _instance(self) -> rds.Instance:
+        layout, key = self._layout, self._args.key_arn
+        return rds.Instance(
+            f"{self._name}-instance",
+            identifier=layout.identifier,
+            engine=layout.engine,
+            engine_version=layout.engine_version,
+            license_model="license-included",
+            instance_class=layout.instance_class,
+            multi_az=layout.multi_zone,
+            allocated_storage=layout.storage_gib,
+            max_allocated_storage=layout.storage_limit_gib,
+            storage_type="gp3",
+            storage_encrypted=True,
+            kms_key_id=key,
+            timezone="UTC",
+            character_set_name="SQL_Latin1_General_CP1_CI_AS",
+            db_subnet_group_name=self._subnet_group.name,
+            vpc_security_group_ids=[self._args.security_group_id],
+            publicly_accessible=False,
+            port=layout.port,
+            ca_cert_identifier="rds-ca-rsa2048-g1",
+            username=layout.administrator,
+            manage_master_user_password=True,
+            master_user_secret_kms_key_id=key,
+            parameter_group_name=self._parameter_group.name,
+            option_group_name=self._option_group.name,
+            backup_retention_period=layout.retention_days,
+            backup_window=layout.backup_window,
+            maintenance_window=layout.maintenance_window,
+            delete_automated_backups=False,
+            copy_tags_to_snapshot=True,
+            skip_final_snapshot=False,
+            final_snapshot_identifier=layout.final_snapshot,
+            deletion_protection=self._args.protected,
+            auto_minor_version_upgrade=False,
+            allow_major_version_upgrade=False,
+            apply_immediately=False,
+            enabled_cloudwatch_logs_exports=list(LOGS),
+            monitoring_interval=60,
+            monitoring_role_arn=self._role.arn,
+            performance_insights_enabled=True,
+            performance_insights_kms_key_id=key,
+            performance_insights_retention_period=7,
+            # AWS forces minor upgrades: the version is raised by an operation of its own.
+            opts=stateful(self, self._permission, *self._log_groups, ignore=["engineVersion"], timeouts=_TIMEOUTS),
+        )
+
+    def _backups_elsewhere(self) -> None:
+        """Keep a copy of the automated backups in another region, sealed by AWS's own key of that region."""
+        rds.InstanceAutomatedBackupsReplication(
+            f"{self._name}-backups",
+            source_db_instance_arn=self.instance.arn,
+            retention_period=self._layout.retention_days,
+            kms_key_id=f"arn:aws:kms:{self._layout.backup_region}:{self._args.account}:alias/aws/rds",
+            region=self._layout.backup_region,
+            opts=stateful(self),
+        )
