@@ -205,7 +205,7 @@ class FileBackend:
             history.replace(self._history(new))
         self.remove(name)
 
-    # ---- history ----------------------------------------------------------------------------------------------------
+    # ---- history ----
     def add_history(self, name: StackName, entry: Struct, checkpoint: str) -> None:
         """Record one operation, and the checkpoint it left."""
         stem = f"{name.stack}-{time.time_ns()}"

@@ -63,7 +63,7 @@ def state_json(state: ResourceState | None) -> Value:
     }
 
 
-# ---- reading ----------------------------------------------------------------------------------------------------------
+# ---- reading ----
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PropertyDelta:
     """How one property path differs; `kind` is `add`, `delete`, `update`, each perhaps with `-replace`."""

@@ -49,7 +49,7 @@ class EventLog:
         self._began = time.monotonic()
         self._closed = False
 
-    # ---- steps ------------------------------------------------------------------------------------------------------
+    # ---- steps ----
     def began(self, step: Step) -> None:
         """Write that a step began."""
         self._emit("resourcePreEvent", self._step(step, step.op, step.new))
@@ -92,7 +92,7 @@ class EventLog:
             metadata["diffs"] = list(step.diffs)
         return {"metadata": metadata, "planning": True} if self._planning else {"metadata": metadata}
 
-    # ---- the rest ---------------------------------------------------------------------------------------------------
+    # ---- the rest ----
     def prelude(self, config: Mapping[str, str]) -> None:
         """Write the first event; secrets in `config` are masked by the caller."""
         self._emit("preludeEvent", {"config": dict(config)})

@@ -108,11 +108,15 @@ class Journal:
                     rows[row] = without_references(item, gone)
             self._dirty = True
 
-    def flush(self) -> None:
-        """Save if anything was recorded since the last save."""
+    @property
+    def interrupted(self) -> tuple[PendingOperation, ...]:
+        """The operations that were pending when this one began."""
+        return self._base.pending
+
+    def finish(self) -> None:
+        """Save the final state, also if nothing changed: the manifest says when the last operation was."""
         with self._lock:
-            if self._dirty:
-                self._write()
+            self._write()
 
     def checkpoint(self) -> Checkpoint:
         """Return the state as it is now, secrets opened."""
@@ -143,5 +147,3 @@ class Journal:
         if self._save is not None:
             self._save(self._snapshot())
         self._dirty = False
-
-

@@ -52,12 +52,10 @@ def render(path: Path) -> str:
 
 def contains(pattern: Path, path: Path) -> bool:
     """Tell whether `path` is at or below `pattern`, whose `*` stand for any part."""
-    return len(pattern) <= len(path) and all(
-        wanted in ("*", part) for wanted, part in zip(pattern, path, strict=False)
-    )
+    return len(pattern) <= len(path) and all(wanted in ("*", part) for wanted, part in zip(pattern, path, strict=False))
 
 
-# ---- ignoreChanges ----------------------------------------------------------------------------------------------------
+# ---- ignoreChanges ----
 def reset(news: Struct, olds: Struct, patterns: Iterable[str]) -> Struct:
     """Return `news` with every property that `patterns` names as it is in `olds`; absent there means absent.
 
@@ -119,7 +117,7 @@ def _lost(text: str) -> Struct:
     )
 
 
-# ---- comparing ----------------------------------------------------------------------------------------------------------
+# ---- comparing ----
 def differences(old: Value, new: Value) -> dict[Path, PropertyDiff]:
     """Return how two values differ, by the deepest path that both have in common."""
     found: dict[Path, PropertyDiff] = {}

@@ -90,7 +90,7 @@ class Planner:
             return steps.create_first_steps(old, new, Diffed(changes="some"))
         return self._changed(goal, old, new)
 
-    # ---- inputs -----------------------------------------------------------------------------------------------------
+    # ---- inputs ----
     def _ignored(self, goal: Goal, old: ResourceState) -> Struct:
         try:
             return paths.reset(goal.properties, old.inputs, goal.ignore_changes)
@@ -112,9 +112,7 @@ class Planner:
         instance = self._scope.instance(new.provider)
         if not instance.known:
             return Checked(inputs=news)
-        request = Check(
-            urn=new.urn, olds=olds, news=news, random_seed=self.seed(new.urn), type=new.type, name=new.name
-        )
+        request = Check(urn=new.urn, olds=olds, news=news, random_seed=self.seed(new.urn), type=new.type, name=new.name)
         return _asked(new.urn, lambda: instance.provider.check(request))
 
     def seed(self, urn: str) -> bytes:
@@ -122,7 +120,7 @@ class Planner:
         basis = f"{urn}\0{self._scope.journal.base_time}"
         return hashlib.sha256(basis.encode()).digest()
 
-    # ---- changes ----------------------------------------------------------------------------------------------------
+    # ---- changes ----
     def _changed(self, goal: Goal, old: ResourceState, new: ResourceState) -> list[Step]:
         diff = self._diff(goal, old, new)
         diff = steps.with_replace_on_changes(diff, goal.replace_on_changes, init_errors=bool(old.init_errors))
@@ -248,10 +246,8 @@ class Planner:
         diff = self.provider_diff(item, inputs, item.provider)
         return diff.replaces if steps.replaces(diff) else None
 
-    # ---- import -----------------------------------------------------------------------------------------------------
-    def _import_steps(
-        self, goal: Goal, old: ResourceState | None, new: ResourceState, recreating: bool
-    ) -> list[Step]:
+    # ---- import ----
+    def _import_steps(self, goal: Goal, old: ResourceState | None, new: ResourceState, recreating: bool) -> list[Step]:
         """Return the adoption of an object; a resource of another id is replaced by it."""
         step = Step(
             op=Op.IMPORT,

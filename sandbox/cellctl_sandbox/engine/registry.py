@@ -62,7 +62,7 @@ class Registry:
         self._opened: list[Provider] = []
         self._closed = False
 
-    # ---- what a provider resource is asked ----------------------------------------------------------------------------
+    # ---- what a provider resource is asked ----
     def check(self, urn: str, olds: Struct, news: Struct) -> Checked:
         """Validate the configuration of a provider resource."""
         given = public(news)
@@ -130,15 +130,13 @@ class Registry:
     @staticmethod
     def _configure(provider: Provider, urn: str, id_: str, package: str, given: Struct) -> None:
         variables = {f"{package}:config:{key}": as_text(value) for key, value in given.items() if key != "version"}
-        request = Configure(
-            urn=urn, name=name_of(urn), type=type_of(urn), id=id_, variables=variables, args=given
-        )
+        request = Configure(urn=urn, name=name_of(urn), type=type_of(urn), id=id_, variables=variables, args=given)
         try:
             provider.configure(request)
         except ProviderError as error:
             raise StepFailed(error.message, urn=urn) from error
 
-    # ---- what resources need ------------------------------------------------------------------------------------------
+    # ---- what resources need ----
     def instance(self, reference: str, find: Callable[[str, str], ResourceState | None] | None = None) -> Instance:
         """Return the instance of a provider reference.
 
@@ -166,7 +164,7 @@ class Registry:
             self._opened.append(provider)
         return provider
 
-    # ---- the end ------------------------------------------------------------------------------------------------------
+    # ---- the end ----
     def cancel(self) -> None:
         """Ask every instance to end running calls early."""
         with self._lock:

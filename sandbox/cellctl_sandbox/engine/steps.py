@@ -87,7 +87,7 @@ REPLACING_KINDS: Mapping[str, DiffKind] = {
 }
 
 
-# ---- diffs ------------------------------------------------------------------------------------------------------------
+# ---- diffs ----
 def replaces(diff: Diffed) -> bool:
     """Tell whether a diff asks for a replacement, by keys or by the kinds of its details."""
     return bool(diff.replaces) or any(item.kind.endswith("-replace") for item in (diff.detailed or {}).values())
@@ -120,12 +120,10 @@ def with_replace_on_changes(diff: Diffed, patterns: Sequence[str], *, init_error
         keys["#initerror"] = None
     if not (keys.keys() - set(diff.replaces)):
         return diff
-    return replace(
-        diff, changes="some", replaces=tuple(keys), detailed=detailed if diff.detailed is not None else None
-    )
+    return replace(diff, changes="some", replaces=tuple(keys), detailed=detailed if diff.detailed is not None else None)
 
 
-# ---- steps for one registration ---------------------------------------------------------------------------------------
+# ---- steps for one registration ----
 def update_steps(old: ResourceState, new: ResourceState, diff: Diffed, ignore: Sequence[str]) -> list[Step]:
     """Return the update in place."""
     return [
@@ -187,7 +185,7 @@ def deletion_step(old: ResourceState, *, pending_replacement: bool = False, repl
     return Step(op=op, urn=old.urn, old=old, pending_replacement=pending_replacement)
 
 
-# ---- order ------------------------------------------------------------------------------------------------------------
+# ---- order ----
 def dependents(resources: Iterable[ResourceState], root: ResourceState) -> list[ResourceState]:
     """Return the living resources that depend on `root`, directly or not, in the order of the state."""
     reached = {root.urn}

@@ -1,0 +1,161 @@
+"""A `PulumiCommand` that runs everything in this process, so that the Automation API needs no CLI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from pathlib import Path
+
+from pulumi.automation import CommandResult, OnOutput, PulumiCommand
+from semver import VersionInfo
+
+from cellctl.errors import CellctlError
+from cellctl.state.backend import Recovered, StackName
+from cellctl_provider.protocol import ProviderFactory
+from cellctl_sandbox.engine.command import configuration, operations, stacks, states
+from cellctl_sandbox.engine.command.arguments import Arguments, parse
+from cellctl_sandbox.engine.command.call import Call
+from cellctl_sandbox.engine.command.project import Project
+from cellctl_sandbox.engine.command.replies import Refusal, Reply
+from cellctl_sandbox.engine.core import Engine
+from cellctl_sandbox.engine.errors import UnsupportedFeature
+from cellctl_sandbox.engine.eventlog import Sink
+from cellctl_sandbox.engine.plugins import LaunchedPlugins
+from cellctl_sandbox.engine.sdk import command_error
+
+VERSION = VersionInfo(3, 260, 0)  # of the CLI whose behaviour and formats this engine has
+Verb = Callable[[Call, Arguments], Reply]
+_VERBS: Mapping[tuple[str, ...], Verb] = {
+    ("up",): operations.run,
+    ("update",): operations.run,
+    ("preview",): operations.run,
+    ("refresh",): operations.run,
+    ("destroy",): operations.run,
+    ("cancel",): stacks.cancel,
+    ("whoami",): stacks.whoami,
+    ("stack", "init"): stacks.init,
+    ("stack", "select"): stacks.select,
+    ("stack", "ls"): stacks.ls,
+    ("stack", "rm"): stacks.rm,
+    ("stack", "rename"): stacks.rename,
+    ("stack", "output"): stacks.output,
+    ("stack", "history"): stacks.history,
+    ("stack", "export"): stacks.export,
+    ("stack", "import"): stacks.import_,
+    ("stack", "tag", "ls"): stacks.tag_ls,
+    ("stack",): stacks.select,
+    ("config", "get"): configuration.get,
+    ("config", "set"): configuration.set_,
+    ("config", "set-all"): configuration.set_all,
+    ("config", "rm"): configuration.rm,
+    ("config", "refresh"): configuration.refresh,
+    ("config",): configuration.show,
+    ("state", "unprotect"): partial(states.protect, on=False),
+    ("state", "protect"): partial(states.protect, on=True),
+    ("state", "delete"): states.delete,
+    ("state", "rename"): states.rename,
+}
+
+
+class EmbeddedCommand(PulumiCommand):
+    """The engine as a command.
+
+    Args:
+        providers: In-process providers by package.
+        plugins: Packages whose plugin may be launched from `$PULUMI_HOME/plugins`; none by default.
+        program: What up and preview run; None dials the `--client` of each call.
+        sink: Gets every raw engine event, in order.
+    """
+
+    def __init__(
+        self,
+        providers: Mapping[str, ProviderFactory] | None = None,
+        plugins: Collection[str] = (),
+        *,
+        program: Callable[[], None] | None = None,
+        sink: Sink | None = None,
+    ) -> None:
+        self.command = "embedded"
+        self.version = VERSION
+        self.sink = sink
+        self.warnings: tuple[Recovered, ...] = ()
+        self._providers = dict(providers or {})
+        self._plugins = frozenset(plugins)
+        self._program = program
+        self._selection: dict[str, StackName] = {}
+        self._running: list[Engine] = []
+
+    def bind(self, program: Callable[[], None] | None) -> None:
+        """Set the program of the following operations; None goes back to dialling `--client`."""
+        self._program = program
+
+    def interrupt(self) -> None:
+        """React as the CLI does to SIGINT: what is under way is finished and recorded; from any thread."""
+        for engine in list(self._running):
+            engine.interrupt()
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None = None,
+        on_error: OnOutput | None = None,
+    ) -> CommandResult:
+        """Run one command.
+
+        Raises:
+            pulumi.automation.CommandError: Exit code not 0, with the subclass that the CLI's text would lead to.
+            UnsupportedFeature: It asks for something that this engine does not have; nothing was changed.
+        """
+        reply = self._reply(args, Path(cwd), dict(additional_env))
+        for text, callback in ((reply.stdout, on_output), (reply.stderr, on_error)):
+            for line in text.splitlines() if callback else ():
+                callback(line)  # type: ignore[misc]
+        result = CommandResult(stdout=reply.stdout.rstrip("\n"), stderr=reply.stderr.rstrip("\n"), code=reply.code)
+        if result.code:
+            raise command_error(result)
+        return result
+
+    def _reply(self, args: list[str], folder: Path, environment: dict[str, str]) -> Reply:
+        try:
+            parsed = parse(args)
+            if parsed.words == ("version",):
+                return Reply(stdout=f"v{self.version}\n")
+            if parsed.words == ("plugin", "ls"):
+                return Reply(stdout="[]\n")
+            verb = _verb(parsed)
+            engine = Engine(self._providers, LaunchedPlugins(self._plugins, folder, environment))
+            call = Call(
+                project=Project(folder, environment),
+                selection=self._selection,
+                engine=lambda: engine,
+                program=self._program,
+                sink=self.sink,
+            )
+            self._running.append(engine)
+            try:
+                reply = verb(call, parsed)
+            finally:
+                self._running.remove(engine)
+                self.warnings = tuple(call.warnings)
+            return _with_warnings(reply, self.warnings)
+        except Refusal as refusal:
+            return refusal.reply()
+        except UnsupportedFeature:
+            raise
+        except CellctlError as error:
+            return Reply(stderr=f"error: {error}\n", code=1)
+
+
+def _verb(args: Arguments) -> Verb:
+    for length in (3, 2, 1):
+        verb = _VERBS.get(args.words[:length])
+        if verb and len(args.words) >= length:
+            return verb
+    raise Refusal(f'unknown command "{" ".join(args.words)}" for "pulumi"')
+
+
+def _with_warnings(reply: Reply, warnings: tuple[Recovered, ...]) -> Reply:
+    text = "".join(f"warning: {warning}\n" for warning in warnings)
+    return Reply(stdout=reply.stdout, stderr=text + reply.stderr, code=reply.code)

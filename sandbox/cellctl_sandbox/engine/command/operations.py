@@ -1,0 +1,167 @@
+"""Verbs that run the engine: up, preview, refresh, destroy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+
+from cellctl.state.backend import StackName
+from cellctl.state.checkpoint import Checkpoint, CheckpointWriter
+from cellctl.state.sealing import Vault, WrongPassphrase
+from cellctl.state.values import Struct
+from cellctl_sandbox.engine.command import stacks
+from cellctl_sandbox.engine.command.arguments import Arguments
+from cellctl_sandbox.engine.command.call import Call
+from cellctl_sandbox.engine.command.digest import Digest
+from cellctl_sandbox.engine.command.project import Settings, config_values, masked_config
+from cellctl_sandbox.engine.command.replies import UNEXPECTED_CHANGES, Refusal, Reply
+from cellctl_sandbox.engine.core import Inline, Kind, Options, Program, Result, Target
+from cellctl_sandbox.engine.errors import UnsupportedFeature
+from cellctl_sandbox.engine.eventlog import Sink
+from cellctl_sandbox.engine.sockets import Dialled, EventStream
+
+_HISTORY = {"up": "update", "refresh": "refresh", "destroy": "destroy"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """An operation ready to run: all that can be refused was looked at."""
+
+    kind: Kind
+    name: StackName
+    vault: Vault
+    checkpoint: Checkpoint
+    settings: Settings
+
+
+def run(call: Call, args: Arguments) -> Reply:
+    """Do one operation, record it, and answer as the CLI does."""
+    kind = _kind(args)
+    if args.has("run-program"):
+        raise UnsupportedFeature("running the program for refresh and destroy (--run-program)")
+    name = call.stack(args)
+    call.require(name)
+    with ExitStack() as held:
+        if not kind.startswith("preview"):
+            held.enter_context(stacks.locked(call, name))
+        prepared = _prepared(call, kind, name)
+        digest = Digest() if args.has("json") else None
+        began = int(time.time())
+        with _sinks(call, args, digest) as sink:
+            result = _engine_result(call, args, prepared, sink)
+        if kind in _HISTORY:
+            _record(call, args, prepared, result, began)
+    return _answer(args, kind, result, digest, name, call)
+
+
+def _kind(args: Arguments) -> Kind:
+    planning = args.has("preview-only")
+    if args.words[0] == "refresh":
+        return "preview_refresh" if planning else "refresh"
+    if args.words[0] == "destroy":
+        return "preview_destroy" if planning else "destroy"
+    return "up" if args.words[0] == "up" else "preview"
+
+
+def _prepared(call: Call, kind: Kind, name: StackName) -> Prepared:
+    checkpoint = stacks.loaded(call, name)
+    try:
+        vault = call.project.vault(name, checkpoint)
+    except Refusal as error:
+        raise Refusal(f"getting stack configuration: get stack secrets manager: {error.message}") from None
+    settings = Settings(call.project.folder, name.stack)
+    return Prepared(kind=kind, name=name, vault=vault, checkpoint=checkpoint, settings=settings)
+
+
+@contextmanager
+def _sinks(call: Call, args: Arguments, digest: Digest | None) -> Iterator[Sink]:
+    """Give a sink that feeds the event log, the digest and whoever listens in this process."""
+    address = args.value("event-log")
+    with ExitStack() as open_:
+        targets: list[Sink] = [sink for sink in (call.sink, digest) if sink is not None]
+        if address:
+            targets.append(open_.enter_context(EventStream(address)))
+
+        def sink(event: Struct) -> None:
+            for target in targets:
+                target(event)
+
+        yield sink
+
+
+def _program(call: Call, args: Arguments) -> Program:
+    if call.program is not None:
+        return Inline(call.program)
+    if args.value("client"):
+        return Dialled(args.value("client"), str(call.project.folder))
+    raise Refusal("no program: this engine runs inline programs only")
+
+
+def _engine_result(call: Call, args: Arguments, prepared: Prepared, sink: Sink) -> Result:
+    backend, name = call.project.backend, prepared.name
+    options = Options(
+        parallel=args.number("parallel", 16),
+        refresh=args.has("refresh"),
+        replace=frozenset(args.values.get("replace", ())),
+        exclude_protected=args.has("exclude-protected"),
+        clear_pending_creates=args.has("clear-pending-creates"),
+    )
+    target = Target(
+        project=name.project,
+        stack=name.stack,
+        checkpoint=prepared.checkpoint,
+        vault=prepared.vault,
+        save=lambda text: backend.write(name, text),
+    )
+    program = _program(call, args) if prepared.kind in ("up", "preview") else None
+    try:
+        return call.engine().run(
+            prepared.kind,
+            target,
+            program,
+            config=config_values(prepared.settings.config, prepared.vault),
+            masked=masked_config(prepared.settings.config),
+            options=options,
+            sink=sink,
+        )
+    except WrongPassphrase as error:
+        raise Refusal(f"getting stack configuration: get stack secrets manager: {error}") from None
+
+
+def _record(call: Call, args: Arguments, prepared: Prepared, result: Result, began: int) -> None:
+    changes: Struct = dict(result.changes)
+    entry: Struct = {
+        "kind": _HISTORY[prepared.kind],
+        "startTime": began,
+        "message": args.value("message"),
+        "environment": {"exec.kind": args.value("exec-kind"), "pulumi.version": "embedded"},
+        "config": dict(prepared.settings.config),
+        "version": 0,
+        "result": "succeeded" if result.succeeded else "failed",
+        "endTime": int(time.time()),
+        "resourceChanges": changes,
+    }
+    text = result.text or CheckpointWriter(prepared.vault).text(result.checkpoint)
+    call.project.backend.add_history(prepared.name, entry, text)
+
+
+def _answer(args: Arguments, kind: Kind, result: Result, digest: Digest | None, name: StackName, call: Call) -> Reply:
+    text = digest.text() if digest else _words(result)
+    if not result.succeeded:
+        return Reply(stdout=text, code=1)
+    if args.has("expect-no-changes") and result.changed:
+        what = kind.removeprefix("preview_").replace("up", "update")
+        message = f"error: no changes were expected for {what} but changes were proposed\n"
+        return Reply(stdout=text, stderr=message, code=UNEXPECTED_CHANGES)
+    if args.has("remove") and kind == "destroy":
+        stacks.rm(call, Arguments(words=("stack", "rm", name.stack)))
+    return Reply(stdout=text)
+
+
+def _words(result: Result) -> str:
+    """Return what a person would read; the Automation API looks into it for the class of an error."""
+    lines = [f"{item.severity}: {item.message}" for item in result.said if item.severity in ("warning", "error")]
+    counts = ", ".join(f"{count} {op}" for op, count in result.changes.items())
+    return "\n".join([*lines, f"Resources: {counts or 'none'}", ""])

@@ -1,0 +1,87 @@
+"""Verbs that edit the state without the cloud: state unprotect, delete, rename."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, integrity_problem, opened
+from cellctl.state.resources import ResourceState, renamed
+from cellctl_sandbox.engine.command.arguments import Arguments
+from cellctl_sandbox.engine.command.call import Call
+from cellctl_sandbox.engine.command.replies import Refusal, Reply
+from cellctl_sandbox.engine.command.stacks import loaded, locked
+
+
+def _edit(call: Call, args: Arguments, change: Callable[[Checkpoint], Checkpoint]) -> Reply:
+    name = call.stack(args)
+    call.require(name)
+    with locked(call, name):
+        sealed = loaded(call, name)
+        vault = call.project.vault(name, sealed)
+        state = change(opened(sealed, vault))
+        problem = integrity_problem(state)
+        if problem:
+            raise Refusal(f"the edit would leave a broken state: {problem}")
+        call.project.backend.write(name, CheckpointWriter(vault).text(state))
+    return Reply()
+
+
+def _the(state: Checkpoint, urn: str) -> ResourceState:
+    found = [item for item in state.resources if item.urn == urn]
+    if not found:
+        raise Refusal(f'No such resource "{urn}" exists in the current state')
+    return found[-1]
+
+
+def protect(call: Call, args: Arguments, *, on: bool) -> Reply:
+    """Set or take off the protection of the named resources, or of all."""
+
+    def change(state: Checkpoint) -> Checkpoint:
+        urns = set(args.words[2:])
+        for urn in urns:
+            _the(state, urn)
+        return replace(
+            state,
+            resources=tuple(
+                replace(item, protect=on) if args.has("all") or item.urn in urns else item for item in state.resources
+            ),
+        )
+
+    return _edit(call, args, change)
+
+
+def delete(call: Call, args: Arguments) -> Reply:
+    """Forget resources; the cloud keeps them."""
+
+    def change(state: Checkpoint) -> Checkpoint:
+        for urn in args.words[2:]:
+            target = _the(state, urn)
+            if target.protect and not args.has("force"):
+                raise Refusal(f"resource {urn} is protected: use --force or `pulumi state unprotect`")
+            users = [item.urn for item in state.resources if urn in item.needs()]
+            if users:
+                raise Refusal(f"{urn} can't be safely deleted because the following resources depend on it: {users[0]}")
+            state = replace(state, resources=tuple(item for item in state.resources if item.row != target.row))
+        return state
+
+    return _edit(call, args, change)
+
+
+def rename(call: Call, args: Arguments) -> Reply:
+    """Give a resource another logical name."""
+    urn, name = args.words[2], args.words[3]
+    new = f"{urn.rpartition('::')[0]}::{name}"
+
+    def change(state: Checkpoint) -> Checkpoint:
+        _the(state, urn)
+        if any(item.urn == new for item in state.resources):
+            raise Refusal(f'the chosen new urn for the state is already in use: "{new}"')
+        return replace(
+            state,
+            resources=tuple(
+                renamed(replace(item, urn=new) if item.urn == urn else item, {urn: new}) for item in state.resources
+            ),
+        )
+
+    return _edit(call, args, change)

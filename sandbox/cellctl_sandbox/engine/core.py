@@ -1,0 +1,257 @@
+"""The engine without argv and text: operations on a Target, with providers of this process.
+
+engine = Engine(providers={"aws": factory})
+result = engine.up(target, Inline(program), config={"proj:key": ConfigValue(value="v")})
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal, Protocol
+
+from cellctl.errors import EngineError
+from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, opened
+from cellctl.state.sealing import Vault
+from cellctl.state.values import Struct
+from cellctl_provider.protocol import ProviderFactory
+from cellctl_sandbox.engine.deployment import Deployment
+from cellctl_sandbox.engine.errors import UnsupportedFeature
+from cellctl_sandbox.engine.eventlog import EventLog, Said, Sink
+from cellctl_sandbox.engine.journal import Journal
+from cellctl_sandbox.engine.monitor import EngineLog, Monitor
+from cellctl_sandbox.engine.registry import ProviderSource, Registry
+from cellctl_sandbox.engine.scope import ConfigValue, Options, Scope
+from cellctl_sandbox.engine.sdk import run_program
+from cellctl_sandbox.engine.sources import InProcess
+
+Kind = Literal["up", "preview", "refresh", "preview_refresh", "destroy", "preview_destroy"]
+__all__ = ["ConfigValue", "Engine", "Inline", "Kind", "Options", "Program", "Result", "Session", "Target"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The stack an operation works on: its sealed checkpoint, the vault that opens it, and where text is saved."""
+
+    project: str
+    stack: str
+    checkpoint: Checkpoint
+    vault: Vault
+    save: Callable[[str], None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """How an operation ended. `outputs` hold secrets in their wrappers; `checkpoint` is the state after, opened."""
+
+    kind: Kind
+    succeeded: bool
+    cancelled: bool
+    changes: Mapping[str, int]
+    checkpoint: Checkpoint
+    said: tuple[Said, ...] = ()
+    program_error: str = ""
+    unsupported: UnsupportedFeature | None = None
+    text: str = ""
+
+    @property
+    def outputs(self) -> Struct:
+        """The stack's outputs."""
+        root = self.checkpoint.root
+        return root.outputs if root else {}
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything but `same` and `read` was done or planned."""
+        return any(count for op, count in self.changes.items() if op not in ("same", "read"))
+
+
+class Program(Protocol):
+    """Something that registers resources with a monitor."""
+
+    def __call__(self, scope: Scope, monitor: Monitor, engine: EngineLog) -> str:
+        """Run to the end; return the text of an unhandled exception, or an empty one."""
+
+
+class Inline:
+    """A Python function of this process as a Program: no sockets, no language server."""
+
+    def __init__(self, function: Callable[[], None]) -> None:
+        self._function = function
+
+    def __call__(self, scope: Scope, monitor: Monitor, engine: EngineLog) -> str:
+        """Run the function in a fresh context."""
+        run = run_program(
+            self._function,
+            project=scope.project,
+            stack=scope.stack,
+            monitor=monitor,
+            engine=engine,
+            config={key: item.value for key, item in scope.config.items()},
+            secret_keys=[key for key, item in scope.config.items() if item.secret],
+            parallel=scope.options.parallel,
+            dry_run=scope.planning,
+        )
+        return run.error
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One running operation, as seen by whoever may want to interrupt it."""
+
+    deployment: Deployment
+    interrupted: threading.Event = field(default_factory=threading.Event)
+
+    def interrupt(self) -> None:
+        """React as the CLI does to SIGINT; from any thread, at any time, more than once."""
+        if not self.interrupted.is_set():
+            self.interrupted.set()
+            self.deployment.scope.log.stdout("interrupted: what is under way is finished, nothing new is begun\n")
+            self.deployment.cancel()
+
+
+class Engine:
+    """Runs operations, one at a time for each stack; holds no state between them."""
+
+    def __init__(self, providers: Mapping[str, ProviderFactory], beyond: ProviderSource | None = None) -> None:
+        self._source = InProcess(providers, beyond)
+        self._sessions: list[Session] = []
+
+    def up(self, target: Target, program: Program, **given: object) -> Result:
+        """Bring the stack to what the program declares; arguments as of `run`."""
+        return self.run("up", target, program, **given)  # type: ignore[arg-type]
+
+    def preview(self, target: Target, program: Program, **given: object) -> Result:
+        """Show what `up` would do, in one thread and a fixed order; nothing is saved."""
+        return self.run("preview", target, program, **given)  # type: ignore[arg-type]
+
+    def interrupt(self) -> None:
+        """Interrupt every running operation of this engine."""
+        for session in list(self._sessions):
+            session.interrupt()
+
+    def run(
+        self,
+        kind: Kind,
+        target: Target,
+        program: Program | None = None,
+        *,
+        config: Mapping[str, ConfigValue] | None = None,
+        masked: Mapping[str, str] | None = None,
+        options: Options | None = None,
+        sink: Sink | None = None,
+    ) -> Result:
+        """Do one operation to its end; failures of resources are in the Result, not raised.
+
+        `program` is needed for `up` and `preview`; with one, refresh and destroy run it first for its providers.
+
+        Raises:
+            WrongPassphrase: The vault does not open the checkpoint.
+        """
+        planning = kind.startswith("preview")
+        checkpoint = opened(target.checkpoint, target.vault)
+        writer = CheckpointWriter(target.vault)
+        saved = [""]
+
+        def save(state: Checkpoint) -> None:
+            saved[0] = writer.text(state)
+            target.save(saved[0])
+
+        state = replace(checkpoint, secrets_kind=target.vault.sealer.kind, secrets_state=target.vault.sealer.state)
+        scope = Scope(
+            project=target.project,
+            stack=target.stack,
+            planning=planning,
+            options=options or Options(),
+            config=config or {},
+            journal=Journal(state, None if planning else save),
+            log=EventLog(sink, planning=planning),
+            registry=Registry(self._source),
+            olds={item.urn: item for item in state.resources if not item.delete},
+        )
+        session = Session(deployment=Deployment(scope))
+        self._sessions.append(session)
+        try:
+            return _operate(kind, session, program, saved, masked)
+        finally:
+            self._sessions.remove(session)
+
+
+def _operate(
+    kind: Kind, session: Session, program: Program | None, saved: list[str], masked: Mapping[str, str] | None
+) -> Result:
+    deployment, scope = session.deployment, session.deployment.scope
+    whole = {key: "[secret]" if item.secret else item.value for key, item in scope.config.items()}
+    scope.log.prelude(masked if masked is not None else whole)
+    _warn_of_pending(scope, kind)
+    error = ""
+    try:
+        error = _sequence(kind, deployment, program)
+    except EngineError as failure:
+        deployment.failed = True
+        scope.log.say("error", str(failure))
+    finally:
+        scope.registry.close()
+    if error:
+        deployment.failed = True
+        scope.log.say("error", f"an unhandled error occurred: {error}")
+    if deployment.cancelled:
+        scope.log.say("error", "update canceled")
+    succeeded = not (deployment.failed or deployment.cancelled or scope.log.tally.refused)
+    scope.journal.finish()
+    scope.log.close(succeeded=succeeded)
+    return Result(
+        kind=kind,
+        succeeded=succeeded,
+        cancelled=deployment.cancelled,
+        changes=dict(scope.log.tally.changes),
+        checkpoint=scope.journal.checkpoint(),
+        said=tuple(scope.log.tally.said),
+        program_error=error,
+        unsupported=deployment.unsupported,
+        text=saved[0],
+    )
+
+
+def _sequence(kind: Kind, deployment: Deployment, program: Program | None) -> str:
+    """Do the parts of an operation in order; return the text of the program's unhandled exception."""
+    if kind in ("up", "preview"):
+        assert program is not None, "up and preview need a program"
+        if deployment.scope.options.refresh:
+            deployment.refresh()
+        return _declare(deployment, program)
+    if program is not None:
+        raise UnsupportedFeature("running the program for refresh and destroy (run_program)")
+    if kind in ("refresh", "preview_refresh"):
+        if deployment.scope.options.clear_pending_creates:
+            deployment.scope.journal.clear_pending_creates()
+        deployment.refresh()
+    else:
+        deployment.remove()
+    return ""
+
+
+def _declare(deployment: Deployment, program: Program) -> str:
+    monitor = Monitor(deployment)
+    error = program(deployment.scope, monitor, EngineLog(deployment.scope.log, deployment))
+    deployment.gate.stop()
+    deployment.gate.wait_idle()
+    if error and not deployment.failed and not deployment.cancelled:
+        deployment.scope.log.say("error", error)
+    deployment.settle()
+    return error
+
+
+def _warn_of_pending(scope: Scope, kind: Kind) -> None:
+    """Tell of operations that an interrupted run left behind, where this one will change things."""
+    pending = scope.journal.interrupted
+    if kind != "up" or not pending:
+        return
+    lines = "".join(f"  * {item.resource.urn}, interrupted while {item.kind}\n" for item in pending)
+    scope.log.say(
+        "warning",
+        f"Attempting to deploy or update resources with {len(pending)} pending operations from previous "
+        f"deployment.\n{lines}These resources are in an unknown state because the engine was interrupted while "
+        "waiting for changes to complete: look each one up before you go on.",
+    )

@@ -1,0 +1,349 @@
+"""Provider plugins as processes: launched from `$PULUMI_HOME/plugins`, spoken to over gRPC.
+
+Only packages on the allow-list are launched. A plugin prints its port on the first line of stdout, ends when its stdin
+is closed, and has its own process group. `PluginProvider` is the `Provider` protocol over that connection.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import grpc
+from google.protobuf import empty_pb2
+from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
+
+from cellctl.state.values import Struct, bare_struct
+from cellctl_provider.protocol import (
+    Check,
+    Checked,
+    CheckFailure,
+    Configure,
+    Create,
+    Created,
+    Delete,
+    Diff,
+    Diffed,
+    DiffKind,
+    Found,
+    InitFailed,
+    Invoke,
+    Invoked,
+    PropertyDiff,
+    Provider,
+    ProviderError,
+    Read,
+    Update,
+    Updated,
+)
+from cellctl_sandbox.engine.errors import UnsupportedFeature
+from cellctl_sandbox.engine.sdk import CHANNEL_OPTIONS
+from cellctl_sandbox.engine.sources import missing
+from cellctl_sandbox.engine.wire import from_struct, to_struct
+
+_START_SECONDS = 10.0  # how long the CLI gives a plugin to answer
+_KINDS: tuple[DiffKind, ...] = ("add", "add-replace", "delete", "delete-replace", "update", "update-replace")
+
+
+class LaunchedPlugins:
+    """A source of providers that are plugins of this machine."""
+
+    def __init__(self, allowed: Collection[str], folder: Path, environment: Mapping[str, str]) -> None:
+        self._allowed = frozenset(allowed)
+        self._folder = folder
+        self._environment = dict(environment)
+
+    def open(self, package: str, version: str, urn: str) -> Provider:
+        """Launch a plugin and shake hands.
+
+        Raises:
+            UnsupportedFeature: The package is not on the allow-list.
+            StepFailed: That version is not installed.
+        """
+        if package not in self._allowed:
+            raise UnsupportedFeature(f"the provider '{package}'", urn=urn)
+        home = self._environment.get("PULUMI_HOME", "")
+        path = Path(home) / "plugins" / f"resource-{package}-v{version}" / f"pulumi-resource-{package}"
+        if not home or not path.is_file():
+            raise missing(package, version, urn)
+        return PluginProvider(path, self._folder, self._environment)
+
+
+class PluginProvider:
+    """One plugin process."""
+
+    def __init__(self, path: Path, folder: Path, environment: Mapping[str, str]) -> None:
+        self._process = subprocess.Popen(
+            [str(path), "127.0.0.1:0"],
+            cwd=folder,
+            env={"PATH": os.defpath, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
+        self._secrets = self._outputs = True
+        try:
+            self._channel = grpc.insecure_channel(f"127.0.0.1:{self._port()}", options=CHANNEL_OPTIONS)
+            self._stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
+            self._shake_hands(path)
+        except BaseException:
+            self._stop()
+            raise
+
+    def _port(self) -> int:
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline().strip()
+        if not line.isdigit():
+            raise ProviderError("the plugin did not print a port")
+        return int(line)
+
+    def _shake_hands(self, path: Path) -> None:
+        request = provider_pb2.ProviderHandshakeRequest(
+            engine_address="127.0.0.1:0",
+            root_directory=str(path.parent),
+            program_directory=str(path.parent),
+            configure_with_urn=True,
+            invoke_with_preview=True,
+        )
+        try:
+            answer = self._stub.Handshake(request, timeout=_START_SECONDS, wait_for_ready=True)
+        except grpc.RpcError as error:
+            if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+                raise ProviderError(f"the plugin does not answer: {error.details()}") from error
+            return
+        self._secrets = answer.accept_secrets
+
+    # ---- configuration ----
+    def check_config(self, request: Check) -> Checked:
+        """CheckConfig; a provider without it accepts everything."""
+        message = provider_pb2.CheckRequest(
+            urn=request.urn,
+            name=request.name,
+            type=request.type,
+            olds=to_struct(request.olds),
+            news=to_struct(request.news),
+        )
+        try:
+            return _checked(self._stub.CheckConfig(message))
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                return Checked(inputs=request.news)
+            raise _failure(error) from error
+
+    def diff_config(self, request: Diff) -> Diffed:
+        """DiffConfig; a provider without it does not know."""
+        try:
+            return _diffed(self._stub.DiffConfig(_diff_request(request, bare_struct)))
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                return Diffed(changes="unknown")
+            raise _failure(error) from error
+
+    def configure(self, request: Configure) -> None:
+        """Configure; what the plugin accepts decides how values are sent from then on."""
+        message = provider_pb2.ConfigureRequest(
+            variables=dict(request.variables),
+            args=to_struct(request.args),
+            acceptSecrets=True,
+            acceptResources=True,
+            sends_old_inputs=True,
+            sends_old_inputs_to_delete=True,
+            id=request.id,
+            urn=request.urn,
+            name=request.name,
+            type=request.type,
+        )
+        try:
+            self._secrets = self._stub.Configure(message).acceptSecrets
+        except grpc.RpcError as error:
+            raise _failure(error) from error
+
+    # ---- resources ----
+    def check(self, request: Check) -> Checked:
+        """Check."""
+        message = provider_pb2.CheckRequest(
+            urn=request.urn,
+            name=request.name,
+            type=request.type,
+            olds=to_struct(self._sent(request.olds)),
+            news=to_struct(self._sent(request.news)),
+            randomSeed=request.random_seed,
+        )
+        try:
+            return _checked(self._stub.Check(message))
+        except grpc.RpcError as error:
+            raise _failure(error) from error
+
+    def diff(self, request: Diff) -> Diffed:
+        """Diff."""
+        try:
+            return _diffed(self._stub.Diff(_diff_request(request, self._sent)))
+        except grpc.RpcError as error:
+            raise _failure(error) from error
+
+    def create(self, request: Create) -> Created:
+        """Create."""
+        message = provider_pb2.CreateRequest(
+            urn=request.urn,
+            name=request.name,
+            type=request.type,
+            properties=to_struct(self._sent(request.properties)),
+            timeout=request.timeout_s,
+            preview=request.preview,
+        )
+        try:
+            answer = self._stub.Create(message)
+        except grpc.RpcError as error:
+            raise _failure(error) from error
+        return Created(id=answer.id, properties=from_struct(answer.properties))
+
+    def read(self, request: Read) -> Found | None:
+        """Read."""
+        message = provider_pb2.ReadRequest(
+            id=request.id,
+            urn=request.urn,
+            name=request.name,
+            type=request.type,
+            properties=to_struct(self._sent(request.properties)),
+            inputs=to_struct(self._sent(request.inputs)),
+        )
+        try:
+            answer = self._stub.Read(message)
+        except grpc.RpcError as error:
+            raise _failure(error) from error
+        if not answer.id:
+            return None
+        return Found(id=answer.id, properties=from_struct(answer.properties), inputs=from_struct(answer.inputs))
+
+    def update(self, request: Update) -> Updated:
+        """Update."""
+        message = provider_pb2.UpdateRequest(
+            id=request.id,
+            urn=request.urn,
+            name=request.name,
+            type=request.type,
+            olds=to_struct(self._sent(request.olds)),
+            old_inputs=to_struct(self._sent(request.old_inputs)),
+            news=to_struct(self._sent(request.news)),
+            timeout=request.timeout_s,
+            preview=request.preview,
+            ignoreChanges=list(request.ignore_changes),
+        )
+        try:
+            answer = self._stub.Update(message)
+        except grpc.RpcError as error:
+            raise _failure(error) from error
+        return Updated(properties=from_struct(answer.properties))
+
+    def delete(self, request: Delete) -> None:
+        """Delete."""
+        message = provider_pb2.DeleteRequest(
+            id=request.id,
+            urn=request.urn,
+            name=request.name,
+            type=request.type,
+            properties=to_struct(self._sent(request.properties)),
+            old_inputs=to_struct(self._sent(request.old_inputs)),
+            timeout=request.timeout_s,
+        )
+        try:
+            self._stub.Delete(message)
+        except grpc.RpcError as error:
+            raise _failure(error) from error
+
+    def invoke(self, request: Invoke) -> Invoked:
+        """Invoke."""
+        message = provider_pb2.InvokeRequest(
+            tok=request.token, args=to_struct(bare_struct(request.args)), preview=request.preview
+        )
+        try:
+            answer = self._stub.Invoke(message)
+        except grpc.RpcError as error:
+            raise _failure(error) from error
+        return Invoked(result=from_struct(getattr(answer, "return")), failures=_failures(answer.failures))
+
+    # ---- the end ----
+    def cancel(self) -> None:
+        """Cancel; a plugin that does not know it is not asked again."""
+        with suppress(grpc.RpcError):
+            self._stub.Cancel(empty_pb2.Empty(), timeout=_START_SECONDS)
+
+    def close(self) -> None:
+        """Let the process end."""
+        self._channel.close()
+        self._stop()
+
+    def _stop(self) -> None:
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                with suppress(OSError):
+                    stream.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _sent(self, struct: Struct) -> Struct:
+        return struct if self._secrets else bare_struct(struct)
+
+
+def _diff_request(request: Diff, sent: object) -> provider_pb2.DiffRequest:
+    assert callable(sent)
+    return provider_pb2.DiffRequest(
+        id=request.id,
+        urn=request.urn,
+        name=request.name,
+        type=request.type,
+        olds=to_struct(sent(request.olds)),
+        old_inputs=to_struct(sent(request.old_inputs)),
+        news=to_struct(sent(request.news)),
+        ignoreChanges=list(request.ignore_changes),
+    )
+
+
+def _failures(items: Collection[provider_pb2.CheckFailure]) -> tuple[CheckFailure, ...]:
+    return tuple(CheckFailure(property=item.property, reason=item.reason) for item in items)
+
+
+def _checked(answer: provider_pb2.CheckResponse) -> Checked:
+    return Checked(inputs=from_struct(answer.inputs), failures=_failures(answer.failures))
+
+
+def _diffed(answer: provider_pb2.DiffResponse) -> Diffed:
+    detailed = {
+        path: PropertyDiff(kind=_KINDS[item.kind], input_diff=item.inputDiff)
+        for path, item in answer.detailedDiff.items()
+    }
+    return Diffed(
+        changes=("unknown", "none", "some")[answer.changes],
+        diffs=tuple(answer.diffs),
+        replaces=tuple(answer.replaces),
+        stables=tuple(answer.stables),
+        delete_before_replace=answer.deleteBeforeReplace,
+        detailed=detailed if answer.hasDetailedDiff and detailed else None,
+    )
+
+
+def _failure(error: grpc.RpcError) -> ProviderError:
+    """Return the typed error; an object that exists but is not ready comes in the trailing metadata."""
+    for key, value in error.trailing_metadata() or ():
+        if key == "grpc-status-details-bin" and isinstance(value, bytes):
+            status = status_pb2.Status.FromString(value)
+            for detail in status.details:
+                failed = provider_pb2.ErrorResourceInitFailed()
+                if detail.Unpack(failed):
+                    return InitFailed(
+                        status.message,
+                        id=failed.id,
+                        properties=from_struct(failed.properties),
+                        inputs=from_struct(failed.inputs),
+                        reasons=tuple(failed.reasons),
+                    )
+    return ProviderError(error.details() or "the provider failed")

@@ -1,0 +1,126 @@
+"""Every name of the Pulumi SDK that is not public API and that this engine touches; a test fails when one moves.
+
+Used: `pulumi.runtime.proto.*` messages, the monitor features, and the way a program is run in a stack.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import ParamSpec, TypeVar
+
+import grpc
+from pulumi.automation import CommandResult
+from pulumi.automation.errors import create_command_error
+from pulumi.errors import RunError
+from pulumi.runtime import reset_options, run_in_stack, set_all_config
+from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
+from pulumi.runtime.proto import resource_pb2
+
+CHANNEL_OPTIONS = list(_GRPC_CHANNEL_OPTIONS)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# What `GetDeploymentInfo` offers. Absent on purpose: output values, transforms, hooks, invoke dependencies, so that the
+# SDK itself refuses or serializes plainly.
+FEATURES: Mapping[str, resource_pb2.ResourceMonitorFeature.ValueType] = {
+    "secrets": resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
+    "resourceReferences": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
+    "aliasSpecs": resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
+    "deletedWith": resource_pb2.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
+}
+
+
+class InlineExecutor(ThreadPoolExecutor):
+    """An executor that does its work at once, in the caller's thread: previews are deterministic and cheap with it.
+
+    A ThreadPoolExecutor because the event loop accepts nothing else as its default.
+    """
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Call `fn` and return a future that is done."""
+        future: Future[R] = Future()
+        try:
+            future.set_result(fn(*args, **kwargs))
+        except BaseException as error:
+            future.set_exception(error)
+        return future
+
+
+class ProgramRun:
+    """How one in-process run of a program went: `error` is the text that an unhandled exception leaves, or empty."""
+
+    def __init__(self) -> None:
+        self.error = ""
+        self.run_error = False
+
+
+def run_program(
+    program: Callable[[], None],
+    *,
+    project: str,
+    stack: str,
+    monitor: object,
+    engine: object,
+    config: Mapping[str, str],
+    secret_keys: list[str],
+    parallel: int,
+    dry_run: bool,
+) -> ProgramRun:
+    """Run a program in a fresh context against monitor and engine objects of this process."""
+
+    def run() -> ProgramRun:
+        # The stubs of `reset_options` say str; `Settings` takes any object that is not one as the stub itself.
+        reset_options(
+            project=project,
+            stack=stack,
+            parallel=parallel,
+            preview=dry_run,
+            organization="organization",
+            monitor_address=monitor,  # type: ignore[arg-type]
+            engine_address=engine,  # type: ignore[arg-type]
+        )
+        set_all_config(dict(config), secret_keys)
+        executor: Executor = InlineExecutor(1) if dry_run else ThreadPoolExecutor(max(parallel, 1) * 4)
+        return _run_in_loop(program, executor)
+
+    return contextvars.copy_context().run(run)
+
+
+def _run_in_loop(program: Callable[[], None], executor: Executor) -> ProgramRun:
+    result = ProgramRun()
+    loop = asyncio.new_event_loop()
+    assert isinstance(executor, ThreadPoolExecutor)
+    loop.set_default_executor(executor)
+    loop.set_exception_handler(lambda _loop, _context: None)  # failures are told by the deployment
+    try:
+        loop.run_until_complete(run_in_stack(program))
+    except RunError as error:
+        result.error, result.run_error = str(error), True
+    except grpc.RpcError as error:
+        if error.code() != grpc.StatusCode.UNAVAILABLE:
+            result.error, result.run_error = f"RPC error: {error.details()}", True
+    except Exception as error:
+        result.error = f"python inline source runtime error: {error}\n{traceback.format_exc()}"
+    finally:
+        _close(loop, executor)
+    return result
+
+
+def _close(loop: asyncio.AbstractEventLoop, executor: Executor) -> None:
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            loop.run_until_complete(task)
+    executor.shutdown(wait=True)
+    loop.close()
+
+
+def command_error(result: CommandResult) -> Exception:
+    """Return the Automation API's exception for a failed command: its class follows from the text."""
+    return create_command_error(result)
