@@ -71,7 +71,9 @@ class Cell:
         """
         from cellctl.run import preview
 
-        return preview.preview(self.home, self._written(), options or RunOptions(), on_event, interrupter)
+        return preview.preview(
+            self.home, self._written(), options=options or RunOptions(), on_event=on_event, interrupter=interrupter
+        )
 
     def up(
         self,
@@ -99,7 +101,9 @@ class Cell:
         """
         from cellctl.run import up
 
-        return up.up(self.home, self._written(), ask, options or RunOptions(), on_event, interrupter)
+        return up.up(
+            self.home, self._written(), ask, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
+        )
 
     def down(
         self,
@@ -124,7 +128,9 @@ class Cell:
         from cellctl.run import down
 
         data = down.DataChoice.of(keep=keep_data, delete=delete_data)
-        return down.down(self.home, self.name, data, ask, options or RunOptions(), on_event, interrupter)
+        return down.down(
+            self.home, self.name, data, ask, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
+        )
 
     def refresh(
         self,
@@ -141,7 +147,9 @@ class Cell:
         """
         from cellctl.run import refresh
 
-        return refresh.refresh(self.home, self.name, ask, options or RunOptions(), on_event, interrupter)
+        return refresh.refresh(
+            self.home, self.name, ask, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
+        )
 
     def outputs(self, *, show_secrets: bool = False) -> Mapping[str, Value]:
         """Return the stack's outputs, without an engine: secrets read `[secret]` unless `show_secrets`.

@@ -33,7 +33,7 @@ class Cockpit:
         self.setup = setup
         self._on_event = on_event
         self._evidence = (Path(setup.run_dir) / "events.ndjson").open("a", encoding="utf-8", buffering=1)
-        self._program = _program(setup) if setup.spec else None
+        self._program = _program(setup, setup.spec) if setup.spec else None
         self.host = hosts.open_host(setup)
         self._task = Task(verb="preview")
 
@@ -127,8 +127,9 @@ class Cockpit:
         assert self._program is not None
         task, setup = self._task, self.setup
         interventions.install(unprotect=task.unprotect, adopt=task.adopt)
-        self._program()
-        pulumi.export(RECORD, dict(setup.record))
+        program = _program(setup, task.spec) if task.spec else self._program
+        program()
+        pulumi.export(RECORD, {**setup.record, **({"spec": dict(task.spec)} if task.spec else {})})
 
     def _event(self, text: str) -> None:
         if '"severity":"debug"' in text or '"ephemeral":true' in text:
@@ -148,10 +149,10 @@ class Cockpit:
         return {"checks": rows}
 
 
-def _program(setup: Setup) -> Callable[[], None]:
+def _program(setup: Setup, spec: Mapping[str, Value]) -> Callable[[], None]:
     """Return the cell's program, its layout made; SpecError says what the cloud cannot do."""
     cloud = clouds.load(setup.cloud)
-    layout = cloud.layout(CellSpec.model_validate(dict(setup.spec)), incarnation=setup.incarnation)
+    layout = cloud.layout(CellSpec.model_validate(dict(spec)), incarnation=setup.incarnation)
     return lambda: cloud.program(layout, setup.account)
 
 

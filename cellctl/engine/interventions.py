@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 import pulumi
 
 ALL = "*"
+LOCKS = ("deletion_protection", "enable_deletion_protection", "deletionProtection", "enableDeletionProtection")
+"""Properties by which a cloud itself refuses a deletion; they go off and on together with `protect`."""
 
 
 def install(*, unprotect: Sequence[str] = (), adopt: Mapping[str, str] | None = None) -> None:
@@ -30,7 +32,8 @@ def _unprotecting(urns: frozenset[str]) -> _Transformation:
             return None
         opts = copy.copy(args.opts)
         opts.protect = False
-        return pulumi.ResourceTransformationResult(props=args.props, opts=opts)
+        props = {**args.props, **{key: False for key in LOCKS if args.props.get(key)}}
+        return pulumi.ResourceTransformationResult(props=props, opts=opts)
 
     return transform
 

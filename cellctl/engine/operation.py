@@ -100,7 +100,7 @@ class Operation:
             self._ready = True
 
     def perform(self, task: Task, on_event: OnRaw, on_beat: OnBeat, *, deadline_s: float = 0.0) -> Struct:
-        """Run one verb and return its result. `on_event` gets raw events, `on_beat` simulated time, four times a second.
+        """Run one verb and return its result. `on_event` gets raw events, `on_beat` simulated time, often.
 
         Raises:
             CellctlError: Whatever the engine, the program or the host raised.

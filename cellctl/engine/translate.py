@@ -202,6 +202,12 @@ class Planner:
         known = self.changes.get(event.urn) or _bare_change(event.urn, self.facts)
         self.changes[event.urn] = replace(known, action=action, stateful=True, blocked_by="protect")
 
+    def fail(self, message: str) -> None:
+        """Record a failure that no event told of."""
+        failure = classify(message)
+        self.failures.append(failure)
+        self.diagnostics.append(Diagnostic(severity="error", message=failure.message))
+
     @property
     def blocked(self) -> bool:
         """Whether the engine refused something because it is protected."""

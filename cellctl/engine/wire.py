@@ -46,7 +46,10 @@ class Setup:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One verb. `unprotect`: URNs to take protection off (`*` for all); `adopt`: URN -> id; `targets`: URNs only."""
+    """One verb. `unprotect`: URNs to take protection off (`*` for all); `adopt`: URN -> id; `targets`: URNs only.
+
+    `spec` replaces that of the Setup: what runs now, where a phase must change nothing else. `backend` likewise.
+    """
 
     verb: Verb
     unprotect: tuple[str, ...] = ()
@@ -57,6 +60,7 @@ class Task:
     message: str = ""
     outputs: Mapping[str, Value] = field(default_factory=dict)
     backend: str = ""
+    spec: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +76,7 @@ class Channel:
 
     def __init__(self, descriptor: int) -> None:
         self._connection: Connection[bytes, bytes] = Connection(descriptor)
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may send while its own thread does
 
     def send(self, kind: MessageKind, body: Mapping[str, Value] | None = None) -> None:
         """Send a message; raises OSError when the other side is gone."""

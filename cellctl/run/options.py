@@ -26,7 +26,8 @@ class RunOptions:
     `forget`: URNs of gone stateful resources to drop from the state, so that the plan creates them anew. `parallel`:
     engine steps at once. `clock`: of the sandbox, `` for its own setting, `stepped` or a scale. `engine`: `embedded`,
     `pulumi` or `` (by account). `deadline_s`: the operation is interrupted after so many seconds, 0 for never.
-    `command`: the words the user typed, for the lease and the run record.
+    `command`: the words the user typed, for the lease and the run record. `environment`: the caller's environment; of
+    it only PATH and the like, and for a real account what proves this machine's identity, reach an engine.
     """
 
     refresh: RefreshScope = "stateful"
@@ -38,6 +39,7 @@ class RunOptions:
     engine: str = ""
     deadline_s: float = 0.0
     command: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Interrupter:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
+from cellctl.engine.workspace import Workspaces, file_backend, stack_name
+from cellctl.errors import CellctlError, UsageError
+from cellctl.leases import SqliteLeases
+from cellctl.plan import SECRET_TEXT
+from cellctl.run.finding import find
+from cellctl.run.knowledge import FactsOfTypes
+from cellctl.run.target import RECORD, living, outputs_of, record_of
+from cellctl.state.backend import Loaded
+from cellctl.state.checkpoint import Checkpoint
+from cellctl.state.sealing import PassphraseSealer, Vault
+from cellctl.state.values import Struct, bare, contains_secret
+
 if TYPE_CHECKING:
-    from cellctl.home import Home
+    from cellctl.home import Home, RunRecord
     from cellctl.spec import CellSpec
     from cellctl.state.values import Value
 
@@ -46,14 +60,121 @@ class CellStatus:
 
 def outputs(home: Home, name: str, *, show_secrets: bool = False) -> Mapping[str, Value]:
     """Return a stack's outputs; secrets read `[secret]` unless `show_secrets`."""
-    raise NotImplementedError
+    loaded = _load(home, name)
+    if loaded is None:
+        raise UsageError(f"cell '{name}' has no stack here", hint=f"cellctl up {name}", code="no_stack")
+    if not show_secrets:
+        return masked(loaded.checkpoint)
+    opened = _vault(home, loaded.checkpoint).open_struct(outputs_of(loaded.checkpoint), "outputs")
+    return {key: bare(value) for key, value in opened.items() if key != RECORD}
+
+
+def masked(checkpoint: Checkpoint) -> Struct:
+    """Return the outputs in a checkpoint, each that holds a secret as `[secret]`."""
+    found = outputs_of(checkpoint)
+    return {key: SECRET_TEXT if contains_secret(value) else value for key, value in found.items() if key != RECORD}
+
+
+def _vault(home: Home, checkpoint: Checkpoint) -> Vault:
+    if checkpoint.secrets_kind not in ("", "passphrase"):
+        raise UsageError(
+            f"secrets of this stack are sealed by {checkpoint.secrets_kind}", hint="pulumi stack output --show-secrets"
+        )
+    try:
+        passphrase = Workspaces(home.root).key_file.read_text(encoding="utf-8")
+    except OSError:
+        raise UsageError("the key file of this home is gone", hint=".cellctl/pulumi/key", code="no_key") from None
+    return Vault(PassphraseSealer(passphrase, str(checkpoint.secrets_state.get("salt") or "")))
 
 
 def status(home: Home, name: str, spec: CellSpec | None) -> CellStatus:
     """Return the status of one cell."""
-    raise NotImplementedError
+    try:
+        loaded, damaged = _load(home, name), ""
+    except CellctlError as error:
+        loaded, damaged = None, error.summary
+    record, last = record_of(home, name) if not damaged else {}, _last_run(home, name)
+    lease = SqliteLeases(home.database).current(name) if home.database.exists() else None
+    checkpoint = loaded.checkpoint if loaded else None
+    warnings = [damaged] if damaged else []
+    if loaded and loaded.recovered:
+        warnings.append(str(loaded.recovered))
+    body = spec.spec if spec is not None else None
+    return CellStatus(
+        name=name,
+        cloud=body.cloud if body else str(record.get("cloud") or ""),
+        account=body.account if body else str(record.get("account") or ""),
+        region=body.region if body else str(record.get("region") or ""),
+        state="changing" if lease else _state(checkpoint, last),
+        resources=len(living(checkpoint)),
+        pending=tuple(item.resource.urn for item in checkpoint.pending) if checkpoint else (),
+        changed_at=_seconds(checkpoint.time) if checkpoint else None,
+        last_run=last.id if last else "",
+        last_result=last.result if last else "",
+        holder=str(lease.holder) if lease else "",
+        url=str(masked(checkpoint).get("url") or "") if checkpoint else "",
+        version=_octopus_version(record),
+        file=spec is not None,
+        file_differs=bool(spec is not None and checkpoint and record and record.get("specDigest") != spec.digest()),
+        unprotected=_unprotected(checkpoint),
+        warnings=tuple(warnings),
+    )
 
 
 def cells(home: Home) -> list[CellStatus]:
-    """Return the status of every cell with a file or a stack, by name."""
-    raise NotImplementedError
+    """Return the status of every cell with a file or a stack, by name; a file that is wrong is a warning."""
+    return [_listed(home, name) for name in sorted({*home.cell_names(), *home.stack_names()})]
+
+
+def _listed(home: Home, name: str) -> CellStatus:
+    try:
+        spec = find(name, home)[1]
+    except CellctlError as error:
+        found = status(home, name, None)
+        return replace(found, file=True, warnings=(*found.warnings, f"its file is wrong: {error.summary}"))
+    return status(home, name, spec)
+
+
+def _state(checkpoint: Checkpoint | None, last: RunRecord | None) -> CellState:
+    if not living(checkpoint):
+        return "absent"
+    assert checkpoint is not None
+    if last is not None and last.operation == "down" and last.result == "succeeded":
+        return "data_only"
+    ended = last is None or last.result in ("succeeded", "nothing", "refused")
+    return "up" if ended and not checkpoint.pending else "partial"
+
+
+def _unprotected(checkpoint: Checkpoint | None) -> tuple[str, ...]:
+    """Return stateful resources that have lost their protection: what a crash between two phases leaves."""
+    facts = FactsOfTypes()
+    return tuple(row.urn for row in living(checkpoint) if not row.protect and facts.stateful(row.type))
+
+
+def _last_run(home: Home, name: str) -> RunRecord | None:
+    if not home.database.exists():
+        return None
+    runs = [run for run in home.runs(name, limit=50) if run.operation != "preview"]
+    decided = [run for run in runs if run.result not in ("nothing", "refused")]
+    return next(iter(decided or runs), None)
+
+
+def _load(home: Home, name: str) -> Loaded | None:
+    files = file_backend(Workspaces(home.root).local)
+    if files is None or not files.exists(stack_name(name)):
+        return None
+    return files.read(stack_name(name))
+
+
+def _octopus_version(record: Struct) -> str:
+    value: Value = record.get("spec")
+    for key in ("spec", "octopus", "version"):
+        value = value.get(key) if isinstance(value, dict) else None
+    return str(value or "")
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        return datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", text)).timestamp()
+    except ValueError:
+        return None

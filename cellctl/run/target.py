@@ -93,7 +93,7 @@ class Target:
             "incarnation": self.incarnation,
             "spec": self.spec,
             "specDigest": self.spec_digest,
-            "versions": {key: value for key, value in versions(self.cloud).items()},
+            "versions": _struct(versions(self.cloud)),
         }
 
     def config(self) -> Struct:

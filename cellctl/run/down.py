@@ -1,0 +1,154 @@
+"""Down: remove a cell, and its data only where that was said."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from cellctl import guard
+from cellctl.engine.translate import plan_hash
+from cellctl.engine.wire import Task
+from cellctl.errors import UsageError
+from cellctl.events import PlanReady
+from cellctl.plan import Change, Outcome, Plan
+from cellctl.run import preview, repair, unprotect
+from cellctl.run.knowledge import FactsOfTypes
+from cellctl.run.ledger import Ledger, running
+from cellctl.run.session import Session
+from cellctl.run.target import Target, of_stack
+from cellctl.run.up import accepted, failures_of, result_of
+from cellctl.state.backend import Loaded
+
+if TYPE_CHECKING:
+    from cellctl.home import Home
+    from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions
+    from cellctl.state.resources import ResourceState
+
+
+class DataChoice(Enum):
+    """What becomes of the data."""
+
+    UNSAID = "unsaid"
+    KEEP = "keep"
+    DELETE = "delete"
+
+    @classmethod
+    def of(cls, *, keep: bool, delete: bool) -> DataChoice:
+        """Return the choice of two flags; both at once is an error."""
+        if keep and delete:
+            raise UsageError("data cannot be kept and deleted", hint="say --keep-data or --delete-data")
+        return cls.KEEP if keep else cls.DELETE if delete else cls.UNSAID
+
+
+def down(
+    home: Home,
+    name: str,
+    data: DataChoice,
+    ask: Ask,
+    *,
+    options: RunOptions,
+    on_event: OnEvent,
+    interrupter: Interrupter | None,
+) -> Outcome:
+    """Remove the cell. Arguments and errors: `cellctl.cell.Cell.down`."""
+    target = of_stack(home, name, options)
+    with running("down", target, options, on_event, interrupter) as ledger:
+        session = ledger.session
+        for line in repair.repair(target, options).said:
+            session.say(line)
+        loaded = target.load()
+        if loaded is None or not loaded.checkpoint.resources:
+            return ledger.close(_gone(ledger, target, data))
+        session.begin("preview")
+        plan = plan_down(session, loaded, keep=data is DataChoice.KEEP)
+        on_event(PlanReady(moment=session.moment(), plan=plan))
+        case = guard.Case(allow=options.allow, keep_data=data is DataChoice.KEEP, delete_data=data is DataChoice.DELETE)
+        if not accepted(session, plan, ask, case):
+            return ledger.close(ledger.outcome("nothing"))
+        if data is DataChoice.DELETE and any(row.protect for row in loaded.checkpoint.resources):
+            unprotect.take_off(session, (unprotect.ALL,))
+        return ledger.close(_destroy(ledger, session, data))
+
+
+def plan_down(session: Session, loaded: Loaded, *, keep: bool) -> Plan:
+    """Return what a destroy removes, dependants first; no engine is asked: everything in the state goes."""
+    rows = [row for row in loaded.checkpoint.resources if not row.delete]
+    kept = _kept(rows) if keep else frozenset()
+    changes = tuple(_change(row, row.urn in kept) for row in reversed(rows))
+    head = preview.head(session, "down", loaded)
+    blocked = any(change.blocked_by and change.action == "delete" for change in changes)
+    draft = Plan(
+        cell=head.cell,
+        cloud=head.cloud,
+        account=head.account,
+        operation="down",
+        changes=changes,
+        applyable=not blocked,
+        spec_digest=head.spec_digest,
+        checkpoint_digest=head.checkpoint_digest,
+        versions=head.versions,
+    )
+    return replace(draft, hash=plan_hash(draft))
+
+
+def _kept(rows: list[ResourceState]) -> frozenset[str]:
+    """Return what stays with `--keep-data`: what is protected, and all it needs (parents, providers, dependencies)."""
+    by_urn = {row.urn: row for row in rows}
+    kept: set[str] = set()
+    todo = [row.urn for row in rows if row.protect]
+    while todo:
+        urn = todo.pop()
+        if urn not in kept and urn in by_urn:
+            kept.add(urn)
+            todo.extend(by_urn[urn].needs())
+    return frozenset(kept)
+
+
+def _change(row: ResourceState, stays: bool) -> Change:
+    facts = FactsOfTypes()
+    return Change(
+        urn=row.urn,
+        type=row.type,
+        name=row.name,
+        action="same" if stays else "delete",
+        stateful=row.protect or facts.stateful(row.type),
+        blocked_by="protect" if row.protect and not stays else "",
+        parent=row.parent,
+        custom=row.custom,
+        expected_s=None if stays else facts.expected_s(row.type, "delete"),
+    )
+
+
+def _destroy(ledger: Ledger, session: Session, data: DataChoice) -> Outcome:
+    target = session.target
+    before = target.load()
+    total = len(before.checkpoint.resources) if before else 0
+    session.begin("destroy", total)
+    keep = data is DataChoice.KEEP
+    progress, ended = session.change(Task(verb="destroy", keep_protected=keep, parallel=session.options.parallel))
+    result = result_of(session, progress, ended)
+    after = target.load()
+    left = len(after.checkpoint.resources) if after else 0
+    if result == "succeeded" and left and not keep:
+        result = "failed"  # an interrupted destroy says that it succeeded (reference/engine.md 7)
+    outcome = replace(
+        ledger.outcome(result),
+        changes=dict(progress.counts),
+        failures=failures_of(progress, ended) if result == "failed" else (),
+        remaining=left,
+    )
+    if result == "succeeded" and not keep:
+        _end(target, data)
+    return outcome
+
+
+def _end(target: Target, data: DataChoice) -> None:
+    """Names that clouds hold after deletion must not be asked for again: the next cell is another incarnation."""
+    if data is DataChoice.DELETE:
+        target.home.raise_incarnation(target.name)
+
+
+def _gone(ledger: Ledger, target: Target, data: DataChoice) -> Outcome:
+    del target, data
+    return ledger.outcome("nothing")

@@ -1,0 +1,151 @@
+"""Preview: what an `up` would do. Changes nothing, writes no state, takes no lease."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from cellctl.engine.translate import PlanHead, Planner, merged
+from cellctl.engine.wire import Task
+from cellctl.errors import GuardError, Interrupted, Objection
+from cellctl.events import PlanReady
+from cellctl.plan import Change, Diagnostic, Plan
+from cellctl.run.knowledge import FactsOfTypes
+from cellctl.run.ledger import running
+from cellctl.run.session import Session
+from cellctl.run.target import Target, checkpoint_digest, living, of_spec, versions
+
+if TYPE_CHECKING:
+    from cellctl.home import Home
+    from cellctl.run.options import Interrupter, OnEvent, RunOptions
+    from cellctl.spec import CellSpec
+    from cellctl.state.backend import Loaded
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Looked:
+    """A plan, and whether the stack's outputs would change although no resource does."""
+
+    plan: Plan
+    outputs_changed: bool
+
+
+def preview(
+    home: Home, spec: CellSpec, *, options: RunOptions, on_event: OnEvent, interrupter: Interrupter | None
+) -> Plan:
+    """Return what `up` would do. Arguments and errors: `cellctl.cell.Cell.preview`."""
+    target = of_spec(home, spec, options)
+    with running("preview", target, options, on_event, interrupter) as ledger:
+        session = ledger.session
+        warnings = read_stateful(session, target.load())
+        plan = plan_up(session, {}).plan
+        plan = replace(plan, diagnostics=(*warnings, *plan.diagnostics))
+        on_event(PlanReady(moment=session.moment(), plan=plan))
+        ledger.result = "failed" if plan.errored else "succeeded"
+        return plan
+
+
+def plan_up(session: Session, adopt: Mapping[str, str]) -> Looked:
+    """Preview the program against the state and return the Plan.
+
+    Where protection stops the engine half way, a second preview against an unprotected copy of the state finds the
+    rest, and the plan says what is blocked.
+    """
+    loaded = session.target.load()
+    session.begin("preview")
+    backend = "" if loaded or session.target.files is None else session.shadow(None)
+    planner, _ = session.look(_task(session, adopt, backend))
+    _stop_if_cancelled(session)
+    plan = planner.plan(head(session, "up", loaded))
+    if planner.blocked and loaded is not None:
+        whole, _ = session.look(_task(session, adopt, session.shadow(loaded.checkpoint)))
+        _stop_if_cancelled(session)
+        plan = merged(whole.plan(head(session, "up", loaded)), protected(session.target, loaded))
+        return Looked(plan=plan, outputs_changed=whole.outputs_changed)
+    return Looked(plan=plan, outputs_changed=planner.outputs_changed)
+
+
+def _stop_if_cancelled(session: Session) -> None:
+    if session.interrupted:
+        raise Interrupted("stopped before anything was changed", hint="run the same command again")
+
+
+def _task(session: Session, adopt: Mapping[str, str], backend: str) -> Task:
+    return Task(verb="preview", adopt=dict(adopt), parallel=session.options.parallel, backend=backend)
+
+
+def head(session: Session, operation: Literal["up", "down", "refresh"], loaded: Loaded | None) -> PlanHead:
+    """Return what a Plan says besides its changes."""
+    target, engine = session.target, session.operation
+    made_by = {"engine_name": engine.engine_name, "engine": engine.engine_version}
+    return PlanHead(
+        cell=target.name,
+        cloud=target.cloud,
+        account=target.account.name,
+        operation=operation,
+        spec_digest=target.spec_digest,
+        checkpoint_digest=checkpoint_digest(loaded),
+        versions={**versions(target.cloud), **made_by},
+    )
+
+
+def protected(target: Target, loaded: Loaded) -> dict[str, str]:
+    """Return what the state protects, as URN -> `protect`."""
+    del target
+    return {row.urn: "protect" for row in loaded.checkpoint.resources if row.protect and not row.delete}
+
+
+def stateful_urns(loaded: Loaded | None) -> frozenset[str]:
+    """Return the URNs of the state that hold data."""
+    facts = FactsOfTypes()
+    rows = living(loaded.checkpoint if loaded else None)
+    return frozenset(row.urn for row in rows if row.id and (row.protect or facts.stateful(row.type)))
+
+
+def read_stateful(session: Session, loaded: Loaded | None) -> tuple[Diagnostic, ...]:
+    """Read what holds data, as `options.refresh` says; return warnings on what others changed.
+
+    Raises:
+        GuardError: Something that holds data is gone (code `stateful_gone`).
+    """
+    scope, urns = session.options.refresh, stateful_urns(loaded)
+    if scope == "none" or not urns:
+        return ()
+    session.begin("refresh")
+    targets = tuple(sorted(urns)) if scope == "stateful" and session.target.engine == "pulumi" else ()
+    planner, _ = session.look(Task(verb="preview_refresh", targets=targets, parallel=session.options.parallel))
+    _stop_if_cancelled(session)
+    refuse_gone(session, planner, urns)
+    seen = planner.changes.values() if scope == "all" else (planner.changes[urn] for urn in urns & set(planner.changes))
+    return (*_unread(planner), *(_drift(change) for change in seen if change.action in ("update", "delete")))
+
+
+def refuse_gone(session: Session, planner: Planner, urns: frozenset[str]) -> None:
+    """Raise GuardError if something that holds data is gone and was neither forgotten nor adopted."""
+    options = session.options
+    gone = sorted(urn for urn in urns if urn in planner.changes and planner.changes[urn].action == "delete")
+    left = [urn for urn in gone if urn not in options.forget and urn not in options.adopt]
+    if left:
+        raise GuardError([_gone(planner.changes[urn]) for urn in left])
+
+
+def _gone(change: Change) -> Objection:
+    return Objection(
+        code="stateful_gone",
+        reason=f"{change.name} ({change.type}) holds data and is gone from the cloud",
+        remedy="restore it from a backup under its old name; or adopt another object by its id; or forget it, so that "
+        "an empty one is created",
+        flag=f"--adopt '{change.urn}=ID' or --forget '{change.urn}'",
+        urn=change.urn,
+    )
+
+
+def _drift(change: Change) -> Diagnostic:
+    paths = ", ".join(item.path for item in change.diff[:4])
+    what = "is gone" if change.action == "delete" else f"was changed by somebody else: {paths or 'details unknown'}"
+    return Diagnostic(severity="warning", message=f"{change.name} {what}", urn=change.urn)
+
+
+def _unread(planner: Planner) -> tuple[Diagnostic, ...]:
+    return tuple(replace(item, severity="warning") for item in planner.diagnostics if item.severity == "error")

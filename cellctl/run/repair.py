@@ -1,0 +1,180 @@
+"""What an earlier run left behind, repaired before anything is changed, by looking: never by forgetting.
+
+Stale locks of dead processes go. A create that had begun may have made an object that no state knows: it is looked up
+and adopted; only what is certainly not there is cleared. Pending updates and deletes are done again by the engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+from cellctl.engine.workspace import stack_name
+from cellctl.errors import GuardError, Locked, Objection
+from cellctl.run.session import checkpoint_text
+from cellctl.state.backend import FileBackend, Loaded
+from cellctl.state.checkpoint import Checkpoint
+from cellctl.state.locks import provably_dead
+from cellctl.state.pending import cleared, pending_creates, unresolved_creates
+from cellctl.state.resources import ResourceState
+
+if TYPE_CHECKING:
+    from cellctl.engine.ports import SandboxControl
+    from cellctl.run.options import RunOptions
+    from cellctl.run.target import Target
+
+
+class LookUp(Protocol):
+    """Finds the object that an interrupted create may have made."""
+
+    def __call__(self, resource: ResourceState) -> str | None:
+        """Return the object's id, `` if it is certainly not there, None if that cannot be known."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Repaired:
+    """What was found and done. `adopt`: URN -> id of objects the coming `up` takes over. `said`: one line each."""
+
+    adopt: Mapping[str, str] = field(default_factory=dict)
+    said: tuple[str, ...] = ()
+
+
+def repair(target: Target, options: RunOptions) -> Repaired:
+    """Repair the state of a cell whose lease we hold.
+
+    Raises:
+        Locked: A living process holds the stack's lock.
+        GuardError: An object may exist and nobody can say; the caller must adopt or forget it.
+    """
+    files = target.files
+    if files is None:
+        return Repaired(adopt=dict(options.adopt))
+    loaded = target.load()
+    said = [str(loaded.recovered)] if loaded and loaded.recovered else []
+    said += _unlock(files, target)
+    if loaded is None:
+        return Repaired(said=tuple(said))
+    adopt, gone = _resolve(loaded.checkpoint, target, options)
+    said += [f"{_name(urn)} had been created when a run ended early; it is adopted" for urn in adopt]
+    said += [f"{_name(urn)} was about to be created when a run ended early; it is not there" for urn in gone]
+    known = {row.urn for row in loaded.checkpoint.resources if not row.delete}
+    stale = [item.resource.urn for item in pending_creates(loaded.checkpoint) if item.resource.urn in known]
+    _clear(files, target, loaded, {*gone, *stale})
+    return Repaired(adopt={**adopt, **options.adopt}, said=tuple(said))
+
+
+def tidy(target: Target) -> None:
+    """After a run: drop the pending creates whose objects the state holds by now."""
+    files, loaded = target.files, target.load()
+    if files is None or loaded is None:
+        return
+    known = {row.urn for row in loaded.checkpoint.resources if not row.delete}
+    done = {item.resource.urn for item in pending_creates(loaded.checkpoint) if item.resource.urn in known}
+    _clear(files, target, loaded, done)
+
+
+def _unlock(files: FileBackend, target: Target) -> list[str]:
+    folder = files.locks(stack_name(target.name))
+    held = folder.held()
+    dead = provably_dead(held)
+    for lock in dead:
+        folder.release(lock.key)
+    if len(held) > len(dead):
+        living = next(lock for lock in held if lock not in dead)
+        raise Locked(
+            f"the stack is locked by {living.username}@{living.hostname} (pid {living.pid}) since {living.timestamp}",
+            hint="wait for it to end; if it is not ours, ask its owner",
+            code="stack_locked",
+        )
+    return [f"the lock of pid {lock.pid}, which is gone, was removed" for lock in dead]
+
+
+def _resolve(checkpoint: Checkpoint, target: Target, options: RunOptions) -> tuple[dict[str, str], list[str]]:
+    """Return which unresolved creates to adopt (URN -> id), and which are certainly not there."""
+    adopt: dict[str, str] = {}
+    gone: list[str] = []
+    unknown: list[Objection] = []
+    look_up = _look_up(target)
+    for item in unresolved_creates(checkpoint):
+        urn = item.resource.urn
+        found = None if urn in options.adopt or urn in options.forget else look_up(item.resource)
+        if urn in options.forget or found == "" or not item.resource.custom:
+            gone.append(urn)
+        elif urn not in options.adopt and found is None:
+            unknown.append(_unknown(urn))
+        elif found:
+            adopt[urn] = found
+    if unknown:
+        raise GuardError(unknown)
+    return adopt, gone
+
+
+def _unknown(urn: str) -> Objection:
+    return Objection(
+        code="pending_unknown",
+        reason=f"a run ended while it created {_name(urn)}; whether the object exists is not known",
+        remedy="look in the cloud: adopt it by its id, or say that it is not there",
+        flag=f"--adopt '{urn}=ID' or --forget '{urn}'",
+        urn=urn,
+    )
+
+
+def _look_up(target: Target) -> LookUp:
+    if not target.account.simulated:
+        return _in_cloud
+    control = open_control(target.home.root)
+    objects = objects_by_urn(control) if control is not None else {}
+    return lambda resource: objects.get(resource.urn, "") if control is not None else None
+
+
+def _in_cloud(resource: ResourceState) -> str | None:
+    """A provider's own resource has no object; of others nothing is known before day two's look-ups by tag."""
+    return "" if resource.is_provider else None
+
+
+def open_control(root: Path) -> SandboxControl | None:
+    """Return the control of the sandbox in a home, None where none is installed."""
+    for entry in entry_points(group="cellctl.sandboxes"):
+        try:
+            return cast("SandboxControl", entry.load()(root))
+        except ImportError:
+            return None
+    return None
+
+
+def objects_by_urn(control: SandboxControl) -> dict[str, str]:
+    """Return the id of each simulated object by the URN that made it."""
+    found: dict[str, str] = {}
+    accounts = control.show().get("accounts")
+    for account in accounts if isinstance(accounts, list) else []:
+        for row in account.get("objects", []):
+            if row.get("urn"):
+                found[str(row["urn"])] = str(row["id"])
+    return found
+
+
+def _clear(files: FileBackend, target: Target, loaded: Loaded, urns: set[str]) -> None:
+    checkpoint = loaded.checkpoint
+    for urn in urns:
+        checkpoint = cleared(checkpoint, urn)
+    if checkpoint is not loaded.checkpoint or loaded.recovered:
+        files.write(stack_name(target.name), checkpoint_text(checkpoint))
+
+
+def forget(target: Target, urns: frozenset[str]) -> None:
+    """Drop resources from the state whose objects are gone; references to them go too, so that the state is sound."""
+    from cellctl.state.resources import without_references
+
+    files, loaded = target.files, target.load()
+    if files is None or loaded is None or not urns:
+        return
+    rows = tuple(without_references(row, urns) for row in loaded.checkpoint.resources if row.urn not in urns)
+    if len(rows) != len(loaded.checkpoint.resources):
+        files.write(stack_name(target.name), checkpoint_text(replace(loaded.checkpoint, resources=rows)))
+
+
+def _name(urn: str) -> str:
+    return urn.rsplit("::", 1)[-1]

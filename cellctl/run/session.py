@@ -1,0 +1,230 @@
+"""One run: its folder, its operation process, and the translation of what that says into Plans and Events."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from cellctl.engine import raw_events
+from cellctl.engine.operation import Operation, inherited
+from cellctl.engine.progress import Progress
+from cellctl.engine.redact import Redactor
+from cellctl.engine.translate import Planner
+from cellctl.engine.wire import Setup, Task
+from cellctl.engine.workspace import stack_name
+from cellctl.errors import Interrupted
+from cellctl.events import Moment, RunStarted, Said
+from cellctl.plan import Diagnostic, Failure
+from cellctl.run.knowledge import FactsOfTypes
+from cellctl.state.backend import FileBackend
+from cellctl.state.checkpoint import Checkpoint, deployment_to_json
+from cellctl.state.values import Struct, Value
+
+if TYPE_CHECKING:
+    from cellctl.home import Run
+    from cellctl.run.options import Interrupter, OnEvent, RunOptions
+    from cellctl.run.target import Target
+
+HEARTBEAT_S = 0.5
+CREDENTIALS = (
+    "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CA_BUNDLE",
+    "AWS_EC2_METADATA_DISABLED", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST", "ARM_OIDC_TOKEN_FILE_PATH",
+    "ARM_USE_OIDC", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "HTTPS_PROXY", "NO_PROXY",
+    "SSL_CERT_FILE",
+)  # fmt: skip  # how a machine proves who it is; never a key, never a profile (DESIGN section 5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How one verb ended. `failed` is the command's own complaint, empty if it succeeded."""
+
+    failed: str
+    outputs: Mapping[str, Value]
+    remaining: int
+
+
+class Session:
+    """A run under way. Use as a context manager; every method blocks until its verb has ended."""
+
+    def __init__(
+        self,
+        target: Target,
+        run: Run,
+        options: RunOptions,
+        on_event: OnEvent,
+        interrupter: Interrupter | None,
+    ) -> None:
+        self.target = target
+        self.run = run
+        self.options = options
+        self.on_event = on_event
+        self._interrupter = interrupter
+        self._last_beat = 0.0
+        self._began_simulated: float | None = None
+        spaces, backend = target.workspaces, target.backend
+        work_dir = spaces.prepare(target.stack, backend, target.config())
+        self.redactor = Redactor(_passphrases(spaces.key_file))
+        ambient = inherited(options.environment, () if target.account.simulated else CREDENTIALS)
+        self.operation = Operation(_setup(target, run, options, work_dir, {**ambient, **spaces.environment(backend)}))
+
+    def __enter__(self) -> Session:
+        """Start the operation process."""
+        self.operation.__enter__()
+        if self._interrupter is not None:
+            self._interrupter.on_interrupt(self.operation.interrupt)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """End it."""
+        if self._interrupter is not None:
+            self._interrupter.on_interrupt(None)
+        self.operation.__exit__(*exception)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the caller asked to stop."""
+        return self._interrupter is not None and self._interrupter.count > 0
+
+    @property
+    def simulated_s(self) -> float | None:
+        """Return the simulated seconds that this run has taken, None where time is real."""
+        now = self.operation.simulated
+        return None if now is None or self._began_simulated is None else now - self._began_simulated
+
+    def stop_if_interrupted(self) -> None:
+        """Raise Interrupted between two steps of a run."""
+        if self.interrupted:
+            raise Interrupted("stopped before anything was changed", hint="run the same command again")
+
+    def say(self, message: str, severity: Literal["info", "warning"] = "warning") -> None:
+        """Tell the reader something."""
+        self.on_event(Said(moment=self.moment(), diagnostic=Diagnostic(severity=severity, message=message)))
+
+    def moment(self) -> Moment:
+        """Return now, in both times."""
+        return Moment(at=time.time(), simulated_at=self.operation.simulated)
+
+    def begin(self, phase: str, total: int = 0) -> None:
+        """Announce a phase; opens the engine first, so that what it lacks is said before."""
+        self.operation.wait_ready()
+        if self._began_simulated is None:
+            self._began_simulated = self.operation.simulated
+        self.on_event(RunStarted(moment=self.moment(), phase=phase, total=total))
+
+    def look(self, task: Task) -> tuple[Planner, Ended]:
+        """Run a verb that changes nothing and return what it would do."""
+        planner = Planner(FactsOfTypes(), self.redactor)
+        progress = Progress(FactsOfTypes(), self.redactor)
+
+        def heard(text: str, simulated: float | None) -> None:
+            del simulated
+            event = raw_events.parse(text)
+            if event is not None:
+                planner.take(event)
+
+        ended = self._perform(task, heard, progress)
+        if ended.failed and not planner.failures and not planner.blocked:
+            planner.fail(ended.failed)
+        return planner, ended
+
+    def change(self, task: Task) -> tuple[Progress, Ended]:
+        """Run a verb that changes things; its progress goes to `on_event`."""
+        progress = Progress(FactsOfTypes(), self.redactor)
+
+        def heard(text: str, simulated: float | None) -> None:
+            event = raw_events.parse(text)
+            if event is not None:
+                for item in progress.take(event, Moment(at=time.time(), simulated_at=simulated)):
+                    self.on_event(item)
+
+        ended = self._perform(task, heard, progress)
+        return progress, ended
+
+    def verify(self, outputs: Mapping[str, Value]) -> tuple[tuple[str, ...], tuple[Failure, ...]]:
+        """Check that the cell answers; return what is good and what is not."""
+        result = self._raw(Task(verb="verify", outputs=outputs), Progress(FactsOfTypes(), self.redactor))
+        rows = [row for row in _list(result.get("checks")) if isinstance(row, dict)]
+        good = tuple(str(row["message"]) for row in rows if row.get("passed"))
+        bad = tuple(
+            Failure(code=str(row["code"]), message=str(row["message"]), hint=str(row["hint"]))
+            for row in rows
+            if not row.get("passed")
+        )
+        return good, bad
+
+    def shadow(self, checkpoint: Checkpoint | None) -> str:
+        """Return the URL of a throw-away copy of the state without any protection, for a preview that is complete."""
+        folder = self.run.folder / "shadow"
+        shutil.rmtree(folder, ignore_errors=True)
+        backend = FileBackend(folder)
+        if checkpoint is not None:
+            bare = replace(checkpoint, resources=tuple(replace(row, protect=False) for row in checkpoint.resources))
+            backend.create(stack_name(self.target.name), checkpoint_text(bare))
+        else:
+            folder.mkdir(mode=0o700)
+        return backend.url
+
+    def _perform(self, task: Task, heard: OnRawEvent, progress: Progress) -> Ended:
+        result = self._raw(task, progress, heard)
+        remaining, outputs = result.get("remaining"), result.get("outputs")
+        return Ended(
+            failed=self.redactor.text(str(result.get("failed") or "")),
+            outputs=outputs if isinstance(outputs, dict) else {},
+            remaining=remaining if isinstance(remaining, int) else 0,
+        )
+
+    def _raw(self, task: Task, progress: Progress, heard: OnRawEvent | None = None) -> Struct:
+        def beat(simulated: float | None) -> None:
+            now = time.monotonic()
+            if now - self._last_beat >= HEARTBEAT_S:
+                self._last_beat = now
+                self.on_event(progress.heartbeat(Moment(at=time.time(), simulated_at=simulated)))
+
+        return self.operation.perform(task, heard or _unheard, beat, deadline_s=self.options.deadline_s)
+
+
+if TYPE_CHECKING:
+    from cellctl.engine.operation import OnRaw as OnRawEvent
+
+
+def _unheard(text: str, simulated: float | None) -> None:
+    del text, simulated
+
+
+def checkpoint_text(checkpoint: Checkpoint) -> str:
+    """Return a checkpoint whose secrets are sealed as the text of its file."""
+    import json
+
+    latest = None if checkpoint.fresh else deployment_to_json(checkpoint)
+    return json.dumps({"version": 3, "checkpoint": {"stack": checkpoint.stack, "latest": latest}})
+
+
+def _setup(target: Target, run: Run, options: RunOptions, work_dir: Path, environment: Mapping[str, str]) -> Setup:
+    return Setup(
+        home=str(target.home.root),
+        cell=target.name,
+        cloud=target.cloud,
+        stack=target.stack,
+        work_dir=str(work_dir),
+        run_dir=str(run.folder),
+        engine=target.engine,
+        clock=options.clock,
+        spec=target.spec,
+        incarnation=target.incarnation,
+        account=target.facts(),
+        environment=environment,
+        record=target.record(),
+    )
+
+
+def _passphrases(key_file: Path) -> tuple[str, ...]:
+    return (key_file.read_text(encoding="utf-8"),) if key_file.exists() else ()
+
+
+def _list(value: Value) -> list[Value]:
+    return value if isinstance(value, list) else []

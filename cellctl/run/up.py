@@ -1,0 +1,149 @@
+"""Up: bring a cell to what its file says, then look whether it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cellctl import guard
+from cellctl.engine.wire import Task
+from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval
+from cellctl.events import PlanReady
+from cellctl.plan import Failure, Outcome, Plan, Result
+from cellctl.run import preview, repair, unprotect
+from cellctl.run.ledger import Ledger, running
+from cellctl.run.session import Session
+from cellctl.run.target import of_spec
+
+if TYPE_CHECKING:
+    from cellctl.engine.progress import Progress
+    from cellctl.home import Home
+    from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions
+    from cellctl.run.session import Ended
+    from cellctl.spec import CellSpec
+
+
+def up(
+    home: Home, spec: CellSpec, ask: Ask, *, options: RunOptions, on_event: OnEvent, interrupter: Interrupter | None
+) -> Outcome:
+    """Bring the cell up. Arguments and errors: `cellctl.cell.Cell.up`."""
+    target = of_spec(home, spec, options)
+    with running("up", target, options, on_event, interrupter) as ledger:
+        session = ledger.session
+        repaired = repair.repair(target, options)
+        for line in repaired.said:
+            session.say(line)
+        warnings = preview.read_stateful(session, target.load())
+        _take_refreshed(session)
+        looked = preview.plan_up(session, repaired.adopt)
+        plan = replace(looked.plan, diagnostics=(*warnings, *looked.plan.diagnostics))
+        on_event(PlanReady(moment=session.moment(), plan=plan))
+        if plan.errored:
+            return ledger.close(_not_planned(ledger, session, plan))
+        if plan.empty and not looked.outputs_changed:
+            return ledger.close(_unchanged(ledger, session, plan))
+        if not plan.empty and not accepted(session, plan, ask):
+            return ledger.close(ledger.outcome("nothing"))
+        _unprotect(session, plan, repaired.adopt)
+        return ledger.close(_apply(ledger, session, plan, repaired.adopt))
+
+
+def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case | None = None) -> bool:
+    """Ask the one question; raises GuardError where guards object, after the plan was shown."""
+    objections = guard.judge(plan, case or guard.Case(allow=session.options.allow))
+    answer = ask(plan, objections)
+    if objections:
+        raise GuardError(objections)
+    session.stop_if_interrupted()
+    return answer
+
+
+def _take_refreshed(session: Session) -> None:
+    """Before the preview: forget what the caller said is gone; `--refresh all` records how everything is."""
+    repair.forget(session.target, session.options.forget)
+    if session.options.refresh == "all" and session.target.load() is not None:
+        session.begin("refresh")
+        session.change(Task(verb="refresh", parallel=session.options.parallel))
+        session.stop_if_interrupted()
+
+
+def _unprotect(session: Session, plan: Plan, adopt: Mapping[str, str]) -> None:
+    """Phase one of `--allow-replace`; then the plan is made again, and must be the approved one."""
+    named = tuple(change.urn for change in plan.changes if change.blocked_by and change.urn in session.options.allow)
+    if not named:
+        return
+    unprotect.take_off(session, named)
+    again = preview.plan_up(session, adopt).plan
+    if _essence(again) != _essence(plan):
+        raise StaleApproval("the plan is another one since protection was taken off", hint="run the same command again")
+
+
+def _essence(plan: Plan) -> set[tuple[str, str]]:
+    return {(change.urn, change.action) for change in plan.changes if change.action not in ("same", "read")}
+
+
+def _apply(ledger: Ledger, session: Session, plan: Plan, adopt: Mapping[str, str]) -> Outcome:
+    total = sum(1 for change in plan.changes if change.action not in ("same", "read"))
+    session.begin("apply", total)
+    progress, ended = session.change(Task(verb="up", adopt=dict(adopt), parallel=session.options.parallel))
+    repair.tidy(session.target)
+    result = result_of(session, progress, ended)
+    outcome = replace(
+        ledger.outcome(result),
+        changes=dict(progress.counts),
+        outputs=ended.outputs,
+        failures=failures_of(progress, ended) if result == "failed" else (),
+        remaining=max(0, total - _done(progress)) if result != "succeeded" else 0,
+    )
+    return _verified(session, outcome) if result == "succeeded" else outcome
+
+
+def result_of(session: Session, progress: Progress, ended: Ended) -> Result:
+    """Return how an operation ended. An interrupted destroy says it succeeded, so the interrupter is asked too."""
+    if progress.interrupted() or (session.interrupted and (ended.failed or ended.remaining)):
+        return "interrupted"
+    return "failed" if ended.failed or progress.failures else "succeeded"
+
+
+def failures_of(progress: Progress, ended: Ended) -> tuple[Failure, ...]:
+    """Return what failed; the command's own complaint where no event said more."""
+    from cellctl.engine.classify import classify
+
+    return tuple(progress.failures) or (classify(ended.failed),)
+
+
+def _done(progress: Progress) -> int:
+    return sum(number for action, number in progress.counts.items() if action != "same")
+
+
+def _unchanged(ledger: Ledger, session: Session, plan: Plan) -> Outcome:
+    """Nothing to do; what runs is verified all the same."""
+    from cellctl.run.status import masked
+
+    counts = plan.summary()
+    loaded = session.target.load()
+    outputs = masked(loaded.checkpoint) if loaded else {}
+    return _verified(session, replace(ledger.outcome("nothing"), changes=counts, outputs=outputs))
+
+
+def _not_planned(ledger: Ledger, session: Session, plan: Plan) -> Outcome:
+    from cellctl.engine.classify import classify
+
+    errors = [item for item in plan.diagnostics if item.severity == "error"]
+    failures = tuple(classify(item.message, item.urn) for item in errors)
+    session.stop_if_interrupted()
+    return replace(ledger.outcome("failed"), failures=failures)
+
+
+def _verified(session: Session, outcome: Outcome) -> Outcome:
+    """Return the Outcome with what `verify` found; a failed check makes it failed."""
+    session.begin("verify")
+    try:
+        good, bad = session.verify(outcome.outputs)
+    except EngineError as error:
+        good, bad = (), (Failure(code="verify_failed", message=error.summary, hint=error.hint),)
+    except Interrupted:
+        return replace(outcome, result="interrupted")
+    result: Result = "failed" if bad else outcome.result
+    return replace(outcome, checks=good, failures=bad, result=result)
