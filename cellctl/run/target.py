@@ -12,6 +12,7 @@ from cellctl import __version__, guard
 from cellctl.clouds import AccountFacts
 from cellctl.engine.workspace import Backend, Workspaces, file_backend, recorded, stack_name
 from cellctl.errors import GuardError, UsageError
+from cellctl.spec.pending import refuse_pending
 from cellctl.state.backend import FileBackend, Loaded
 from cellctl.state.checkpoint import Checkpoint, digest
 from cellctl.state.resources import ResourceState
@@ -106,9 +107,11 @@ def of_spec(home: Home, spec: CellSpec, options: RunOptions) -> Target:
 
     Raises:
         SpecError: Its account, cloud and region do not fit `cellctl.yaml`.
+        NotYet: It asks for what a later version brings; all of it is listed.
         GuardError: The cell exists elsewhere: cloud, account and region are frozen.
     """
     home.check(spec)
+    refuse_pending(spec)
     account = home.account(spec.spec.account)
     spec_json = _struct(spec.to_json())
     target = Target(
