@@ -35,11 +35,18 @@ def _commands() -> str:
     return command_reference()
 
 
+def _pyproject() -> str:
+    from sdk_modules import pyproject_text, used_modules
+
+    return pyproject_text(used_modules())
+
+
 GENERATED: dict[str, Callable[[], str]] = {
     "schemas/cell-v1.json": _cell_schema,
     "schemas/home-v1.json": _home_schema,
     "docs/reference/cell-file.md": _cell_file,
     "docs/reference/commands.md": _commands,
+    "pyproject.toml": _pyproject,
 }
 
 
