@@ -18,13 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """One cell in one home. `word` is what the user called it, for commands that can be typed again."""
+    """One cell in one home. `file` is its cell file, `word` what the user called it."""
 
     home: Home
     name: str
     cloud: str
     account: str
     spec: CellSpec | None
+    file: Path | None
     home_option: Path | None
     word: str
 
@@ -84,6 +85,7 @@ def locate(verb: str, cell: str | None, *, cloud: str | None, home: Path | None,
         cloud=spec.spec.cloud if spec else _cloud_of(found_home, found.name),
         account=account,
         spec=spec,
+        file=found.file,
         home_option=home,
         word=word,
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cellctl.cli import streams
 from cellctl.cli.options import OutputMode
-from cellctl.errors import ExitCode, Objection, UsageError
+from cellctl.errors import ExitCode, Objection, SpecError, UsageError
 
 if TYPE_CHECKING:
     from cellctl.cli.place import Place
@@ -41,7 +41,7 @@ class Session:
         from cellctl.run.options import Interrupter
 
         self.interrupter: Interrupter = Interrupter()
-        self._operation, self._cell = operation, place.name
+        self._operation, self._cell, self._file = operation, place.name, place.file
         self._mode = streams.resolve(mode)
         self._yes, self._again, self._details = yes, again, details
         self._view = streams.view(
@@ -60,9 +60,13 @@ class Session:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the view and give SIGINT back."""
+        """Close the view and give SIGINT back; problems that a layout found get their places in the file."""
         self._view.close()
         signal.signal(signal.SIGINT, self._previous)
+        if isinstance(error, SpecError) and self._file is not None:
+            from cellctl.spec import located
+
+            raise located(error, self._file) from None
 
     def event(self, event: Event) -> None:
         """Give one event to the view."""

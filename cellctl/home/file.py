@@ -28,7 +28,7 @@ def load_home(path: Path) -> HomeFile:
     Raises:
         SpecError: Every problem of the file, with its place.
     """
-    return loads_home(source.read(path), str(path))
+    return loads_home(source.read(path), source.shown(path))
 
 
 def loads_home(text: str, file: str = "cellctl.yaml") -> HomeFile:

@@ -271,4 +271,6 @@ def _user() -> str:
 
 def problem_in(path: Path, message: str, *, field: str = "", hint: str = "") -> SpecError:
     """Return the error for one problem of a file."""
-    return SpecError([Problem(message=message, file=str(path), field=field, hint=hint, line=1, column=1)])
+    from cellctl.spec.source import shown
+
+    return SpecError([Problem(message=message, file=shown(path), field=field, hint=hint, line=1, column=1)])

@@ -26,7 +26,7 @@ def load(path: FilePath | str) -> CellSpec:
     Raises:
         SpecError: Every problem of the file, in the order of its lines.
     """
-    return loads(source.read(FilePath(path)), file=str(path))
+    return loads(source.read(FilePath(path)), file=source.shown(FilePath(path)))
 
 
 def loads(text: str, file: str = "cell.yaml") -> CellSpec:
@@ -54,10 +54,10 @@ def loads(text: str, file: str = "cell.yaml") -> CellSpec:
 def located(error: SpecError, path: FilePath) -> SpecError:
     """Return `error` with the place of each problem that has only a field, as in a layout's; file gone: as it is."""
     try:
-        found = parsed(source.read(path), str(path))
+        found = parsed(source.read(path), source.shown(path))
     except SpecError:
         return error
-    return SpecError(words.placed(error.problems, found, str(path)), hint=error.hint)
+    return SpecError(words.placed(error.problems, found, source.shown(path)), hint=error.hint)
 
 
 def validated(data: Mapping[str, object], file: str = "") -> CellSpec:

@@ -31,7 +31,16 @@ def read(path: Path) -> str:
         raise _wrong(path, f"cannot be read: {reason}") from None
     if len(data) > tree.MAX_BYTES:
         raise _wrong(path, f"is larger than {tree.MAX_BYTES // 1024} KiB; that is no file of cellctl")
-    return decode(data, str(path))
+    return decode(data, shown(path))
+
+
+def shown(path: Path) -> str:
+    """Return a path as messages show it: relative where it is below the working directory."""
+    try:
+        here = Path.cwd()
+    except OSError:
+        return str(path)
+    return str(path.relative_to(here)) if path.is_absolute() and path.is_relative_to(here) else str(path)
 
 
 def decode(data: bytes, file: str) -> str:
@@ -50,4 +59,4 @@ def decode(data: bytes, file: str) -> str:
 
 
 def _wrong(path: Path, message: str) -> SpecError:
-    return SpecError([Problem(message=message, file=str(path), line=1, column=1)])
+    return SpecError([Problem(message=message, file=shown(path), line=1, column=1)])
