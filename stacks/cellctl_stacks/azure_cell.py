@@ -26,6 +26,7 @@ ALIAS_PREFIX = "azure-native:"
 def program(layout: Layout, account: AccountFacts) -> None:
     """Declare a cell on Azure and export what people and `verify` need; never a secret."""
     assert isinstance(layout, AzureLayout)
+    administrators = _administrators(account)
     pulumi.runtime.register_stack_transformation(drop_version_aliases)
     azure = azure_native.Provider(
         "azure-native",
@@ -49,7 +50,7 @@ def program(layout: Layout, account: AccountFacts) -> None:
             subscription=account.id,
             control=account.control_cidr,
             operator=account.principal or (_sandbox_id("operator", account) if account.sandbox else ""),
-            administrators=_administrators(account),
+            administrators=administrators,
         ),
         opts=pulumi.ResourceOptions(providers=[azure, steps]),
     )

@@ -1,0 +1,454 @@
+"""One default cell on Azure as it is declared: types, parents, providers, protection, rules, order, secret paths."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+
+import pulumi
+import pytest
+
+from cellctl import facts as cloud_facts
+from cellctl.clouds import AccountFacts, load
+from cellctl.errors import UsageError
+from cellctl.spec import CellSpec
+
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+SANDBOX = AccountFacts(id=SUBSCRIPTION, sandbox=True)
+
+
+def program_of(account: AccountFacts = SANDBOX, **body: object) -> Callable[[], None]:
+    cloud = load("azure")
+    spec = CellSpec.model_validate(
+        {"metadata": {"name": "acme"}, "spec": {"cloud": "azure", "account": "sandbox", "region": "westeurope", **body}}
+    )
+    layout = cloud.layout(spec)
+    return lambda: cloud.program(layout, account)
+
+
+@pytest.fixture(scope="module")
+def cell(record):
+    return record(program_of())
+
+
+@pytest.fixture(scope="module")
+def public(record):
+    ingress = {"exposure": "public", "allow": ["20.30.40.0/24"], "host": "acme.example.com"}
+    return record(program_of(ingress=ingress, nodes={"count": 3, "roles": ["both", "ui", "worker"]}))
+
+
+def test_the_cell_is_made_of_these(cell) -> None:
+    assert Counter(each.type for each in cell.all) == {
+        "pulumi:providers:azure-native": 1,
+        "pulumi:providers:cellctl": 1,
+        "cells:azure:Cell": 1,
+        "cells:azure:Network": 1,
+        "cells:azure:Secrets": 1,
+        "cells:azure:SqlServer": 1,
+        "cells:azure:FileShares": 1,
+        "cells:azure:Ingress": 1,
+        "cells:azure:Nodes": 1,
+        "cells:azure:Alarms": 1,
+        "cellctl:octopus:MasterKey": 2,
+        "cellctl:sql:CellDatabase": 1,
+        "azure-native:resources:ResourceGroup": 1,
+        "azure-native:managedidentity:UserAssignedIdentity": 1,
+        "azure-native:operationalinsights:Workspace": 1,
+        "azure-native:network:NetworkSecurityGroup": 2,
+        "azure-native:network:PublicIPAddress": 2,
+        "azure-native:network:NatGateway": 2,
+        "azure-native:network:VirtualNetwork": 1,
+        "azure-native:network:PrivateEndpoint": 3,
+        "azure-native:network:PrivateDnsZoneGroup": 3,
+        "azure-native:network:LoadBalancer": 1,
+        "azure-native:network:NetworkInterface": 2,
+        "azure-native:privatedns:PrivateZone": 4,
+        "azure-native:privatedns:VirtualNetworkLink": 4,
+        "azure-native:privatedns:PrivateRecordSet": 1,
+        "azure-native:sql:Server": 1,
+        "azure-native:sql:Database": 1,
+        "azure-native:sql:BackupShortTermRetentionPolicy": 1,
+        "azure-native:sql:ExtendedServerBlobAuditingPolicy": 1,
+        "azure-native:storage:StorageAccount": 1,
+        "azure-native:storage:FileServiceProperties": 1,
+        "azure-native:storage:FileShare": 5,
+        "azure-native:keyvault:Vault": 1,
+        "azure-native:authorization:RoleAssignment": 3,
+        "azure-native:authorization:ManagementLockByScope": 6,
+        "azure-native:compute:VirtualMachine": 2,
+        "azure-native:compute:VirtualMachineRunCommandByVirtualMachine": 2,
+        "azure-native:monitor:ActionGroup": 1,
+        "azure-native:monitor:MetricAlert": 12,
+        "azure-native:monitor:DiagnosticSetting": 4,
+    }
+
+
+def test_every_resource_names_its_explicit_provider(cell, public) -> None:
+    for each in (*cell.all, *public.all):
+        if not each.request.custom or each.type.startswith("pulumi:providers:"):
+            continue
+        package = each.type.partition(":")[0]
+        assert f"pulumi:providers:{package}::{package}::" in each.provider, each.name
+
+
+def test_every_child_is_inside_its_component_and_named_after_it(cell) -> None:
+    components = {each.urn: each for each in cell.all if not each.request.custom}
+    for each in cell.all:
+        if each.type.startswith("pulumi:providers:") or each.type == "cells:azure:Cell":
+            continue
+        parent = components[each.parent]
+        assert each.name.startswith(f"{parent.name}-"), each.name
+
+
+def test_what_holds_data_is_protected_and_nothing_else(cell, public) -> None:
+    for each in (*cell.all, *public.all):
+        known = cloud_facts.of(each.type)
+        stateful = (known is not None and known.stateful) or each.type.startswith(("cellctl:sql:", "cellctl:octopus:"))
+        assert each.request.protect == stateful, each.name
+
+
+def test_every_declared_type_has_facts(cell, public) -> None:
+    tokens = {each.type for each in (*cell.all, *public.all) if each.type.startswith("azure-native:")}
+    assert [token for token in tokens if cloud_facts.of(token) is None] == []
+
+
+def test_what_holds_data_has_a_lock_that_goes_first(cell) -> None:
+    locks = {each.plain["scope"]: each for each in cell.of("ManagementLockByScope")}
+    assert {lock.plain["level"] for lock in locks.values()} == {"CanNotDelete"}
+    wanted = {
+        "/id/acme-files-account": {"acme-files-packages", "acme-files-eventexports", "acme-files-nodes-mount"},
+        "/id/acme-database-server": {"acme-database-access", "acme-database-backups", "acme-database-audit-logs"},
+        "/id/acme-secrets-vault": {"acme-secrets-master-key", "acme-secrets-nodes-read", "acme-secrets-logs"},
+        "/id/acme-identity": set(),
+        "/id/acme-network-nat-1-address": set(),
+        "/id/acme-network-nat-2-address": set(),
+    }
+    assert set(locks) == set(wanted)
+    for scope, below in wanted.items():
+        assert below <= cell.dependencies(locks[scope]), scope
+
+
+def test_without_deletion_protection_there_is_no_lock(record) -> None:
+    assert record(program_of(protection={"deletion": False})).of("ManagementLockByScope") == []
+
+
+def test_version_aliases_are_dropped(cell) -> None:
+    aliases = [alias.spec.type for each in cell.all for alias in each.request.aliases]
+    assert [kind for kind in aliases if kind.startswith("azure-native:")] == []
+
+
+def rules_of(recording, group: str) -> dict[str, dict[str, object]]:
+    return {rule["name"]: rule for rule in recording.named(f"acme-network-{group}-nsg").plain["securityRules"]}
+
+
+def test_the_nodes_admit_users_on_443_and_10943_and_the_probe_alone_on_80(cell, public) -> None:
+    rules = rules_of(cell, "nodes")
+    admitted = {
+        name: (rule.get("sourceAddressPrefixes") or rule["sourceAddressPrefix"], rule["destinationPortRanges"])
+        for name, rule in rules.items()
+        if rule["access"] == "Allow"
+    }
+    assert admitted == {
+        "in-https": (["10.0.0.0/8"], ["443"]),
+        "in-polling": (["10.0.0.0/8"], ["10943"]),
+        "in-control": (["10.255.0.0/24"], ["443"]),
+        "in-probe": ("AzureLoadBalancer", ["80"]),
+    }
+    last = max(rules.values(), key=lambda rule: rule["priority"])
+    assert (last["access"], last["sourceAddressPrefix"], last["destinationPortRange"], last["priority"]) == (
+        "Deny",
+        "*",
+        "*",
+        4096,
+    )
+    assert rules_of(public, "nodes")["in-https"]["sourceAddressPrefixes"] == ["20.30.40.0/24"]
+    for recording in (cell, public):
+        for group in ("nodes", "endpoints"):
+            assert "Internet" not in json.dumps(rules_of(recording, group))
+
+
+def test_endpoints_admit_nodes_and_cellctl_only(cell) -> None:
+    rules = rules_of(cell, "endpoints")
+    assert rules["in-nodes"]["sourceAddressPrefixes"] == ["10.64.0.0/24", "10.64.2.0/24"]
+    assert rules["in-nodes"]["destinationPortRanges"] == ["443", "445", "1433"]
+    assert rules["in-control"]["destinationPortRanges"] == ["443", "1433"]
+    assert set(rules) == {"in-nodes", "in-control", "deny-rest"}
+
+
+def test_every_subnet_of_nodes_leaves_by_its_own_zone(cell) -> None:
+    subnets = {each["name"]: each for each in cell.named("acme-network-vnet").plain["subnets"]}
+    assert set(subnets) == {"nodes-1", "nodes-2", "ingress", "endpoints"}
+    for zone in ("1", "2"):
+        assert subnets[f"nodes-{zone}"]["natGateway"] == {"id": f"/id/acme-network-nat-{zone}"}
+        assert cell.named(f"acme-network-nat-{zone}").plain["zones"] == [zone]
+    assert {each["defaultOutboundAccess"] for each in subnets.values()} == {False}
+    assert subnets["endpoints"]["privateEndpointNetworkPolicies"] == "Enabled"
+
+
+def part(kind: str, name: str) -> dict[str, str]:
+    balancer = "Microsoft.Network/loadBalancers/lb-oct-acme"
+    return {"id": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-oct-acme/providers/{balancer}/{kind}/{name}"}
+
+
+def test_the_load_balancer_has_exactly_this_probe_and_these_rules(cell) -> None:
+    balancer = cell.named("acme-ingress-balancer").plain
+    assert balancer["sku"] == {"name": "Standard", "tier": "Regional"}
+    assert balancer["probes"] == [
+        {
+            "name": "octopus-ping",
+            "protocol": "Http",
+            "port": 80,
+            "requestPath": "/api/octopusservernodes/ping",
+            "intervalInSeconds": 5,
+            "numberOfProbes": 1,
+            "probeThreshold": 2,
+            "noHealthyBackendsBehavior": "AllProbedDown",
+        }
+    ]
+    [rule] = balancer["loadBalancingRules"]
+    assert rule == {
+        "name": "https",
+        "protocol": "Tcp",
+        "frontendPort": 443,
+        "backendPort": 443,
+        "frontendIPConfiguration": part("frontendIPConfigurations", "fe"),
+        "backendAddressPools": [part("backendAddressPools", "nodes")],
+        "probe": part("probes", "octopus-ping"),
+        "disableOutboundSnat": True,
+        "enableTcpReset": True,
+        "enableFloatingIP": False,
+        "idleTimeoutInMinutes": 30,
+        "loadDistribution": "Default",
+    }
+
+
+def test_every_node_has_a_polling_port_and_a_pool_of_its_own(public) -> None:
+    balancer = public.named("acme-ingress-balancer").plain
+    ports = {rule["name"]: rule for rule in balancer["inboundNatRules"]}
+    for ordinal in (1, 2, 3):
+        rule = ports[f"poll-n{ordinal}"]
+        assert rule["frontendPortRangeStart"] == rule["frontendPortRangeEnd"] == 10942 + ordinal
+        assert rule["backendPort"] == 10943
+        assert rule["backendAddressPool"] == part("backendAddressPools", f"n{ordinal}")
+    assert len(ports) == 3
+    assert [pool["name"] for pool in balancer["backendAddressPools"]] == ["nodes", "n1", "n2", "n3"]
+
+
+def test_a_node_that_only_works_serves_no_web(public) -> None:
+    def pools(ordinal: int) -> list[str]:
+        [config] = public.named(f"acme-node-{ordinal}-nic").plain["ipConfigurations"]
+        return [pool["id"].rpartition("/")[2] for pool in config["loadBalancerBackendAddressPools"]]
+
+    assert pools(1) == ["nodes", "n1"]
+    assert pools(2) == ["nodes", "n2"]
+    assert pools(3) == ["n3"]
+
+
+def test_an_internal_cell_has_a_private_frontend_and_a_zone_of_exactly_its_host(cell) -> None:
+    [front] = cell.named("acme-ingress-balancer").plain["frontendIPConfigurations"]
+    assert (front["privateIPAddress"], front["zones"]) == ("10.64.6.4", ["1", "2", "3"])
+    assert cell.named("acme-ingress-host-zone").plain["privateZoneName"] == "acme.octopus.internal"
+    record = cell.named("acme-ingress-host-record").plain
+    assert (record["relativeRecordSetName"], record["aRecords"]) == ("@", [{"ipv4Address": "10.64.6.4"}])
+
+
+def test_a_public_cell_has_a_zone_redundant_address_that_is_kept(public) -> None:
+    address = public.named("acme-ingress-address")
+    assert address.request.protect
+    assert address.plain["zones"] == ["1", "2", "3"]
+    assert "/id/acme-ingress-address" in {each.plain["scope"] for each in public.of("ManagementLockByScope")}
+
+
+def test_nothing_is_reachable_past_its_private_endpoint(cell) -> None:
+    assert cell.named("acme-database-server").plain["publicNetworkAccess"] == "Disabled"
+    assert cell.named("acme-files-account").plain["publicNetworkAccess"] == "Disabled"
+    assert cell.named("acme-secrets-vault").plain["properties"]["publicNetworkAccess"] == "Disabled"
+    groups = {
+        each.name: each.plain["privateLinkServiceConnections"][0]["groupIds"] for each in cell.of("PrivateEndpoint")
+    }
+    assert groups == {
+        "acme-files-endpoint": ["file"],
+        "acme-secrets-endpoint": ["vault"],
+        "acme-database-endpoint": ["sqlServer"],
+    }
+
+
+def test_endpoints_are_made_one_after_the_other(cell) -> None:
+    assert "acme-files-endpoint" in cell.dependencies(cell.named("acme-secrets-endpoint"))
+    assert "acme-secrets-endpoint" in cell.dependencies(cell.named("acme-database-endpoint"))
+
+
+def test_the_database_is_zone_redundant_recoverable_and_has_no_password(cell) -> None:
+    server, database = cell.named("acme-database-server").plain, cell.named("acme-database-database").plain
+    assert server["minimalTlsVersion"] == "1.2"
+    assert server["administrators"]["azureADOnlyAuthentication"] is True
+    assert not {"administratorLogin", "administratorLoginPassword"} & set(server)
+    assert list(cell.named("acme-database-server").request.ignoreChanges) == ["administrators"]
+    assert (database["zoneRedundant"], database["requestedBackupStorageRedundancy"]) == (True, "Zone")
+    assert cell.named("acme-database-backups").plain["retentionDays"] == 14
+    assert database["collation"] == "SQL_Latin1_General_CP1_CI_AS"
+
+
+def test_the_node_identity_owns_the_database_once_the_master_key_exists(cell) -> None:
+    access = cell.named("acme-database-access")
+    given = access.plain
+    assert given["engine"] == "azure-sql"
+    assert given["identity"].startswith("id-oct-acme-")
+    assert given["identityClientId"] == "client-id"
+    assert given["masterKeyFingerprint"] == "f" * 32
+    assert given["server"].endswith(".database.windows.net")
+    assert {"acme-secrets-master-key", "acme-database-endpoint-dns"} <= cell.dependencies(access)
+    assert access.request.deletedWith.endswith("::acme-database-database")
+
+
+def test_machines_boot_only_when_everything_they_need_is_there(cell) -> None:
+    needed = {
+        "acme-database-access",
+        "acme-files-endpoint-dns",
+        "acme-files-nodes-mount",
+        "acme-files-packages",
+        "acme-network-sqlserver-link",
+        "acme-network-file-link",
+        "acme-network-vault-link",
+        "acme-secrets-nodes-read",
+        "acme-secrets-administrator-password",
+    }
+    for ordinal in (1, 2):
+        assert needed <= cell.dependencies(cell.named(f"acme-node-{ordinal}"))
+    assert "acme-node-1-boot" in cell.dependencies(cell.named("acme-node-2-boot"))
+    assert "acme-node-2-boot" not in cell.dependencies(cell.named("acme-node-1-boot"))
+
+
+def test_machines_have_fixed_addresses_zones_and_the_identity(cell) -> None:
+    for ordinal, zone, address in ((1, "1", "10.64.0.10"), (2, "2", "10.64.2.10")):
+        machine = cell.named(f"acme-node-{ordinal}").plain
+        assert machine["zones"] == [zone]
+        assert machine["identity"] == {"type": "UserAssigned", "userAssignedIdentities": ["/id/acme-identity"]}
+        assert machine["storageProfile"]["imageReference"]["version"] != "latest"
+        [config] = cell.named(f"acme-node-{ordinal}-nic").plain["ipConfigurations"]
+        assert (config["privateIPAddress"], config["privateIPAllocationMethod"]) == (address, "Static")
+
+
+def secret_paths(recording) -> set[tuple[str, str]]:
+    return {
+        (each.type.rpartition(":")[2], key)
+        for each in recording.all
+        for key, value in each.inputs.items()
+        if "1b47061264138c4ac30d75fd1eb44270" in json.dumps(value)
+    }
+
+
+def test_the_only_secret_is_the_password_azure_asks_for_and_nobody_uses(cell) -> None:
+    assert secret_paths(cell) == {("VirtualMachine", "osProfile")}
+    machine = cell.named("acme-node-1")
+    assert list(machine.request.ignoreChanges) == ["osProfile"]
+    passwords = [cell.named(f"acme-node-{ordinal}").plain["osProfile"]["adminPassword"] for ordinal in (1, 2)]
+    assert len(set(passwords)) == 2
+    assert min(map(len, passwords)) > 40
+
+
+def test_user_data_tells_facts_and_no_secret(cell) -> None:
+    told = [json.loads(base64.b64decode(cell.named(f"acme-node-{n}").plain["userData"])) for n in (1, 2)]
+    password = cell.named("acme-node-1").plain["osProfile"]["adminPassword"]
+    assert [each["first"] for each in told] == [True, False]
+    assert [each["node"] for each in told] == ["acme-1", "acme-2"]
+    account = cell.named("acme-files-account").plain["accountName"]
+    assert told[0]["shares"]["task_logs"] == rf"\\{account}.file.core.windows.net\tasklogs"
+    assert password not in json.dumps(told)
+    secrets = {key: value for key, value in told[0].items() if key.endswith("_secret")}
+    assert secrets == {
+        "administrator_password_secret": "octopus-administrator-password",
+        "licence_secret": "",
+        "master_key_secret": "octopus-master-key",
+    }
+
+
+def test_the_boot_script_is_the_same_for_all_and_reads_only_what_user_data_tells(cell) -> None:
+    scripts = {each.plain["source"]["script"] for each in cell.of("VirtualMachineRunCommandByVirtualMachine")}
+    [script] = scripts
+    told = json.loads(base64.b64decode(cell.named("acme-node-1").plain["userData"]))
+    asked = set(re.findall(r"\$facts\.([a-z_]+)", script))
+    assert asked - set(told) == set()
+    assert set(re.findall(r"\$facts\.shares\.([a-z_]+)", script)) == set(told["shares"])
+    for word in ("Write-Host", "Start-Transcript", "Set-PSDebug -Trace"):
+        assert word not in script
+    assert "acme" not in script
+
+
+def test_roles_are_the_least_that_works(cell) -> None:
+    roles = {
+        each.name: (each.plain["scope"], each.plain["roleDefinitionId"].rpartition("/")[2])
+        for each in cell.of("RoleAssignment")
+    }
+    assert roles == {
+        "acme-files-nodes-mount": ("/id/acme-files-account", "81a9662b-bebf-436f-a333-f67b29880f12"),
+        "acme-secrets-nodes-read": ("/id/acme-secrets-vault", "4633458b-17de-408a-b874-0445c86b69e6"),
+        "acme-secrets-operator-writes": ("/id/acme-secrets-vault", "b86a8fe4-44ce-4948-aee5-eccb2c155cd7"),
+    }
+    assert {each.plain["principalType"] for each in cell.of("RoleAssignment")} == {"ServicePrincipal"}
+
+
+def test_alarms_write_to_the_administrator(cell) -> None:
+    [group] = cell.of("ActionGroup")
+    assert [each["emailAddress"] for each in group.plain["emailReceivers"]] == ["admin@acme.octopus.internal"]
+    assert len(group.plain["groupShortName"]) <= 12
+    for alert in cell.of("MetricAlert"):
+        assert alert.plain["actions"] == [{"actionGroupId": group.urn.replace(group.urn, "/id/acme-alarms-group")}]
+        [criterion] = alert.plain["criteria"]["allOf"]
+        assert criterion["skipMetricValidation"] is True
+
+
+def test_outputs_are_what_verify_reads_and_hold_no_secret(cell) -> None:
+    outputs = cell.outputs
+    assert outputs["url"] == "https://acme.octopus.internal"
+    assert outputs["pollAddresses"] == ["https://acme.octopus.internal:10943", "https://acme.octopus.internal:10944"]
+    assert [(node["name"], node["address"], node["scheme"], node["port"]) for node in outputs["nodes"]] == [
+        ("acme-1", "10.64.0.10", "https", 443),
+        ("acme-2", "10.64.2.10", "https", 443),
+    ]
+    assert outputs["database"]["kind"] == "azure-sql"
+    assert outputs["database"]["identity"].startswith("id-oct-acme-")
+    assert re.fullmatch(
+        r"https://kv-acme-[a-z2-7]{12}\.vault\.azure\.net/secrets/octopus-master-key", outputs["secrets"]["masterKey"]
+    )
+    assert "1b47061264138c4ac30d75fd1eb44270" not in json.dumps(outputs)
+
+
+def test_names_are_known_in_a_preview(record) -> None:
+    preview = record(program_of(), preview=True)
+    vault = preview.named("acme-secrets-vault").plain
+    assert vault["resourceGroupName"] == "rg-oct-acme"
+    for each in preview.all:
+        for key in ("resourceGroupName", "accountName", "serverName", "databaseName", "vmName", "privateZoneName"):
+            if key in each.inputs:
+                assert isinstance(each.inputs[key], str), (each.name, key)
+                assert "04da6b54" not in each.inputs[key]
+
+
+def test_a_real_account_signs_in_by_oidc_and_names_its_administrators(record) -> None:
+    real = AccountFacts(id=SUBSCRIPTION, tenant="tenant-id", role="client-id", administrators="group-id")
+    found = record(program_of(real))
+    provider = found.named("azure-native")
+    assert {key: value for key, value in provider.plain.items() if key != "environment"} == {
+        "subscriptionId": SUBSCRIPTION,
+        "tenantId": "tenant-id",
+        "clientId": "client-id",
+        "useOidc": "true",
+        "location": "westeurope",
+        "disablePulumiPartnerId": "true",
+    }
+    assert found.named("acme-database-server").plain["administrators"]["sid"] == "group-id"
+    with pytest.raises(UsageError, match="no Entra group"):
+        load("azure").program(load("azure").layout(_spec()), AccountFacts(id=SUBSCRIPTION, tenant="t", role="r"))
+
+
+def _spec() -> CellSpec:
+    return CellSpec.minimal("acme", cloud="azure", region="westeurope")
+
+
+def test_the_program_is_not_run_with_default_providers(cell) -> None:
+    assert [each.name for each in cell.all if each.name.startswith("default")] == []
+    assert pulumi.runtime.is_dry_run() in (True, False)
