@@ -1,0 +1,299 @@
+"""What a simulated type does: the simulation file of its service as frozen values, joined with facts and SDK shape.
+
+The format is docs/sandbox.md. Files lie in `clouds/<cloud>/<service>.toml`, found from the type token.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import get_args
+
+from cellctl import facts
+from cellctl.facts.conditions import Condition
+from cellctl.facts.document import Table
+from cellctl.facts.model import TypeFacts
+from cellctl.state.values import Struct, Value
+from cellctl_provider.protocol import ErrorCode
+from cellctl_sandbox.clouds.sdk import Shape, UnknownType, shape_of
+
+ROOT = Path(__file__).parent
+ERROR_CODES: tuple[str, ...] = get_args(ErrorCode)
+
+
+class NotSimulated(LookupError):
+    """The sandbox does not know a type or function; the message names the file to add."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unique:
+    """A name that only one object may have."""
+
+    by: tuple[str, ...]
+    scope: str
+    namespace: str
+    code: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reference:
+    """An input that points at other objects."""
+
+    path: str
+    types: tuple[str, ...]
+    blocks: bool = True
+    unless: tuple[str, ...] = ()
+    code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refusal:
+    """The cloud says no where `when` holds; `message` is a template."""
+
+    on: tuple[str, ...]
+    when: Condition
+    code: str
+    message: str
+    kind: ErrorCode
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Leaving:
+    """An object that deletion leaves behind."""
+
+    type: str
+    when: Condition
+    inputs: Struct
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Behaviour:
+    """Everything the simulated cloud knows of one type."""
+
+    type: str
+    package: str
+    shape: Shape
+    facts: TypeFacts
+    id: Value
+    handles: tuple[str, ...] = ()
+    autoname: str = ""
+    defaults: Struct = field(default_factory=dict)
+    secret: tuple[str, ...] = ()
+    unique: tuple[Unique, ...] = ()
+    contained: bool = False
+    adopts: bool = False
+    references: tuple[Reference, ...] = ()
+    outputs: Struct = field(default_factory=dict)
+    refuse: tuple[Refusal, ...] = ()
+    leaves: tuple[Leaving, ...] = ()
+    example: Struct = field(default_factory=dict)
+    attempt: Mapping[str, Struct] = field(default_factory=dict)
+    empty: Mapping[str, str] = field(default_factory=dict)
+    tables: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
+    patterns: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
+
+    @property
+    def regional(self) -> bool:
+        """Whether an id says which object it is only together with the region."""
+        return bool(self.unique) and self.unique[0].scope == "region"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Function:
+    """A simulated function: required arguments and a result template."""
+
+    token: str
+    required: tuple[str, ...]
+    result: Struct
+    missing: str
+    tables: Mapping[str, Mapping[str, Value]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Service:
+    """One simulation file, its types still as tables: read when first used."""
+
+    types: Mapping[str, Table]
+    functions: Mapping[str, Function]
+    tables: Mapping[str, Mapping[str, Value]]
+
+
+def file_of(token: str) -> str:
+    """Return where a type's simulation is written, relative to the checkout."""
+    cloud, name = facts.place_of(token)
+    return f"sandbox/cellctl_sandbox/clouds/{cloud}/{name}.toml"
+
+
+def simulated_types(cloud: str) -> tuple[str, ...]:
+    """Return the tokens of all types of `cloud` with simulation data, sorted."""
+    found: list[str] = []
+    for path in sorted((ROOT / cloud).glob("*.toml")):
+        found.extend(_service(cloud, path.stem).types)
+    return tuple(sorted(found))
+
+
+@lru_cache(maxsize=2048)
+def behaviour_of(token: str) -> Behaviour:
+    """Return what the simulated cloud knows of a type.
+
+    Raises:
+        NotSimulated: There are no data, or the SDK has no such type.
+        FactsError: A data file breaks the format.
+    """
+    table = _service(*facts.place_of(token)).types.get(token)
+    known = facts.of(token)
+    if table is None or known is None:
+        missing = file_of(token) if table is None else facts.file_of(token)
+        raise NotSimulated(f"the sandbox does not simulate '{token}': add it to {missing} (docs/sandbox.md)")
+    try:
+        shape = shape_of(token)
+    except UnknownType as error:
+        raise NotSimulated(str(error)) from error
+    return _behaviour(token, Table(table.data, table.where), known, shape)
+
+
+def function_of(token: str) -> Function:
+    """Return what the simulated cloud knows of a function.
+
+    Raises:
+        NotSimulated: There are no data.
+    """
+    found = _service(*facts.place_of(token)).functions.get(token)
+    if found is None:
+        raise NotSimulated(f"the sandbox does not simulate '{token}': add it to {file_of(token)} (docs/sandbox.md)")
+    return found
+
+
+@lru_cache(maxsize=128)
+def _service(cloud: str, name: str) -> Service:
+    path = ROOT / cloud / f"{name}.toml"
+    if not name.replace("-", "").isalnum() or not path.is_file():
+        return Service(types={}, functions={}, tables={})
+    document = Table.load(path)
+    tables = {key: dict(table.data) for key, table in document.named("tables")}
+    functions = {key: _function(key, table, tables) for key, table in document.named("functions")}
+    types = dict(document.named("types"))
+    document.end()
+    return Service(types=types, functions=functions, tables=tables)
+
+
+def _function(token: str, table: Table, tables: Mapping[str, Mapping[str, Value]]) -> Function:
+    function = Function(
+        token=token,
+        required=table.texts("required"),
+        result=table.struct("result"),
+        missing=table.text("missing", ""),
+        tables=tables,
+    )
+    table.end()
+    return function
+
+
+def _behaviour(token: str, table: Table, known: TypeFacts, shape: Shape) -> Behaviour:
+    cloud, name = facts.place_of(token)
+    behaviour = Behaviour(
+        type=token,
+        package=token.partition(":")[0],
+        shape=shape,
+        facts=known,
+        id=_required(table, "id"),
+        handles=table.texts("handles"),
+        autoname=table.text("autoname", ""),
+        defaults=table.struct("defaults"),
+        secret=table.texts("secret"),
+        unique=tuple(_unique(item, token) for item in table.tables("unique")),
+        contained=table.flag("contained"),
+        adopts=table.flag("adopts"),
+        references=tuple(_reference(table, path, item) for path, item in table.struct("references").items()),
+        outputs=table.struct("outputs"),
+        refuse=tuple(_refusal(item) for item in table.tables("refuse")),
+        leaves=tuple(_leaving(item) for item in table.tables("leaves")),
+        example=table.struct("example"),
+        attempt={key: dict(item.data) for key, item in table.named("try")},
+        empty={key: str(item) for key, item in table.struct("empty").items()},
+        tables=_service(cloud, name).tables,
+        patterns={key: re.compile(pattern) for key, pattern in known.names.items()},
+    )
+    table.end()
+    _check_names(behaviour, table)
+    return behaviour
+
+
+def _required(table: Table, key: str) -> Value:
+    value = table.get(key)
+    if not isinstance(value, str | dict):
+        raise table.fail(f"'{key}' must be a template")
+    return value
+
+
+def _check_names(behaviour: Behaviour, table: Table) -> None:
+    """Refuse data on inputs and outputs that the SDK does not declare: a misspelt entry would do nothing."""
+    given = [*behaviour.defaults, *behaviour.secret, *behaviour.facts.names, *behaviour.facts.enums]
+    given += [item.path for item in behaviour.references] + [path for item in behaviour.unique for path in item.by]
+    given += [*behaviour.example, *behaviour.facts.replaces, *behaviour.facts.immutable, behaviour.autoname]
+    known = behaviour.shape.inputs | set(behaviour.shape.outputs)
+    for path in given:
+        if path and path.partition(".")[0] not in known:
+            raise table.fail(f"the SDK's {behaviour.type} has no '{path}'")
+    for name in behaviour.outputs:
+        if name not in behaviour.shape.outputs and name.partition(".")[0] not in known:
+            raise table.fail(f"the SDK's {behaviour.type} has no output '{name}'")
+
+
+def _unique(table: Table, token: str) -> Unique:
+    found = Unique(
+        by=table.texts("by"),
+        scope=table.text("scope", "region"),
+        namespace=table.text("namespace", token),
+        code=table.text("code", "AlreadyExists"),
+    )
+    table.end()
+    if not found.by or found.scope not in ("region", "account", "global"):
+        raise table.fail("needs 'by', and a scope of region, account or global")
+    return found
+
+
+def _reference(table: Table, path: str, item: Value) -> Reference:
+    if isinstance(item, str):
+        return Reference(path=path, types=(item,))
+    if isinstance(item, list):
+        return Reference(path=path, types=tuple(str(name) for name in item))
+    if not isinstance(item, dict):
+        raise table.fail(f"'references.{path}' must be a type, a list of types or a table")
+    entry = Table(item, f"{table.where}: references.{path}")
+    kind = entry.get("type")
+    types = tuple(str(name) for name in kind) if isinstance(kind, list) else (entry.text("type"),)
+    found = Reference(
+        path=path,
+        types=types,
+        blocks=entry.flag("blocks", default=True),
+        unless=entry.texts("unless"),
+        code=entry.text("code", ""),
+    )
+    entry.end()
+    return found
+
+
+def _refusal(table: Table) -> Refusal:
+    kind = table.text("kind", "invalid")
+    on = table.texts("on")
+    if kind not in ERROR_CODES or not set(on) <= {"check", "create", "update", "delete"} or not on:
+        raise table.fail("'kind' must be a protocol error code and 'on' of check, create, update, delete")
+    found = Refusal(
+        on=on,
+        when=Condition.read(table.struct("when")),
+        code=table.text("code", "ValidationError"),
+        message=table.text("message"),
+        kind=next(code for code in get_args(ErrorCode) if code == kind),
+    )
+    table.end()
+    return found
+
+
+def _leaving(table: Table) -> Leaving:
+    found = Leaving(type=table.text("type"), when=Condition.read(table.struct("when")), inputs=table.struct("inputs"))
+    table.end()
+    return found

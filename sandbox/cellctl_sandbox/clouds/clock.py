@@ -1,0 +1,327 @@
+"""The virtual clock: a call that starts at simulated t is due at t + duration.
+
+Simulated time advances only while every running operation waits for the cloud: each participant (a process with calls
+under way) has a waiter, makes no call and is quiet (`quiet`). Clock, participants and waiters are rows, so that any
+number of processes share one time; who is dead or stopped is not waited for. `paced` time runs `scale` times as fast as
+real time while it runs; `stepped` time jumps to the next waiter.
+
+One invariant makes this safe without messages: a participant with a waiter that is due is never quiet. It wakes, takes
+the waiter away and drops `quiet` in one transaction, so that time stands still until it waits again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.quiet import Quiet, alive, own_start
+
+SAMPLE_S = 0.0015
+SAMPLES = 3
+"""Quiet samples in a row before a process says that it waits."""
+PACE_S = 0.02
+LINGER_S = 0.5
+"""A participant without waiters and calls leaves after this (real) time: somebody is asked a question, for example."""
+STOPPED_S = 5.0
+"""A participant that gave no sign for this (real) time does not hold up the others."""
+_EPSILON = 1e-6
+
+
+class Cancelled(Exception):
+    """The wait was ended early."""
+
+
+@dataclass(slots=True)
+class _Waiter:
+    due_s: float
+    event: threading.Event
+
+
+class SimulatedClock:
+    """One process's part of the clock of one sandbox."""
+
+    _known: dict[int, SimulatedClock] = {}  # noqa: RUF012  by id of the database, guarded by _registry
+    _registry = threading.Lock()
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._token = f"{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self._state = threading.Condition()
+        self._waiters: dict[int, _Waiter] = {}
+        self._next = 0
+        self._calls = 0
+        self._attached = False
+        self._last_active = 0.0
+        self._thread: threading.Thread | None = None
+        self._keeper = _Keeper(self)
+
+    @classmethod
+    def of(cls, database: Database) -> SimulatedClock:
+        """Return this process's clock of a database."""
+        with cls._registry:
+            found = cls._known.get(id(database))
+            if found is None or found.database is not database:
+                found = cls._known[id(database)] = cls(database)
+            return found
+
+    # ---- what anybody may ask
+    def now(self) -> float:
+        """Return simulated seconds since the sandbox's epoch."""
+        row = self.database.rows(
+            "SELECT now_s, running, mark, scale, mode, (SELECT min(due_s) FROM waiters) FROM clock"
+        )[0]
+        now = float(str(row[0]))
+        if not row[1] or row[4] != "paced" or row[5] is None:
+            return now
+        return min(float(str(row[5])), now + max(0.0, time.monotonic() - float(str(row[2]))) * float(str(row[3])))
+
+    def sleep(self, seconds: float) -> None:
+        """Wait `seconds` of simulated time."""
+        if seconds <= 0:
+            return
+        with self.call():
+            with self.database.transaction() as rows:
+                due = self.settled(rows) + seconds
+                number = self.enlist(rows, due)
+            self.wait(number)
+
+    # ---- what provider calls use
+    @contextlib.contextmanager
+    def call(self) -> Iterator[None]:
+        """Mark that a call is being made: simulated time stands still in here except in `wait`."""
+        with self._state:
+            self._calls += 1
+            self._last_active = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._state:
+                self._calls -= 1
+                self._last_active = time.monotonic()
+
+    def settled(self, rows: sqlite3.Connection) -> float:
+        """Attach this process and return the simulated time, which stands still until it waits.
+
+        Call it first in a transaction that makes a simulated call, inside `call`.
+        """
+        now = advance(rows, time.monotonic())
+        rows.execute("UPDATE clock SET running = 0")
+        rows.execute(
+            "INSERT INTO participants VALUES (?, ?, ?, 0, ?) "
+            "ON CONFLICT (token) DO UPDATE SET quiet = 0, beat = excluded.beat",
+            (self._token, os.getpid(), own_start(os.getpid()), time.monotonic()),
+        )
+        with self._state:
+            self._attached = True
+            self._start()
+        return now
+
+    def enlist(self, rows: sqlite3.Connection, due_s: float) -> int:
+        """Add a waiter in the caller's transaction and return its number; `wait` for it after the commit."""
+        with self._state:
+            self._next += 1
+            number = self._next
+        rows.execute("INSERT INTO waiters VALUES (?, ?, ?)", (self._token, number, due_s))
+        with self._state:
+            self._waiters[number] = _Waiter(due_s, threading.Event())
+        return number
+
+    def wait(self, number: int, cancel: threading.Event | None = None) -> None:
+        """Wait until a waiter of this process is due.
+
+        Raises:
+            Cancelled: `cancel` was set first.
+        """
+        with self._state:
+            waiter = self._waiters[number]
+            self._calls -= 1
+            self._state.notify_all()
+        try:
+            while not waiter.event.wait(None if cancel is None else 0.1):
+                if cancel is not None and cancel.is_set():
+                    raise Cancelled
+        finally:
+            with self._state:
+                self._calls += 1
+                left = self._waiters.pop(number, None)
+                self._last_active = time.monotonic()
+            if left is not None and not waiter.event.is_set():
+                with self.database.transaction() as rows:
+                    rows.execute("DELETE FROM waiters WHERE token = ? AND number = ?", (self._token, number))
+
+    def close(self) -> None:
+        """Leave: waiters of this process are forgotten."""
+        with self._state:
+            if not self._attached:
+                return
+            self._attached = False
+            self._waiters.clear()
+        with self.database.transaction() as rows:
+            leave(rows, self._token)
+
+    def _start(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=self._keeper.run, name="cellctl-clock", daemon=True)
+            self._thread.start()
+
+    # ---- what the keeper's thread uses
+    def situation(self) -> tuple[str, float]:
+        """Return `waiting`, `busy` or `idle`, and the first due time (waiting) or for how long (idle)."""
+        with self._state:
+            dues = [waiter.due_s for waiter in self._waiters.values() if not waiter.event.is_set()]
+            if self._calls > 0 or (self._waiters and not dues):
+                return "busy", 0.0
+            if dues:
+                return "waiting", min(dues)
+            return "idle", time.monotonic() - self._last_active
+
+    def pause(self, seconds: float) -> None:
+        """Wait in real time, shorter if a call begins to wait."""
+        with self._state:
+            self._state.wait(seconds)
+
+    def turn(self, rows: sqlite3.Connection) -> tuple[list[int], bool]:
+        """Say that this process waits, let time advance, take away what is due; return numbers, and if time runs."""
+        mono = time.monotonic()
+        rows.execute("UPDATE participants SET quiet = 1, beat = ? WHERE token = ?", (mono, self._token))
+        now = advance(rows, mono)
+        due = rows.execute(
+            "SELECT number FROM waiters WHERE token = ? AND due_s <= ?", (self._token, now + _EPSILON)
+        ).fetchall()
+        if due:
+            rows.execute("DELETE FROM waiters WHERE token = ? AND due_s <= ?", (self._token, now + _EPSILON))
+            rows.execute("UPDATE participants SET quiet = 0 WHERE token = ?", (self._token,))
+            rows.execute("UPDATE clock SET running = 0")
+        running = rows.execute("SELECT running FROM clock").fetchone()[0]
+        return [int(number) for (number,) in due], bool(running)
+
+    def fire(self, numbers: list[int]) -> None:
+        """Wake the threads whose waiters are due."""
+        with self._state:
+            for number in numbers:
+                waiter = self._waiters.get(number)
+                if waiter is not None:
+                    waiter.event.set()
+
+    def depart_if_idle(self) -> bool:
+        """Leave the clock if nothing happened for a while; return whether it did."""
+        with self.database.transaction() as rows, self._state:  # in this order everywhere
+            if self._calls or self._waiters or time.monotonic() - self._last_active < LINGER_S:
+                return False
+            attached, self._attached = self._attached, False
+            self._thread = None
+            if attached:
+                leave(rows, self._token)
+        return True
+
+    def beat(self) -> None:
+        """Give a sign of life while nothing else is written."""
+        with self.database.transaction() as rows:
+            rows.execute("UPDATE participants SET beat = ? WHERE token = ?", (time.monotonic(), self._token))
+
+    def others_work(self) -> bool:
+        """Tell whether time stands still anyway, because of another process; read-only, so cheap to ask often."""
+        query = "SELECT (SELECT count(*) FROM participants WHERE quiet = 0 AND token != ?), now_s FROM clock"
+        working, now = self.database.rows(query, (self._token,))[0]
+        _, due = self.situation()
+        return bool(working) and due > float(str(now)) + _EPSILON
+
+
+class _Keeper:
+    """The thread that watches this process and lets time advance."""
+
+    def __init__(self, clock: SimulatedClock) -> None:
+        self._clock = clock
+        self._quiet = Quiet()
+        self._streak = 0
+        self._beat = 0.0
+
+    def run(self) -> None:
+        """Work until the process takes no part for a while."""
+        while True:
+            kind, idle_s = self._clock.situation()
+            if kind == "waiting" and self._settled():
+                self._turn()
+                continue
+            if kind == "idle" and idle_s >= LINGER_S and self._clock.depart_if_idle():
+                return
+            if kind != "waiting":
+                self._streak = 0
+            if time.monotonic() - self._beat > STOPPED_S / 5:
+                self._beat = time.monotonic()
+                self._clock.beat()
+            if kind == "waiting":
+                time.sleep(SAMPLE_S)
+            else:
+                self._clock.pause(PACE_S)
+
+    def _turn(self) -> None:
+        if self._clock.others_work() and time.monotonic() - self._beat < STOPPED_S / 50:
+            time.sleep(SAMPLE_S)
+            return
+        self._beat = time.monotonic()
+        with self._clock.database.transaction() as rows:
+            numbers, running = self._clock.turn(rows)
+        self._clock.fire(numbers)
+        if numbers:
+            self._streak = 0
+        else:
+            time.sleep(PACE_S / 4 if running else SAMPLE_S)
+
+    def _settled(self) -> bool:
+        if not self._quiet.sample():
+            self._streak = 0
+            return False
+        self._streak += 1
+        if self._streak < SAMPLES:
+            return False
+        if not self._quiet.nobody_runs():
+            self._streak = 0
+            return False
+        return True
+
+
+def leave(rows: sqlite3.Connection, token: str) -> None:
+    """Take a participant and its waiters away."""
+    advance(rows, time.monotonic())
+    rows.execute("DELETE FROM waiters WHERE token = ?", (token,))
+    rows.execute("DELETE FROM participants WHERE token = ?", (token,))
+
+
+def advance(rows: sqlite3.Connection, mono: float) -> float:
+    """Let simulated time advance as far as it may at real time `mono`, and return it."""
+    mode, scale, now, running, mark = rows.execute("SELECT mode, scale, now_s, running, mark FROM clock").fetchone()
+    now = float(now)
+    first = _first_due(rows, mono)
+    if first is None or first <= now + _EPSILON:
+        if running:
+            rows.execute("UPDATE clock SET running = 0")
+        return now
+    if mode == "stepped":
+        rows.execute("UPDATE clock SET now_s = ?, running = 0", (first,))
+        return first
+    if running:
+        now = min(first, now + max(0.0, mono - float(mark)) * float(scale))
+    rows.execute("UPDATE clock SET now_s = ?, running = 1, mark = ?", (now, mono))
+    return now
+
+
+def _first_due(rows: sqlite3.Connection, mono: float) -> float | None:
+    """Return the first time anybody waits for, None while somebody works or nobody waits."""
+    listed = rows.execute("SELECT token, pid, started, quiet, beat FROM participants").fetchall()
+    for token, pid, started, quiet, beat in listed:
+        if int(pid) != os.getpid() and not alive(int(pid), str(started)):
+            rows.execute("DELETE FROM waiters WHERE token = ?", (token,))
+            rows.execute("DELETE FROM participants WHERE token = ?", (token,))
+        elif not quiet and mono - beat < STOPPED_S:
+            return None
+    query = "SELECT min(due_s) FROM waiters WHERE token IN (SELECT token FROM participants WHERE beat > ?)"
+    row = rows.execute(query, (mono - STOPPED_S,)).fetchone()
+    return None if row[0] is None else float(row[0])

@@ -1,0 +1,152 @@
+"""Fault rules: which calls fail, how, and how often (docs/sandbox.md).
+
+A rule is a row; counts hold across processes. Whether a rule with a rate strikes is drawn from the sandbox's seed and
+the number of calls the rule has met, so a run is reproducible where its order of calls is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
+from typing import get_args
+
+from cellctl_provider.protocol import ErrorCode
+
+EFFECTS = ("error", "delay", "hang", "crash", "lost", "partial")
+OPERATIONS = ("create", "read", "update", "delete", "invoke", "*")
+MESSAGES: Mapping[str, str] = {
+    "invalid": "ValidationError: the request is not valid",
+    "not_found": "ResourceNotFound: the object does not exist",
+    "throttle": "ThrottlingException: Rate exceeded",
+    "capacity": "InsufficientInstanceCapacity: there is not enough capacity in the requested zone",
+    "quota": "LimitExceeded: a quota of this account is used up",
+    "conflict": "ConflictException: another operation is in progress",
+    "auth": "AccessDenied: the caller may not perform this action",
+    "internal": "InternalFailure: the request processing has failed because of an unknown error",
+    "cancelled": "RequestCanceled: the request was cancelled",
+    "unreachable": "RequestError: connection timed out",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FaultRule:
+    """Which calls a rule meets (`cloud`, `type`, `name`, `cell` are globs, `op` an operation or `*`) and what happens.
+
+    `effect`: `error` (before anything changes), `delay` (by `delay_s` simulated seconds), `hang`, `crash` (the process
+    ends: `when` = before | after the change), `lost` (changed, but the answer is an error), `partial` (made, not ready).
+    `skip` calls pass first, then at most `count` are struck (0: without limit), each with probability `rate`.
+    """
+
+    cloud: str = "*"
+    type: str = "*"
+    name: str = "*"
+    cell: str = "*"
+    op: str = "*"
+    effect: str = "error"
+    code: str = "internal"
+    message: str = ""
+    delay_s: float = 0.0
+    when: str = "after"
+    count: int = 1
+    skip: int = 0
+    rate: float = 1.0
+
+    def text(self) -> str:
+        """Return what the cloud says."""
+        return self.message or MESSAGES[self.code]
+
+    def error_code(self) -> ErrorCode:
+        """Return the protocol's error code."""
+        return next(code for code in get_args(ErrorCode) if code == self.code)
+
+    def meets(self, call: Call) -> bool:
+        """Tell whether the rule is about `call`."""
+        return (
+            self.op in ("*", call.operation)
+            and fnmatchcase(call.package, {"azure": "azure-native"}.get(self.cloud, self.cloud))
+            and fnmatchcase(call.type, self.type)
+            and fnmatchcase(call.name, self.name)
+            and fnmatchcase(call.cell, self.cell)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """A call as rules see it."""
+
+    operation: str
+    package: str
+    type: str
+    name: str
+    cell: str
+
+
+def parse(rule: Mapping[str, object]) -> FaultRule:
+    """Return a rule from JSON-like data.
+
+    Raises:
+        ValueError: An unknown field, or a value that is not allowed; the message names it and what is.
+    """
+    kinds = {item.name: item.default for item in fields(FaultRule)}
+    values: dict[str, object] = {}
+    for key, value in rule.items():
+        if key not in kinds:
+            raise ValueError(f"there is no field '{key}'; fields are: {', '.join(kinds)}")
+        values[key] = _typed(key, value, kinds[key])
+    made = FaultRule(**values)  # type: ignore[arg-type]  # each value was made the type of its default
+    allowed = {"effect": EFFECTS, "op": OPERATIONS, "code": tuple(MESSAGES), "when": ("before", "after")}
+    for key, choices in allowed.items():
+        if getattr(made, key) not in choices:
+            raise ValueError(f"'{key}' must be one of {', '.join(choices)}, not '{getattr(made, key)}'")
+    if not 0 < made.rate <= 1 or made.count < 0 or made.skip < 0 or made.delay_s < 0:
+        raise ValueError("'rate' must be over 0 and at most 1; 'count', 'skip' and 'delay_s' must not be negative")
+    return made
+
+
+def _typed(key: str, value: object, default: object) -> object:
+    try:
+        if isinstance(default, str):
+            return str(value)
+        number = float(str(value))
+        if isinstance(default, float):
+            return number
+        if number != int(number):
+            raise ValueError
+        return int(number)
+    except ValueError:
+        raise ValueError(f"'{key}' must be a number, not '{value}'") from None
+
+
+def strike(rows: sqlite3.Connection, call: Call) -> FaultRule | None:
+    """Return the first rule that strikes `call`, and count it; works inside the caller's transaction."""
+    for number, text, used in rows.execute("SELECT id, rule, used FROM faults ORDER BY id").fetchall():
+        stored = json.loads(text)
+        rule = parse(stored)
+        if not rule.meets(call):
+            continue
+        rows.execute("UPDATE faults SET used = used + 1 WHERE id = ?", (number,))
+        if used < rule.skip or not _drawn(rows, number, used, rule.rate):
+            continue
+        if rule.count:
+            _spend(rows, number, stored, rule.count)
+        return rule
+    return None
+
+
+def _spend(rows: sqlite3.Connection, number: int, stored: dict[str, object], count: int) -> None:
+    if count == 1:
+        rows.execute("DELETE FROM faults WHERE id = ?", (number,))
+    else:
+        rows.execute("UPDATE faults SET rule = ? WHERE id = ?", (json.dumps({**stored, "count": count - 1}), number))
+
+
+def _drawn(rows: sqlite3.Connection, number: int, used: int, rate: float) -> bool:
+    if rate >= 1:
+        return True
+    seed = rows.execute("SELECT seed FROM clock").fetchone()[0]
+    draw = int.from_bytes(hashlib.sha256(f"{seed}/{number}/{used}".encode()).digest()[:4])
+    return draw < rate * 2**32

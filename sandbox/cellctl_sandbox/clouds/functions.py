@@ -1,0 +1,47 @@
+"""Simulated functions: required arguments, then a result made by templates from arguments, tables and the tenancy."""
+
+from __future__ import annotations
+
+import hashlib
+
+from cellctl.state.values import Struct, bare_struct
+from cellctl_provider.protocol import CheckFailure, Invoke, Invoked, ProviderError
+from cellctl_sandbox.clouds.behaviour import Function, function_of
+from cellctl_sandbox.clouds.templates import Scope, render
+from cellctl_sandbox.clouds.world import Tenancy
+
+
+def call_function(request: Invoke, tenancy: Tenancy) -> Invoked:
+    """Return the result of a simulated function.
+
+    Equal arguments give equal results in one account and region; what is random in them comes from the arguments.
+
+    Raises:
+        NotSimulated: There are no data for it.
+        ProviderError: A table has no such key: there is no such parameter, image or zone.
+    """
+    function = function_of(request.token)
+    arguments = {key: value for key, value in bare_struct(request.args).items() if value is not None}
+    missing = [name for name in function.required if name not in arguments]
+    if missing:
+        failures = tuple(CheckFailure(property=name, reason=f"missing required argument '{name}'") for name in missing)
+        return Invoked(result={}, failures=failures)
+    scope = _scope(function, arguments, tenancy)
+    made = render(dict(function.result), scope, "result")
+    assert isinstance(made, dict)
+    if function.missing and any(made.get(name) is None for name in function.result):
+        text = render(function.missing, scope, "missing")
+        raise ProviderError(str(text or function.missing), code="not_found")
+    return Invoked(result={**arguments, **made})
+
+
+def _scope(function: Function, arguments: Struct, tenancy: Tenancy) -> Scope:
+    region = arguments.get("region")
+    constants = {
+        "region": region if isinstance(region, str) else tenancy.region,
+        "account": tenancy.account,
+        "tenant": tenancy.tenant,
+        "partition": "aws",
+    }
+    seed = hashlib.sha256(f"{function.token}/{constants}/{sorted(arguments.items(), key=str)}".encode()).hexdigest()
+    return Scope(seed=seed, values=arguments, constants=constants, tables=function.tables)
