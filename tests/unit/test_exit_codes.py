@@ -1,0 +1,29 @@
+"""The table of exit codes in the docs is the enum, and every error class has its own."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cellctl import errors
+from cellctl.errors import ExitCode
+
+TABLE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "exit-codes.md"
+
+
+def test_the_table_is_the_enum() -> None:
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \|", TABLE.read_text(encoding="utf-8"), re.M)
+    assert [(int(number), name) for number, name in rows] == [(int(code), code.name) for code in ExitCode]
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("SpecError", 2), ("UsageError", 2), ("NotYet", 2), ("GuardError", 4), ("Locked", 5), ("StaleApproval", 6),
+        ("Interrupted", 130), ("EngineError", 1), ("CellctlError", 1),
+    ],
+)  # fmt: skip
+def test_every_error_has_its_code(name: str, code: int) -> None:
+    assert getattr(errors, name).exit_code == code
