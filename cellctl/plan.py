@@ -6,7 +6,7 @@ Values only: nothing here runs an engine or draws. Everything is already redacte
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cellctl.errors import Problem
@@ -112,7 +112,7 @@ class Failure:
     @classmethod
     def of(cls, problem: Problem) -> Failure:
         """Return a file problem as a failure."""
-        return cls(code="spec_invalid", message=str(problem), hint=problem.hint)
+        return cls(code="spec_invalid", message=str(replace(problem, hint="")), hint=problem.hint)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
