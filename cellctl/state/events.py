@@ -48,6 +48,7 @@ def state_json(state: ResourceState | None) -> Value:
         "delete": state.delete,
         "protect": state.protect,
         "retainOnDelete": state.retain_on_delete,
+        "external": state.external,
         "initErrors": list(state.init_errors),
     }
     return {

@@ -235,6 +235,8 @@ def _sequence(kind: Kind, deployment: Deployment, program: Program | None) -> st
 def _declare(deployment: Deployment, program: Program) -> str:
     monitor = Monitor(deployment)
     error = program(deployment.scope, monitor, EngineLog(deployment.scope.log, deployment))
+    if deployment.gate.stopped:
+        error = ""  # the SDK's way of saying that the monitor went away: what happened was told already
     deployment.gate.stop()
     deployment.gate.wait_idle()
     if error and not deployment.failed and not deployment.cancelled:

@@ -51,11 +51,9 @@ class Executor:
             StepFailed: It failed; events are written and the journal knows.
         """
         scope = self._scope
-        scope.log.began(step)
         if step.op is Op.REPLACE:
-            result = scope.made.get(step.urn, step.new)
-            scope.log.done(step, result)
-            return result
+            return self._replaced(step)
+        scope.log.began(step)
         subject = step.state
         kind = None if subject.type.startswith("pulumi:pulumi:") else _PENDING.get(step.op)
         if kind and subject.custom and not scope.planning:
@@ -68,6 +66,15 @@ class Executor:
             raise StepFailed(str(error), urn=step.urn) from error
         return self._record(step, done, subject)
 
+    def _replaced(self, step: Step) -> ResourceState | None:
+        """Tell of a replacement as a whole: nothing is done here, its halves are steps of their own."""
+        if step.pending_delete and step.old is not None:
+            old = self._scope.journal.current(step.old.row) or step.old
+            step = replace(step, old=old, new=self._scope.made.get(step.urn, step.new))
+        self._scope.log.began(step)
+        self._scope.log.done(step, step.new)
+        return None
+
     def _record(self, step: Step, done: Done, subject: ResourceState) -> ResourceState | None:
         scope = self._scope
         new = with_secret_outputs(done.new) if done.new else None
@@ -75,8 +82,10 @@ class Executor:
         if new is not None:
             scope.made[new.urn] = new
         if done.unready:
-            scope.log.failed(step)
+            scope.log.failed(replace(step, new=new))
             raise StepFailed(reasons_text(done.unready), urn=step.urn)
+        if step.pending_delete:
+            step = replace(step, old=done.kept)
         if not scope.planning and new is not None and not new.custom:
             scope.log.counted(step)  # its outputs are told when it registers them
         else:
@@ -254,7 +263,8 @@ class Executor:
         provider = self._provider(new)
         if provider is None:
             raise StepFailed("the provider's configuration is not known yet, so nothing can be imported by it")
-        state = imported(step, provider, self.look(new, {}, {}))
+        new = replace(new, id=new.import_id)
+        state = imported(replace(step, new=new), provider, self.look(new, {}, {}))
         now = now_text()
         return replace(self._replacing(step), new=replace(state, created=now, modified=now))
 

@@ -78,7 +78,7 @@ class Planner:
         new = _new_state(urn, goal, reference)
         recreating = old is not None and old.urn in self._scope.decisions.recreate
         if goal.import_id and goal.custom and _imports(goal, old):
-            return self._import_steps(goal, old, replace(new, id=goal.import_id), recreating)
+            return self._import_steps(goal, old, new, recreating)
         fresh = old is None or recreating or old.external or urn in self._scope.options.replace
         inputs = goal.properties if old is None or old.external else self._ignored(goal, old)
         new = self._checked(goal, new, {} if fresh or old is None else old.inputs, goal.properties if fresh else inputs)
@@ -141,11 +141,10 @@ class Planner:
             return steps.by_inputs(old.inputs, new.inputs)
         if self._moved(old, new):
             return Diffed(changes="some", replaces=("provider",))
-        return self.provider_diff(old, new.inputs, new.provider, goal.ignore_changes)
+        named = replace(old, urn=new.urn, type=new.type)
+        return self.provider_diff(named, new.inputs, new.provider, goal.ignore_changes)
 
-    def provider_diff(
-        self, old: ResourceState, news: Struct, reference: str, ignore: tuple[str, ...] = (), urn: str = ""
-    ) -> Diffed:
+    def provider_diff(self, old: ResourceState, news: Struct, reference: str, ignore: tuple[str, ...] = ()) -> Diffed:
         """Return what the provider says of old state and new inputs, or the inputs' own difference if it cannot."""
         instance = self._scope.instance(reference)
         if not instance.known:
@@ -157,7 +156,7 @@ class Planner:
             )
             return Diffed(changes="some")
         request = Diff(
-            urn=urn or old.urn,
+            urn=old.urn,
             id=old.id,
             olds=_by_hash(old.outputs),
             old_inputs=_by_hash(old.inputs),

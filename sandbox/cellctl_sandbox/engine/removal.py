@@ -55,6 +55,11 @@ class Removal:
         """Delete all items; after a failure nothing new is begun, and what is under way is finished."""
         self._scope.decisions.deleted.update(item.urn for item in items if not item.delete)
         order = removal_order(items)
+        try:
+            self._ensure_providers(items)
+        except StepFailed as error:
+            self._fail(error)
+            return
         if self._scope.planning:
             for item, _ in order:
                 self._remove(item)
@@ -71,6 +76,12 @@ class Removal:
                 if not running:
                     return
                 self._ready.wait()
+
+    def _ensure_providers(self, items: Sequence[ResourceState]) -> None:
+        """Configure every provider that is needed, before anything is deleted; a preview deletes nothing."""
+        for item in items if not self._scope.planning else ():
+            if item.custom and item.provider:
+                self._scope.instance(item.provider)
 
     def _remove_and_tell(self, item: ResourceState, running: set[int], waiting: dict[int, set[int]]) -> None:
         gone = False

@@ -181,7 +181,7 @@ def deletion_step(old: ResourceState, *, pending_replacement: bool = False, repl
     if replaced or pending_replacement:
         op = Op.DISCARD_REPLACED if old.external else Op.DELETE_REPLACED
     else:
-        op = Op.DELETE
+        op = Op.DISCARD if old.external else Op.DELETE
     return Step(op=op, urn=old.urn, old=old, pending_replacement=pending_replacement)
 
 

@@ -30,19 +30,10 @@ def from_proto(message: struct_pb2.Value) -> Value:
 def from_struct(message: struct_pb2.Struct) -> Struct:
     """Return a protobuf struct without its null members: the SDK sends null for what was not given."""
     return {
-        key: without_nulls(from_proto(item))
+        key: from_proto(item)
         for key, item in message.fields.items()
         if item.WhichOneof("kind") not in (None, "null_value")
     }
-
-
-def without_nulls(value: Value) -> Value:
-    """Return `value` without null members of objects, at every depth; nulls in lists stay."""
-    if isinstance(value, dict):
-        return {key: without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [without_nulls(item) for item in value]
-    return value
 
 
 def to_proto(value: Value, message: struct_pb2.Value) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 
 from cellctl.state.values import Struct, Value, is_secret
+from cellctl_sandbox.engine.urns import is_default_provider
 
 
 class Digest:
@@ -22,8 +23,10 @@ class Digest:
         for kind, body in event.items():
             if not isinstance(body, dict):
                 continue
-            if kind == "resourcePreEvent" and isinstance(body.get("metadata"), dict):
-                self._steps.append(_step(body["metadata"]))
+            metadata = body.get("metadata")
+            if kind == "resourcePreEvent" and isinstance(metadata, dict):
+                if not is_default_provider(str(metadata["urn"])):
+                    self._steps.append(_step(metadata))
             elif kind == "preludeEvent":
                 self._config = body.get("config")
             elif kind == "diagnosticEvent" and body.get("severity") != "debug":

@@ -94,7 +94,7 @@ def ls(call: Call, args: Arguments) -> Reply:
         row: Struct = {
             "name": name.stack if name.project == call.project.name else name.full,
             "current": name == call.selected(),
-            "lastUpdate": state.time,
+            "lastUpdate": f"{state.time[:19]}.000Z",
             "resourceCount": len(state.resources),
         }
         rows.append(row)
