@@ -33,8 +33,9 @@ class Cockpit:
         self.setup = setup
         self._on_event = on_event
         self._evidence = (Path(setup.run_dir) / "events.ndjson").open("a", encoding="utf-8", buffering=1)
-        self._program = _program(setup, setup.spec) if setup.spec else None
         self.host = hosts.open_host(setup)
+        self._cloud: clouds.Cloud | None = getattr(self.host, "cloud", None)  # a fake brings its own program
+        self._program = self._made(setup.spec) if setup.spec else None
         self._task = Task(verb="preview")
 
     def perform(self, task: Task) -> Struct:
@@ -42,6 +43,8 @@ class Cockpit:
         self._task = task
         if task.verb == "verify":
             return self._verify(task)
+        if task.verb == "look_up":
+            return {"found": hosts.look_up(self.setup, self.host, task.targets)}
         return self._operate(task)
 
     def interrupt(self) -> None:
@@ -127,9 +130,15 @@ class Cockpit:
         assert self._program is not None
         task, setup = self._task, self.setup
         interventions.install(unprotect=task.unprotect, adopt=task.adopt)
-        program = _program(setup, task.spec) if task.spec else self._program
+        program = self._made(task.spec) if task.spec else self._program
         program()
         pulumi.export(RECORD, {**setup.record, **({"spec": dict(task.spec)} if task.spec else {})})
+
+    def _made(self, spec: Mapping[str, Value]) -> Callable[[], None]:
+        """Return the cell's program, its layout made; SpecError says what the cloud cannot do."""
+        setup, cloud = self.setup, self._cloud or clouds.load(self.setup.cloud)
+        layout = cloud.layout(CellSpec.model_validate(dict(spec)), incarnation=setup.incarnation)
+        return lambda: cloud.program(layout, setup.account)
 
     def _event(self, text: str) -> None:
         if '"severity":"debug"' in text or '"ephemeral":true' in text:
@@ -147,13 +156,6 @@ class Cockpit:
             {"passed": item.passed, "message": item.message, "hint": item.hint, "code": item.code} for item in results
         ]
         return {"checks": rows}
-
-
-def _program(setup: Setup, spec: Mapping[str, Value]) -> Callable[[], None]:
-    """Return the cell's program, its layout made; SpecError says what the cloud cannot do."""
-    cloud = clouds.load(setup.cloud)
-    layout = cloud.layout(CellSpec.model_validate(dict(spec)), incarnation=setup.incarnation)
-    return lambda: cloud.program(layout, setup.account)
 
 
 def _line(error: Exception) -> str:

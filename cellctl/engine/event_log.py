@@ -5,7 +5,7 @@ An event goes to the sink as it came, then, if the SDK wants the stream too, on 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -53,8 +53,14 @@ class EventLog:
         """Stop once the stream has ended; the engine closes it before its command returns."""
         self._server.stop(5).wait()
 
-    def forward(self, address: str) -> None:
-        """Send the summary to the SDK's own service at `address`: its `preview` fails without one."""
-        with grpc.insecure_channel(address.removeprefix("tcp://"), options=_OPTIONS) as channel:
-            requests = [events_pb2.EventRequest(event=text) for text in self._events.kept]
-            events_pb2_grpc.EventsStub(channel).StreamEvents(iter(requests), timeout=10)
+    @property
+    def kept(self) -> list[str]:
+        """The summary and what ends the stream."""
+        return self._events.kept
+
+
+def forward(events: Sequence[str], address: str) -> None:
+    """Send events to the SDK's own service at `address`: its `preview` fails without a summary."""
+    with grpc.insecure_channel(address.removeprefix("tcp://"), options=_OPTIONS) as channel:
+        requests = [events_pb2.EventRequest(event=text) for text in events]
+        events_pb2_grpc.EventsStub(channel).StreamEvents(iter(requests), timeout=10)

@@ -12,14 +12,15 @@ from cellctl.engine.wire import Setup
 from cellctl.engine.workspace import PROJECT
 from cellctl.errors import UsageError
 from cellctl.state.backend import FileBackend, StackName
+from cellctl.state.values import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pulumi.automation import PulumiCommand
 
     from cellctl.dialer import Dialer
-    from cellctl.engine.ports import EngineHost, HostFactory
+    from cellctl.engine.ports import EngineHost, HostFactory, SandboxControl
     from cellctl.verify import SecretReader
 
 
@@ -90,3 +91,29 @@ def secrets_of(host: EngineHost) -> SecretReader | None:
     """Return what reads secrets at this host, None where it has nothing of the kind."""
     reader: SecretReader | None = getattr(host, "secrets", None)
     return reader
+
+
+def look_up(setup: Setup, host: EngineHost, urns: Sequence[str]) -> Struct:
+    """Return for each URN the id of the object that a create may have made: `` if it is not there, None if unknown.
+
+    A host that can look does (`look_up(urn)`); for the simulated clouds their control is asked; of real clouds nothing
+    is known before look-ups by tag exist.
+    """
+    finder = getattr(host, "look_up", None)
+    if callable(finder):
+        return {urn: finder(urn) for urn in urns}
+    if host.simulated_now() is None:
+        return dict.fromkeys(urns)
+    objects = _simulated_objects(Path(setup.home))
+    return {urn: objects.get(urn, "") for urn in urns}
+
+
+def _simulated_objects(home: Path) -> dict[str, str]:
+    """Return the id of each simulated object by the URN that made it."""
+    found: dict[str, str] = {}
+    for entry in entry_points(group="cellctl.sandboxes"):
+        control = cast("SandboxControl", entry.load()(home))
+        accounts = control.show().get("accounts")
+        for account in accounts if isinstance(accounts, list) else []:
+            found.update({str(row["urn"]): str(row["id"]) for row in account.get("objects", []) if row.get("urn")})
+    return found

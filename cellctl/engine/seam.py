@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 from pulumi.automation import CommandResult, PulumiCommand
 
-from cellctl.engine.event_log import EventLog
+from cellctl.engine.event_log import EventLog, forward
 from cellctl.plan import SECRET_TEXT
 from cellctl.state.values import Struct, Value, contains_secret
 
@@ -60,6 +60,16 @@ class Seam(PulumiCommand):
             self._export = document if isinstance(document, dict) else {}
         return self._export
 
+    def _direct(self, args: list[str], wanted: str, rest: _Rest) -> CommandResult:
+        """Run an engine of this process: its events come as values, without a socket between."""
+        kept: list[str] = []
+        self.inner.sink = _direct_sink(self._sink, kept)  # type: ignore[attr-defined]  # an engine that has one
+        try:
+            return self.inner.run(args, *rest)
+        finally:
+            if wanted:
+                forward(kept, wanted)
+
     def _operation(
         self,
         args: list[str],
@@ -69,12 +79,27 @@ class Seam(PulumiCommand):
         on_error: Callable[[str], object] | None,
     ) -> CommandResult:
         wanted, rest = _without_event_log(args)
+        if hasattr(self.inner, "sink"):
+            return self._direct(rest, wanted, (cwd, environment, on_output, on_error))
         with EventLog(self._sink) as log:
             try:
                 return self.inner.run([*rest, "--event-log", log.address], cwd, environment, on_output, on_error)
             finally:
                 if wanted:
-                    log.forward(wanted)
+                    forward(log.kept, wanted)
+
+
+_Rest = tuple[str, Mapping[str, str], Callable[[str], object] | None, Callable[[str], object] | None]
+
+
+def _direct_sink(sink: Callable[[str], None], kept: list[str]) -> Callable[[Struct], None]:
+    def take(event: Struct) -> None:
+        text = json.dumps(event, separators=(",", ":"), ensure_ascii=False)
+        if "summaryEvent" in event or "cancelEvent" in event:
+            kept.append(text)
+        sink(text)
+
+    return take
 
 
 def masked_outputs(export: Mapping[str, Value]) -> Struct:

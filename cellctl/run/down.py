@@ -55,7 +55,7 @@ def down(
     target = of_stack(home, name, options)
     with running("down", target, options, on_event, interrupter) as ledger:
         session = ledger.session
-        for line in repair.repair(target, options).said:
+        for line in repair.repair(session).said:
             session.say(line)
         loaded = target.load()
         if loaded is None or not loaded.checkpoint.resources:

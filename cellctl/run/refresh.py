@@ -26,7 +26,7 @@ def refresh(
     target = of_stack(home, name, options)
     with running("refresh", target, options, on_event, interrupter) as ledger:
         session = ledger.session
-        for line in repair.repair(target, options).said:
+        for line in repair.repair(session).said:
             session.say(line)
         loaded = target.load()
         if loaded is None:

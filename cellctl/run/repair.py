@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from importlib.metadata import entry_points
-from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING
 
 from cellctl.engine.workspace import stack_name
 from cellctl.errors import GuardError, Locked, Objection
@@ -22,16 +20,8 @@ from cellctl.state.pending import cleared, pending_creates, unresolved_creates
 from cellctl.state.resources import ResourceState
 
 if TYPE_CHECKING:
-    from cellctl.engine.ports import SandboxControl
-    from cellctl.run.options import RunOptions
+    from cellctl.run.session import Session
     from cellctl.run.target import Target
-
-
-class LookUp(Protocol):
-    """Finds the object that an interrupted create may have made."""
-
-    def __call__(self, resource: ResourceState) -> str | None:
-        """Return the object's id, `` if it is certainly not there, None if that cannot be known."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,13 +32,14 @@ class Repaired:
     said: tuple[str, ...] = ()
 
 
-def repair(target: Target, options: RunOptions) -> Repaired:
+def repair(session: Session) -> Repaired:
     """Repair the state of a cell whose lease we hold.
 
     Raises:
         Locked: A living process holds the stack's lock.
         GuardError: An object may exist and nobody can say; the caller must adopt or forget it.
     """
+    target, options = session.target, session.options
     files = target.files
     if files is None:
         return Repaired(adopt=dict(options.adopt))
@@ -57,7 +48,7 @@ def repair(target: Target, options: RunOptions) -> Repaired:
     said += _unlock(files, target)
     if loaded is None:
         return Repaired(said=tuple(said))
-    adopt, gone = _resolve(loaded.checkpoint, target, options)
+    adopt, gone = _resolve(loaded.checkpoint, session)
     said += [f"{_name(urn)} had been created when a run ended early; it is adopted" for urn in adopt]
     said += [f"{_name(urn)} was about to be created when a run ended early; it is not there" for urn in gone]
     known = {row.urn for row in loaded.checkpoint.resources if not row.delete}
@@ -92,24 +83,29 @@ def _unlock(files: FileBackend, target: Target) -> list[str]:
     return [f"the lock of pid {lock.pid}, which is gone, was removed" for lock in dead]
 
 
-def _resolve(checkpoint: Checkpoint, target: Target, options: RunOptions) -> tuple[dict[str, str], list[str]]:
+def _resolve(checkpoint: Checkpoint, session: Session) -> tuple[dict[str, str], list[str]]:
     """Return which unresolved creates to adopt (URN -> id), and which are certainly not there."""
     adopt: dict[str, str] = {}
     gone: list[str] = []
     unknown: list[Objection] = []
-    look_up = _look_up(target)
-    for item in unresolved_creates(checkpoint):
+    options, pending = session.options, unresolved_creates(checkpoint)
+    objects = session.look_up(tuple(item.resource.urn for item in pending if _has_object(item.resource)))
+    for item in pending:
         urn = item.resource.urn
-        found = None if urn in options.adopt or urn in options.forget else look_up(item.resource)
-        if urn in options.forget or found == "" or not item.resource.custom:
+        found = objects.get(urn)
+        if urn in options.forget or found == "" or not _has_object(item.resource):
             gone.append(urn)
         elif urn not in options.adopt and found is None:
             unknown.append(_unknown(urn))
-        elif found:
+        elif isinstance(found, str) and urn not in options.adopt:
             adopt[urn] = found
     if unknown:
         raise GuardError(unknown)
     return adopt, gone
+
+
+def _has_object(resource: ResourceState) -> bool:
+    return resource.custom and not resource.is_provider
 
 
 def _unknown(urn: str) -> Objection:
@@ -120,40 +116,6 @@ def _unknown(urn: str) -> Objection:
         flag=f"--adopt '{urn}=ID' or --forget '{urn}'",
         urn=urn,
     )
-
-
-def _look_up(target: Target) -> LookUp:
-    if not target.account.simulated:
-        return _in_cloud
-    control = open_control(target.home.root)
-    objects = objects_by_urn(control) if control is not None else {}
-    return lambda resource: objects.get(resource.urn, "") if control is not None else None
-
-
-def _in_cloud(resource: ResourceState) -> str | None:
-    """A provider's own resource has no object; of others nothing is known before day two's look-ups by tag."""
-    return "" if resource.is_provider else None
-
-
-def open_control(root: Path) -> SandboxControl | None:
-    """Return the control of the sandbox in a home, None where none is installed."""
-    for entry in entry_points(group="cellctl.sandboxes"):
-        try:
-            return cast("SandboxControl", entry.load()(root))
-        except ImportError:
-            return None
-    return None
-
-
-def objects_by_urn(control: SandboxControl) -> dict[str, str]:
-    """Return the id of each simulated object by the URN that made it."""
-    found: dict[str, str] = {}
-    accounts = control.show().get("accounts")
-    for account in accounts if isinstance(accounts, list) else []:
-        for row in account.get("objects", []):
-            if row.get("urn"):
-                found[str(row["urn"])] = str(row["id"])
-    return found
 
 
 def _clear(files: FileBackend, target: Target, loaded: Loaded, urns: set[str]) -> None:

@@ -157,6 +157,15 @@ class Session:
         )
         return good, bad
 
+    def look_up(self, urns: tuple[str, ...]) -> Struct:
+        """Return for each URN the id of its object in the cloud: `` if it is not there, None if that is unknown."""
+        if not urns:
+            return {}
+        self.begin("repair", len(urns))
+        result = self._raw(Task(verb="look_up", targets=urns), Progress(FactsOfTypes(), self.redactor))
+        found = result.get("found")
+        return found if isinstance(found, dict) else {}
+
     def shadow(self, checkpoint: Checkpoint | None) -> str:
         """Return the URL of a throw-away copy of the state without any protection, for a preview that is complete."""
         folder = self.run.folder / "shadow"

@@ -31,7 +31,7 @@ def up(
     target = of_spec(home, spec, options)
     with running("up", target, options, on_event, interrupter) as ledger:
         session = ledger.session
-        repaired = repair.repair(target, options)
+        repaired = repair.repair(session)
         for line in repaired.said:
             session.say(line)
         warnings = preview.read_stateful(session, target.load())

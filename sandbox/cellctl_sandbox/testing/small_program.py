@@ -1,0 +1,80 @@
+"""The program of a small world: declares the things of `small.json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+
+from cellctl.state.values import Value
+
+if TYPE_CHECKING:
+    from cellctl_sandbox.testing.small_world import World
+
+TYPE = "small:index:Thing"
+
+
+class Provider(pulumi.ProviderResource):
+    """The explicit provider of package `small`."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("small", name, {}, pulumi.ResourceOptions(version="1.0.0"))
+
+
+class Thing(pulumi.CustomResource):
+    """One thing."""
+
+    address: pulumi.Output[str]
+
+    def __init__(self, name: str, props: Mapping[str, object], opts: pulumi.ResourceOptions) -> None:
+        super().__init__(TYPE, name, {"address": None, **props}, opts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SmallLayout:
+    """What a program is told."""
+
+    cell: str
+    cloud: str
+    account: str
+    region: str
+
+    def to_json(self) -> Mapping[str, Value]:
+        """Return it as data."""
+        return {"cell": self.cell, "cloud": self.cloud, "account": self.account, "region": self.region}
+
+
+class SmallCloud:
+    """A cloud as `cellctl.clouds` sees one."""
+
+    def __init__(self, world: World, cell: str, cloud: str) -> None:
+        self.name = cloud
+        self._world, self._cell = world, cell
+
+    def layout(self, spec: object, *, incarnation: int = 1) -> SmallLayout:
+        """Return a layout."""
+        del spec, incarnation
+        return SmallLayout(cell=self._cell, cloud=self.name, account="sandbox", region="eu-west-1")
+
+    def program(self, layout: SmallLayout, account: object) -> None:
+        """Declare the things."""
+        del account
+        provider = Provider("small")
+        made: dict[str, Thing] = {}
+        for row in self._world.settings().get("things", []):
+            made[str(row["name"])] = _declare(row, provider, made)
+        pulumi.export("url", f"https://{layout.cell}.example.com")
+        for name, thing in made.items():
+            pulumi.export(name, thing.address)
+
+
+def _declare(row: Mapping[str, Value], provider: Provider, made: Mapping[str, Thing]) -> Thing:
+    props: dict[str, object] = {key: row[key] for key in ("size", "fixed") if key in row}
+    if "of" in row:
+        props["of"] = made[str(row["of"])].address
+    if "secret" in row:
+        props["password"] = pulumi.Output.secret(row["secret"])
+    options = pulumi.ResourceOptions(provider=provider, protect=bool(row.get("protect")))
+    return Thing(str(row["name"]), props, options)
