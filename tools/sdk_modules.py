@@ -1,4 +1,4 @@
-"""Print which modules of the cloud SDKs the code uses, which mypy must follow (docs/adr/0003); `--write` updates them."""
+"""Print which modules of the cloud SDKs the code uses: mypy must follow them (docs/adr/0003); `--write` lists them."""
 
 from __future__ import annotations
 
