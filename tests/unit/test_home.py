@@ -89,17 +89,6 @@ def test_no_write_access_is_one_sentence(tmp_path: Path) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_no_write_access_to_the_folder(tmp_path: Path) -> None:
-    tmp_path.chmod(0o555)
-    try:
-        with pytest.raises(UsageError, match="no write access") as caught:
-            Home(tmp_path).prepare()
-        assert caught.value.code == "no_write_access"
-    finally:
-        tmp_path.chmod(0o755)
-
-
 def test_the_first_file_is_written_once_and_reads_as_the_sandbox(tmp_path: Path) -> None:
     home = Home(tmp_path)
     assert home.write_file()
