@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets as entropy
 from dataclasses import dataclass
 
 import pulumi
@@ -15,6 +16,7 @@ from cellctl_components.resources import MasterKey
 
 MASTER_KEY = "octopus-master-key"
 ADMINISTRATOR_PASSWORD = "octopus-administrator-password"  # noqa: S105  the name of a secret
+_PASSWORD_BYTES = 24  # 192 bits, 32 characters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +39,8 @@ class SecretsArgs:
 class Secrets(pulumi.ComponentResource):
     """A vault that only the cell's network reaches, with the master key and the first administrator's password.
 
-    No secret value passes through the program or its state: `cellctl:octopus:MasterKey` generates into the vault.
+    The master key never passes through the program: `cellctl:octopus:MasterKey` generates it into the vault. The
+    administrator's first password does, once, as a secret; a person changes it later, and nothing notices.
     """
 
     vault_uri: pulumi.Output[str]
@@ -53,13 +56,15 @@ class Secrets(pulumi.ComponentResource):
         self.endpoint = private_endpoint(self, name, args.place, args.endpoint, target)
         self.roles = self._roles()
         self.vault_uri = named(self.vault, f"https://{args.vault}.vault.azure.net/")
-        self.key = self._generated("master-key", MASTER_KEY)
-        self.administrator = self._generated("administrator-password", ADMINISTRATOR_PASSWORD)
+        self.key = self._master_key()
+        self.administrator = self._administrator_password()
         logs = send_logs(self, f"{name}-logs", self.vault.id, args.workspace, ["AuditEvent"])
         if args.place.locked:
             lock(self, name, self.vault.id, *self._below(), logs)
         self.master_key, self.master_key_fingerprint = self.key.reference, self.key.fingerprint
-        self.administrator_password = self.administrator.reference
+        self.administrator_password = named(
+            self.administrator, f"https://{args.vault}.vault.azure.net/secrets/{ADMINISTRATOR_PASSWORD}"
+        )
         self.register_outputs({"vaultUri": self.vault_uri, "masterKey": self.master_key})
 
     def _below(self) -> list[pulumi.Resource]:
@@ -106,11 +111,34 @@ class Secrets(pulumi.ComponentResource):
             )
         return roles
 
-    def _generated(self, role: str, secret: str) -> MasterKey:
-        """Declare a secret of 128 random bits that is made once and never overwritten (octopus.md 35)."""
+    def _master_key(self) -> MasterKey:
         return MasterKey(
-            f"{self._name}-{role}",
+            f"{self._name}-master-key",
             vault_uri=self.vault_uri,
-            secret_name=secret,
+            secret_name=MASTER_KEY,
             opts=stateful(self, self.endpoint.zone_group, *self.roles),
+        )
+
+    def _administrator_password(self) -> keyvault.Secret:
+        """Declare the first password: random in every run, so only the one of the first run is ever sent."""
+        args = self._args
+        return keyvault.Secret(
+            f"{self._name}-administrator-password",
+            resource_group_name=args.place.resource_group,
+            vault_name=named(self.vault, args.vault),
+            secret_name=ADMINISTRATOR_PASSWORD,
+            # Secret as a whole: a secret inside would hide all of it anyway (reference/azure.md 1.11).
+            properties=pulumi.Output.secret(
+                keyvault.SecretPropertiesArgs(value=entropy.token_urlsafe(_PASSWORD_BYTES), content_type="text/plain")
+            ),
+            tags=args.place.tags,
+            # Deletion would go to the vault's data plane, which is closed from outside; it goes with its vault.
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                protect=True,
+                retain_on_delete=True,
+                deleted_with=self.vault,
+                ignore_changes=["properties"],
+                depends_on=self.roles,
+            ),
         )

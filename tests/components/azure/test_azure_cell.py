@@ -52,7 +52,8 @@ def test_the_cell_is_made_of_these(cell) -> None:
         "cells:azure:Ingress": 1,
         "cells:azure:Nodes": 1,
         "cells:azure:Alarms": 1,
-        "cellctl:octopus:MasterKey": 2,
+        "cellctl:octopus:MasterKey": 1,
+        "azure-native:keyvault:Secret": 1,
         "cellctl:sql:CellDatabase": 1,
         "azure-native:resources:ResourceGroup": 1,
         "azure-native:managedidentity:UserAssignedIdentity": 1,
@@ -341,10 +342,12 @@ def secret_paths(recording) -> set[tuple[str, str]]:
     }
 
 
-def test_the_only_secret_is_the_password_azure_asks_for_and_nobody_uses(cell) -> None:
-    assert secret_paths(cell) == {("VirtualMachine", "osProfile")}
+def test_the_only_secrets_are_a_password_nobody_uses_and_the_first_of_the_administrator(cell) -> None:
+    assert secret_paths(cell) == {("VirtualMachine", "osProfile"), ("Secret", "properties")}
     machine = cell.named("acme-node-1")
     assert list(machine.request.ignoreChanges) == ["osProfile"]
+    kept = cell.named("acme-secrets-administrator-password").request
+    assert (list(kept.ignoreChanges), kept.retainOnDelete) == (["properties"], True)
     passwords = [cell.named(f"acme-node-{ordinal}").plain["osProfile"]["adminPassword"] for ordinal in (1, 2)]
     assert len(set(passwords)) == 2
     assert min(map(len, passwords)) > 40
