@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
@@ -16,6 +17,7 @@ from cellctl_sandbox.standins.documents import Documents, Transaction
 from cellctl_sandbox.standins.web import Listener, Request, Response, json_response
 
 VAULT = "azure-native:keyvault:Vault"
+SECRET = "azure-native:keyvault:Secret"  # noqa: S105  a type token
 PORT = 443
 _SUFFIX = ".vault.azure.net"
 _PATH = re.compile(r"/secrets/(?P<name>[0-9a-zA-Z-]{1,127})(/(?P<version>[0-9a-f]{32}))?/?")
@@ -98,13 +100,26 @@ class KeyVaultStandin:
         added: Struct = {"version": secrets.token_hex(16), "value": secret(value), "created_s": int(self._view.now())}
         with self._documents.transaction() as transaction:
             versions = self._versions(transaction, host, name)
+            versions = [item for item in versions if item not in self._declared(host, name)]
             transaction.put("vault", f"{host}/{name.lower()}", {"versions": [*versions, added]})
         return _bundle(host, name, added)
 
     def _versions(self, transaction: Transaction, host: str, name: str) -> list[Struct]:
         document = transaction.get("vault", f"{host}/{name.lower()}") or {}
         versions = document.get("versions")
-        return [item for item in versions if isinstance(item, dict)] if isinstance(versions, list) else []
+        written = [item for item in versions if isinstance(item, dict)] if isinstance(versions, list) else []
+        return [*self._declared(host, name), *written]
+
+    def _declared(self, host: str, name: str) -> list[Struct]:
+        """Return the version that a program made through Azure Resource Manager, if one did."""
+        end = f"/vaults/{host.removesuffix(_SUFFIX)}/secrets/{name}".lower()
+        for item in self._view.objects(SECRET):
+            properties = bare(item.properties.get("properties"))
+            if item.id.lower().endswith(end) and isinstance(properties, dict):
+                version = hashlib.md5(item.id.encode(), usedforsecurity=False).hexdigest()
+                value = secret(properties.get("value"))
+                return [{"version": version, "value": value, "created_s": int(item.born_s)}]
+        return []
 
 
 def _bundle(host: str, name: str, item: Struct) -> Response:
