@@ -173,7 +173,7 @@ class Cursor:
         """Take one SELECT, INSERT, UPDATE, DELETE, or CREATE, DROP, TRUNCATE TABLE statement."""
         taken = [self.advance()]
         verb = taken[0].value.upper()
-        taken_select = verb != "INSERT" and verb != "WITH"
+        taken_select = verb not in {"INSERT", "WITH"}
         while True:
             stop = self._starters_of(verb)
             taken += self.until(stop)

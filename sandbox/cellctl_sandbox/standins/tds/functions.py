@@ -11,6 +11,7 @@ from cellctl_sandbox.standins.tds.context import Context, LiveSession
 from cellctl_sandbox.standins.tds.model import FIXED_DATABASE_ROLES, FIXED_SERVER_ROLES, DatabaseRecord, key
 from cellctl_sandbox.standins.tds.values import SqlValue, text_of
 
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """A built-in function: how many arguments it takes, and its value for them (missing ones are NULL)."""

@@ -1,4 +1,4 @@
-"""SELECT, INSERT, UPDATE, DELETE and tables: sqlglot reads them, SQLite in memory runs them on a copy of what they name.
+"""SELECT, INSERT, UPDATE, DELETE and tables: sqlglot reads them, SQLite in memory runs them on copies.
 
 Names of tables and views are resolved against the server's facts first (208), functions against a list (195); a
 statement's changes are read back only when all of it succeeded.
@@ -29,7 +29,7 @@ _BARE_FUNCTIONS = {"CURRENT_USER", "SESSION_USER", "SYSTEM_USER"}
 
 def run_query(context: Context, tokens: Sequence[Token], text: str) -> None:
     """Run one statement; its rows or count are left in `context`."""
-    tree = _parse(_render(context, tokens, text), text)
+    tree = _parse(_render(context, tokens), text)
     if isinstance(tree, exp.Create):
         create_table(context, tree, text)
     elif isinstance(tree, exp.Drop):
@@ -48,7 +48,7 @@ def run_query(context: Context, tokens: Sequence[Token], text: str) -> None:
 
 def evaluate(context: Context, tokens: Sequence[Token], text: str) -> SqlValue:
     """Return the value of an expression."""
-    rendered = _render(context, tokens, text)
+    rendered = _render(context, tokens)
     if not rendered:
         raise errors.syntax(")", text)
     result = _select(context, _parse(f"SELECT {rendered} AS x", text), text)
@@ -57,14 +57,14 @@ def evaluate(context: Context, tokens: Sequence[Token], text: str) -> SqlValue:
 
 def holds(context: Context, tokens: Sequence[Token], text: str) -> bool:
     """Tell whether a condition is true (unknown is not)."""
-    rendered = _render(context, tokens, text)
+    rendered = _render(context, tokens)
     result = _select(context, _parse(f"SELECT CASE WHEN {rendered} THEN 1 ELSE 0 END AS x", text), text)
     return result.rows[0][0] == 1
 
 
 def rows_of(context: Context, tokens: Sequence[Token], text: str) -> Sequence[Sequence[SqlValue]]:
     """Return the rows of a SELECT given as tokens."""
-    return _select(context, _parse(_render(context, tokens, text), text), text).rows
+    return _select(context, _parse(_render(context, tokens), text), text).rows
 
 
 def _literal(value: SqlValue) -> str:
@@ -77,7 +77,7 @@ def _literal(value: SqlValue) -> str:
     return str(int(value)) if isinstance(value, bool) else repr(value)
 
 
-def _render(context: Context, tokens: Sequence[Token], text: str) -> str:
+def _render(context: Context, tokens: Sequence[Token]) -> str:
     """Return the statement for sqlglot: variables as literals, functions of the context under names of their own."""
     known = functions(context)
     parts: list[str] = []
@@ -140,20 +140,22 @@ class _Source:
 
 
 def _drop_table(context: Context, tree: exp.Drop, text: str) -> None:
-    if str(tree.args.get("kind")).upper() != "TABLE" or not isinstance(tree.this, exp.Table):
+    tables = [table for table in tree.args.get("tables") or [tree.this] if isinstance(table, exp.Table)]
+    if str(tree.args.get("kind")).upper() != "TABLE" or len(tables) != 1:
         raise errors.syntax("DROP", text)
-    if tree.args.get("exists") and key(tree.this.name) not in context.database.tables:
+    name = tables[0].name
+    if tree.args.get("exists") and key(name) not in context.database.tables:
         return
     if not context.may("CREATE TABLE"):
         raise errors.create_denied("DROP TABLE", context.database_name)
-    if key(tree.this.name) not in context.database.tables:
+    if key(name) not in context.database.tables:
         raise SqlError(
             3701,
-            f"Cannot drop the table '{tree.this.name}', because it does not exist or you do not have permission.",
+            f"Cannot drop the table '{name}', because it does not exist or you do not have permission.",
             severity=11,
             state=5,
         )
-    del context.database.tables[key(tree.this.name)]
+    del context.database.tables[key(name)]
 
 
 def _database_of(context: Context, table: exp.Table) -> DatabaseRecord:

@@ -61,7 +61,7 @@ def _default_database(context: Context, statement: Login) -> str:
 
 
 def _check_policy(statement: Login) -> None:
-    """Refuse a password that CHECK_POLICY (on by default) would refuse: 8 characters of three classes, no name in it."""
+    """Refuse what CHECK_POLICY (on by default) would: under 8 characters or three classes, or the name in it."""
     password = statement.options["PASSWORD"]
     if statement.options.get("CHECK_POLICY", "ON").upper() == "OFF":
         return

@@ -110,7 +110,7 @@ class Block(Statement):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Execute(Statement):
-    """EXEC of a procedure with named or positional arguments, each an expression; or of a string (`procedure` empty)."""
+    """EXEC of a procedure with named or positional expressions, or of a string (`procedure` is empty)."""
 
     procedure: str
     arguments: Sequence[tuple[str, Sequence[Token]]] = ()
