@@ -129,7 +129,7 @@ def _replacing(kind: DiffKind) -> DiffKind:
 
 @lru_cache(maxsize=4096)
 def replaced_by(replaces: frozenset[str], path: str) -> bool:
-    """Tell whether a change at a dotted path (list positions as `*`) replaces: it or a part before it is in the data."""
+    """Tell whether a change at a dotted path (list positions as `*`) replaces: it, or a part before it, is in data."""
     parts = path.split(".")
     return any(".".join(parts[: end + 1]) in replaces for end in range(len(parts)))
 

@@ -45,7 +45,11 @@ class _Waiter:
 
 
 class SimulatedClock:
-    """One process's part of the clock of one sandbox."""
+    """One process's part of the clock of one sandbox.
+
+    `pace` is the scale that this process wants while it takes part, 0 for stepped, None for the sandbox's own setting;
+    where processes disagree the fastest wins.
+    """
 
     _known: dict[int, SimulatedClock] = {}  # noqa: RUF012  by id of the database, guarded by _registry
     _registry = threading.Lock()
@@ -61,6 +65,7 @@ class SimulatedClock:
         self._last_active = 0.0
         self._thread: threading.Thread | None = None
         self._keeper = _Keeper(self)
+        self.pace: float | None = None
 
     @classmethod
     def of(cls, database: Database) -> SimulatedClock:
@@ -74,13 +79,13 @@ class SimulatedClock:
     # ---- what anybody may ask
     def now(self) -> float:
         """Return simulated seconds since the sandbox's epoch."""
-        row = self.database.rows(
-            "SELECT now_s, running, mark, scale, mode, (SELECT min(due_s) FROM waiters) FROM clock"
-        )[0]
-        now = float(str(row[0]))
-        if not row[1] or row[4] != "paced" or row[5] is None:
+        row = self.database.rows("SELECT now_s, running, mark, (SELECT min(due_s) FROM waiters) FROM clock")[0]
+        now, running, mark, due = (0.0 if item is None else float(str(item)) for item in row)
+        if not running or not due:
             return now
-        return min(float(str(row[5])), now + max(0.0, time.monotonic() - float(str(row[2]))) * float(str(row[3])))
+        with self.database.reading() as rows:
+            scale = _scale(rows)
+        return min(due, now + max(0.0, time.monotonic() - mark) * scale)
 
     def sleep(self, seconds: float) -> None:
         """Wait `seconds` of simulated time."""
@@ -114,9 +119,9 @@ class SimulatedClock:
         now = advance(rows, time.monotonic())
         rows.execute("UPDATE clock SET running = 0")
         rows.execute(
-            "INSERT INTO participants VALUES (?, ?, ?, 0, ?) "
-            "ON CONFLICT (token) DO UPDATE SET quiet = 0, beat = excluded.beat",
-            (self._token, os.getpid(), own_start(os.getpid()), time.monotonic()),
+            "INSERT INTO participants VALUES (?, ?, ?, 0, ?, ?) "
+            "ON CONFLICT (token) DO UPDATE SET quiet = 0, beat = excluded.beat, pace = excluded.pace",
+            (self._token, os.getpid(), own_start(os.getpid()), time.monotonic(), self.pace),
         )
         with self._state:
             self._attached = True
@@ -297,20 +302,33 @@ def leave(rows: sqlite3.Connection, token: str) -> None:
 
 def advance(rows: sqlite3.Connection, mono: float) -> float:
     """Let simulated time advance as far as it may at real time `mono`, and return it."""
-    mode, scale, now, running, mark = rows.execute("SELECT mode, scale, now_s, running, mark FROM clock").fetchone()
-    now = float(now)
+    now, running, mark = rows.execute("SELECT now_s, running, mark FROM clock").fetchone()
+    now, scale = float(now), _scale(rows)
     first = _first_due(rows, mono)
     if first is None or first <= now + _EPSILON:
         if running:
             rows.execute("UPDATE clock SET running = 0")
         return now
-    if mode == "stepped":
+    if not scale:
         rows.execute("UPDATE clock SET now_s = ?, running = 0", (first,))
         return first
     if running:
-        now = min(first, now + max(0.0, mono - float(mark)) * float(scale))
+        now = min(first, now + max(0.0, mono - float(mark)) * scale)
     rows.execute("UPDATE clock SET now_s = ?, running = 1, mark = ?", (now, mono))
     return now
+
+
+def _scale(rows: sqlite3.Connection) -> float:
+    """Return simulated seconds in one real second, 0 for stepped."""
+    mode, scale, stepped, fastest = rows.execute(
+        "SELECT mode, scale, (SELECT count(*) FROM participants WHERE pace = 0), "
+        "(SELECT max(pace) FROM participants) FROM clock"
+    ).fetchone()
+    if stepped:
+        return 0.0
+    if fastest is not None:
+        return float(fastest)
+    return 0.0 if mode == "stepped" else float(scale)
 
 
 def _first_due(rows: sqlite3.Connection, mono: float) -> float | None:

@@ -47,8 +47,8 @@ CREATE TABLE IF NOT EXISTS clock (
   id INTEGER PRIMARY KEY CHECK (id = 1), mode TEXT NOT NULL, scale REAL NOT NULL, now_s REAL NOT NULL,
   running INTEGER NOT NULL, mark REAL NOT NULL, seed INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS participants (
-  token TEXT PRIMARY KEY, pid INTEGER NOT NULL, started TEXT NOT NULL, quiet INTEGER NOT NULL, beat REAL NOT NULL
-) WITHOUT ROWID;
+  token TEXT PRIMARY KEY, pid INTEGER NOT NULL, started TEXT NOT NULL, quiet INTEGER NOT NULL, beat REAL NOT NULL,
+  pace REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS waiters (
   token TEXT NOT NULL, number INTEGER NOT NULL, due_s REAL NOT NULL, PRIMARY KEY (token, number)) WITHOUT ROWID;
 """
@@ -101,6 +101,12 @@ class Database:
                 self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection for queries, without a transaction."""
+        with self._lock:
+            yield self._connection
 
     def rows(self, query: str, arguments: Sequence[str | int | float] = ()) -> list[tuple[object, ...]]:
         """Return the rows of one query, outside of a transaction."""

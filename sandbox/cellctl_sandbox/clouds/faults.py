@@ -36,9 +36,10 @@ MESSAGES: Mapping[str, str] = {
 class FaultRule:
     """Which calls a rule meets (`cloud`, `type`, `name`, `cell` are globs, `op` an operation or `*`) and what happens.
 
-    `effect`: `error` (before anything changes), `delay` (by `delay_s` simulated seconds), `hang`, `crash` (the process
-    ends: `when` = before | after the change), `lost` (changed, but the answer is an error), `partial` (made, not ready).
-    `skip` calls pass first, then at most `count` are struck (0: without limit), each with probability `rate`.
+    `effect`: `error` (before anything changes, with the code `error`), `delay` (by `delay_s` simulated seconds),
+    `hang`, `crash` (the process ends: `when` = before | after the change), `lost` (changed, but the answer is an
+    error), `partial` (made, not ready). `skip` calls pass first, then at most `count` are struck (0: without limit),
+    each with probability `rate`.
     """
 
     cloud: str = "*"
@@ -47,21 +48,21 @@ class FaultRule:
     cell: str = "*"
     op: str = "*"
     effect: str = "error"
-    code: str = "internal"
+    error: str = "internal"
     message: str = ""
     delay_s: float = 0.0
     when: str = "after"
-    count: int = 1
+    count: int = 0
     skip: int = 0
     rate: float = 1.0
 
     def text(self) -> str:
         """Return what the cloud says."""
-        return self.message or MESSAGES[self.code]
+        return self.message or MESSAGES[self.error]
 
     def error_code(self) -> ErrorCode:
         """Return the protocol's error code."""
-        return next(code for code in get_args(ErrorCode) if code == self.code)
+        return next(code for code in get_args(ErrorCode) if code == self.error)
 
     def meets(self, call: Call) -> bool:
         """Tell whether the rule is about `call`."""
@@ -98,7 +99,7 @@ def parse(rule: Mapping[str, object]) -> FaultRule:
             raise ValueError(f"there is no field '{key}'; fields are: {', '.join(kinds)}")
         values[key] = _typed(key, value, kinds[key])
     made = FaultRule(**values)  # type: ignore[arg-type]  # each value was made the type of its default
-    allowed = {"effect": EFFECTS, "op": OPERATIONS, "code": tuple(MESSAGES), "when": ("before", "after")}
+    allowed = {"effect": EFFECTS, "op": OPERATIONS, "error": tuple(MESSAGES), "when": ("before", "after")}
     for key, choices in allowed.items():
         if getattr(made, key) not in choices:
             raise ValueError(f"'{key}' must be one of {', '.join(choices)}, not '{getattr(made, key)}'")

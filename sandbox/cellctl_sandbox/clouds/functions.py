@@ -21,7 +21,7 @@ def call_function(request: Invoke, tenancy: Tenancy) -> Invoked:
         ProviderError: A table has no such key: there is no such parameter, image or zone.
     """
     function = function_of(request.token)
-    arguments = {key: value for key, value in bare_struct(request.args).items() if value is not None}
+    arguments: Struct = {key: value for key, value in bare_struct(request.args).items() if value is not None}
     missing = [name for name in function.required if name not in arguments]
     if missing:
         failures = tuple(CheckFailure(property=name, reason=f"missing required argument '{name}'") for name in missing)

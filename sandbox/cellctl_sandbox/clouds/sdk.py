@@ -67,7 +67,7 @@ def shape_of(token: str) -> Shape:
     names = _pulumi_names(arguments)
     required = frozenset(
         names.get(name, name)
-        for name, parameter in inspect.signature(arguments.__init__).parameters.items()
+        for name, parameter in inspect.signature(arguments).parameters.items()
         if parameter.default is inspect.Parameter.empty and name in names
     )
     return Shape(inputs=frozenset(names.values()), required=required, outputs=_outputs(resource))

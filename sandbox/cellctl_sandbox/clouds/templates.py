@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
@@ -217,7 +217,7 @@ def _referred(head: str, rest: str, scope: Scope, place: str) -> Value:
     return scope.lookup.property_of(reference, wanted)
 
 
-def _filter(value: Value, name: str) -> Value:  # noqa: PLR0911  one line for each filter
+def _filter(value: Value, name: str) -> Value:
     kind, _, argument = name.partition(":")
     if kind == "default":
         return argument if value in (None, "") else value
@@ -227,22 +227,19 @@ def _filter(value: Value, name: str) -> Value:  # noqa: PLR0911  one line for ea
         return json.dumps(bare(value), separators=(",", ":"))
     if kind == "len":
         return len(value) if isinstance(value, list | dict | str) else 0
-    text = _as_text(value)
-    if kind == "lower":
-        return text.lower()
-    if kind == "upper":
-        return text.upper()
-    if kind == "last":
-        return text.rpartition(argument or "/")[2]
-    if kind == "first":
-        return text.partition(argument or "/")[0]
-    if kind == "after":
-        return text.partition(argument)[2]
-    if kind == "right":
-        return text[-int(argument) :]
-    if kind == "slug":
-        return re.sub(r"[^a-z0-9]", "", text.lower())
-    raise ValueError(f"there is no filter '{kind}'")
+    return _FILTERS[kind](_as_text(value), argument)
+
+
+_FILTERS: Mapping[str, Callable[[str, str], str]] = {
+    "lower": lambda text, _: text.lower(),
+    "upper": lambda text, _: text.upper(),
+    "last": lambda text, mark: text.rpartition(mark or "/")[2],
+    "first": lambda text, mark: text.partition(mark or "/")[0],
+    "after": lambda text, mark: text.partition(mark)[2],
+    "right": lambda text, count: text[-int(count) :],
+    "slug": lambda text, _: re.sub(r"[^a-z0-9]", "", text.lower()),
+    "dashes": lambda text, _: text.replace(".", "-"),
+}
 
 
 def random_text(seed: str, length: int, alphabet: str) -> str:

@@ -348,7 +348,7 @@ class World:
         if held is not None and not (held.unless and held.unless.holds(record.properties())):
             amount = at(record.properties(), held.property) if held.property else None
             until += float(amount) * held.unit_s if isinstance(amount, int | float) else held.seconds
-            message = str(render(held.message, self._scope_of(behaviour, record), "held") or held.message)
+            message = str(render(held.message, self._scope_of(record), "held") or held.message)
         self.rows.execute(
             "UPDATE names SET uid = NULL, held_until = ?, message = ? WHERE uid = ?", (until, message, record.uid)
         )
@@ -396,7 +396,7 @@ class World:
         return found is not None
 
     # ---- outputs
-    def _scope_of(self, behaviour: Behaviour | None, record: CloudRecord) -> Scope:
+    def _scope_of(self, record: CloudRecord) -> Scope:
         constants = {"id": record.id, "name": record.name, "region": record.tenancy.region}
         return Scope(seed=record.uid, values=record.properties(), constants=constants, now_s=self.now_s, lookup=self)
 

@@ -1,0 +1,126 @@
+"""What stand-ins see of the simulated clouds, and how they change it: the same rows that providers use."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cellctl.state.values import Struct, bare_struct, is_secret, secret
+from cellctl_sandbox.clouds.clock import SimulatedClock
+from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.world import COLUMNS, CloudRecord, Tenancy, World, record_of
+from cellctl_sandbox.standins.cloud_view import CloudObject
+
+if TYPE_CHECKING:
+    import sqlite3
+
+
+class ObjectView:
+    """Satisfies `cellctl_sandbox.standins.cloud_view.CloudView`."""
+
+    def __init__(self, database: Database, clock: SimulatedClock) -> None:
+        self._database = database
+        self._clock = clock
+
+    def now(self) -> float:
+        """Return simulated seconds."""
+        return self._clock.now()
+
+    def records(self, type: str) -> list[CloudRecord]:
+        """Return all objects of a type that exist now, oldest first, with their uid and secrets still marked."""
+        return records(self._database, type)
+
+    def objects(self, type: str) -> Sequence[CloudObject]:
+        """Return all objects of a type that exist now, oldest first; properties in clear."""
+        return [as_object(record) for record in self.records(type)]
+
+    def put(self, item: CloudObject) -> None:
+        """Add an object, or replace the properties of the one with this type and id."""
+        with self._database.transaction() as rows:
+            known = _row(self._database, rows, item.type, item.id)
+            now = float(rows.execute("SELECT now_s FROM clock").fetchone()[0])
+            record = _changed(known, item.properties) if known else _made(rows, item, now)
+            World(self._database, rows, record.tenancy, now).store(record)
+
+    def remove(self, type: str, id: str) -> None:
+        """Remove an object; removing what is gone succeeds."""
+        with self._database.transaction() as rows:
+            known = _row(self._database, rows, type, id)
+            if known is not None:
+                remove(rows, known.uid)
+
+
+def records(database: Database, type_: str = "") -> list[CloudRecord]:
+    """Return the objects that exist now, of one type or all, oldest first."""
+    narrowed = "AND type = ?" if type_ else ""
+    query = (
+        f"SELECT {COLUMNS} FROM objects WHERE (gone_s IS NULL OR gone_s > (SELECT now_s FROM clock)) "  # noqa: S608
+        f"{narrowed} ORDER BY number"
+    )
+    return [record_of(database, row) for row in database.rows(query, (type_,) if type_ else ())]
+
+
+def as_object(record: CloudRecord) -> CloudObject:
+    """Return a record as stand-ins see it."""
+    return CloudObject(
+        type=record.type,
+        id=record.id,
+        properties=bare_struct(record.properties()),
+        cell=record.cell,
+        region=record.tenancy.region,
+        born_s=record.born_s,
+    )
+
+
+def remove(rows: sqlite3.Connection, uid: str) -> None:
+    """Drop an object with its names, handles and references, whatever refers to it."""
+    for statement in (
+        "DELETE FROM names WHERE uid = ?",
+        "DELETE FROM handles WHERE uid = ?",
+        "DELETE FROM links WHERE source = ?",
+        "DELETE FROM links WHERE target = ?",
+        "DELETE FROM objects WHERE uid = ?",
+    ):
+        rows.execute(statement, (uid,))
+
+
+def _row(database: Database, rows: sqlite3.Connection, type_: str, id_: str) -> CloudRecord | None:
+    query = f"SELECT {COLUMNS} FROM objects WHERE type = ? AND id = ? AND gone_s IS NULL"  # noqa: S608  a constant
+    row = rows.execute(query, (type_, id_)).fetchone()
+    return None if row is None else record_of(database, row)
+
+
+def _changed(record: CloudRecord, properties: Struct) -> CloudRecord:
+    """Return a record with other properties: inputs stay inputs, secrets stay secret."""
+    inputs, outputs = dict(record.inputs), dict(record.outputs)
+    for key, value in properties.items():
+        side = inputs if key in inputs else outputs
+        side[key] = secret(value) if is_secret(side.get(key)) else value
+    for side in (inputs, outputs):
+        for key in [name for name in side if name not in properties]:
+            del side[key]
+    return replace(record, inputs=inputs, outputs=outputs)
+
+
+def _made(rows: sqlite3.Connection, item: CloudObject, now: float) -> CloudRecord:
+    """Return a record for an object that a stand-in made; it belongs to the account of its cell."""
+    package = item.type.partition(":")[0]
+    row = rows.execute(
+        "SELECT account, region FROM objects WHERE package = ? AND cell = ? LIMIT 1", (package, item.cell)
+    ).fetchone() or ("000000000000", "")
+    seed = json.dumps([item.type, item.id, now])
+    return CloudRecord(
+        uid=hashlib.sha256(seed.encode()).hexdigest()[:32],
+        tenancy=Tenancy(package=package, account=str(row[0]), region=item.region or str(row[1])),
+        type=item.type,
+        id=item.id,
+        name=item.text("name") or item.id.rpartition("/")[2],
+        urn="",
+        cell=item.cell,
+        inputs={},
+        outputs=dict(item.properties),
+        born_s=item.born_s or now,
+    )
