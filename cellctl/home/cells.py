@@ -100,6 +100,12 @@ def _from_file(home: Home, path: Path) -> FoundCell:
         message = f"is '{name}', but the file is {path.name}"
         hint = f"rename the file to {name}.yaml, or write name: {path.stem}"
         raise problem_in(path, message, field="metadata.name", hint=hint)
+    own = home.cell_file(name)
+    if not in_home and own.exists() and not own.samefile(path):
+        message = f"the name '{name}' is taken by cells/{own.name} of this home"
+        raise problem_in(
+            path, message, field="metadata.name", hint="give this cell another name, or choose another --home"
+        )
     home.check(spec, file=path)
     return FoundCell(name=name, spec=spec, file=path)
 

@@ -270,7 +270,7 @@ def _user() -> str:
 
 
 def problem_in(path: Path, message: str, *, field: str = "", hint: str = "") -> SpecError:
-    """Return the error for one problem of a file."""
-    from cellctl.spec.source import shown
+    """Return the error for one problem of a file, at the place of `field`."""
+    from cellctl.spec import located
 
-    return SpecError([Problem(message=message, file=shown(path), field=field, hint=hint, line=1, column=1)])
+    return located(SpecError([Problem(message=message, field=field, hint=hint)]), path)

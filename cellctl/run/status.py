@@ -111,7 +111,7 @@ def status(home: Home, name: str, spec: CellSpec | None) -> CellStatus:
         changed_at=_seconds(checkpoint.time) if checkpoint else None,
         last_run=last.id if last else "",
         last_result=last.result if last else "",
-        holder=str(lease.holder) if lease else "",
+        holder=lease.holder.words() if lease else "",
         url=str(masked(checkpoint).get("url") or "") if checkpoint else "",
         version=_octopus_version(record),
         file=spec is not None,

@@ -48,7 +48,7 @@ def test_the_second_up_of_a_cell_is_told_who_and_since_when(home: Home) -> None:
     status = cellctl(home.root, "status", "acme", "--format", "json")
     assert status.returncode == 0, status.stderr
     assert json.loads(status.stdout)["state"] == "changing"
-    assert json.loads(status.stdout)["holder"]
+    assert f"(pid {os.getpid()}, `cellctl up acme`)" in json.loads(status.stdout)["holder"]
     leases.check(lease)
 
 

@@ -169,6 +169,19 @@ def test_a_path_may_be_anywhere(home: Home, tmp_path: Path) -> None:
     assert (found.name, found.file) == ("acme", other)
 
 
+def test_a_name_that_another_file_has_is_taken(home: Home, tmp_path: Path) -> None:
+    own = add(home, "acme")
+    other = tmp_path / "other.yaml"
+    other.write_text(own.read_text())
+    with pytest.raises(SpecError, match="the name 'acme' is taken") as caught:
+        up(home, str(other))
+    assert caught.value.problems[0].line == 5
+    assert up(home, str(own)).name == "acme"
+    link = tmp_path / "link.yaml"
+    link.symlink_to(own)
+    assert up(home, str(link)).name == "acme"
+
+
 def test_a_path_that_is_wrong_is_told(home: Home, tmp_path: Path) -> None:
     for cell in (str(tmp_path / "absent.yaml"), "absent.yaml", "./absent", str(tmp_path)):
         with pytest.raises(SpecError) as caught:
