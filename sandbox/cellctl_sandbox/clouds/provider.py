@@ -151,7 +151,7 @@ class SimulatedCloud:
         """Change an object in place and wait until it is ready."""
         behaviour = self._behaviour(request.type, request.urn)
         if request.preview:
-            return Updated(properties={**_outputs_only(behaviour, request), **_kept(request.news)})
+            return Updated(properties=_foreseen(behaviour, request))
         inputs = _kept(request.news)
         names = {*request.old_inputs, *inputs}
         changed = tuple(key for key in names if bare(request.old_inputs.get(key)) != bare(inputs.get(key)))
@@ -344,7 +344,15 @@ def _previewed(behaviour: Behaviour, inputs: Struct) -> Struct:
     for name, shape in behaviour.shape.outputs.items():
         if name not in known and (not shape.optional or name in behaviour.outputs):
             known[name] = UNKNOWN
+    for name in _reshaped(behaviour):
+        known[name] = UNKNOWN
     return known
+
+
+def _reshaped(behaviour: Behaviour) -> list[str]:
+    """Return the outputs whose shape is not their input's: echoing the input would not be what the SDK expects."""
+    templates = behaviour.outputs.items()
+    return [name for name, item in templates if isinstance(item, dict) and item.get("unless_input") is False]
 
 
 def _outputs_only(behaviour: Behaviour, request: Update) -> Struct:
@@ -358,6 +366,15 @@ def _outputs_only(behaviour: Behaviour, request: Update) -> Struct:
         ):
             kept[name] = UNKNOWN
     return kept
+
+
+def _foreseen(behaviour: Behaviour, request: Update) -> Struct:
+    """Return the outputs that an update will have, as far as they are known before it."""
+    foreseen = {**_outputs_only(behaviour, request), **_kept(request.news)}
+    for name in _reshaped(behaviour):
+        same = bare(request.old_inputs.get(name)) == bare(request.news.get(name))
+        foreseen[name] = request.olds.get(name, UNKNOWN) if same else UNKNOWN
+    return foreseen
 
 
 def _kept(inputs: Mapping[str, Value]) -> Struct:
