@@ -379,9 +379,8 @@ class World:
         group = next((i for i, part in enumerate(parts) if part.lower() == "resourcegroups"), None)
         if group is None or len(parts) <= group + 2:
             return
-        parent = "/".join(parts[:-2])
-        if parent.lower().endswith("/providers") or len(parent.split("/")) % 2 == 0:
-            parent = "/".join(parts[:-4])
+        # …/providers/NAMESPACE/TYPE/NAME lies in what stands before; …/TYPE/NAME lies in the object before it.
+        parent = "/".join(parts[:-4] if parts[-4].lower() == "providers" else parts[:-2])
         if self.by_handle_exactly(parent):
             return
         code = "ResourceGroupNotFound" if len(parent.split("/")) == group + 2 else "ParentResourceNotFound"
