@@ -103,6 +103,7 @@ def run_options(
         clock=clock,
         engine="" if engine.value == "auto" else engine.value,
         command=command,
+        environment=dict(os.environ),
     )
 
 
