@@ -46,6 +46,11 @@ class Context:
         """End waits: the next `sleep` raises."""
         self._cancelled.set()
 
+    def close(self) -> None:
+        """Close pooled connections."""
+        if "aws" in self.__dict__:
+            self.aws.close()
+
     def sleep(self, seconds: float) -> None:
         """Wait between two polls.
 

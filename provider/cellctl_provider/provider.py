@@ -118,9 +118,11 @@ class CellctlProvider:
             self._context.cancel()
 
     def close(self) -> None:
-        """Forget the handlers."""
+        """Forget the handlers and close connections."""
         with self._lock:
             self._handlers.clear()
+        if self._context is not None:
+            self._context.close()
 
     def _handler(self, type: str, urn: str) -> ResourceHandler:
         token = type or urn.split("::")[2].rpartition("$")[2]

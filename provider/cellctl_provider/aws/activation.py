@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
-import httpx
-
+from cellctl.dialer import Route
 from cellctl_provider.aws.clients import gateway_code, translated
 from cellctl_provider.polling import poll
 
@@ -103,15 +104,24 @@ def _key(context: Context, appliance: Appliance) -> str:
     query = {"activationRegion": appliance.region, "gatewayType": "FILE_S3", "no_redirect": ""}
     if appliance.vpc_endpoint:
         query["vpcEndpoint"] = appliance.vpc_endpoint
-    url = route.url or f"http://{route.host}:{route.port}"
-    try:
-        answer = httpx.get(url, params=query, timeout=_TIMEOUT_S, follow_redirects=False, trust_env=False)
-    except httpx.HTTPError:
-        return ""
-    if answer.status_code == httpx.codes.FOUND:
-        location = urlsplit(answer.headers.get("location", ""))
-        found = parse_qs(location.query) | parse_qs(location.fragment.partition("?")[2])
+    status, location, body = _get(route, f"/?{urlencode(query)}")
+    if status == HTTPStatus.FOUND:
+        target = urlsplit(location)
+        found = parse_qs(target.query) | parse_qs(target.fragment.partition("?")[2])
         text = found.get("activationKey", [""])[0]
     else:
-        text = answer.text.strip() if answer.status_code == httpx.codes.OK else ""
+        text = body.strip() if status == HTTPStatus.OK else ""
     return text if _KEY.fullmatch(text) else ""
+
+
+def _get(route: Route, path: str) -> tuple[int, str, str]:
+    """Return status, Location and body of a plain GET; status 0 where nobody answers. Redirects are not followed."""
+    connection = HTTPConnection(route.host, route.port, timeout=_TIMEOUT_S)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.headers.get("location", ""), answer.read(4096).decode("latin-1")
+    except (OSError, HTTPException):
+        return 0, "", ""
+    finally:
+        connection.close()

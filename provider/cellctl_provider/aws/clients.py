@@ -26,6 +26,13 @@ class SecretsManagerClient(Protocol):
         """Add a version; `ClientRequestToken` is its id and makes the call idempotent."""
 
 
+class Closing(Protocol):
+    """What all boto3 clients have."""
+
+    def close(self) -> None:
+        """Close pooled connections."""
+
+
 _CODES: Mapping[str, ErrorCode] = {
     "ThrottlingException": "throttle",
     "Throttling": "throttle",
@@ -77,6 +84,13 @@ class AwsClients:
             )
 
         return cast("SecretsManagerClient", self._client("secretsmanager", region, make))
+
+    def close(self) -> None:
+        """Close the connections of all clients; a client asked for again is made anew."""
+        with self._lock:
+            clients, self._clients = list(self._clients.values()), {}
+        for client in clients:
+            cast("Closing", client).close()
 
     def _client(self, service: str, region: str, make: Callable[[str | None, Config], object]) -> object:
         from botocore.config import Config

@@ -127,7 +127,8 @@ class FileGatewayHandler:
         client = self._client(known)
         if not activation.exists(client, request.id):
             return None
-        current = self._settled(client, request.id, limit_s=_READ_LIMIT_S, times=1)
+        self._wait_connected(client, request.id, limit_s=_READ_LIMIT_S, times=1)
+        current = settings.described(client, request.id)
         with translated("reading the gateway"):
             instance = client.describe_gateway_information(GatewayARN=request.id).get("Ec2InstanceId", "")
             disks = client.list_local_disks(GatewayARN=request.id).get("Disks", [])
@@ -183,24 +184,26 @@ class FileGatewayHandler:
 
     def _ready(self, client: StorageGatewayClient, arn: str, inputs: Struct, *, new_password: bool) -> Struct:
         """Wait for the gateway, give it its cache and its settings, and return all outputs."""
-        self._settled(client, arn, limit_s=_CONNECTED_LIMIT_S, times=_CONNECTED_TIMES)
+        self._wait_connected(client, arn, limit_s=_CONNECTED_LIMIT_S, times=_CONNECTED_TIMES)
         disks: list[Value] = list(cache.added(self._context, client, arn, wholes(inputs, "cacheSizesGib")))
         settings.apply(self._context, client, arn, inputs, new_password=new_password)
         return {**inputs, **_identity(arn), "cacheDiskIds": disks}
 
-    def _settled(self, client: StorageGatewayClient, arn: str, *, limit_s: float, times: int) -> Struct:
-        """Wait until the gateway answers, `times` times in a row, and return its settings."""
+    def _wait_connected(self, client: StorageGatewayClient, arn: str, *, limit_s: float, times: int) -> None:
+        """Wait until the gateway answers, `times` times in a row."""
 
-        def look() -> Struct | None:
+        def look() -> bool | None:
             try:
-                return settings.described(client, arn)
+                with translated("looking for the gateway"):
+                    client.describe_gateway_information(GatewayARN=arn)
             except ProviderError as error:
                 if error.code == "unreachable":
                     return None
                 raise
+            return True
 
         what = f"a connection of gateway {arn.rpartition('/')[2]}"
-        return poll(self._context, look, what=what, every_s=_CONNECTED_EVERY_S, limit_s=limit_s, times=times)
+        poll(self._context, look, what=what, every_s=_CONNECTED_EVERY_S, limit_s=limit_s, times=times)
 
     def _client(self, values: Mapping[str, Value]) -> StorageGatewayClient:
         return self._context.aws.storage_gateway(needed(values, "region"))
