@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import network
 
-from cellctl_components.azure.place import Place, child, dying_with, named
+from cellctl_components.azure.place import Place, child, named
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +69,6 @@ def private_endpoint(
         private_dns_zone_configs=[
             network.PrivateDnsZoneConfigArgs(name=target.group, private_dns_zone_id=args.zone_id)
         ],
-        opts=dying_with(parent, endpoint),
+        opts=child(parent),
     )
     return Endpoint(endpoint=endpoint, zone_group=zone_group)
