@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import hmac
 import json
 import os
 import sqlite3
@@ -148,6 +149,11 @@ class Sealer:
         if isinstance(value, dict):
             return {key: self.unseal(item) for key, item in value.items()}
         return [self.unseal(item) for item in value] if isinstance(value, list) else value
+
+    def derive(self, purpose: str) -> str:
+        """Return a password for a purpose, the same every time: what a cloud makes and never shows. A secret."""
+        digest = hmac.new(self._material(), purpose.encode(), "sha256").digest()
+        return f"Aa1!{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
     def _encrypt(self, text: str) -> str:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM

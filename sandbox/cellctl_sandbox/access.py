@@ -1,0 +1,88 @@
+"""As whom the sandbox acts: credentials that only stand-ins accept, and secrets read through them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from cellctl.dialer import Dialer
+from cellctl.errors import EngineError
+from cellctl_provider.context import Context
+from cellctl_provider.protocol import ProviderError
+from cellctl_sandbox.clouds.view import ObjectView
+from cellctl_sandbox.inventory import IDENTITY, SqlServers
+from cellctl_sandbox.standins.tds.tokens_entra import DATABASE_AUDIENCE, BadToken, Bearer, TokenIssuer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from boto3 import Session
+
+RUNNER = str(uuid.uuid5(uuid.NAMESPACE_URL, "cellctl-sandbox-runner"))
+VAULT_AUDIENCE = "https://vault.azure.net/"
+
+
+class SandboxCredentials:
+    """Satisfies `cellctl_provider.credentials.Credentials`. The runner is in every group that administers databases."""
+
+    def __init__(self, view: ObjectView, servers: SqlServers, issuer: TokenIssuer) -> None:
+        self._view = view
+        self._servers = servers
+        self.issuer = issuer
+
+    def __call__(self, variables: Mapping[str, str]) -> SandboxCredentials:
+        """Return itself: the sandbox has one runner, whatever the configuration (a `CredentialsFactory`)."""
+        del variables
+        return self
+
+    def aws(self, region: str) -> Session:
+        """Return a session whose keys open nothing but stand-ins."""
+        import boto3
+
+        return boto3.Session(aws_access_key_id="SANDBOX", aws_secret_access_key="sandbox", region_name=region)  # noqa: S106
+
+    def azure_token(self, audience: str) -> str:
+        """Return a token of the runner."""
+        groups = self._servers.administrators()
+        return self.issuer.issue(Bearer(object_id=RUNNER, name="sandbox runner", groups=groups), audience=audience)
+
+    def azure_token_of(self, identity: str, audience: str) -> str:
+        """Return a token of a managed identity that exists."""
+        for item in self._view.objects(IDENTITY):
+            if identity.casefold() in (item.text("name").casefold(), item.text("clientId"), item.id.casefold()):
+                bearer = Bearer(
+                    object_id=item.text("principalId"), client_id=item.text("clientId"), name=item.text("name")
+                )
+                return self.issuer.issue(bearer, audience=audience)
+        raise ProviderError(f"there is no managed identity '{identity}'", code="not_found")
+
+    def opens_vaults(self, token: str) -> bool:
+        """Tell whether a token is one of this sandbox, for Key Vault."""
+        try:
+            self.issuer.check(token, audience=VAULT_AUDIENCE)
+        except BadToken:
+            return False
+        return True
+
+
+class SandboxSecrets:
+    """Reads secrets as `verify` needs them (`cellctl.verify.SecretReader`)."""
+
+    def __init__(self, dialer: Dialer, credentials: SandboxCredentials, sleep: Callable[[float], None]) -> None:
+        self._context = Context(dialer=dialer, sleep=sleep, credentials=credentials)
+        self._credentials = credentials
+
+    def read(self, reference: str) -> str:
+        """Return the value of a secret."""
+        try:
+            return self._context.secrets.read(reference)
+        except ProviderError as error:
+            raise EngineError(error.message, code="secret_unreadable") from error
+
+    def database_token(self, identity: str) -> str:
+        """Return an access token with which an identity signs in to Azure SQL."""
+        try:
+            return self._credentials.azure_token_of(identity, DATABASE_AUDIENCE)
+        except ProviderError as error:
+            raise EngineError(error.message, code="secret_unreadable") from error

@@ -1,0 +1,242 @@
+"""The sandbox as an engine host: embedded engine, simulated clouds, provider `cellctl`, stand-ins and their dialer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cellctl
+from cellctl.errors import UsageError
+from cellctl_provider.provider import CellctlProviderFactory
+from cellctl_sandbox.clouds.clock import SimulatedClock
+from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.provider import CloudFactory
+from cellctl_sandbox.clouds.view import ObjectView
+
+if TYPE_CHECKING:
+    from pulumi.automation import PulumiCommand
+
+    from cellctl.dialer import Dialer, Route
+    from cellctl_provider.protocol import ProviderFactory
+    from cellctl_sandbox.access import SandboxCredentials, SandboxSecrets
+    from cellctl_sandbox.engine.command import EmbeddedCommand
+    from cellctl_sandbox.inventory import Nodes, SqlServers
+    from cellctl_sandbox.standins.dialer import SandboxDialer
+    from cellctl_sandbox.standins.documents import Documents
+
+CLOUD_PACKAGES = {"aws": ("aws",), "azure": ("azure-native",)}
+
+
+def open_host(*, home: Path, cell: str, cloud: str, clock: str = "") -> SandboxHost:
+    """Open the sandbox of a home for one operation (entry-point group `cellctl.engines`).
+
+    Raises:
+        UsageError: The clock is neither `stepped` nor a scale.
+    """
+    database = Database.open(home)
+    simulated = SimulatedClock.of(database)
+    simulated.pace = pace_of(clock)
+    return SandboxHost(database, simulated, cell=cell, cloud=cloud)
+
+
+def pace_of(clock: str) -> float | None:
+    """Return a `--clock` option as a pace: None: the sandbox's own; 0: stepped; else a scale."""
+    if clock in ("", "stepped"):
+        return None if not clock else 0.0
+    try:
+        scale = float(clock)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale < float("inf"):
+        hint = "a number is simulated seconds per real second"
+        raise UsageError(f"the clock is 'stepped' or a number over 0, not '{clock}'", hint=hint, code="unknown_clock")
+    return scale
+
+
+class SandboxHost:
+    """One operation process's sandbox. Stand-ins start when something dials them."""
+
+    name = "embedded"
+
+    def __init__(self, database: Database, clock: SimulatedClock, *, cell: str, cloud: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._cell = cell
+        self._cloud = cloud
+        self._standins = _StandIns(database, clock, cell)
+
+    @property
+    def version(self) -> str:
+        """Version of the engine: it comes with cellctl."""
+        return cellctl.__version__
+
+    @cached_property
+    def embedded(self) -> EmbeddedCommand:
+        """The engine itself."""
+        from cellctl_sandbox.engine.command import EmbeddedCommand
+
+        return EmbeddedCommand(providers=self.providers())
+
+    @property
+    def command(self) -> PulumiCommand:
+        """The command that the Automation API drives."""
+        return self.embedded
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Nothing: the embedded engine reads no variables of its own."""
+        return {}
+
+    @property
+    def dialer(self) -> Dialer:
+        """Names lead to stand-ins."""
+        return self._standins
+
+    @property
+    def secrets(self) -> SandboxSecrets:
+        """Reads secrets of the simulated clouds (`cellctl.verify.SecretReader`)."""
+        return self._standins.secrets
+
+    def providers(self) -> dict[str, ProviderFactory]:
+        """Return the providers of this sandbox by package."""
+        packages = CLOUD_PACKAGES.get(self._cloud, tuple(name for names in CLOUD_PACKAGES.values() for name in names))
+        found: dict[str, ProviderFactory] = {name: CloudFactory(name, self._database) for name in packages}
+        found["cellctl"] = CellctlProviderFactory(
+            dialer=self._standins, sleep=self.sleep, credentials=self._standins.credentials_of
+        )
+        return found
+
+    def simulated_now(self) -> float | None:
+        """Return simulated seconds since the sandbox's epoch."""
+        return self._clock.now()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait in simulated time."""
+        self._clock.sleep(seconds)
+
+    def interrupt(self) -> None:
+        """Let the engine finish what is under way and start nothing new."""
+        self.embedded.interrupt()
+
+    def served(self) -> list[Mapping[str, object]]:
+        """Start every stand-in that has something to serve and return where (`SandboxControl.serve`)."""
+        return self._standins.served()
+
+    def close(self) -> None:
+        """Stop stand-ins and leave the clock."""
+        self._standins.close()
+        self._clock.close()
+        self._clock.pace = None
+
+
+class _StandIns:
+    """All stand-ins of one host as one `Dialer`; nothing is loaded before the first dial."""
+
+    def __init__(self, database: Database, clock: SimulatedClock, cell: str) -> None:
+        self._database = database
+        self._clock = clock
+        self._cell = cell
+        self._dialled = False
+
+    def route(self, name: str, port: int) -> Route:
+        """Return the route to a stand-in."""
+        return self._dialer.route(name, port)
+
+    def credentials_of(self, variables: Mapping[str, str]) -> SandboxCredentials:
+        """Return the sandbox's credentials (a `CredentialsFactory`)."""
+        return self._credentials(variables)
+
+    @cached_property
+    def secrets(self) -> SandboxSecrets:
+        """Return the reader of secrets."""
+        from cellctl_sandbox.access import SandboxSecrets
+
+        return SandboxSecrets(self, self._credentials, self._clock.sleep)
+
+    def served(self) -> list[Mapping[str, object]]:
+        """Start everything and return where it is served."""
+        return [
+            {
+                "name": item.name,
+                "port": item.port,
+                "kind": item.what,
+                "address": f"{item.route.host}:{item.route.port}",
+                "hint": item.try_it,
+            }
+            for item in self._dialer.served()
+        ]
+
+    def close(self) -> None:
+        """Stop what was started."""
+        if self._dialled:
+            self._dialer.close()
+
+    @cached_property
+    def _view(self) -> ObjectView:
+        return ObjectView(self._database, self._clock)
+
+    @cached_property
+    def _servers(self) -> SqlServers:
+        from cellctl_sandbox.inventory import SqlServers
+
+        return SqlServers(self._view, self._database)
+
+    @cached_property
+    def _nodes(self) -> Nodes:
+        from cellctl_sandbox.inventory import Nodes
+
+        return Nodes(self._view, self._database, self._clock)
+
+    @cached_property
+    def _credentials(self) -> SandboxCredentials:
+        from cellctl_sandbox.access import SandboxCredentials
+        from cellctl_sandbox.standins.tds.tokens_entra import TokenIssuer
+
+        return SandboxCredentials(self._view, self._servers, TokenIssuer(self._folder))
+
+    @property
+    def _folder(self) -> Path:
+        return self._database.path.parent / "sandbox"
+
+    def _documents(self, table: str) -> Documents:
+        from cellctl_sandbox.standins.documents import Documents
+
+        return Documents(self._database.path, table, seal=self._database.sealer)
+
+    @cached_property
+    def _dialer(self) -> SandboxDialer:
+        from cellctl_sandbox.standins.authority import Authority
+        from cellctl_sandbox.standins.aws_endpoint import AwsEndpointStandin
+        from cellctl_sandbox.standins.dialer import SandboxDialer
+        from cellctl_sandbox.standins.octopus.standin import OctopusStandin
+        from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
+        from cellctl_sandbox.standins.storage_gateway import ApplianceStandin, storage_gateway_service
+        from cellctl_sandbox.standins.tds.standin import TdsStandin
+
+        authority = Authority(self._folder)
+        gateways, secrets = self._documents("gateway_documents"), self._documents("secret_documents")
+        services = [
+            storage_gateway_service(gateways, self._view),
+            secrets_manager_service(secrets, self._view, managed=self._servers.managed_secret),
+        ]
+        self._dialled = True
+        return SandboxDialer(
+            [
+                AwsEndpointStandin(services, regions=self._regions()),
+                ApplianceStandin(gateways, self._view, cell=self._cell, is_appliance=self._nodes.is_appliance),
+                KeyVaultStandin(secrets, self._view, authority, authorized=self._credentials.opens_vaults),
+                TdsStandin(
+                    self._database.path,
+                    catalogue=self._servers,
+                    authority=authority,
+                    issuer=self._credentials.issuer,
+                ),
+                OctopusStandin(self._documents("octopus_documents"), self._nodes, authority, cell=self._cell),
+            ]
+        )
+
+    def _regions(self) -> list[str]:
+        rows = self._database.rows("SELECT DISTINCT region FROM objects WHERE package = 'aws' ORDER BY region")
+        return [str(region) for (region,) in rows if region]

@@ -1,0 +1,202 @@
+"""What the stand-ins' servers are: SQL servers and Octopus nodes, read from the objects of the simulated clouds."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import sqlite3
+from collections.abc import Sequence
+
+from cellctl.facts.conditions import at
+from cellctl.state.values import Struct, Value, bare_struct
+from cellctl_provider.protocol import Invoke
+from cellctl_sandbox.clouds.clock import SimulatedClock
+from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.functions import call_function
+from cellctl_sandbox.clouds.view import ObjectView
+from cellctl_sandbox.clouds.world import CloudRecord
+from cellctl_sandbox.standins.cloud_view import CloudObject
+from cellctl_sandbox.standins.octopus.nodes import NodeFacts, NodePort
+from cellctl_sandbox.standins.tds.servers import CloudDatabase, SqlServerFacts
+
+INSTANCE = "aws:ec2/instance:Instance"
+RDS = "aws:rds/instance:Instance"
+AZURE_SERVER = "azure-native:sql:Server"
+AZURE_DATABASE = "azure-native:sql:Database"
+AZURE_ADMINISTRATOR = "azure-native:sql:ServerAzureADAdministrator"
+MACHINE = "azure-native:compute:VirtualMachine"
+RUN_COMMAND = "azure-native:compute:VirtualMachineRunCommandByVirtualMachine"
+NETWORK_INTERFACE = "azure-native:network:NetworkInterface"
+IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
+APPLIANCE_IMAGE = "/aws/service/storagegateway/ami/FILE_S3/latest"
+BOOT_S = 480.0
+"""From a running EC2 machine to an Octopus Server that answers. Source: estimate, Windows first boot, 2026-11."""
+AWS_PORTS = (NodePort(port=8080), NodePort(port=80))
+AZURE_PORTS = (NodePort(port=443, tls=True), NodePort(port=80, probe_only=True))
+VERSION = "2026.4.7000"
+SYSTEM_DATABASES = ("master", "tempdb", "model", "msdb", "rdsadmin")
+DEFAULT_COLLATION = "SQL_Latin1_General_CP1_CI_AS"
+
+
+class SqlServers:
+    """Satisfies the SQL stand-in's `ServerCatalogue`."""
+
+    def __init__(self, view: ObjectView, database: Database) -> None:
+        self._view = view
+        self._database = database
+
+    def find(self, host: str) -> SqlServerFacts | None:
+        """Return the server whose endpoint is `host`."""
+        return next((server for server in self.servers() if server.host == host.casefold()), None)
+
+    def servers(self) -> Sequence[SqlServerFacts]:
+        """Return all SQL servers that exist now."""
+        now = self._view.now()
+        rds = [_rds(record, self._database, now) for record in self._view.records(RDS)]
+        return [*(server for server in rds if server.host), *(self._azure(one, now) for one in self._azure_records())]
+
+    def managed_secret(self, arn: str) -> str | None:
+        """Return the JSON of a secret that RDS keeps for an instance's administrator, None if `arn` is another."""
+        for record in self._view.records(RDS):
+            properties = bare_struct(record.properties())
+            if at(properties, "masterUserSecrets.0.secretArn") == arn:
+                name, password = str(at(properties, "username")), administrator_password(record, self._database)
+                return json.dumps({"username": name, "password": password})
+        return None
+
+    def administrators(self) -> list[str]:
+        """Return the ids of every group or identity that administers an Azure SQL server."""
+        return sorted({one for record in self._azure_records() for one in self._azure(record, 0).entra_administrators})
+
+    def _azure_records(self) -> list[CloudRecord]:
+        return self._view.records(AZURE_SERVER)
+
+    def _azure(self, record: CloudRecord, now: float) -> SqlServerFacts:
+        start = record.id.lower() + "/"
+        databases = [
+            CloudDatabase(name=str(at(one, "databaseName")), collation=str(at(one, "collation") or DEFAULT_COLLATION))
+            for one in (item.properties for item in self._view.objects(AZURE_DATABASE) if _inside(item, start))
+        ]
+        later = [item for item in self._view.objects(AZURE_ADMINISTRATOR) if _inside(item, start)]
+        properties = bare_struct(record.properties())
+        return SqlServerFacts(
+            host=str(at(properties, "fullyQualifiedDomainName") or "").casefold(),
+            kind="azure",
+            incarnation=record.uid,
+            entra_administrators=[str(one) for one in (at(properties, "administrators.sid"),) if one]
+            + [one.text("sid") for one in later],
+            databases=databases,
+            accepting=record.born_s <= now and record.gone_s is None,
+        )
+
+
+def _inside(item: CloudObject, start: str) -> bool:
+    return item.id.lower().startswith(start)
+
+
+def administrator_password(record: CloudRecord, database: Database) -> str:
+    """Return the password of an RDS instance's administrator: the one given, else the one RDS made. A secret."""
+    given = at(record.inputs, "password")
+    return given if isinstance(given, str) else database.sealer.derive(f"rds/{record.uid}")
+
+
+def _rds(record: CloudRecord, database: Database, now: float) -> SqlServerFacts:
+    properties = bare_struct(record.properties())
+    port = at(properties, "port")
+    return SqlServerFacts(
+        host=str(at(properties, "address") or "").casefold(),
+        kind="rds",
+        incarnation=record.uid,
+        port=int(port) if isinstance(port, int | float) else 1433,
+        administrator=str(at(properties, "username") or ""),
+        administrator_password=administrator_password(record, database),
+        collation=str(at(properties, "characterSetName") or DEFAULT_COLLATION),
+        multi_az=at(properties, "multiAz") is True,
+        accepting=record.born_s <= now and record.gone_s is None,
+    )
+
+
+class Nodes:
+    """Satisfies the Octopus stand-in's `NodeCatalogue`."""
+
+    def __init__(self, view: ObjectView, database: Database, clock: SimulatedClock) -> None:
+        self._view = view
+        self._database = database
+        self._clock = clock
+
+    def now(self) -> float:
+        """Return simulated seconds."""
+        return self._clock.now()
+
+    def nodes(self) -> Sequence[NodeFacts]:
+        """Return all nodes that exist now."""
+        aws = [self._aws(item) for item in self._view.objects(INSTANCE) if not self.is_appliance(item)]
+        return [*(node for node in aws if node.address), *self._azure()]
+
+    def is_appliance(self, item: CloudObject) -> bool:
+        """Tell whether an instance runs a file gateway's appliance: by its image."""
+        record = next((one for one in self._view.records(INSTANCE) if one.id == item.id), None)
+        if record is None:
+            return False
+        request = Invoke(token="aws:ssm/getParameter:getParameter", args={"name": APPLIANCE_IMAGE})  # noqa: S106
+        return at(item.properties, "ami") == call_function(request, record.tenancy).result.get("value")
+
+    def _aws(self, item: CloudObject) -> NodeFacts:
+        return NodeFacts(
+            cell=item.cell,
+            name=str(at(item.properties, "tags.Name") or item.id),
+            address=item.text("privateIp"),
+            ports=AWS_PORTS,
+            up_from_s=item.born_s + BOOT_S,
+            database=self._has_database(item.cell),
+            version=VERSION,
+        )
+
+    def _azure(self) -> list[NodeFacts]:
+        booted = {item.id.lower().rsplit("/", 2)[0]: item.born_s for item in self._view.objects(RUN_COMMAND)}
+        addresses = {item.id.lower(): _address(item.properties) for item in self._view.objects(NETWORK_INTERFACE)}
+        found = []
+        for item in self._view.objects(MACHINE):
+            interface = str(at(item.properties, "networkProfile.networkInterfaces.0.id") or "").lower()
+            host = _told(item.properties).get("host")
+            found.append(
+                NodeFacts(
+                    cell=item.cell,
+                    name=str(at(item.properties, "osProfile.computerName") or item.id.rpartition("/")[2]),
+                    address=addresses.get(interface, ""),
+                    ports=AZURE_PORTS,
+                    up_from_s=booted.get(item.id.lower(), float("inf")),
+                    database=any(one.cell == item.cell for one in self._view.objects(AZURE_DATABASE)),
+                    version=VERSION,
+                    tls_names=(host,) if isinstance(host, str) else (),
+                )
+            )
+        return found
+
+    def _has_database(self, cell: str) -> bool:
+        """Tell whether a server of the cell holds a database that somebody made."""
+        hosts = {one.text("address").casefold() for one in self._view.objects(RDS) if one.cell == cell}
+        try:
+            rows = self._database.rows("SELECT host, key FROM sql_databases")
+        except sqlite3.OperationalError:  # nobody has dialled a server yet
+            return False
+        return any(str(host) in hosts and str(key) not in SYSTEM_DATABASES for host, key in rows)
+
+
+def _address(properties: Struct) -> str:
+    for index in range(4):
+        for name in ("privateIPAddress", "privateIpAddress"):
+            found = at(properties, f"ipConfigurations.{index}.{name}")
+            if isinstance(found, str) and found:
+                return found
+    return ""
+
+
+def _told(properties: Struct) -> Struct:
+    """Return what a machine was told at its creation (user data: JSON in base64), {} where it is something else."""
+    try:
+        told: Value = json.loads(base64.b64decode(str(properties.get("userData") or ""), validate=True))
+    except (binascii.Error, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
