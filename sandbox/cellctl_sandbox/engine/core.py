@@ -18,7 +18,7 @@ from cellctl.state.values import Struct
 from cellctl_provider.protocol import ProviderFactory
 from cellctl_sandbox.engine.deployment import Deployment
 from cellctl_sandbox.engine.errors import UnsupportedFeature
-from cellctl_sandbox.engine.eventlog import EventLog, Said, Sink
+from cellctl_sandbox.engine.eventlog import EventLog, Observer, Said, Sink
 from cellctl_sandbox.engine.journal import Journal
 from cellctl_sandbox.engine.monitor import EngineLog, Monitor
 from cellctl_sandbox.engine.registry import ProviderSource, Registry
@@ -141,6 +141,7 @@ class Engine:
         masked: Mapping[str, str] | None = None,
         options: Options | None = None,
         sink: Sink | None = None,
+        observer: Observer | None = None,
     ) -> Result:
         """Do one operation to its end; failures of resources are in the Result, not raised.
 
@@ -166,7 +167,7 @@ class Engine:
             options=options or Options(),
             config=config or {},
             journal=Journal(state, None if planning else save),
-            log=EventLog(sink, planning=planning),
+            log=EventLog(sink, planning=planning, observer=observer),
             registry=Registry(self._source),
             olds={item.urn: item for item in state.resources if not item.delete},
         )

@@ -17,6 +17,7 @@ from cellctl_sandbox.engine.urns import is_default_provider
 
 Severity = Literal["debug", "info", "info#err", "warning", "error"]
 Sink = Callable[[Struct], None]
+Observer = Callable[[Step], None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,9 +41,10 @@ class Tally:
 class EventLog:
     """One operation's events, in order, from any thread."""
 
-    def __init__(self, sink: Sink | None, *, planning: bool) -> None:
+    def __init__(self, sink: Sink | None, *, planning: bool, observer: Observer | None = None) -> None:
         self.tally = Tally()
         self._sink = sink
+        self._observer = observer
         self._planning = planning
         self._sequence = 0
         self._lock = threading.Lock()
@@ -52,6 +54,8 @@ class EventLog:
     # ---- steps ----
     def began(self, step: Step) -> None:
         """Write that a step began."""
+        if self._observer:
+            self._observer(step)
         self._emit("resourcePreEvent", self._step(step, step.op, step.new))
 
     def done(self, step: Step, result: ResourceState | None, op: Op | None = None, *, count: bool = True) -> None:

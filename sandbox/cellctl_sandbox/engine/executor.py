@@ -62,7 +62,7 @@ class Executor:
             done = self._do(step)
         except (ProviderError, StepFailed) as error:
             scope.journal.abandon(subject)
-            scope.log.failed(step)
+            scope.log.failed(_with_old_id(step))
             raise StepFailed(str(error), urn=step.urn) from error
         return self._record(step, done, subject)
 
@@ -278,6 +278,13 @@ def _both(step: Step) -> tuple[ResourceState, ResourceState]:
     assert step.old is not None
     assert step.new is not None
     return step.old, step.new
+
+
+def _with_old_id(step: Step) -> Step:
+    """Return a failed update with the id of the object that it was about."""
+    if step.op is not Op.UPDATE or step.old is None or step.new is None:
+        return step
+    return replace(step, new=replace(step.new, id=step.old.id))
 
 
 def _by_hash(struct: Struct) -> Struct:

@@ -16,7 +16,7 @@ from cellctl_sandbox.engine import requests
 from cellctl_sandbox.engine.deployment import Deployment
 from cellctl_sandbox.engine.errors import StepFailed, Unavailable, UnsupportedFeature
 from cellctl_sandbox.engine.eventlog import EventLog, Severity
-from cellctl_sandbox.engine.sdk import FEATURES
+from cellctl_sandbox.engine.sdk import FEATURES, invoke_response
 from cellctl_sandbox.engine.wire import to_struct
 
 _SEVERITIES: tuple[Severity, ...] = ("debug", "info", "warning", "error")
@@ -77,8 +77,7 @@ class Monitor:
             goal = requests.invoke_goal_of(request)
         except UnsupportedFeature as error:
             raise self._unsupported(error) from None
-        result = to_struct(self._deployment.invoke(goal))
-        return resource_pb2.ResourceInvokeResponse(**{"return": result})
+        return invoke_response(to_struct(self._deployment.invoke(goal)))
 
     def RegisterResourceOutputs(
         self, request: resource_pb2.RegisterResourceOutputsRequest, _context: object = None
@@ -145,12 +144,10 @@ class EngineLog:
         self._deployment = deployment
 
     def Log(self, request: engine_pb2.LogRequest, _context: object = None) -> empty_pb2.Empty:
-        """Write a message as a diagnostic; an error makes the operation fail at its end."""
+        """Write a message as a diagnostic; an error says so, but does not make the operation fail."""
         severity = _SEVERITIES[request.severity]
         if severity == "debug" or self._deployment.gate.stopped:
             return empty_pb2.Empty()
-        if severity == "error":
-            self._deployment.failed = True
         self._log.say(severity, request.message, request.urn, ephemeral=request.ephemeral)
         return empty_pb2.Empty()
 

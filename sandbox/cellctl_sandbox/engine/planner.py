@@ -196,8 +196,8 @@ class Planner:
                 "please remove the `import` declaration from your program",
                 new.urn,
             )
-        if goal.custom:
-            new = self._checked(goal, new, {}, goal.properties)
+        if goal.custom and new.urn not in self._scope.options.replace:
+            new = self._checked(goal, new, {}, goal.properties)  # defaults of a new object, such as its name
         first = goal.delete_before_replace
         if first if first is not None else diff.delete_before_replace or old.pending_replacement:
             return [*self._dependents_first(old), *steps.delete_first_steps(old, new, diff)]

@@ -41,7 +41,7 @@ from cellctl_provider.protocol import (
     Updated,
 )
 from cellctl_sandbox.engine.errors import UnsupportedFeature
-from cellctl_sandbox.engine.sdk import CHANNEL_OPTIONS
+from cellctl_sandbox.engine.sdk import CHANNEL_OPTIONS, metadata_of
 from cellctl_sandbox.engine.sources import missing
 from cellctl_sandbox.engine.wire import from_struct, to_struct
 
@@ -333,7 +333,7 @@ def _diffed(answer: provider_pb2.DiffResponse) -> Diffed:
 
 def _failure(error: grpc.RpcError) -> ProviderError:
     """Return the typed error; an object that exists but is not ready comes in the trailing metadata."""
-    for key, value in error.trailing_metadata() or ():
+    for key, value in metadata_of(error):
         if key == "grpc-status-details-bin" and isinstance(value, bytes):
             status = status_pb2.Status.FromString(value)
             for detail in status.details:

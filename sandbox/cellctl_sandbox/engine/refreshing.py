@@ -27,7 +27,8 @@ class Refresh:
 
     def run(self) -> list[StepFailed]:
         """Refresh all; return what failed. Dependents forget an object that is gone."""
-        items = self._scope.journal.olds()
+        targets = self._scope.options.targets
+        items = [item for item in self._scope.journal.olds() if not targets or item.urn in targets]
         if self._scope.planning:
             results = [self._one(item) for item in items]
         else:

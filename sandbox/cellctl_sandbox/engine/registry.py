@@ -45,10 +45,14 @@ class ProviderSource(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Instance:
-    """A provider ready for calls. `known` is false in a preview where its configuration holds unknown values."""
+    """A provider ready for calls. `known` is false in a preview where its configuration holds unknown values.
+
+    `refused` is why the provider did not take its configuration; told when somebody first needs it.
+    """
 
     provider: Provider
     known: bool = True
+    refused: str = ""
 
 
 class Registry:
@@ -120,11 +124,14 @@ class Registry:
         id_ = state.id or (UNKNOWN if planning else str(uuid.uuid4()))
         with self._lock:
             provider = self._fresh.pop(state.urn, None) or self._open(state.urn, given)
-            known = not contains_unknown(given)
+            known, refused = not contains_unknown(given), ""
             if known:
                 package = type_of(state.urn).removeprefix(PROVIDER_PREFIX)
-                self._configure(provider, state.urn, id_, package, given)
-            self._configured[f"{state.urn}::{id_}"] = Instance(provider=provider, known=known)
+                try:
+                    self._configure(provider, state.urn, id_, package, given)
+                except StepFailed as error:
+                    refused = error.message
+            self._configured[f"{state.urn}::{id_}"] = Instance(provider=provider, known=known, refused=refused)
         return id_
 
     @staticmethod
@@ -144,6 +151,8 @@ class Registry:
         """
         with self._lock:
             known = self._configured.get(reference)
+            if known and known.refused:
+                raise StepFailed(known.refused, urn=split_reference(reference)[0])
             if known:
                 return known
             urn, id_ = split_reference(reference)

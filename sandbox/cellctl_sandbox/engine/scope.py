@@ -26,6 +26,7 @@ class Options:
 
     `replace`: URNs to be replaced without any change. `refresh`: read everything before. `exclude_protected` (destroy):
     protected resources, and what they need, stay. `clear_pending_creates` (refresh): forget what may have been made.
+    `targets` (refresh): only these URNs are read.
     """
 
     parallel: int = 16
@@ -33,6 +34,7 @@ class Options:
     replace: frozenset[str] = frozenset()
     exclude_protected: bool = False
     clear_pending_creates: bool = False
+    targets: frozenset[str] = frozenset()
 
 
 @dataclass(kw_only=True)

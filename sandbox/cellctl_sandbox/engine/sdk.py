@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 import grpc
+from google.protobuf import struct_pb2
 from pulumi.automation import CommandResult
 from pulumi.automation.errors import create_command_error
 from pulumi.errors import RunError
@@ -124,3 +125,17 @@ def _close(loop: asyncio.AbstractEventLoop, executor: Executor) -> None:
 def command_error(result: CommandResult) -> Exception:
     """Return the Automation API's exception for a failed command: its class follows from the text."""
     return create_command_error(result)
+
+
+def metadata_of(error: grpc.RpcError) -> list[tuple[str, str | bytes]]:
+    """Return the trailing metadata of a failed call; gRPC's stubs describe it wrongly."""
+    given: object = error.trailing_metadata()
+    pairs = given if isinstance(given, tuple | list) else ()
+    return [(str(pair[0]), pair[1]) for pair in pairs]
+
+
+def invoke_response(result: struct_pb2.Struct) -> resource_pb2.ResourceInvokeResponse:
+    """Return the answer to an invoke: its field is called `return`."""
+    response = resource_pb2.ResourceInvokeResponse()
+    getattr(response, "return").CopyFrom(result)
+    return response

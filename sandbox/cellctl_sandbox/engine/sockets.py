@@ -78,7 +78,7 @@ class _Served:
             if method is None:
                 context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{name} is not implemented")
             try:
-                result: Message = method(request)  # type: ignore[misc]
+                result: Message = method(request)
             except grpc.RpcError as error:
                 context.abort(error.code(), error.details() or "")
             return result

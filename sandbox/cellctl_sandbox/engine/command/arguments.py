@@ -165,7 +165,7 @@ def parse(args: Sequence[str]) -> Arguments:
             values.setdefault(name, []).append(given if equals else rest.pop(0) if rest else "")
         else:
             raise Refusal(f"unknown flag: --{name}")
-    _refuse_unsupported(switches, values)
+    _refuse_unsupported(words, switches, values)
     given_values = {name: tuple(items) for name, items in values.items()}
     return Arguments(words=tuple(words), switches=frozenset(switches), values=given_values, pairs=tuple(pairs))
 
@@ -179,7 +179,9 @@ def _mark(name: str, words: list[str], rest: list[str], switches: set[str], pair
         switches.add(name)
 
 
-def _refuse_unsupported(switches: set[str], values: dict[str, list[str]]) -> None:
+def _refuse_unsupported(words: list[str], switches: set[str], values: dict[str, list[str]]) -> None:
     for name, feature in _UNSUPPORTED.items():
+        if name == "target" and words[:1] == ["refresh"]:
+            continue
         if name in switches or any(values.get(name, ())):
             raise UnsupportedFeature(feature)

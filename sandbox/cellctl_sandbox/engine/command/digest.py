@@ -1,74 +1,64 @@
-"""The digest of `preview --json`, made from engine events."""
+"""The digest of `preview --json`: the logical steps with whole states, secrets masked."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 
+from cellctl.state.events import masked
+from cellctl.state.resources import ResourceState
 from cellctl.state.values import Struct, Value, is_secret
+from cellctl_sandbox.engine.core import Result
+from cellctl_sandbox.engine.steps import Step
 from cellctl_sandbox.engine.urns import is_default_provider
 
 
 class Digest:
-    """Collects steps and diagnostics of one preview; a sink for events."""
+    """Collects the steps of one preview; an observer of steps that begin."""
 
     def __init__(self) -> None:
         self._steps: list[Value] = []
-        self._diagnostics: list[Value] = []
-        self._config: Value = {}
-        self._summary: Struct = {}
 
-    def __call__(self, event: Struct) -> None:
-        """Take one event."""
-        for kind, body in event.items():
-            if not isinstance(body, dict):
-                continue
-            metadata = body.get("metadata")
-            if kind == "resourcePreEvent" and isinstance(metadata, dict):
-                if not is_default_provider(str(metadata["urn"])):
-                    self._steps.append(_step(metadata))
-            elif kind == "preludeEvent":
-                self._config = body.get("config")
-            elif kind == "diagnosticEvent" and body.get("severity") != "debug":
-                self._diagnostics.append(body)
-            elif kind == "summaryEvent":
-                self._summary = body
+    def __call__(self, step: Step) -> None:
+        """Take one step."""
+        if step.logical and not is_default_provider(step.urn):
+            self._steps.append(_step_json(step))
 
-    def text(self) -> str:
-        """Return the digest."""
+    def text(self, result: Result, config: Mapping[str, str]) -> str:
+        """Return the digest of a preview that has ended."""
+        said: list[Value] = [
+            {"severity": item.severity, "message": item.message, "urn": item.urn} for item in result.said
+        ]
         document: Struct = {
-            "config": self._config,
+            "config": dict(config),
             "steps": self._steps,
-            "diagnostics": self._diagnostics,
+            "diagnostics": said,
             "duration": 0,
-            "changeSummary": self._summary.get("resourceChanges") or {},
+            "changeSummary": dict(result.changes),
         }
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _step(metadata: Value) -> Struct:
-    assert isinstance(metadata, dict)
-    step: Struct = {"op": metadata["op"], "urn": metadata["urn"]}
-    if metadata.get("provider"):
-        step["provider"] = metadata["provider"]
-    for key, name in (("old", "oldState"), ("new", "newState")):
-        state = metadata.get(key)
-        if isinstance(state, dict):
-            step[name] = _plain({k: v for k, v in state.items() if v not in ("", {}, [], None)})
-    for key, name in (("diffs", "diffReasons"), ("keys", "replaceReasons")):
-        if metadata.get(key):
-            step[name] = metadata[key]
-    detailed = metadata.get("detailedDiff")
-    step["detailedDiff"] = _kinds(detailed) if isinstance(detailed, dict) else None
-    return step
+def _step_json(step: Step) -> Struct:
+    shown: Struct = {"op": step.op, "urn": step.urn}
+    if step.state.provider:
+        shown["provider"] = step.state.provider
+    for name, state in (("oldState", step.old), ("newState", step.new)):
+        if state is not None:
+            shown[name] = _state_json(state)
+    for name, keys in (("diffReasons", step.diffs), ("replaceReasons", step.keys)):
+        if keys:
+            shown[name] = list(keys)
+    shown["detailedDiff"] = (
+        {path: {"kind": item.kind, "inputDiff": item.input_diff} for path, item in step.detailed.items()}
+        if step.detailed is not None
+        else None
+    )
+    return shown
 
 
-def _kinds(detailed: Mapping[str, Value]) -> Struct:
-    return {
-        path: {"kind": item.get("diffKind"), "inputDiff": item.get("inputDiff")}
-        for path, item in detailed.items()
-        if isinstance(item, dict)
-    }
+def _state_json(state: ResourceState) -> Value:
+    return _plain(masked(state.to_json()))
 
 
 def _plain(value: Value) -> Value:

@@ -49,11 +49,12 @@ def run(call: Call, args: Arguments) -> Reply:
         prepared = _prepared(call, kind, name)
         digest = Digest() if args.has("json") else None
         began = int(time.time())
-        with _sinks(call, args, digest) as sink:
-            result = _engine_result(call, args, prepared, sink)
+        with _sinks(call, args) as sink:
+            result = _engine_result(call, args, prepared, sink, digest)
         if kind in _HISTORY:
             _record(call, args, prepared, result, began)
-    return _answer(args, kind, result, digest, name, call)
+    text = digest.text(result, masked_config(prepared.settings.config)) if digest else _words(result)
+    return _answer(call, args, prepared, result, text)
 
 
 def _kind(args: Arguments) -> Kind:
@@ -76,11 +77,11 @@ def _prepared(call: Call, kind: Kind, name: StackName) -> Prepared:
 
 
 @contextmanager
-def _sinks(call: Call, args: Arguments, digest: Digest | None) -> Iterator[Sink]:
-    """Give a sink that feeds the event log, the digest and whoever listens in this process."""
+def _sinks(call: Call, args: Arguments) -> Iterator[Sink]:
+    """Give a sink that feeds the event log and whoever listens in this process."""
     address = args.value("event-log")
     with ExitStack() as open_:
-        targets: list[Sink] = [sink for sink in (call.sink, digest) if sink is not None]
+        targets: list[Sink] = [call.sink] if call.sink else []
         if address:
             targets.append(open_.enter_context(EventStream(address)))
 
@@ -99,7 +100,7 @@ def _program(call: Call, args: Arguments) -> Program:
     raise Refusal("no program: this engine runs inline programs only")
 
 
-def _engine_result(call: Call, args: Arguments, prepared: Prepared, sink: Sink) -> Result:
+def _engine_result(call: Call, args: Arguments, prepared: Prepared, sink: Sink, digest: Digest | None) -> Result:
     backend, name = call.project.backend, prepared.name
     options = Options(
         parallel=args.number("parallel", 16),
@@ -107,6 +108,7 @@ def _engine_result(call: Call, args: Arguments, prepared: Prepared, sink: Sink) 
         replace=frozenset(args.values.get("replace", ())),
         exclude_protected=args.has("exclude-protected"),
         clear_pending_creates=args.has("clear-pending-creates"),
+        targets=frozenset(args.values.get("target", ())),
     )
     target = Target(
         project=name.project,
@@ -125,6 +127,7 @@ def _engine_result(call: Call, args: Arguments, prepared: Prepared, sink: Sink) 
             masked=masked_config(prepared.settings.config),
             options=options,
             sink=sink,
+            observer=digest,
         )
     except WrongPassphrase as error:
         raise Refusal(f"getting stack configuration: get stack secrets manager: {error}") from None
@@ -147,8 +150,8 @@ def _record(call: Call, args: Arguments, prepared: Prepared, result: Result, beg
     call.project.backend.add_history(prepared.name, entry, text)
 
 
-def _answer(args: Arguments, kind: Kind, result: Result, digest: Digest | None, name: StackName, call: Call) -> Reply:
-    text = digest.text() if digest else _words(result)
+def _answer(call: Call, args: Arguments, prepared: Prepared, result: Result, text: str) -> Reply:
+    kind, name = prepared.kind, prepared.name
     if not result.succeeded:
         return Reply(stdout=text, code=1)
     if args.has("expect-no-changes") and result.changed:
