@@ -233,7 +233,6 @@ def test_two_cells_on_one_server_cannot_open_each_other(rds):
     proof = rds.create(rds_inputs("globex", loginSecret=LOGIN_SECRET + "2"), "other").properties["provenAgainst"]
     assert proof == ["octo_acme_g1: 916", "model: 916"]
     password = rds.stores.values[LOGIN_SECRET + "2"]
-    password = rds.stores.values[LOGIN_SECRET + "2"]
     with pytest.raises(SqlFailure) as refused:
         rds.rows("SELECT 1", database="octo_acme_g1", login="octo_globex", password=password)
     assert refused.value.number == 4060

@@ -113,11 +113,15 @@ class Context:
         """Tell whether the user has a permission in the current database."""
         return has_database_permission(self.database, self.user, permission)
 
+    def may_in(self, database: DatabaseRecord, permission: str) -> bool:
+        """Tell whether the principal has a permission in a database."""
+        user = user_name(database, self.principal, self.facts)
+        return user is not None and has_database_permission(database, user, permission)
+
     def may_enter(self, database: DatabaseRecord) -> bool:
         """Tell whether the principal may open a database."""
         return user_name(database, self.principal, self.facts) is not None
 
     def owns(self, database: DatabaseRecord) -> bool:
         """Tell whether the principal may change or drop a database."""
-        user = user_name(database, self.principal, self.facts)
-        return user is not None and has_database_permission(database, user, "CONTROL")
+        return self.may_in(database, "CONTROL")

@@ -9,9 +9,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.dialects.sqlite import SQLite
 
 from cellctl_sandbox.standins.tds import errors
 from cellctl_sandbox.standins.tds.context import Context
@@ -23,6 +25,14 @@ from cellctl_sandbox.standins.tds.tables import SQLITE_TYPES, create_table, decl
 from cellctl_sandbox.standins.tds.tokens import Column, ResultSet
 from cellctl_sandbox.standins.tds.values import NVARCHAR, ColumnType, SqlValue, type_of
 from cellctl_sandbox.standins.tds.views import Relation, view
+
+
+class _Sqlite(SQLite):
+    """SQLite with names in backticks: a name in double quotes that is no column would be taken for a text."""
+
+    class Tokenizer(SQLite.Tokenizer):
+        IDENTIFIERS: ClassVar[list[str | tuple[str, str]]] = ["`"]
+
 
 _BARE_FUNCTIONS = {"CURRENT_USER", "SESSION_USER", "SYSTEM_USER"}
 
@@ -187,7 +197,7 @@ def _user_table(context: Context, table: exp.Table, permission: str) -> tuple[Da
         raise SqlError(259, "Ad hoc updates to system catalogs are not allowed.")
     if record is None or key(table.db or "dbo") != "dbo":
         raise errors.invalid_object(_written(table))
-    if not context.may(permission):
+    if not context.may_in(database, permission):
         raise errors.object_denied(permission, record.name, database.name)
     return database, record
 
@@ -264,7 +274,7 @@ def _execute(connection: sqlite3.Connection, tree: exp.Expression, text: str) ->
     for addition in list(tree.find_all(exp.Add)):
         addition.replace(exp.Anonymous(this="tsql_add", expressions=[addition.this, addition.expression]))
     try:
-        return connection.execute(tree.sql(dialect="sqlite"))
+        return connection.execute(tree.sql(dialect=_Sqlite, identify=True))
     except sqlite3.IntegrityError as problem:
         raise _integrity(str(problem)) from None
     except sqlite3.Error as problem:

@@ -236,6 +236,7 @@ class Session:
     def _leaf(self, statement: st.Statement) -> None:
         try:
             if self._transaction is not None:
+                self._transaction.catch_up()
                 context = self._context(self._transaction)
                 execute(context, statement)
             else:
@@ -278,7 +279,6 @@ class Session:
         self._depth += 1
         if self._depth == 1:
             self._transaction = self._fresh()
-            self._transaction.databases()
             self._descriptor = next(_DESCRIPTORS)
             self._reply.began(self._descriptor)
 

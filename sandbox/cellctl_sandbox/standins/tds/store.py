@@ -149,11 +149,7 @@ class Workspace:
         """Write what changed, all or nothing; raises `Conflict` where something read was changed by somebody else."""
         if not self._loaded:
             return
-        now = {name: _dump(record) for name, record in self._databases.items()}
-        if self._server is not None:
-            now[""] = _dump(self._server)
-        changed = {name for name, content in now.items() if self._original.get(name) != content}
-        gone = self._dropped & set(self._original) - set(now)
+        now, changed, gone = self._changes()
         if not changed and not gone:
             return
         with self._store.connection() as connection:
@@ -165,6 +161,21 @@ class Workspace:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+
+    def _changes(self) -> tuple[dict[str, str], set[str], set[str]]:
+        """Return all documents as they are now, and the names of those changed and of those gone."""
+        now = {name: _dump(record) for name, record in self._databases.items()}
+        if self._server is not None:
+            now[""] = _dump(self._server)
+        changed = {name for name, content in now.items() if self._original.get(name) != content}
+        return now, changed, self._dropped & set(self._original) - set(now)
+
+    def catch_up(self) -> None:
+        """See what others have committed meanwhile, unless something here is changed already (read committed)."""
+        _, changed, gone = self._changes()
+        if self._loaded and not changed and not gone:
+            self._loaded = False
+            self._versions, self._original, self._databases = {}, {}, {}
 
     def _write(self, connection: sqlite3.Connection, name: str, content: str | None) -> None:
         table, where, at = (
