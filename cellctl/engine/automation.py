@@ -6,8 +6,10 @@ operation is no exception here: its story is in the events; only what has no eve
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TextIO
 
 import pulumi
 from pulumi.automation import LocalWorkspace, Stack
@@ -32,7 +34,7 @@ class Cockpit:
     def __init__(self, setup: Setup, on_event: Callable[[str, float | None], None]) -> None:
         self.setup = setup
         self._on_event = on_event
-        self._evidence = (Path(setup.run_dir) / "events.ndjson").open("a", encoding="utf-8", buffering=1)
+        self._evidence = _private(Path(setup.run_dir) / "events.ndjson")
         self.host = hosts.open_host(setup)
         self._cloud: clouds.Cloud | None = getattr(self.host, "cloud", None)  # a fake brings its own program
         self._program = self._made(setup.spec) if setup.spec else None
@@ -105,7 +107,7 @@ class Cockpit:
         bind = getattr(command, "bind", None)
         if callable(bind):  # an engine in this process runs the program itself: no sockets, half the CPU
             bind(self._inline if self._program else None)
-        seam = Seam(command, self._event, exists=exists)
+        seam = Seam(command, self._event, stack=self.setup.stack, exists=exists)
         workspace = LocalWorkspace(
             work_dir=self.setup.work_dir,
             pulumi_home=self.setup.environment["PULUMI_HOME"],
@@ -129,7 +131,7 @@ class Cockpit:
         """The inline program: what this run changes, the cell, and the record of what made it."""
         assert self._program is not None
         task, setup = self._task, self.setup
-        interventions.install(unprotect=task.unprotect, adopt=task.adopt)
+        interventions.install(unprotect=task.unprotect, keep_locks=task.keep_locks, adopt=task.adopt)
         program = self._made(task.spec) if task.spec else self._program
         program()
         pulumi.export(RECORD, {**setup.record, **({"spec": dict(task.spec)} if task.spec else {})})
@@ -169,3 +171,8 @@ def failure_of(message: str) -> EngineError:
     """Return a message without events as a typed error."""
     failure = classify(message)
     return EngineError(failure.message, hint=failure.hint, code=failure.code)
+
+
+def _private(path: Path) -> TextIO:
+    """Open a file of evidence that only its owner may read."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8", buffering=1)

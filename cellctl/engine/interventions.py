@@ -15,10 +15,10 @@ LOCKS = ("deletion_protection", "enable_deletion_protection", "deletionProtectio
 """Properties by which a cloud itself refuses a deletion; they go off and on together with `protect`."""
 
 
-def install(*, unprotect: Sequence[str] = (), adopt: Mapping[str, str] | None = None) -> None:
+def install(*, unprotect: Sequence[str] = (), keep_locks: bool = False, adopt: Mapping[str, str] | None = None) -> None:
     """Register the transformations that this run needs; call first in a program."""
     if unprotect:
-        pulumi.runtime.register_stack_transformation(_unprotecting(frozenset(unprotect)))
+        pulumi.runtime.register_stack_transformation(_unprotecting(frozenset(unprotect), () if keep_locks else LOCKS))
     if adopt:
         pulumi.runtime.register_stack_transformation(_adopting(adopt))
 
@@ -26,13 +26,13 @@ def install(*, unprotect: Sequence[str] = (), adopt: Mapping[str, str] | None = 
 _Transformation = Callable[[pulumi.ResourceTransformationArgs], pulumi.ResourceTransformationResult | None]
 
 
-def _unprotecting(urns: frozenset[str]) -> _Transformation:
+def _unprotecting(urns: frozenset[str], locks: Sequence[str]) -> _Transformation:
     def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
         if ALL not in urns and not any(is_meant(urn, args) for urn in urns):
             return None
         opts = copy.copy(args.opts)
         opts.protect = False
-        props = {**args.props, **{key: False for key in LOCKS if args.props.get(key)}}
+        props = {**args.props, **{key: False for key in locks if args.props.get(key)}}
         return pulumi.ResourceTransformationResult(props=props, opts=opts)
 
     return transform

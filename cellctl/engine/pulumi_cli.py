@@ -96,7 +96,7 @@ class PulumiCli(PulumiCommand):
             self._process = None
         if late:
             hint = "what was under way is looked up by the next run"
-            raise EngineError(f"`pulumi {args[1]}` did not end in time", hint=hint, code="cli_deadline")
+            raise EngineError(f"`pulumi {args[0]}` did not end in time", hint=hint, code="cli_deadline")
         result = CommandResult(stdout, stderr, process.returncode)
         if process.returncode != 0:
             raise create_command_error(result)

@@ -23,8 +23,9 @@ _OPERATIONS = ("up", "preview", "refresh", "destroy")
 class Seam(PulumiCommand):
     """Wraps an engine's command. `sink` gets every raw event; `exists` tells that the stack needs no select."""
 
-    def __init__(self, inner: PulumiCommand, sink: Callable[[str], None], *, exists: bool) -> None:
+    def __init__(self, inner: PulumiCommand, sink: Callable[[str], None], *, stack: str, exists: bool) -> None:
         self.inner = inner
+        self._stack = stack
         self.command = inner.command if hasattr(inner, "command") else "pulumi"
         self.version = inner.version
         self.exists = exists
@@ -55,7 +56,7 @@ class Seam(PulumiCommand):
     def export(self, cwd: str, environment: Mapping[str, str]) -> Struct:
         """Return `stack export`, secrets sealed; asked once after each operation."""
         if self._export is None:
-            result = self.inner.run(["stack", "export"], cwd, environment)
+            result = self.inner.run(["stack", "export", "--stack", self._stack], cwd, environment)
             document = json.loads(result.stdout)
             self._export = document if isinstance(document, dict) else {}
         return self._export

@@ -46,13 +46,16 @@ class Setup:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One verb. `unprotect`: URNs to take protection off (`*` for all); `adopt`: URN -> id; `targets`: URNs only.
+    """One verb, and what this run of it does otherwise than the program says.
 
-    `spec` replaces that of the Setup: what runs now, where a phase must change nothing else. `backend` likewise.
+    `unprotect`: URNs to take protection off (`*` for all), the clouds' own locks too unless `keep_locks`. `adopt`:
+    URN -> id. `targets`: URNs to look at alone. `keep_protected`: a destroy leaves what is protected. `spec` replaces
+    that of the Setup: what runs now, where a phase must change nothing else. `backend` likewise.
     """
 
     verb: Verb
     unprotect: tuple[str, ...] = ()
+    keep_locks: bool = False
     adopt: Mapping[str, str] = field(default_factory=dict)
     targets: tuple[str, ...] = ()
     keep_protected: bool = False

@@ -70,7 +70,7 @@ class Workspaces:
         """Return the work directory of a stack."""
         return self.private / "pulumi" / stack
 
-    def prepare(self, stack: str, backend: Backend, config: Mapping[str, Value]) -> Path:
+    def prepare(self, stack: str, config: Mapping[str, Value]) -> Path:
         """Write a stack's files and return its work directory.
 
         Raises:
@@ -80,7 +80,7 @@ class Workspaces:
             for folder in (self.private, self.private / "state", self.pulumi_home, self.folder(stack)):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._key()
-            self._write(self.folder(stack) / "Pulumi.yaml", project_file(backend))
+            self._write(self.folder(stack) / "Pulumi.yaml", project_file())
             settings = self.folder(stack) / f"Pulumi.{stack}.yaml"
             self._write(settings, stack_file(config, _kept(settings)))
         except OSError as error:
@@ -120,10 +120,9 @@ class Workspaces:
             write_atomically(path, text.encode())
 
 
-def project_file(backend: Backend) -> str:
-    """Return the text of Pulumi.yaml."""
-    body = {"name": PROJECT, "runtime": "python", "backend": {"url": backend.url}}
-    return yaml.safe_dump(body, sort_keys=False)
+def project_file() -> str:
+    """Return the text of Pulumi.yaml; the backend stands in the environment, where a preview may have another."""
+    return yaml.safe_dump({"name": PROJECT, "runtime": "python"}, sort_keys=False)
 
 
 def stack_file(config: Mapping[str, Value], kept: Mapping[str, Value]) -> str:

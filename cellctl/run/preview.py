@@ -11,6 +11,7 @@ from cellctl.engine.wire import Task
 from cellctl.errors import GuardError, Interrupted, Objection
 from cellctl.events import PlanReady
 from cellctl.plan import Change, Diagnostic, Plan
+from cellctl.run import unprotect
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import running
 from cellctl.run.session import Session
@@ -59,7 +60,10 @@ def plan_up(session: Session, adopt: Mapping[str, str]) -> Looked:
     _stop_if_cancelled(session)
     plan = planner.plan(head(session, "up", loaded))
     if planner.blocked and loaded is not None:
-        whole, _ = session.look(_task(session, adopt, session.shadow(loaded.checkpoint)))
+        bare = replace(
+            _task(session, adopt, session.shadow(loaded.checkpoint)), unprotect=(unprotect.ALL,), keep_locks=True
+        )
+        whole, _ = session.look(bare)
         _stop_if_cancelled(session)
         plan = merged(whole.plan(head(session, "up", loaded)), protected(session.target, loaded))
         return Looked(plan=plan, outputs_changed=whole.outputs_changed)

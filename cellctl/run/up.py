@@ -45,8 +45,11 @@ def up(
             return ledger.close(_unchanged(ledger, session, plan))
         if not plan.empty and not accepted(session, plan, ask):
             return ledger.close(ledger.outcome("nothing"))
-        _unprotect(session, plan, repaired.adopt)
-        return ledger.close(_apply(ledger, session, plan, repaired.adopt))
+        named = _unprotect(session, plan, repaired.adopt)
+        outcome = _apply(ledger, session, plan, Task(verb="up", adopt=dict(repaired.adopt), unprotect=named))
+        if named and outcome.result == "succeeded":
+            outcome = _protect_again(session, outcome)
+        return ledger.close(_verified(session, outcome) if outcome.result == "succeeded" else outcome)
 
 
 def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case | None = None) -> bool:
@@ -68,35 +71,44 @@ def _take_refreshed(session: Session) -> None:
         session.stop_if_interrupted()
 
 
-def _unprotect(session: Session, plan: Plan, adopt: Mapping[str, str]) -> None:
-    """Phase one of `--allow-replace`; then the plan is made again, and must be the approved one."""
+def _unprotect(session: Session, plan: Plan, adopt: Mapping[str, str]) -> tuple[str, ...]:
+    """Phase one of `--allow-replace`; then the plan is made again, and must be the approved one. Return the URNs."""
     named = tuple(change.urn for change in plan.changes if change.blocked_by and change.urn in session.options.allow)
     if not named:
-        return
+        return ()
     unprotect.take_off(session, named)
     again = preview.plan_up(session, adopt).plan
     if _essence(again) != _essence(plan):
         raise StaleApproval("the plan is another one since protection was taken off", hint="run the same command again")
+    return named
+
+
+def _protect_again(session: Session, outcome: Outcome) -> Outcome:
+    """Put protection back: the engine replaces nothing that the program protects, so it is a step of its own."""
+    session.begin("protect")
+    progress, ended = session.change(Task(verb="up", parallel=session.options.parallel))
+    result = result_of(session, progress, ended)
+    failures = failures_of(progress, ended) if result == "failed" else ()
+    return replace(outcome, result=result, failures=failures)
 
 
 def _essence(plan: Plan) -> set[tuple[str, str]]:
     return {(change.urn, change.action) for change in plan.changes if change.action not in ("same", "read")}
 
 
-def _apply(ledger: Ledger, session: Session, plan: Plan, adopt: Mapping[str, str]) -> Outcome:
+def _apply(ledger: Ledger, session: Session, plan: Plan, task: Task) -> Outcome:
     total = sum(1 for change in plan.changes if change.action not in ("same", "read"))
     session.begin("apply", total)
-    progress, ended = session.change(Task(verb="up", adopt=dict(adopt), parallel=session.options.parallel))
+    progress, ended = session.change(replace(task, parallel=session.options.parallel))
     repair.tidy(session.target)
     result = result_of(session, progress, ended)
-    outcome = replace(
+    return replace(
         ledger.outcome(result),
         changes=dict(progress.counts),
         outputs=ended.outputs,
         failures=failures_of(progress, ended) if result == "failed" else (),
         remaining=max(0, total - _done(progress)) if result != "succeeded" else 0,
     )
-    return _verified(session, outcome) if result == "succeeded" else outcome
 
 
 def result_of(session: Session, progress: Progress, ended: Ended) -> Result:

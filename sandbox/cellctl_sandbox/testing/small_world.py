@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cellctl.dialer import DirectDialer
-from cellctl.state.values import Struct, Value, bare_struct
+from cellctl.state.values import Struct, bare_struct
 from cellctl_provider.protocol import (
     Check,
     Checked,
@@ -59,10 +59,17 @@ class World:
     def _open(self) -> sqlite3.Connection:
         return sqlite3.connect(self._home / "small.db", timeout=20)
 
-    def settings(self) -> Mapping[str, list[Mapping[str, Value]]]:
+    def settings(self) -> Mapping[str, list[Struct]]:
         """Return what `small.json` says."""
         path = self._home / "small.json"
-        return json.loads(path.read_text()) if path.exists() else {}  # type: ignore[no-any-return]
+        found: dict[str, list[Struct]] = json.loads(path.read_text()) if path.exists() else {}
+        return {key: value for key, value in found.items() if key == "things"}
+
+    def rule(self, name: str) -> Struct:
+        """Return how the cloud behaves for an object of this name."""
+        path = self._home / "small.json"
+        found: dict[str, dict[str, Struct]] = json.loads(path.read_text()) if path.exists() else {}
+        return found.get("behaviour", {}).get(name, {})
 
     def objects(self) -> dict[str, tuple[str, Struct]]:
         """Return (urn, properties) of every object by id."""
@@ -86,12 +93,11 @@ class World:
 
     def behave(self, name: str, *, after: bool) -> None:
         """Do what `behaviour` says about this object at this point."""
-        rules = self.settings().get("behaviour")
-        rule = rules.get(name) if isinstance(rules, dict) else None
-        if not isinstance(rule, dict) or bool(rule.get("after")) != after:
+        rule = self.rule(name)
+        if not rule or bool(rule.get("after")) != after:
             return
         (self._home / f"reached-{name}").touch()
-        self._stop.wait(float(rule.get("sleep_s") or 0))
+        self._stop.wait(float(str(rule.get("sleep_s") or 0)))
         if rule.get("crash"):
             os._exit(70)
         if rule.get("fail"):
