@@ -68,7 +68,7 @@ class SandboxDialer:
             for name, port, what in standin.names():
                 route = standin.route(name, port)
                 if route is not None:
-                    found.append(ServedName(name=name, port=port, what=what, route=route))
+                    found.append(ServedName(name=name, port=port, what=what, route=route, try_it=_try(what, route)))
         return found
 
     def close(self) -> None:
@@ -88,3 +88,20 @@ class SandboxDialer:
                 self._refusing.bind(("127.0.0.1", 0))
             port: int = self._refusing.getsockname()[1]
             return port
+
+
+_TRY = (
+    ("AWS API storagegateway", "aws --endpoint-url {url} storagegateway list-gateways"),
+    ("AWS API", "aws --endpoint-url {url} …"),
+    ("activation port", "curl '{url}/?activationRegion=eu-west-1&no_redirect'"),
+    ("Octopus Server", "curl -k {url}/api/octopusservernodes/ping"),
+    ("Key Vault", "curl -k -H 'Host: NAME.vault.azure.net' '{url}/secrets/NAME?api-version=7.4'"),
+    ("SQL Server", "sqlcmd -S 127.0.0.1,{port} -C -U LOGIN"),
+    ("Azure SQL", "sqlcmd -S 127.0.0.1,{port} -C -G"),
+)
+
+
+def _try(what: str, route: Route) -> str:
+    """Return a command to try on what is served, `` if there is none."""
+    pattern = next((command for start, command in _TRY if what.startswith(start)), "")
+    return pattern.format(url=route.url, port=route.port)

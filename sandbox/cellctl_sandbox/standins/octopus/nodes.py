@@ -31,7 +31,7 @@ class NodeFacts:
     """One node as the simulated cloud has it.
 
     `up_from_s` is when Octopus Server answers for the first time (machine, boot, installation), `database` tells
-    whether the cell's database exists.
+    whether the cell's database exists, `tls_names` are the names its certificate carries.
     """
 
     cell: str
@@ -41,6 +41,7 @@ class NodeFacts:
     up_from_s: float
     database: bool
     version: str
+    tls_names: Sequence[str] = ()
 
 
 class NodeCatalogue(Protocol):

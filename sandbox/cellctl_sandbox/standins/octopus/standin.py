@@ -57,7 +57,7 @@ class OctopusStandin:
         with self._lock:
             if key not in self._listeners:
                 api = NodeApi(self._catalogue, self._rows, cell=node.cell, node=node.name, probe_only=at.probe_only)
-                # The certificate of the cell's own name, which only the client knows here (SNI).
-                tls = self._authority.context_by_server_name(node.address) if at.tls else None
+                names = (*node.tls_names, node.address)
+                tls = self._authority.server_context(*names) if at.tls else None
                 self._listeners[key] = Listener(api.answer, tls=tls)
             return self._listeners[key]
