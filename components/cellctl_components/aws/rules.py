@@ -1,4 +1,7 @@
-"""What AWS cannot do, refused before anything is declared. All problems at once; no look-up."""
+"""What AWS cannot do, refused before anything is declared. All problems at once; no look-up.
+
+What holds on both clouds, or needs no fact of AWS, is refused by `cellctl.spec` already.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 DEFAULT_CIDR = "10.64.0.0/20"
 _LEAST_ZONES = 2
 _LONGEST_PREFIX = 23  # sixteen subnets of /27: a load balancer needs a /27 (ELB user guide)
-_CERTIFICATE = re.compile(r"arn:aws[a-z-]*:acm:([a-z0-9-]+):(\d{12}):certificate/[0-9a-zA-Z-]+")
+_LONGEST_HOST = 253
 _RESERVED_ZONES = ("amazonaws.com", "aws.amazon.com")
 
 
@@ -33,7 +36,7 @@ def check(spec: CellSpec) -> None:
         SpecError: With every problem.
         NotYet: The spec is right, and this version cannot do it.
     """
-    problems = [*_region(spec), *_network(spec), *_storage(spec), *_ingress(spec), *_tags(spec)]
+    problems = [*_region(spec), *_network(spec), *_ingress(spec), *_tags(spec)]
     if problems:
         raise SpecError(problems)
     _not_yet(spec)
@@ -65,28 +68,11 @@ def _network(spec: CellSpec) -> list[Problem]:
     return []
 
 
-def _storage(spec: CellSpec) -> list[Problem]:
-    backend = spec.spec.storage.backend
-    if backend == "azure_files":
-        return [Problem(field="spec.storage.backend", message="azure_files is not on AWS", hint="use gateway")]
-    return []
-
-
 def _ingress(spec: CellSpec) -> list[Problem]:
-    ingress, problems = spec.spec.ingress, []
-    certificate = ingress.certificate
-    if certificate:
-        match = _CERTIFICATE.fullmatch(certificate)
-        if match is None:
-            hint = "arn:aws:acm:REGION:ACCOUNT:certificate/ID"
-            message = "is not the ARN of a certificate of AWS Certificate Manager"
-            problems.append(Problem(field="spec.ingress.certificate", message=message, hint=hint))
-        elif match[1] != spec.spec.region:
-            message = f"is in {match[1]}; a load balancer takes certificates of its own region, {spec.spec.region}"
-            problems.append(Problem(field="spec.ingress.certificate", message=message))
-    if ingress.host.endswith(_RESERVED_ZONES):
+    host, problems = spec.spec.ingress.host, []
+    if host.endswith(_RESERVED_ZONES):
         problems.append(Problem(field="spec.ingress.host", message="AWS keeps this domain for itself"))
-    if len(f"polling.{ingress.host}") > 255 - 2:
+    if len(f"polling.{host}") > _LONGEST_HOST:
         problems.append(Problem(field="spec.ingress.host", message="leaves no room for polling.HOST and files.HOST"))
     return problems
 
