@@ -38,6 +38,8 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
 }
 
 BACKENDS: Mapping[str, str] = {"aws": "gateway", "azure": "azure_files"}
+# A share of Storage Gateway admits exactly a cell's nodes by its client list, which SMB shares do not have.
+PROTOCOLS: Mapping[str, str] = {"aws": "nfs", "azure": "smb"}
 
 
 def fill(data: object) -> object:
@@ -68,6 +70,7 @@ def defaults(body: Mapping[str, object], name: str) -> _Tree:
     host = said if isinstance(said, str) and _valid(check_host, said) else ingress["host"]
     network: _Tree = {} if _said(body.get("network"), "existing") else {"cidr": DEFAULT_CIDR}
     backend = BACKENDS.get(cloud if isinstance(cloud, str) else "", "gateway")
+    protocol = PROTOCOLS.get(cloud if isinstance(cloud, str) else "", "smb")
     return {
         "octopus": {
             "version": DEFAULT_VERSION,
@@ -76,7 +79,7 @@ def defaults(body: Mapping[str, object], name: str) -> _Tree:
         },
         "nodes": nodes,
         "database": {**preset["database"]},
-        "storage": {"backend": backend, "protocol": "smb", **preset["storage"]},
+        "storage": {"backend": backend, "protocol": protocol, **preset["storage"]},
         "ingress": ingress,
         "network": network,
     }
