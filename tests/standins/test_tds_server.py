@@ -32,13 +32,14 @@ class Client:
         self.sandbox, self.host = sandbox, host
         self._file = anchor / "ca.pem"
         self._file.write_text(AUTHORITY.trust_anchor)
-        self._open: list[pytds.Connection] = []
+        self._sockets: list[socket.socket] = []
 
     def connect(self, user=ADMIN, password=PASSWORD, database=None, *, token="", cafile=None, autocommit=True):
         route = self.sandbox.dialer.route(self.host, 1433)
-        connection = pytds.connect(
+        self._sockets.append(socket.create_connection((route.host, route.port)))
+        return pytds.connect(
             dsn=self.host,
-            sock=socket.create_connection((route.host, route.port)),
+            sock=self._sockets[-1],
             user=None if token else user,
             password=None if token else password,
             access_token_callable=(lambda: token) if token else None,
@@ -49,8 +50,6 @@ class Client:
             disable_connect_retry=True,
             autocommit=autocommit,
         )
-        self._open.append(connection)
-        return connection
 
     def rows(self, statement: str, *values, connection=None, **login):
         connection = connection or self.connect(**login)
@@ -64,8 +63,8 @@ class Client:
         return refused.value.number
 
     def close(self) -> None:
-        for connection in self._open:
-            connection.close()
+        for one in self._sockets:
+            one.close()
         self.sandbox.close()
 
 
@@ -406,9 +405,12 @@ def test_what_was_answered_survives_kill_9_and_an_open_transaction_does_not(tmp_
         anchor = tmp_path / "ca.pem"
         anchor.write_text(Authority(tmp_path / "ca").trust_anchor)
 
+        sockets: list[socket.socket] = []
+
         def connect(autocommit: bool):
+            sockets.append(socket.create_connection(("127.0.0.1", port)))
             return pytds.connect(
-                dsn=RDS, sock=socket.create_connection(("127.0.0.1", port)), user=ADMIN, password=PASSWORD,
+                dsn=RDS, sock=sockets[-1], user=ADMIN, password=PASSWORD,
                 cafile=str(anchor), validate_host=False, autocommit=autocommit, disable_connect_retry=True,
             )  # fmt: skip
 
@@ -424,6 +426,8 @@ def test_what_was_answered_survives_kill_9_and_an_open_transaction_does_not(tmp_
     for connection in (kept, lost):
         with pytest.raises((pytds.Error, OSError)), connection.cursor() as cursor:
             cursor.execute("SELECT 1")
+    for one in sockets:
+        one.close()
     client = client_of(tmp_path, rds_facts())
     assert client.rows("SELECT id FROM shop.dbo.t") == [(1,)]
     client.close()

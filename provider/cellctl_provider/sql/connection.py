@@ -62,8 +62,8 @@ class Identity:
 class SqlConnection:
     """An open connection in autocommit: every statement is durable when it returns."""
 
-    def __init__(self, connection: pytds.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: pytds.Connection, channel: Channel) -> None:
+        self._connection, self._channel = connection, channel
 
     def rows(self, statement: str, *values: SqlValue) -> list[Row]:
         """Run a statement with parameters (`%s` each; a bare `%` is `%%`) and return its rows."""
@@ -83,6 +83,7 @@ class SqlConnection:
         """Close; a connection that is gone already is no error."""
         with contextlib.suppress(Exception):
             self._connection.close()
+        self._channel.close()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,13 +102,13 @@ class Endpoint:
             SqlFailure: The server refused the login. 4060 where the database is missing or closed to it.
             Lost: The server cannot be reached, or is not the one that was meant.
         """
-        connection = SqlConnection(self._connect(identity, database))
+        connection = self._connect(identity, database)
         try:
             yield connection
         finally:
             connection.close()
 
-    def _connect(self, identity: Identity, database: str) -> pytds.Connection:
+    def _connect(self, identity: Identity, database: str) -> SqlConnection:
         route = self.dialer.route(self.server, self.port)
         try:
             channel = Channel(route, self.server, timeout_s=_LOGIN_TIMEOUT_S, fedauth=bool(identity.token))
@@ -134,7 +135,7 @@ class Endpoint:
             channel.close()
             raise _failure(problem) from None
         channel.established = True
-        return connection
+        return SqlConnection(connection, channel)
 
 
 def _login_failure(cause: BaseException | None, server: str) -> Exception:
