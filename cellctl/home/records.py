@@ -183,5 +183,5 @@ def _unusable(path: Path, error: sqlite3.Error) -> UsageError:
         return UsageError(f"{path} stays locked by another process", hint="try again", code="home_busy")
     hint = "check the folder's permissions and free space"
     if not isinstance(error, sqlite3.OperationalError):
-        hint = "restore it, or move it away: cells and their state are not in it"
+        hint = "restore it; moved away, the list of runs and how often each cell was deleted are lost, its state is not"
     return UsageError(f"{path} cannot be used: {error}", hint=hint, code="home_unusable")

@@ -188,6 +188,6 @@ def _unusable(path: Path, error: sqlite3.Error) -> UsageError:
     hint = (
         "check the folder's permissions"
         if isinstance(error, sqlite3.OperationalError)
-        else "restore it, or move it away"
+        else "restore it; moved away, the list of runs is lost, the state of cells is not"
     )
     return UsageError(f"{path} cannot be used: {error}", hint=hint, code="home_unusable")

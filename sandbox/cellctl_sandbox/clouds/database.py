@@ -16,6 +16,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from cellctl.errors import UsageError
 from cellctl.state.values import SECRET, SIGNATURE, Struct, Value, contains_secret, is_secret
 
 BUSY_S = 30.0
@@ -88,7 +89,7 @@ class Database:
             key = (os.getpid(), path)
             found = cls._open.get(key)
             if found is None or not path.exists():
-                found = cls._open[key] = cls(path)
+                found = cls._open[key] = _made(path)
             return found
 
     @contextlib.contextmanager
@@ -124,6 +125,16 @@ class Database:
         opened = self.sealer.unseal(value) if '"sealed"' in str(text) else value
         assert isinstance(opened, dict)
         return opened
+
+
+def _made(path: Path) -> Database:
+    """Open or make the file; one that is damaged is told in one sentence."""
+    try:
+        return Database(path)
+    except sqlite3.DatabaseError as error:
+        hint = "restore it, or move it away and begin the sandbox anew: only simulated objects are in it"
+        message = f"{path} cannot be used: {error}"
+        raise UsageError(message, hint=hint, code="sandbox_damaged") from None
 
 
 class Sealer:
