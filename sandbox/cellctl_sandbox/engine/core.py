@@ -195,7 +195,6 @@ def _operate(
     finally:
         scope.registry.close()
     if error:
-        deployment.failed = True
         scope.log.say("error", f"an unhandled error occurred: {error}")
     if deployment.cancelled:
         scope.log.say("error", "update canceled")
@@ -240,7 +239,8 @@ def _declare(deployment: Deployment, program: Program) -> str:
         error = ""  # the SDK's way of saying that the monitor went away: what happened was told already
     deployment.gate.stop()
     deployment.gate.wait_idle()
-    if error and not deployment.failed and not deployment.cancelled:
+    if error:
+        deployment.failed = True
         deployment.scope.log.say("error", error)
     deployment.settle()
     return error

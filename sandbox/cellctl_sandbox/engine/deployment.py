@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from cellctl.state.resources import ResourceState
 from cellctl.state.values import Struct, contains_unknown, secret
-from cellctl_provider.protocol import Invoke, ProviderError
+from cellctl_provider.protocol import Invoke, Invoked, ProviderError
 from cellctl_sandbox.engine.errors import Rejected, StepFailed, Unavailable, UnsupportedFeature
 from cellctl_sandbox.engine.executor import Executor
 from cellctl_sandbox.engine.gate import Gate, Stopped
@@ -158,24 +158,20 @@ class Deployment:
             return [step, replace(step, op=Op.REPLACE)]
         return [Step(op=Op.READ, urn=urn, old=old, new=new)]
 
-    def invoke(self, goal: InvokeGoal) -> Struct:
+    def invoke(self, goal: InvokeGoal) -> Invoked:
         """Call a function of a provider; raises `Rejected` where the program shall see an exception."""
         with self._asked():
             with self._planning:
                 reference = self._provider_for(True, goal.token, goal.provider, goal.version, goal.download_url)
             instance = self.scope.instance(reference)
             if not instance.known:
-                return {}
+                return Invoked(result={})
             args = {key: item for key, item in goal.args.items() if not contains_unknown(item)}
             request = Invoke(token=goal.token, args=args, preview=self.scope.planning)
             try:
-                answer = instance.provider.invoke(request)
+                return instance.provider.invoke(request)
             except ProviderError as error:
                 raise Rejected(f"invocation of {goal.token} returned an error: {error.message}") from error
-            if answer.failures:
-                told = "; ".join(f"{item.property}: {item.reason}" for item in answer.failures)
-                raise Rejected(f"invoke of {goal.token} failed: {told}")
-            return answer.result
 
     def register_outputs(self, urn: str, outputs: Struct) -> None:
         """Take the outputs of a component; the root stack's count when everything else is done."""

@@ -77,7 +77,9 @@ class Monitor:
             goal = requests.invoke_goal_of(request)
         except UnsupportedFeature as error:
             raise self._unsupported(error) from None
-        return invoke_response(to_struct(self._deployment.invoke(goal)))
+        answer = self._deployment.invoke(goal)
+        failures = [(item.property, item.reason) for item in answer.failures]
+        return invoke_response(to_struct(answer.result), failures)
 
     def RegisterResourceOutputs(
         self, request: resource_pb2.RegisterResourceOutputsRequest, _context: object = None

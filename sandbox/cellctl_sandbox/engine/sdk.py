@@ -27,13 +27,19 @@ CHANNEL_OPTIONS = list(_GRPC_CHANNEL_OPTIONS)
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# What `GetDeploymentInfo` offers. Absent on purpose: output values, transforms, hooks, invoke dependencies, so that the
-# SDK itself refuses or serializes plainly.
+# What `GetDeploymentInfo` offers. Output values are absent so that the SDK serializes plainly. Transforms and hooks are
+# offered so that their use arrives here and is refused by name; without them the SDK speaks of an old CLI.
 FEATURES: Mapping[str, resource_pb2.ResourceMonitorFeature.ValueType] = {
     "secrets": resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
     "resourceReferences": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
     "aliasSpecs": resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
     "deletedWith": resource_pb2.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
+    "transforms": resource_pb2.RESOURCE_MONITOR_FEATURE_TRANSFORMS,
+    "invokeTransforms": resource_pb2.RESOURCE_MONITOR_FEATURE_INVOKE_TRANSFORMS,
+    "resourceHooks": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS,
+    "errorHooks": resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS,
+    "replaceWith": resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACE_WITH,
+    "parameterization": resource_pb2.RESOURCE_MONITOR_FEATURE_PARAMETERIZATION,
 }
 
 
@@ -134,8 +140,10 @@ def metadata_of(error: grpc.RpcError) -> list[tuple[str, str | bytes]]:
     return [(str(pair[0]), pair[1]) for pair in pairs]
 
 
-def invoke_response(result: struct_pb2.Struct) -> resource_pb2.ResourceInvokeResponse:
+def invoke_response(result: struct_pb2.Struct, failures: list[tuple[str, str]]) -> resource_pb2.ResourceInvokeResponse:
     """Return the answer to an invoke: its field is called `return`."""
     response = resource_pb2.ResourceInvokeResponse()
     getattr(response, "return").CopyFrom(result)
+    for name, reason in failures:
+        response.failures.add(property=name, reason=reason)
     return response

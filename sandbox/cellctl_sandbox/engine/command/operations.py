@@ -53,6 +53,8 @@ def run(call: Call, args: Arguments) -> Reply:
             result = _engine_result(call, args, prepared, sink, digest)
         if kind in _HISTORY:
             _record(call, args, prepared, result, began)
+    if result.unsupported is not None:
+        raise result.unsupported
     text = digest.text(result, masked_config(prepared.settings.config)) if digest else _words(result)
     return _answer(call, args, prepared, result, text)
 
