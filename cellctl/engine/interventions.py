@@ -11,14 +11,24 @@ from collections.abc import Callable, Mapping, Sequence
 import pulumi
 
 ALL = "*"
-LOCKS = ("deletion_protection", "enable_deletion_protection", "deletionProtection", "enableDeletionProtection")
+LOCKS: Mapping[str, bool] = {
+    "deletion_protection": False,
+    "enable_deletion_protection": False,
+    "deletionProtection": False,
+    "enableDeletionProtection": False,
+    "disable_api_termination": False,
+    # A bucket that holds objects, a gateway whose cache may, a database: said in so many words before they go.
+    "force_destroy": True,
+    "acceptDataLoss": True,
+}
+"""Properties that keep data from being deleted, and the value that lets it happen (names as programs give them)."""
 """Properties by which a cloud itself refuses a deletion; they go off and on together with `protect`."""
 
 
 def install(*, unprotect: Sequence[str] = (), keep_locks: bool = False, adopt: Mapping[str, str] | None = None) -> None:
     """Register the transformations that this run needs; call first in a program."""
     if unprotect:
-        pulumi.runtime.register_stack_transformation(_unprotecting(frozenset(unprotect), () if keep_locks else LOCKS))
+        pulumi.runtime.register_stack_transformation(_unprotecting(frozenset(unprotect), {} if keep_locks else LOCKS))
     if adopt:
         pulumi.runtime.register_stack_transformation(_adopting(adopt))
 
@@ -26,13 +36,14 @@ def install(*, unprotect: Sequence[str] = (), keep_locks: bool = False, adopt: M
 _Transformation = Callable[[pulumi.ResourceTransformationArgs], pulumi.ResourceTransformationResult | None]
 
 
-def _unprotecting(urns: frozenset[str], locks: Sequence[str]) -> _Transformation:
+def _unprotecting(urns: frozenset[str], locks: Mapping[str, bool]) -> _Transformation:
     def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
         if ALL not in urns and not any(is_meant(urn, args) for urn in urns):
             return None
         opts = copy.copy(args.opts)
         opts.protect = False
-        props = {**args.props, **{key: False for key in locks if args.props.get(key)}}
+        off = {key: value for key, value in locks.items() if isinstance(args.props.get(key), bool)}
+        props = {**args.props, **off}
         return pulumi.ResourceTransformationResult(props=props, opts=opts)
 
     return transform

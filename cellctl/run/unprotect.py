@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from cellctl.state.values import Struct
 
 ALL = "*"
-_LOCKS = frozenset({"deletionProtection", "enableDeletionProtection"})
+_LOCKS = frozenset(
+    {"deletionProtection", "enableDeletionProtection", "disableApiTermination", "forceDestroy", "acceptDataLoss"}
+)
 
 
 def take_off(session: Session, urns: tuple[str, ...]) -> None:
