@@ -119,6 +119,7 @@ class Service:
     types: Mapping[str, Table]
     functions: Mapping[str, Function]
     tables: Mapping[str, Mapping[str, Value]]
+    granted: Mapping[str, int] = field(default_factory=dict)
 
 
 def file_of(token: str) -> str:
@@ -176,8 +177,14 @@ def _service(cloud: str, name: str) -> Service:
     tables = {key: dict(table.data) for key, table in document.named("tables")}
     functions = {key: _function(key, table, tables) for key, table in document.named("functions")}
     types = dict(document.named("types"))
+    granted = {key: int(str(value)) for key, value in document.struct("granted").items()}
     document.end()
-    return Service(types=types, functions=functions, tables=tables)
+    return Service(types=types, functions=functions, tables=tables, granted=granted)
+
+
+def granted_quota(cloud: str, service: str, name: str) -> int | None:
+    """Return the quota that the sandbox's accounts were granted on request, None where they have the default."""
+    return _service(cloud, service).granted.get(name)
 
 
 def _function(token: str, table: Table, tables: Mapping[str, Mapping[str, Value]]) -> Function:

@@ -16,7 +16,7 @@ from cellctl import facts
 from cellctl.facts.conditions import at, every
 from cellctl.state.values import Struct, Value, bare, contains_secret, secret
 from cellctl_provider.protocol import ErrorCode, ProviderError
-from cellctl_sandbox.clouds.behaviour import Behaviour, NotSimulated, Reference, behaviour_of
+from cellctl_sandbox.clouds.behaviour import Behaviour, NotSimulated, Reference, behaviour_of, granted_quota
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.network import free_address
 from cellctl_sandbox.clouds.templates import Scope, render, render_marked
@@ -288,18 +288,21 @@ class World:
             if not use.when.holds(inputs):
                 continue
             quota = known.quotas[use.name]
-            maximum = self._maximum(name, quota)
+            maximum = self._maximum(cloud, name, quota)
             counted = [item for item in known.types.values() if any(other.name == use.name for other in item.quotas)]
             if self._count(counted, use.name, quota.scope, inputs) >= maximum:
                 raise refused(f"{quota.code}: the quota '{name}.{quota.name}' of {maximum} is used up", "quota")
 
-    def _maximum(self, service: str, quota: facts.Quota) -> int:
+    def _maximum(self, cloud: str, service: str, quota: facts.Quota) -> int:
         row = self.rows.execute(
             "SELECT maximum FROM quotas WHERE package = ? AND name = ? AND account IN (?, '*') AND region IN (?, '*') "
             "ORDER BY (account = '*') + (region = '*')",
             (self.tenancy.package, f"{service}.{quota.name}", self.tenancy.account, self.tenancy.region),
         ).fetchone()
-        return quota.default if row is None else int(row[0])
+        if row is not None:
+            return int(row[0])
+        granted = granted_quota(cloud, service, quota.name)
+        return quota.default if granted is None else granted
 
     def _count(self, types: list[facts.TypeFacts], name: str, scope: str, inputs: Struct) -> int:
         total = 0
