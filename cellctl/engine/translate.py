@@ -139,6 +139,7 @@ class Planner:
     failures: list[Failure] = field(default_factory=list)
     summary: SummaryEvent | None = None
     outputs_changed: bool = False
+    _refused: dict[str, Literal["replace", "delete"]] = field(default_factory=dict)
 
     def take(self, event: RawEvent) -> None:
         """Take one event."""
@@ -198,9 +199,15 @@ class Planner:
             self.failures.append(classify(self.redactor.text(event.message), event.urn))
 
     def _blocked(self, event: DiagnosticEvent) -> None:
-        action: Literal["replace", "delete"] = "replace" if _REPLACED.search(event.message) else "delete"
-        known = self.changes.get(event.urn) or _bare_change(event.urn, self.facts)
-        self.changes[event.urn] = replace(known, action=action, stateful=True, blocked_by="protect")
+        self._refused[event.urn] = "replace" if _REPLACED.search(event.message) else "delete"
+
+    def _with_refusals(self) -> tuple[Change, ...]:
+        """Return the changes, those that the engine refuses marked: its complaint comes before or after the step."""
+        changes = dict(self.changes)
+        for urn, action in self._refused.items():
+            known = changes.get(urn) or _bare_change(urn, self.facts)
+            changes[urn] = replace(known, action=action, stateful=True, blocked_by="protect")
+        return tuple(changes.values())
 
     def fail(self, message: str) -> None:
         """Record a failure that no event told of."""
@@ -211,11 +218,11 @@ class Planner:
     @property
     def blocked(self) -> bool:
         """Whether the engine refused something because it is protected."""
-        return any(change.blocked_by for change in self.changes.values())
+        return bool(self._refused)
 
     def plan(self, head: PlanHead) -> Plan:
         """Return the Plan. It is complete if the program ran to its end: only protection may have stopped it."""
-        changes = tuple(self.changes.values())
+        changes = self._with_refusals()
         errored = bool(self.failures)
         complete = not errored and self.summary is not None
         draft = Plan(
