@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import socket
-import ssl
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytds
-import pytds.tds_base
-
-from cellctl.dialer import Dialer, Route
+from cellctl.dialer import Dialer
 from cellctl.errors import CellctlError
+from cellctl.sqlserver.connection import Endpoint, Identity, Lost, SqlFailure, single
 from cellctl.verify.checks import Check, CheckResult, SecretReader
 from cellctl.verify.outputs import DatabaseTarget
 
-_TIMEOUT_S = 15.0
 _NO_LOGIN = 18456
 _NO_USER = (916, 4060)
 
@@ -29,12 +19,12 @@ def database_check(database: DatabaseTarget, dialer: Dialer, secrets: SecretRead
         if secrets is None:
             return _failed(database, "nobody to ask for its secret", "", "verify_database_secret")
         try:
-            opened = _opened(database, dialer.route(database.server, database.port), secrets)
+            opened = _opened(database, dialer, secrets)
         except CellctlError as error:
             return _failed(database, error.summary, error.hint, "verify_database_secret")
-        except pytds.tds_base.Error as error:
-            return _refused(database, error)
-        except OSError:
+        except SqlFailure as failure:
+            return _refused(database, failure.number)
+        except Lost:
             return _failed(
                 database,
                 f"{database.server}:{database.port} cannot be reached, or its certificate is not trusted",
@@ -50,49 +40,17 @@ def database_check(database: DatabaseTarget, dialer: Dialer, secrets: SecretRead
     return look
 
 
-def _opened(database: DatabaseTarget, route: Route, secrets: SecretReader) -> str:
+def _opened(database: DatabaseTarget, dialer: Dialer, secrets: SecretReader) -> str:
     """Sign in over verified TLS and return the name of the database that opened."""
-    with _anchor_file(route) as anchor:
-        connection = _connection(database, route, secrets, anchor)
-    with contextlib.closing(connection), connection.cursor() as cursor:
-        cursor.execute("SELECT DB_NAME()")
-        row = cursor.fetchone()
-    return str(row[0]) if row else ""
-
-
-def _connection(database: DatabaseTarget, route: Route, secrets: SecretReader, anchor: str) -> pytds.Connection:
-    """Connect to the route, with the certificate checked against the name that nodes dial."""
     token = secrets.database_token(database.identity) if database.identity else ""
     password = "" if token else secrets.read(database.password_secret)
-    return pytds.connect(
-        dsn=database.server,
-        sock=socket.create_connection((route.host, route.port), timeout=_TIMEOUT_S),
-        database=database.name,
-        user=database.login or None,
-        password=password or None,
-        access_token_callable=(lambda: token) if token else None,
-        login_timeout=_TIMEOUT_S,
-        cafile=anchor,
-        autocommit=True,
-        disable_connect_retry=True,
-        validate_host=True,
-    )
+    identity = Identity(token=token) if token else Identity(login=database.login, password=password)
+    endpoint = Endpoint(dialer=dialer, server=database.server, port=database.port)
+    with endpoint.opened(identity, database.name) as connection:
+        return str(single(connection.rows("SELECT DB_NAME()")) or "")
 
 
-@contextlib.contextmanager
-def _anchor_file(route: Route) -> Iterator[str]:
-    """Yield the path of the CA file to trust: the route's anchor, else the system's bundle."""
-    if not route.trust_anchor:
-        yield ssl.get_default_verify_paths().cafile or ""
-        return
-    with tempfile.TemporaryDirectory(prefix="cellctl-") as folder:
-        path = Path(folder) / "anchor.pem"
-        path.write_text(route.trust_anchor)
-        yield str(path)
-
-
-def _refused(database: DatabaseTarget, error: pytds.tds_base.Error) -> CheckResult:
-    number = getattr(error, "number", 0)
+def _refused(database: DatabaseTarget, number: int) -> CheckResult:
     if number == _NO_LOGIN:
         why = f"the server refuses the sign-in of {database.login or database.identity} (18456)"
         return _failed(database, why, "`cellctl up` sets the login's password again", "verify_database_login")

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import pytest
 
 from cellctl.dialer import Route
+from cellctl.sqlserver.connection import Endpoint, Identity, SqlFailure
 from cellctl.state.values import UNKNOWN, Struct, secret
 from cellctl_provider.context import Context
 from cellctl_provider.protocol import Check, Create, Delete, Diff, ProviderError, Read, Update
 from cellctl_provider.secrets import StoredSecret
 from cellctl_provider.sql.cell_database import CellDatabaseHandler
-from cellctl_provider.sql.connection import Endpoint, Identity, SqlFailure
 from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.standins.tds import Fault, ScriptedFaults, SqlServerFacts
 from cellctl_sandbox.standins.tds.servers import CloudDatabase

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TypeVar
 
+from cellctl.sqlserver.connection import Endpoint, Identity, SqlConnection
 from cellctl.state.values import Struct, Value
 from cellctl_provider import inputs as common
 from cellctl_provider.context import Context
@@ -28,7 +29,6 @@ from cellctl_provider.protocol import (
 )
 from cellctl_provider.sql import isolation, steps
 from cellctl_provider.sql.backups import Backups, NoBackups
-from cellctl_provider.sql.connection import Endpoint, Identity, SqlConnection
 from cellctl_provider.sql.retries import Retries
 from cellctl_provider.sql.wanted import FIELDS, OUTPUTS, Wanted, checked, owner_of, wanted
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cellctl.sqlserver.connection import Endpoint, Identity, SqlConnection, SqlFailure, single
 from cellctl_provider.protocol import ProviderError
-from cellctl_provider.sql.connection import Endpoint, Identity, SqlConnection, SqlFailure, single
 from cellctl_provider.sql.names import quote_name, sid_literal
 from cellctl_provider.sql.wanted import Wanted
 

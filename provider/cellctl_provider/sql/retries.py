@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from cellctl.sqlserver.connection import Lost, SqlFailure
 from cellctl_provider.protocol import ErrorCode, ProviderError
-from cellctl_provider.sql.connection import Lost, SqlFailure
 
 _FIRST_S, _LONGEST_S = 1.0, 30.0
 _T = TypeVar("_T")

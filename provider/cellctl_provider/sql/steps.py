@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from cellctl.sqlserver.connection import SqlConnection, single
 from cellctl_provider.protocol import ProviderError
-from cellctl_provider.sql.connection import SqlConnection, single
 from cellctl_provider.sql.names import quote_name, quote_text, sid_bytes, sid_literal
 from cellctl_provider.sql.wanted import MARKER, Wanted
 

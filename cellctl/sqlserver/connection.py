@@ -11,7 +11,7 @@ import pytds  # type: ignore[import-untyped]
 import pytds.tds_base  # type: ignore[import-untyped]
 
 from cellctl.dialer import Dialer
-from cellctl_provider.sql.channel import AttemptFailed, Channel
+from cellctl.sqlserver.channel import AttemptFailed, Channel
 
 SqlValue: TypeAlias = bool | int | float | str | bytes | None
 Row: TypeAlias = tuple[SqlValue, ...]
