@@ -39,7 +39,7 @@ PRESETS: Mapping[str, Mapping[str, Mapping[str, object]]] = {
 
 BACKENDS: Mapping[str, str] = {"aws": "gateway", "azure": "azure_files"}
 # A share of Storage Gateway admits exactly a cell's nodes by its client list, which SMB shares do not have.
-PROTOCOLS: Mapping[str, str] = {"aws": "nfs", "azure": "smb"}
+PROTOCOLS: Mapping[str, str] = {"gateway": "nfs", "fsx": "smb", "azure_files": "smb"}
 
 
 def fill(data: object) -> object:
@@ -70,7 +70,8 @@ def defaults(body: Mapping[str, object], name: str) -> _Tree:
     host = said if isinstance(said, str) and _valid(check_host, said) else ingress["host"]
     network: _Tree = {} if _said(body.get("network"), "existing") else {"cidr": DEFAULT_CIDR}
     backend = BACKENDS.get(cloud if isinstance(cloud, str) else "", "gateway")
-    protocol = PROTOCOLS.get(cloud if isinstance(cloud, str) else "", "smb")
+    asked = _said(body.get("storage"), "backend")
+    protocol = PROTOCOLS.get(asked if isinstance(asked, str) else backend, "smb")
     return {
         "octopus": {
             "version": DEFAULT_VERSION,
