@@ -243,6 +243,11 @@ def _keep(path: Path, copy: Path) -> None:
         temporary.unlink()
     try:
         os.link(path, temporary)
+    except OSError:  # a file system without links
+        write_atomically(copy, path.read_bytes())
+        return
+    try:
         temporary.replace(copy)
     except OSError:
-        write_atomically(copy, path.read_bytes())
+        temporary.unlink()
+        raise
