@@ -431,3 +431,18 @@ def test_what_was_answered_survives_kill_9_and_an_open_transaction_does_not(tmp_
     client = client_of(tmp_path, rds_facts())
     assert client.rows("SELECT id FROM shop.dbo.t") == [(1,)]
     client.close()
+
+
+def test_prepared_statements_as_odbc_drivers_use_them(rds):
+    with rds.connect().cursor() as cursor:
+        cursor.callproc(
+            "sp_prepexec", (pytds.output(param_type=int), "@P1 int, @P2 nvarchar(9)", "SELECT @P1 + 1, @P2", 41, "x")
+        )
+        assert cursor.fetchall() == [(42, "x")]
+        (handle,) = cursor.get_proc_outputs()
+        cursor.callproc("sp_execute", (handle, 1, "y"))
+        assert cursor.fetchall() == [(2, "y")]
+        cursor.callproc("sp_unprepare", (handle,))
+        with pytest.raises(pytds.DatabaseError) as refused:
+            cursor.callproc("sp_execute", (handle, 1, "y"))
+        assert refused.value.number == 8179

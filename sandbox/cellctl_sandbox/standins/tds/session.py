@@ -19,16 +19,16 @@ from cellctl_sandbox.standins.tds.model import key
 from cellctl_sandbox.standins.tds.packets import Disconnected
 from cellctl_sandbox.standins.tds.parser import parse
 from cellctl_sandbox.standins.tds.queries import evaluate, holds
+from cellctl_sandbox.standins.tds.rpc import Call, parameter_names, read_calls
 from cellctl_sandbox.standins.tds.security import Principal
 from cellctl_sandbox.standins.tds.servers import SqlServerFacts
 from cellctl_sandbox.standins.tds.store import Conflict, Store, Workspace
 from cellctl_sandbox.standins.tds.tokens import DONE, DONE_IN_PROC, DONE_PROC, Reply
-from cellctl_sandbox.standins.tds.values import Reader, SqlValue, read_parameter_value, text_of
+from cellctl_sandbox.standins.tds.values import Reader, SqlValue, text_of
 
 _Work: TypeAlias = Callable[[], None]
 _DESCRIPTORS = itertools.count(1)
 _DEEPEST = 32
-_SP_EXECUTESQL = 10
 _TM_BEGIN, _TM_COMMIT, _TM_ROLLBACK = 5, 7, 8
 
 
@@ -59,6 +59,7 @@ class Session:
         self._reply = Reply()
         self._done_token = DONE
         self._nesting = 0
+        self._prepared: dict[int, tuple[list[str], str]] = {}
 
     def batch(self, payload: bytes) -> bytes:
         """Run a SQL batch message and return the reply."""
@@ -71,34 +72,44 @@ class Session:
         return bytes(self._reply.data)
 
     def procedure(self, payload: bytes) -> bytes:
-        """Run an RPC message (one call) and return the reply."""
-        (headers,) = struct.unpack_from("<I", payload)
-        reader = Reader(payload[headers:])
-        length = reader.number("H")
-        name = "" if length == 0xFFFF else reader.take(2 * length).decode("utf-16-le")
-        number = reader.number("H") if length == 0xFFFF else 0
-        reader.number("H")
-        arguments: list[tuple[str, SqlValue]] = []
-        while reader.left and reader.peek() not in {0xFF, 0x80}:
-            parameter = reader.text("B")
-            reader.number("B")
-            arguments.append((parameter, read_parameter_value(reader)))
+        """Run an RPC message (one call or more) and return the reply."""
         self._begin_reply(DONE_IN_PROC)
-        self._call(name, number, arguments)
-        self._reply.return_status(0)
-        self._reply.done(DONE_PROC, open=self._depth > 0)
+        calls = read_calls(payload)
+        for position, call in enumerate(calls, start=1):
+            self._call(call)
+            self._reply.return_status(0)
+            self._reply.done(DONE_PROC, more=position < len(calls), open=self._depth > 0)
         return bytes(self._reply.data)
 
-    def _call(self, name: str, number: int, arguments: list[tuple[str, SqlValue]]) -> None:
-        if number == _SP_EXECUTESQL or key(name).rpartition(".")[2] == "sp_executesql":
+    def _call(self, call: Call) -> None:
+        name, arguments = call.procedure, call.arguments
+        values = [value for _, value in arguments]
+        if name == "sp_executesql":
             self._variables = {key(parameter): value for parameter, value in arguments[2:]}
-            self._guarded(text_of(arguments[0][1]))
+            self._guarded(text_of(values[0]))
+        elif name in {"sp_prepexec", "sp_prepare"}:
+            self._prepared[next(_DESCRIPTORS)] = (parameter_names(text_of(values[1])), text_of(values[2]))
+            handle = max(self._prepared)
+            if name == "sp_prepexec":
+                self._run_prepared(handle, values[3:])
+            self._reply.return_value(0, arguments[0][0], handle)
+        elif name == "sp_execute":
+            self._run_prepared(values[0], values[1:])
+        elif name == "sp_unprepare":
+            self._prepared.pop(int(text_of(values[0])), None)
+        else:
+            self._variables = {f"@a{index}": value for index, value in enumerate(values)}
+            words = [f"{one} = @a{index}" if one else f"@a{index}" for index, (one, _) in enumerate(arguments)]
+            self._guarded(f"EXEC {name} {', '.join(words)}")
+
+    def _run_prepared(self, handle: SqlValue, values: Sequence[SqlValue]) -> None:
+        prepared = self._prepared.get(int(text_of(handle) or 0))
+        if prepared is None:
+            self._fail(SqlError(8179, f"Could not find prepared statement with handle {text_of(handle)}.", state=4))
             return
-        self._variables = {f"@a{index}": value for index, (_, value) in enumerate(arguments)}
-        words = [
-            f"{parameter} = @a{index}" if parameter else f"@a{index}" for index, (parameter, _) in enumerate(arguments)
-        ]
-        self._guarded(f"EXEC {name or f'procedure_{number}'} {', '.join(words)}")
+        names, text = prepared
+        self._variables = dict(zip(names, values, strict=False))
+        self._guarded(text)
 
     def transaction(self, payload: bytes) -> bytes:
         """Run a transaction manager request and return the reply."""

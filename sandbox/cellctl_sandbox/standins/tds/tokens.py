@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cellctl_sandbox.standins.tds.channel import SERVER_VERSION
-from cellctl_sandbox.standins.tds.values import COLLATION, ColumnType, SqlValue
+from cellctl_sandbox.standins.tds.values import COLLATION, INT, ColumnType, SqlValue
 
 _MORE, _ERROR, _IN_TRANSACTION, _COUNT, _ATTENTION = 0x01, 0x02, 0x04, 0x10, 0x20
 DONE, DONE_PROC, DONE_IN_PROC = 0xFD, 0xFE, 0xFF
@@ -115,6 +115,11 @@ class Reply:
     def return_status(self, status: int) -> None:
         """Append RETURNSTATUS."""
         self.data += struct.pack("<Bi", 0x79, status)
+
+    def return_value(self, ordinal: int, name: str, value: int) -> None:
+        """Append RETURNVALUE: an output parameter of type int."""
+        self.data += struct.pack("<BH", 0xAC, ordinal) + _b(name) + struct.pack("<BIH", 1, 0, 0)
+        self.data += INT.type_info() + INT.encode(value)
 
     def done(
         self,
