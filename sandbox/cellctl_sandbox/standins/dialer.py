@@ -14,6 +14,8 @@ from typing import Protocol
 
 from cellctl.dialer import Route
 
+_NOBODY = 1  # a port below 1024 that nothing listens on
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServedName:
@@ -52,9 +54,12 @@ class SandboxDialer:
         self._standins = tuple(standins)
         self._lock = threading.Lock()
         self._refusing: socket.socket | None = None
+        self._closed = False
 
     def route(self, name: str, port: int) -> Route:
         """Return the route to the stand-in of `name`:`port`."""
+        if self._closed:
+            return Route(host="127.0.0.1", port=_NOBODY)
         for standin in self._standins:
             route = standin.route(name, port)
             if route is not None:
@@ -72,7 +77,8 @@ class SandboxDialer:
         return found
 
     def close(self) -> None:
-        """Stop all stand-ins."""
+        """Stop all stand-ins; from now on every name refuses connections."""
+        self._closed = True
         for standin in self._standins:
             standin.close()
         with self._lock, contextlib.suppress(OSError):

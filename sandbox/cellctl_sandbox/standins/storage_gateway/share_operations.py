@@ -112,7 +112,7 @@ class ShareOperations:
             {
                 "FileShareType": kind.name,
                 "FileShareARN": share.text("arn"),
-                "FileShareId": share.text("fileshareId"),
+                "FileShareId": share.text("arn").rpartition("/")[2],
                 "FileShareStatus": self._shares.status(share),
                 "GatewayARN": share.text("gatewayArn"),
             }
