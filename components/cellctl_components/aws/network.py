@@ -11,7 +11,7 @@ from pulumi_aws import cloudwatch, ec2, iam, vpc
 from cellctl_components.aws import policies
 from cellctl_components.aws.firewall import ANYWHERE, GROUPS, PURPOSES, S3, Rule
 from cellctl_components.aws.layout import NetworkLayout, Zone
-from cellctl_components.aws.options import child, dying_with
+from cellctl_components.aws.options import child
 
 TIERS = ("public", "ingress", "nodes", "data")
 
@@ -226,7 +226,7 @@ class Network(pulumi.ComponentResource):
             name="write-flow-logs",
             role=role.id,
             policy=group.arn.apply(policies.write_logs),
-            opts=dying_with(self, role),
+            opts=child(self),
         )
         ec2.FlowLog(
             f"{self._name}-flow-logs",

@@ -11,7 +11,7 @@ from pulumi_aws import ec2, iam, lb
 from cellctl_components.aws import policies
 from cellctl_components.aws.bootstrap import Boot, References, user_data
 from cellctl_components.aws.layout import NodeLayout, NodesLayout
-from cellctl_components.aws.options import child, dying_with
+from cellctl_components.aws.options import child
 
 _MANAGED = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
 
@@ -86,7 +86,7 @@ class Nodes(pulumi.ComponentResource):
         policy = pulumi.Output.all(self._args.key_arn, *given, *guest).apply(
             lambda known: policies.node(known[1:], licence, known[0])
         )
-        opts = dying_with(self, self.role)
+        opts = child(self)
         return [
             iam.RolePolicy(f"{self._name}-secrets", name="secrets", role=self.role.id, policy=policy, opts=opts),
             iam.RolePolicyAttachment(f"{self._name}-managed", role=self.role.name, policy_arn=_MANAGED, opts=opts),

@@ -43,10 +43,3 @@ def stateful(
         ignore_changes=list(ignore) or None,
         custom_timeouts=limits,
     )
-
-
-def dying_with(
-    parent: pulumi.ComponentResource, container: pulumi.Resource, *after: pulumi.Resource
-) -> pulumi.ResourceOptions:
-    """Return the options of a setting that has no life of its own: deleting its container deletes it."""
-    return pulumi.ResourceOptions(parent=parent, deleted_with=container, depends_on=list(after) or None)

@@ -84,12 +84,7 @@ class Secrets(pulumi.ComponentResource):
             secret_id=self.administrator_secret.id,
             secret_string=pulumi.Output.secret(entropy.token_urlsafe(_PASSWORD_BYTES)),
             # Made once: what a later run generates is not looked at, and its owner may change it.
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                ignore_changes=["secretString", "versionStages"],
-                deleted_with=self.administrator_secret,
-                additional_secret_outputs=["secretString"],
-            ),
+            opts=stateful(self, ignore=["secretString", "versionStages"]),
         )
 
     def _master_key(self) -> cellctl.MasterKey:

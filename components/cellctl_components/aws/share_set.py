@@ -11,7 +11,7 @@ from pulumi_aws import iam, s3, storagegateway
 from cellctl_components import resources as cellctl
 from cellctl_components.aws import policies
 from cellctl_components.aws.layout import Protocol, ShareLayout
-from cellctl_components.aws.options import child, dying_with, stateful
+from cellctl_components.aws.options import child, stateful
 
 NONCURRENT_DAYS = 30
 _STALE_S = 300  # the least the service takes; Octopus reads what another node wrote through the same gateway
@@ -76,7 +76,7 @@ class ShareSet(pulumi.ComponentResource):
             name="buckets",
             role=self.role.id,
             policy=pulumi.Output.all(self._args.key_arn, *arns).apply(lambda got: policies.gateway(got[1:], got[0])),
-            opts=dying_with(self, self.role),
+            opts=child(self),
         )
 
     def _bucket(self, share: ShareLayout) -> s3.Bucket:
@@ -91,13 +91,13 @@ class ShareSet(pulumi.ComponentResource):
 
     def _secured(self, share: ShareLayout, bucket: s3.Bucket) -> list[pulumi.Resource]:
         label = f"{self._name}-{share.name}"
-        inside = dying_with(self, bucket)
+        kept = stateful(self)  # what guards a bucket stays as long as the bucket does
         return [
             s3.BucketOwnershipControls(
                 label,
                 bucket=bucket.id,
                 rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-                opts=inside,
+                opts=kept,
             ),
             s3.BucketPublicAccessBlock(
                 label,
@@ -106,16 +106,16 @@ class ShareSet(pulumi.ComponentResource):
                 block_public_policy=True,
                 ignore_public_acls=True,
                 restrict_public_buckets=True,
-                opts=inside,
+                opts=kept,
             ),
             s3.BucketServerSideEncryptionConfiguration(
-                label, bucket=bucket.id, rules=[_sealed(self._args.key_arn)], opts=inside
+                label, bucket=bucket.id, rules=[_sealed(self._args.key_arn)], opts=kept
             ),
             s3.BucketPolicy(
                 label,
                 bucket=bucket.id,
                 policy=pulumi.Output.all(bucket.arn, self.role.arn).apply(lambda got: policies.bucket(got[0], got[1])),
-                opts=inside,
+                opts=kept,
             ),
             self._versions(label, bucket),
         ]
@@ -125,11 +125,9 @@ class ShareSet(pulumi.ComponentResource):
             label,
             bucket=bucket.id,
             versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=dying_with(self, bucket),
+            opts=stateful(self),
         )
-        s3.BucketLifecycleConfiguration(
-            label, bucket=bucket.id, rules=[_expiry()], opts=dying_with(self, bucket, versioning)
-        )
+        s3.BucketLifecycleConfiguration(label, bucket=bucket.id, rules=[_expiry()], opts=stateful(self, versioning))
         return versioning
 
     def _share(self, share: ShareLayout) -> Share:

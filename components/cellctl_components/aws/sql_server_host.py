@@ -10,7 +10,7 @@ from pulumi_aws import cloudwatch, iam, rds
 
 from cellctl_components.aws import policies
 from cellctl_components.aws.layout import DatabaseLayout
-from cellctl_components.aws.options import Timeouts, child, dying_with, stateful
+from cellctl_components.aws.options import Timeouts, child, stateful
 
 LOGS = ("agent", "error")
 _MONITORING_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonRDSEnhancedMonitoringRole"
@@ -97,7 +97,7 @@ class SqlServerHost(pulumi.ComponentResource):
             opts=child(self),
         )
         self._permission = iam.RolePolicyAttachment(
-            f"{self._name}-monitoring", role=role.name, policy_arn=_MONITORING_POLICY, opts=dying_with(self, role)
+            f"{self._name}-monitoring", role=role.name, policy_arn=_MONITORING_POLICY, opts=child(self)
         )
         return role
 
