@@ -8,7 +8,9 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 
-from cellctl.errors import CellctlError, EngineError, ExitCode, GuardError, SpecError
+from cellctl.errors import CellctlError, EngineError, ExitCode, GuardError, Objection, SpecError
+
+_MOST_REASONS = 5
 
 
 def guarded(run: Callable[[], int]) -> None:
@@ -55,11 +57,20 @@ def _lines(error: CellctlError) -> Iterator[str]:
 
 
 def _refusals(error: GuardError) -> Iterator[str]:
+    """One block for each kind of refusal: what it is about, then the remedy and the flags once."""
+    groups: dict[tuple[str, str], list[Objection]] = {}
     for objection in error.objections:
-        yield f"refused [{objection.code}]: {objection.reason}"
-        yield f"  {objection.remedy}"
-        if objection.flag:
-            yield f"  allowed by: {objection.flag}"
+        groups.setdefault((objection.code, objection.remedy), []).append(objection)
+    for (code, remedy), members in groups.items():
+        if len(members) == 1:
+            yield f"refused [{code}]: {members[0].reason}"
+        else:
+            yield f"refused [{code}], for {len(members)} reasons:"
+            yield from (f"  {member.reason}" for member in members[:_MOST_REASONS])
+            if len(members) > _MOST_REASONS:
+                yield f"  and {len(members) - _MOST_REASONS} more of the kind"
+        yield f"  {remedy}"
+        yield from (f"  allowed by: {flag}" for flag in dict.fromkeys(member.flag for member in members) if flag)
     if not error.objections:
         yield f"refused: {error.summary}"
 

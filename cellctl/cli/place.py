@@ -37,10 +37,12 @@ class Place:
 
     def command(self, verb: str) -> str:
         """Return `cellctl VERB CELL` as it can be typed again here."""
-        words = ["cellctl", verb, self.word]
-        if self.home_option is not None:
-            words += ["--home", str(self.home_option)]
-        return shlex.join(words)
+        return shlex.join(["cellctl", verb, self.word]) + self.home_words
+
+    @property
+    def home_words(self) -> str:
+        """` --home X` where the home was said, else ``."""
+        return f" --home {shlex.quote(str(self.home_option))}" if self.home_option is not None else ""
 
 
 def open_home(home: Path | None) -> Home:

@@ -41,7 +41,7 @@ class Session:
         from cellctl.run.options import Interrupter
 
         self.interrupter: Interrupter = Interrupter()
-        self._operation, self._cell, self._file = operation, place.name, place.file
+        self._cell, self._file, self._home = place.name, place.file, place.home_words
         self._mode = streams.resolve(mode)
         self._yes, self._again, self._details = yes, again, details
         self._view = streams.view(
@@ -98,7 +98,7 @@ class Session:
         else:
             from cellctl.views.outcome_text import outcome_text
 
-            streams.say(outcome_text(outcome, again=self._again))
+            streams.say(outcome_text(outcome, again=self._again, home=self._home))
         return int(_CODES.get(outcome.result, ExitCode.FAILED))
 
     def finish_preview(self, plan: Plan) -> None:

@@ -67,16 +67,16 @@ def out() -> Pipe:
 
 def words() -> Console:
     """Return a console on stderr, for words; colour only on a terminal and without NO_COLOR."""
-    from rich.console import Console
+    from cellctl.cli.console import PatientConsole
 
-    return Console(stderr=True, highlight=False, soft_wrap=False)
+    return PatientConsole(stderr=True, highlight=False, soft_wrap=False)
 
 
 def data_console() -> Console:
     """Return a console on stdout, for data that people read."""
-    from rich.console import Console
+    from cellctl.cli.console import PatientConsole
 
-    return Console(highlight=False)
+    return PatientConsole(highlight=False)
 
 
 def say(text: RenderableType) -> None:

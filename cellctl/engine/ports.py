@@ -86,6 +86,9 @@ class SandboxControl(Protocol):
     def edit(self, object_id: str, path: str, value: object) -> None:
         """Change a property of an object behind everybody's back (drift); value None with path "" deletes it."""
 
+    def secret(self, reference: str) -> str:
+        """Return a simulated secret in clear; UsageError if there is none of that reference."""
+
     def serve(self) -> AbstractContextManager[list[Mapping[str, object]]]:
         """Keep the stand-ins up inside the context.
 

@@ -11,20 +11,11 @@ from rich.text import Text
 
 from cellctl.events import Event, RunStarted, Said
 from cellctl.views.progress import Branch, Item, Progress
-from cellctl.views.text import SANDBOX_NOTE, component_name, count, duration, fit, type_name
+from cellctl.views.text import PHASES, SANDBOX_NOTE, component_name, count, duration, fit, type_name
 
 FRAMES_PER_SECOND = 4
 _MARKS = {"waiting": ("○", "dim"), "running": ("●", "cyan"), "done": ("✔", "green"), "failed": ("✘", "bold red")}
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_PHASES = {
-    "preview": "looking at what would change",
-    "unprotect": "taking protection off",
-    "apply": "applying",
-    "destroy": "removing",
-    "refresh": "reading the cloud",
-    "verify": "checking that the cell answers",
-    "repair": "repairing what an earlier run left",
-}
 
 
 class LiveView:
@@ -80,7 +71,9 @@ def frame(
     progress: Progress, *, title: str, sandbox: bool, wall_s: float, note: str, width: int, height: int
 ) -> list[Text]:
     """Return one frame: at most `height` lines of at most `width` columns. Pure."""
-    lines = [_head(progress, title, sandbox, wall_s)]
+    lines = [_head(progress, title, wall_s)]
+    if sandbox:
+        lines.append(Text(f"  {SANDBOX_NOTE}", style="cyan"))
     branches = [branch for branch in progress.branches.values() if branch.items]
     foot = [Text(note, style="yellow")] if note else _slow(progress)
     room = height - len(lines) - len(foot)
@@ -91,9 +84,9 @@ def frame(
     return lines[:height]
 
 
-def _head(progress: Progress, title: str, sandbox: bool, wall_s: float) -> Text:
+def _head(progress: Progress, title: str, wall_s: float) -> Text:
     done, total = progress.totals()
-    line = Text.assemble((title, "bold"), f" · {_PHASES.get(progress.phase, progress.phase or 'starting')}")
+    line = Text.assemble((title, "bold"), f" · {PHASES.get(progress.phase, progress.phase or 'starting')}")
     if total:
         line.append(f" · {done} of {total}")
     first, last = progress.first, progress.last
@@ -102,8 +95,6 @@ def _head(progress: Progress, title: str, sandbox: bool, wall_s: float) -> Text:
         line.append(f" · real {duration(wall_s)}")
     else:
         line.append(f" · {duration(wall_s)}")
-    if sandbox:
-        line.append(f" · {SANDBOX_NOTE}", style="dim")
     return line
 
 

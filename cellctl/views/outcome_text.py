@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from cellctl.plan import Outcome
-from cellctl.state.values import Value
 from cellctl.views.text import SANDBOX_NOTE, count, duration
 
 _DID = {"create": "created", "update": "changed", "replace": "replaced", "delete": "deleted"}
@@ -23,8 +20,8 @@ _TITLES = {
 }
 
 
-def outcome_text(outcome: Outcome, *, again: str) -> RenderableType:
-    """Return the whole Outcome; `again` is the command that goes on after a failure or an interruption."""
+def outcome_text(outcome: Outcome, *, again: str, home: str = "") -> RenderableType:
+    """Return the whole Outcome; `again` is the command that goes on, `home` the ` --home X` that commands need."""
     lines: list[RenderableType] = [_title(outcome)]
     lines.extend(Text(f"  ✔ {check}", style="green") for check in outcome.checks)
     for failure in outcome.failures:
@@ -35,7 +32,7 @@ def outcome_text(outcome: Outcome, *, again: str) -> RenderableType:
         lines.append(Text(_rest(outcome)))
         lines.append(Text.assemble("To go on: ", (again, "bold")))
     elif outcome.operation == "up":
-        lines.append(_next(outcome))
+        lines.append(_next(outcome, home))
     return Group(*lines)
 
 
@@ -68,30 +65,42 @@ def _rest(outcome: Outcome) -> str:
     return "What was done is recorded, nothing is lost."
 
 
-def _next(outcome: Outcome) -> RenderableType:
+def _next(outcome: Outcome, home: str) -> RenderableType:
     """The table of what a person needs next."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    for label, value in next_steps(outcome.cell, outcome.outputs):
+    for label, value in next_steps(outcome, home):
         table.add_row(f"  {label}", value)
     return table
 
 
-def next_steps(cell: str, outputs: Mapping[str, Value]) -> list[tuple[str, str]]:
+def next_steps(outcome: Outcome, home: str = "") -> list[tuple[str, str]]:
     """Return label and text of: the address, signing in, polling, looking, removing."""
+    outputs, cell = outcome.outputs, outcome.cell
     rows: list[tuple[str, str]] = []
     url = outputs.get("url")
     if isinstance(url, str):
         rows.append(("Web", url))
-    sign_in = outputs.get("signIn")
-    if isinstance(sign_in, dict):
-        command = sign_in.get("command")
-        if isinstance(command, str):
-            rows.append(("Sign in", f"as {sign_in.get('username', 'admin')}; the password: {command}"))
+    secrets = outputs.get("secrets")
+    password = secrets.get("administratorPassword") if isinstance(secrets, dict) else None
+    if isinstance(password, str):
+        rows.append(("Sign in", f"as {outputs.get('administrator', 'admin')}, with the password that this reads:"))
+        rows.append(("", reading(password, cloud=outcome.cloud, account=outcome.account, home=home)))
     polling = outputs.get("pollAddresses")
-    if isinstance(polling, list) and polling:
-        rows.append(("Tentacles poll", ", ".join(str(address) for address in polling)))
-    rows.append(("Look", f"cellctl status {cell} · cellctl outputs {cell} · cellctl sandbox show"))
-    rows.append(("Remove", f"cellctl down {cell} --delete-data"))
+    if isinstance(polling, list):
+        rows.extend(("Tentacles poll" if at == 0 else "", str(address)) for at, address in enumerate(polling))
+    rows.append(("Look", f"cellctl status {cell}{home}"))
+    if outcome.account == "sandbox":
+        rows.append(("", f"cellctl sandbox show --cell {cell}{home}"))
+    rows.append(("Remove", f"cellctl down {cell}{home}"))
     return rows
+
+
+def reading(reference: str, *, cloud: str, account: str, home: str = "") -> str:
+    """Return the command that reads a secret; the secret itself is never shown here."""
+    if account == "sandbox":
+        return f"cellctl sandbox secret {reference}{home}"
+    if cloud == "azure":
+        return f"az keyvault secret show --id {reference} --query value --output tsv"
+    return f"aws secretsmanager get-secret-value --secret-id {reference} --query SecretString --output text"

@@ -17,10 +17,11 @@ from cellctl.events import (
     Said,
 )
 from cellctl.views.progress import Progress
-from cellctl.views.text import count, duration, type_name
+from cellctl.views.text import PHASES, count, duration, type_name
 
 _DONE = {"create": "created", "update": "changed", "replace": "replaced", "delete": "deleted", "import": "adopted"}
 _LONG_S = 60.0
+HEARTBEAT_S = 10.0  # real seconds of silence after which a log says that it is still alive
 
 
 class PlainView:
@@ -29,6 +30,7 @@ class PlainView:
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._progress = Progress()
+        self._written_at = 0.0
 
     def open(self) -> None:
         """Nothing to prepare."""
@@ -43,8 +45,11 @@ class PlainView:
     def event(self, event: Event) -> None:
         """Write what a reader of a log wants to know of `event`."""
         self._progress.take(event)
+        if isinstance(event, Heartbeat) and event.moment.at - self._written_at < HEARTBEAT_S:
+            return
         line = self._line(event)
         if line:
+            self._written_at = event.moment.at
             self._write(f"{self._clock(event.moment)}  {line}")
 
     def _clock(self, moment: Moment) -> str:
@@ -56,7 +61,7 @@ class PlainView:
     def _line(self, event: Event) -> str:
         match event:
             case RunStarted():
-                return f"{event.phase} started"
+                return PHASES.get(event.phase, event.phase)
             case PlanReady():
                 return ""
             case ResourceStarted():
@@ -74,11 +79,15 @@ class PlainView:
                 severity = event.diagnostic.severity
                 return "" if severity == "info" else f"{severity}: {event.diagnostic.message}"
             case Heartbeat():
-                done, total = self._progress.totals()
-                names = ", ".join(urn.rpartition("::")[2] for urn in event.running[:3])
-                more = len(event.running) - 3
-                waits = f"; under way: {names}" + (f" and {count(more, 'other')}" if more > 0 else "") if names else ""
-                return f"{done} of {total} done{waits}"
+                return self._alive()
+
+    def _alive(self) -> str:
+        done, total = self._progress.totals()
+        running = self._progress.running()
+        names = ", ".join(item.name for item in running[:3])
+        more = len(running) - 3
+        waits = f"; under way: {names}" + (f" and {count(more, 'other')}" if more > 0 else "") if names else ""
+        return f"{done} of {total} done{waits}" if total else "still at work"
 
     def _done(self, event: ResourceDone) -> str:
         verb = _DONE.get(event.action)

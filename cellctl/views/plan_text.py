@@ -11,6 +11,7 @@ from rich.text import Text
 from cellctl.errors import Objection
 from cellctl.plan import Change, Plan, PropertyChange
 from cellctl.state.values import Value
+from cellctl.views.progress import is_provider
 from cellctl.views.text import SANDBOX_NOTE, component_name, count, duration, fit, tally, type_name
 
 SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "import": "=", "read": "?", "refresh": "~"}
@@ -48,10 +49,13 @@ def counts(plan: Plan) -> Text:
 
 
 def plan_text(plan: Plan, *, details: bool = False) -> RenderableType:
-    """Return the whole Plan; creations are summed up by component unless `details`, the rest is always spelled out."""
+    """Return the whole Plan; what only comes or goes is summed up unless `details`, the rest is spelled out.
+
+    What holds data is always spelled out when it is changed, replaced or deleted.
+    """
     lines: list[RenderableType] = [headline(plan), counts(plan)]
     spelled = [change for change in plan.changes if _shown_alone(change, details)]
-    grouped = [change for change in plan.changes if change.custom and not _shown_alone(change, details)]
+    grouped = [change for change in plan.changes if _counts(change) and not _shown_alone(change, details)]
     order = {"replace": 0, "delete": 1, "update": 2, "import": 3, "create": 4}
     for change in sorted(spelled, key=lambda c: (not c.stateful, order.get(c.action, 5), c.urn)):
         lines.extend(_change_lines(change))
@@ -79,12 +83,16 @@ def objections_text(objections: Sequence[Objection]) -> RenderableType:
     return Group(*lines)
 
 
+def _counts(change: Change) -> bool:
+    """Whether a reader cares: not components, nor the providers that only carry configuration."""
+    return change.custom and not is_provider(change.type) and change.action not in ("same", "read")
+
+
 def _shown_alone(change: Change, details: bool) -> bool:
-    if change.action in ("same", "read"):
+    if not _counts(change):
         return False
-    if not change.custom:
-        return False
-    return details or change.action != "create" or bool(change.blocked_by)
+    plain = change.action == "create" or (change.action == "delete" and not change.stateful)
+    return details or not plain
 
 
 def _change_lines(change: Change) -> list[RenderableType]:
@@ -92,7 +100,7 @@ def _change_lines(change: Change) -> list[RenderableType]:
     line = Text.assemble("  ", (f"{sign} {change.name}", style), f"  {type_name(change.type)}")
     if change.stateful:
         line.append("  holds data", style="bold red" if change.action in ("replace", "delete") else "yellow")
-    if change.blocked_by:
+    if change.blocked_by and not change.stateful:
         line.append(f"  blocked by {change.blocked_by}", style="bold red")
     lines: list[RenderableType] = [line]
     if change.action == "create":
@@ -127,21 +135,22 @@ def _value(value: Value) -> str:
 
 
 def _groups(plan: Plan, changes: Sequence[Change]) -> list[RenderableType]:
-    """One line for each component that gets new resources, in the order of the program."""
+    """One line for each component whose resources only come or only go, in the order of the program."""
     components = {change.urn: change for change in plan.changes if not change.custom}
-    groups: dict[str, list[Change]] = {}
+    groups: dict[tuple[str, str], list[Change]] = {}
     for change in changes:
-        if change.action == "create":
-            owner = components.get(change.parent)
-            label = component_name(owner.type) if owner and not owner.type.startswith("pulumi:") else "around it"
-            groups.setdefault(label, []).append(change)
-    lines: list[RenderableType] = []
-    for label, members in groups.items():
-        line = Text.assemble("  ", ("+ ", "green"), f"{label:<18} {len(members):>3}  ")
-        line.append(tally((type_name(change.type) for change in members), 3), style="dim")
-        keeps = sum(change.stateful for change in members)
-        if keeps:
-            line.append(f"  ({keeps} hold data)" if keeps > 1 else "  (1 holds data)", style="yellow")
-        line.no_wrap, line.overflow = True, "ellipsis"
-        lines.append(line)
-    return lines
+        owner = components.get(change.parent)
+        label = component_name(owner.type) if owner and not owner.type.startswith("pulumi:") else "around it"
+        groups.setdefault((change.action, label), []).append(change)
+    return [_group_line(action, label, members) for (action, label), members in groups.items()]
+
+
+def _group_line(action: str, label: str, members: Sequence[Change]) -> Text:
+    line = Text.assemble("  ", (f"{SIGNS[action]} ", STYLES[action]), f"{label:<18} {len(members):>3}  ")
+    keeps = sum(change.stateful for change in members)
+    if keeps:
+        line.append(f"{keeps} hold data: " if keeps > 1 else "1 holds data: ", style="yellow")
+    ordered = sorted(members, key=lambda change: not change.stateful)
+    line.append(tally((type_name(change.type) for change in ordered), 3), style="dim")
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line

@@ -69,6 +69,11 @@ class Branch:
         return "running" if self.tally("running") or self.tally("done") else "waiting"
 
 
+def is_provider(token: str) -> bool:
+    """Whether a type only carries configuration of a provider, which readers do not wait for."""
+    return token.startswith("pulumi:")
+
+
 def cloud_time(moment: Moment) -> float:
     """Return the time that counts for durations: simulated where there is one."""
     return moment.at if moment.simulated_at is None else moment.simulated_at
@@ -92,7 +97,6 @@ class Progress:
         match event:
             case RunStarted():
                 self.phase = event.phase
-                self.first = event.moment
                 if event.phase in ("destroy", "refresh"):
                     self._forget()
             case PlanReady():
@@ -131,7 +135,7 @@ class Progress:
             if not change.custom:
                 self.branches[change.urn] = Branch(urn=change.urn, type=change.type, name=change.name)
         for change in changes:
-            if change.custom and change.action not in ("same", "read"):
+            if change.custom and change.action not in ("same", "read") and not is_provider(change.type):
                 self._add(
                     Item(
                         urn=change.urn,
@@ -152,7 +156,7 @@ class Progress:
         return item
 
     def _start(self, event: ResourceStarted) -> None:
-        if event.urn in self.branches:
+        if event.urn in self.branches or is_provider(event.type):
             return
         item = self.items.get(event.urn)
         if item is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -27,25 +27,36 @@ def only_cell(shown: Mapping[str, object], cell: str | None) -> Mapping[str, obj
 
 
 def sandbox_text(shown: Mapping[str, object]) -> RenderableType:
-    """Return every object, grouped by account."""
+    """Return every object, grouped by account; long ids are shortened (`--format json` has them whole)."""
     parts: list[RenderableType] = [Text(SANDBOX_NOTE, style="cyan")]
     for account in _entries(shown.get("accounts")):
         objects = list(_entries(account.get("objects")))
-        if not objects:
-            continue
-        parts.append(
-            Text(f"\n{account.get('cloud')} {account.get('account')} · {count(len(objects), 'object')}", "bold")
-        )
-        table = Table.grid(padding=(0, 2))
-        for style in ("dim", "", "", "dim"):
-            table.add_column(style=style, overflow="fold", no_wrap=style == "dim")
-        for item in sorted(objects, key=lambda o: (str(o.get("cell")), str(o.get("type")), str(o.get("name")))):
-            state = str(item.get("state", ""))
-            table.add_row(f"  {item.get('cell') or '-'}", type_name(str(item.get("type"))), str(item.get("id")), state)
-        parts.append(table)
+        if objects:
+            title = f"\n{account.get('cloud')} {account.get('account')} · {count(len(objects), 'object')}"
+            parts += [Text(title, "bold"), *_by_cell(objects)]
     if len(parts) == 1:
         parts.append(Text("Nothing exists yet. Start with: cellctl up --cloud aws acme"))
     return Group(*parts)
+
+
+def _by_cell(objects: Sequence[Mapping[str, object]]) -> Iterable[RenderableType]:
+    for cell in sorted({str(item.get("cell") or "") for item in objects}):
+        mine = [item for item in objects if str(item.get("cell") or "") == cell]
+        yield Text(f"  {cell or 'no cell'} · {count(len(mine), 'object')}", "bold")
+        table = Table.grid(padding=(0, 2))
+        for style, ratio in (("dim", 3), ("", 5), ("dim", 1)):
+            table.add_column(style=style, overflow="ellipsis", no_wrap=True, ratio=ratio, min_width=9)
+        for item in sorted(mine, key=lambda o: (str(o.get("type")), str(o.get("name")))):
+            kind, short = type_name(str(item.get("type"))), short_id(str(item.get("id")))
+            table.add_row(f"    {kind}", short, str(item.get("state", "")))
+        yield table
+
+
+def short_id(text: str) -> str:
+    """Return the telling end of an id: of an ARM id its last two segments, of an ARN what follows the account."""
+    if text.startswith("/subscriptions/"):
+        return "/".join(text.split("/")[-2:])
+    return text.split(":", 5)[-1] if text.startswith("arn:") else text
 
 
 def faults_text(faults: Iterable[Mapping[str, object]]) -> RenderableType:

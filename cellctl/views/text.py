@@ -7,6 +7,15 @@ from collections import Counter
 from collections.abc import Iterable
 
 SANDBOX_NOTE = "sandbox: nothing real is created"
+PHASES = {
+    "preview": "looking at what would change",
+    "unprotect": "taking protection off",
+    "apply": "applying",
+    "destroy": "removing",
+    "refresh": "reading the cloud",
+    "verify": "checking that the cell answers",
+    "repair": "repairing what an earlier run left",
+}
 _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 

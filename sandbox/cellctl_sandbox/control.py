@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
-from cellctl.errors import UsageError
+from cellctl.errors import EngineError, UsageError
 from cellctl.facts.document import to_value
 from cellctl.state.values import SECRET, SIGNATURE, Struct, Value, is_secret
 from cellctl_sandbox.clouds import faults
@@ -121,6 +121,19 @@ class Control:
                 else:
                     world = World(self._database, rows, record.tenancy, self._now())
                     world.store(_edited(record, path, to_value(value)))
+
+    def secret(self, reference: str) -> str:
+        """Return a simulated secret in clear."""
+        from cellctl_sandbox.host import open_host
+
+        host = open_host(home=self._home, cell="", cloud="")
+        try:
+            return host.secrets.read(reference)
+        except EngineError as error:
+            hint = "`cellctl outputs` prints the references of a cell's secrets"
+            raise UsageError(error.summary, hint=hint, code="unknown_secret") from error
+        finally:
+            host.close()
 
     @contextlib.contextmanager
     def _served(self) -> Iterator[list[Mapping[str, object]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from cellctl.cli.options import help_if_alone
-from cellctl.cli.sandbox import clock, edit, fault, reset, serve, show
+from cellctl.cli.sandbox import clock, edit, fault, reset, secret, serve, show
 
 app = typer.Typer(
     help="Look at the simulated clouds, make them fail, set their time. Nothing real is created.",
@@ -17,4 +17,5 @@ app.command()(fault.fault)
 app.command()(edit.edit)
 app.command()(clock.clock)
 app.command()(reset.reset)
+app.command()(secret.secret)
 app.command()(serve.serve)
