@@ -1,5 +1,7 @@
 # Makes an empty Windows Server a node of an Octopus cell. Runs as SYSTEM through a managed Run Command; may run again:
 # every step looks first. It holds no secret and prints none: secrets are fetched with the machine's managed identity.
+# $digest is of the user data: when that changes, Azure runs the script again.
+param([string] $digest)
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 Set-PSDebug -Off
@@ -37,10 +39,22 @@ function Assert-Private($name) {
 }
 function Invoke-Octopus {
     # Arguments are never echoed: one of them may be the master key. Its process lives well under a second, and the
-    # machine is this cell's alone.
+    # machine is this cell's alone. What it writes to stderr is no error in itself: its exit code says.
+    $ErrorActionPreference = 'Continue'
     $output = & $octopus @args 2>&1
     if ($LASTEXITCODE -ne 0) { throw "Octopus.Server $($args[0]) ended with $LASTEXITCODE" }
     $output
+}
+function Invoke-Sql($statement) {
+    $target = "Server=tcp:$($facts.sql_host),1433;Database=$($facts.database);Encrypt=True;TrustServerCertificate=False"
+    $connection = [Data.SqlClient.SqlConnection]::new($target)
+    $connection.AccessToken = Get-Token 'https://database.windows.net/'
+    try {
+        $connection.Open()
+        $command = $connection.CreateCommand()
+        $command.CommandText = $statement
+        $command.ExecuteScalar()
+    } finally { $connection.Dispose() }
 }
 function New-Password {
     $bytes = [byte[]]::new(24)
@@ -80,7 +94,12 @@ foreach ($share in $facts.shares.PSObject.Properties) {
 }
 
 # 4. Octopus Server, in the version all nodes of the cell run.
-if (-not (Test-Path $octopus)) {
+if (Test-Path $octopus) {
+    $installed = (Get-Item $octopus).VersionInfo.ProductVersion.Split('+')[0]
+    if ($installed -ne $facts.octopus_version) {
+        throw "Octopus $installed is installed: an upgrade to $($facts.octopus_version) stops all nodes and is an operation of its own"
+    }
+} else {
     $package = "$env:TEMP\Octopus.$($facts.octopus_version)-x64.msi"
     Invoke-WebRequest -UseBasicParsing "https://download.octopusdeploy.com/octopus/Octopus.$($facts.octopus_version)-x64.msi" -OutFile $package
     $signature = Get-AuthenticodeSignature $package
@@ -126,8 +145,10 @@ $key = $null
 Invoke-Octopus configure --instance $instance --webForceSSL False --commsListenPort 10943 `
     --webListenPrefixes "http://+:80/,https://+:443/" --serverNodeName $facts.node | Out-Null
 
-# 7. What is stored in the database is set once, by the first node.
-if ($facts.first) {
+# 7. What is stored in the database is set once, by the first node; the mark keeps a node that is made again from undoing
+#    what people have changed since, such as the administrator's password.
+$prepared = "FROM sys.extended_properties WHERE class = 0 AND name = N'cellctl:prepared'"
+if ($facts.first -and (Invoke-Sql "SELECT COUNT(*) $prepared") -eq 0) {
     Invoke-Octopus path --instance $instance --nugetRepository $facts.shares.packages --artifacts $facts.shares.artifacts `
         --taskLogs $facts.shares.task_logs --imports $facts.shares.imports --eventExports $facts.shares.event_exports | Out-Null
     $password = Get-Secret $facts.administrator_password_secret
@@ -138,6 +159,7 @@ if ($facts.first) {
         $licence = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($xml))
         Invoke-Octopus license --instance $instance --licenseBase64 $licence | Out-Null
     }
+    Invoke-Sql "EXEC sys.sp_addextendedproperty @name = N'cellctl:prepared', @value = N'1'" | Out-Null
 }
 
 # 8. Join without work, answer, then take work. The firewall of Windows opens what the network's rules let through.

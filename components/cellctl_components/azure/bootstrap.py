@@ -7,6 +7,7 @@ who may read the machine in Azure.
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,6 +56,11 @@ def user_data(facts: BootFacts, node: NodeLayout) -> pulumi.Output[str]:
         "task_cap": node.task_cap,
     }
     return pulumi.Output.json_dumps(tree, sort_keys=True).apply(_encoded)
+
+
+def digest(facts: BootFacts, node: NodeLayout) -> pulumi.Output[str]:
+    """Return the sha256, in hex, of a node's user data."""
+    return user_data(facts, node).apply(lambda data: hashlib.sha256(data.encode()).hexdigest())
 
 
 def decode(data: str) -> Mapping[str, object]:

@@ -243,10 +243,10 @@ class Cell(pulumi.ComponentResource):
                 "identity": named(self.identity, layout.names.identity),
             },
             "files": {"host": self.files.host, "shares": {share.kind: share.name for share in layout.storage.shares}},
-            "administrator": layout.administrator,
-            "secrets": {
-                "masterKey": self.secrets.master_key,
-                "administratorPassword": self.secrets.administrator_password,
+            "administrator": {
+                "username": layout.administrator,
+                "passwordSecret": self.secrets.administrator_password,
             },
+            "masterKeySecret": self.secrets.master_key,
             "resourceGroup": layout.names.resource_group,
         }

@@ -120,6 +120,10 @@ class Nodes(pulumi.ComponentResource):
             run_command_name="bootstrap",
             location=self._args.place.location,
             source=compute.VirtualMachineRunCommandScriptSourceArgs(script=bootstrap.script()),
+            # New facts run the script again; Azure would otherwise see no reason to.
+            parameters=[
+                compute.RunCommandInputParameterArgs(name="digest", value=bootstrap.digest(self._args.boot, node))
+            ],
             timeout_in_seconds=BOOT_TIMEOUT_S,
             treat_failure_as_deployment_failure=True,
             async_execution=False,

@@ -16,8 +16,11 @@ from cellctl_components.resources import CellDatabase
 AUDITED = (
     "SUCCESSFUL_DATABASE_AUTHENTICATION_GROUP",
     "FAILED_DATABASE_AUTHENTICATION_GROUP",
-    "BATCH_COMPLETED_GROUP",
+    "DATABASE_PRINCIPAL_CHANGE_GROUP",
+    "DATABASE_ROLE_MEMBER_CHANGE_GROUP",
+    "DATABASE_PERMISSION_CHANGE_GROUP",
 )
+"""Who came in and who was let in. Not every batch: Octopus polls its queue all the time, and logs cost by volume."""
 
 
 @dataclass(frozen=True, kw_only=True)

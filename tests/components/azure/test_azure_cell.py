@@ -415,7 +415,7 @@ def test_outputs_are_what_verify_reads_and_hold_no_secret(cell) -> None:
     assert outputs["database"]["kind"] == "azure-sql"
     assert outputs["database"]["identity"].startswith("id-oct-acme-")
     assert re.fullmatch(
-        r"https://kv-acme-[a-z2-7]{12}\.vault\.azure\.net/secrets/octopus-master-key", outputs["secrets"]["masterKey"]
+        r"https://kv-acme-[a-z2-7]{12}\.vault\.azure\.net/secrets/octopus-master-key", outputs["masterKeySecret"]
     )
     assert "1b47061264138c4ac30d75fd1eb44270" not in json.dumps(outputs)
 
@@ -455,3 +455,15 @@ def _spec() -> CellSpec:
 def test_the_program_is_not_run_with_default_providers(cell) -> None:
     assert [each.name for each in cell.all if each.name.startswith("default")] == []
     assert pulumi.runtime.is_dry_run() in (True, False)
+
+
+def test_new_facts_run_the_boot_script_again_on_that_node_only(record) -> None:
+    def digests(**body: object) -> list[str]:
+        found = record(program_of(**body))
+        return [found.named(f"acme-node-{n}-boot").plain["parameters"][0]["value"] for n in (1, 2)]
+
+    one = digests(nodes={"count": 2, "roles": ["both", "both"]})
+    two = digests(nodes={"count": 2, "roles": ["both", "ui"]})
+    assert one[0] == two[0]
+    assert one[1] != two[1]
+    assert digests(nodes={"count": 3}) == one
