@@ -82,10 +82,10 @@ def next_steps(outcome: Outcome, home: str = "") -> list[tuple[str, str]]:
     url = outputs.get("url")
     if isinstance(url, str):
         rows.append(("Web", url))
-    secrets = outputs.get("secrets")
-    password = secrets.get("administratorPassword") if isinstance(secrets, dict) else None
-    if isinstance(password, str):
-        rows.append(("Sign in", f"as {outputs.get('administrator', 'admin')}, with the password that this reads:"))
+    administrator = outputs.get("administrator")
+    password = administrator.get("passwordSecret") if isinstance(administrator, dict) else None
+    if isinstance(administrator, dict) and isinstance(password, str):
+        rows.append(("Sign in", f"as {administrator.get('username')}, with the password that this reads:"))
         rows.append(("", reading(password, cloud=outcome.cloud, account=outcome.account, home=home)))
     polling = outputs.get("pollAddresses")
     if isinstance(polling, list):
