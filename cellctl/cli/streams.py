@@ -69,14 +69,14 @@ def words() -> Console:
     """Return a console on stderr, for words; colour only on a terminal and without NO_COLOR."""
     from cellctl.cli.console import PatientConsole
 
-    return PatientConsole(stderr=True, highlight=False, soft_wrap=False)
+    return PatientConsole(stderr=True, highlight=False, soft_wrap=False, emoji=False)
 
 
 def data_console() -> Console:
     """Return a console on stdout, for data that people read."""
     from cellctl.cli.console import PatientConsole
 
-    return PatientConsole(highlight=False)
+    return PatientConsole(highlight=False, emoji=False)
 
 
 def say(text: RenderableType) -> None:
