@@ -497,3 +497,43 @@ def test_a_server_made_again_under_its_old_name_holds_nothing_of_the_old_one(rds
     rds.create(rds_inputs())
     rds.catalogue.put(rds_facts(incarnation="i2"))
     assert rds.rows("SELECT COUNT(*) FROM sys.databases WHERE database_id > 5") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "hostile", ["x]; DROP DATABASE victim--", "a'b; DROP DATABASE victim--", 'q"', "]]", "%s %d %"]
+)
+def test_names_that_got_past_check_are_still_only_names(rds, hostile):
+    rds.rows("CREATE DATABASE victim")
+    created = rds.create(rds_inputs(database=f"octo_{hostile}", login=f"login {hostile}", acceptDataLoss=True))
+    assert rds.rows("SELECT COUNT(*) FROM sys.databases WHERE database_id > 5") == [(2,)]
+    assert created.properties["provenAgainst"] == ["victim: 916", "model: 916"]
+    rds.handler.delete(Delete(urn=urn(), id=created.id, properties=created.properties))
+    assert rds.rows("SELECT name FROM sys.databases WHERE database_id > 5") == [("victim",)]
+    assert rds.rows("SELECT COUNT(*) FROM sys.sql_logins") == [(1,)]
+
+
+def test_a_password_that_was_changed_behind_our_back_is_drift_and_is_set_again(rds):
+    created = rds.create(rds_inputs())
+    rds.rows("ALTER LOGIN octo_acme WITH PASSWORD = 'Somebody-else-1'")
+    found = rds.handler.read(Read(urn=urn(), id=created.id, properties=created.properties, inputs=rds_inputs()))
+    assert "login" not in found.inputs
+    rds.handler.update(
+        Update(urn=urn(), id=created.id, olds=found.properties, old_inputs=found.inputs, news=rds_inputs())
+    )
+    password = rds.stores.values[LOGIN_SECRET]
+    assert rds.rows("SELECT DB_NAME()", database="octo_acme_g1", login="octo_acme", password=password)
+
+
+def test_a_login_with_a_role_on_the_server_fails_the_create(tmp_path):
+    world = World(tmp_path, rds_facts())
+    world.create(rds_inputs())
+    world.rows("ALTER SERVER ROLE processadmin ADD MEMBER octo_acme")
+    with pytest.raises(ProviderError, match="is processadmin of the server"):
+        world.create(rds_inputs())
+    world.close()
+
+
+def test_an_import_without_the_programs_inputs_says_what_it_needs(rds):
+    with pytest.raises(ProviderError, match="needs an administrator") as refused:
+        rds.handler.read(Read(urn=urn(), id=f"{RDS}:1433/octo_acme_g1", properties={}, inputs={}))
+    assert refused.value.code == "invalid"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TypeVar
 
-from cellctl.sqlserver.connection import Endpoint, Identity, SqlConnection
+from cellctl.sqlserver.connection import Endpoint, Identity, Lost, SqlConnection, SqlFailure
 from cellctl.state.values import Struct, Value
 from cellctl_provider import inputs as common
 from cellctl_provider.context import Context
@@ -87,13 +87,15 @@ class CellDatabaseHandler:
     def read(self, request: Read) -> Found | None:
         """Return the database as its server describes it; None only when the server says that it is gone."""
         target = wanted(_located(request.properties | request.inputs, request.id), owner=owner_of(request.urn))
-        seen = self._work(target, attempts=_BRIEF).seen()
+        work = self._work(target, attempts=_BRIEF)
+        seen = work.seen()
         if seen is None:
             return None
+        identified = seen["identified"] and work.signs_in()
         properties, inputs = dict(request.properties), dict(request.inputs or request.properties)
         for values in (properties, inputs):
             values |= {"collation": seen["collation"], "readCommittedSnapshot": seen["readCommittedSnapshot"]}
-            if not seen["identified"]:
+            if not identified:
                 values.pop("login", None)
                 values.pop("identity", None)
         properties["databaseId"] = seen["databaseId"]
@@ -148,6 +150,8 @@ class _Work:
     def _administrator(self) -> Identity:
         """The administrator with the password of this moment: RDS changes it on its own every few days."""
         target = self._target
+        if target.engine == "rds" and not target.administrator:
+            raise ProviderError("RDS needs an administrator; an import needs the inputs of the program", code="invalid")
         if target.administrator:
             password = target.administrator_password or self._context.secrets.read(target.administrator_secret)
             return Identity(login=target.administrator, password=password)
@@ -220,6 +224,29 @@ class _Work:
             "readCommittedSnapshot": state.read_committed_snapshot,
             "identified": "db_owner" in roles,
         }
+
+    def signs_in(self) -> bool:
+        """Tell whether the login opens the database with the password that is kept; True where that is not known."""
+        target = self._target
+        if not target.login:
+            return True
+        password = target.login_password or self._kept_password()
+        if not password:
+            return True
+        try:
+            with self._endpoint.opened(Identity(login=target.login, password=password), target.database):
+                return True
+        except SqlFailure as failure:
+            return failure.number not in {18456, 4060}
+        except Lost:
+            return True
+
+    def _kept_password(self) -> str:
+        """Return the login's password without making one; empty where it is missing or may not be read (a preview)."""
+        try:
+            return self._context.secrets.read(self._target.login_secret)
+        except ProviderError:
+            return ""
 
     def forget(self, user: str, *, is_login: bool) -> None:
         """Take a former user out of the database, and its login out of the server."""

@@ -11,6 +11,7 @@ from cellctl_provider.sql.wanted import Wanted
 
 _MOST = 5
 _GUEST_DATABASES = ("master", "tempdb", "msdb")
+_SERVER_ROLES = ("sysadmin", "securityadmin", "dbcreator", "serveradmin", "processadmin", "setupadmin")
 _REFUSED = {916, 4060, 18456}
 
 
@@ -43,12 +44,18 @@ def prove_login(endpoint: Endpoint, wanted: Wanted, identity: Identity, names: S
 
 
 def _own(connection: SqlConnection, wanted: Wanted) -> None:
-    rows = connection.rows("SELECT DB_NAME(), IS_ROLEMEMBER(N'db_owner'), IS_SRVROLEMEMBER(N'sysadmin')")
-    name, owner, sysadmin = rows[0]
+    """Look, as the login, that it is in its own database, as db_owner, and has no role on the server."""
+    name, owner = connection.rows("SELECT DB_NAME(), IS_ROLEMEMBER(N'db_owner')")[0]
     if str(name).casefold() != wanted.database.casefold() or owner != 1:
         raise ProviderError(f"{wanted.user} does not open {wanted.database} as db_owner", code="conflict")
-    if sysadmin == 1:
-        raise ProviderError(f"{wanted.user} is sysadmin: it could open every cell's database", code="conflict")
+    asked = ", ".join(f"IS_SRVROLEMEMBER(N'{role}')" for role in _SERVER_ROLES)
+    has = connection.rows(f"SELECT {asked}")[0]
+    held = [role for role, member in zip(_SERVER_ROLES, has, strict=True) if member == 1]
+    if held:
+        raise ProviderError(
+            f"{wanted.user} is {' and '.join(held)} of the server, which reaches beyond its own database",
+            code="conflict",
+        )
 
 
 def _refused_use(connection: SqlConnection, name: str) -> int:
