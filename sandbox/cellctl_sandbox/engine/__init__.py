@@ -15,23 +15,24 @@ Two doors. The façade is a `PulumiCommand`, so the Automation API needs no chan
     stack = Stack.create_or_select("cell-acme", workspace)
     stack.up(); stack.preview(); stack.refresh(); stack.destroy()
     command.interrupt()                    # from any thread; as the CLI takes SIGINT
-    command.warnings                       # tuple[Recovered, ...]: a damaged checkpoint was replaced by the previous one
+    command.warnings                       # tuple[Recovered, ...]: a damaged checkpoint; the previous one was used
 
 Environment comes from the workspace's `env_vars` alone, never from the process: `PULUMI_BACKEND_URL` (or `backend.url`
 in Pulumi.yaml; file:// only), `PULUMI_CONFIG_PASSPHRASE` or `PULUMI_CONFIG_PASSPHRASE_FILE`, `PULUMI_HOME` (plugins).
 
 The core needs neither argv nor text:
 
-    from cellctl_sandbox.engine.core import ConfigValue, Engine, Options, Result, Target
+    from cellctl_sandbox.engine.core import ConfigValue, Engine, Inline, Options, Result, Target
 
     engine = Engine(providers={...})
     target = Target(project="octopus-cells", stack="cell-acme", checkpoint=checkpoint, vault=vault, save=save_text)
-    result = engine.up(target, program, config={"octopus-cells:k": ConfigValue("v")}, options=Options(), sink=print)
-    result = engine.preview(...) | engine.refresh(target, ...) | engine.destroy(target, ...)
+    config = {"octopus-cells:k": ConfigValue(value="v")}
+    result = engine.run("up", target, Inline(function), config=config, options=Options(), sink=events.append)
+    result = engine.run("preview" | "refresh" | "preview_refresh" | "destroy" | "preview_destroy", target, ...)
     result.succeeded, .changes, .outputs, .diagnostics, .checkpoint
 
 `up` runs 16 provider calls at a time (`Options.parallel`); previews run in one thread, in a fixed order. What is not
-implemented raises `UnsupportedFeature` naming the feature, before anything is changed: hooks, transforms, update plans,
-target and exclude, continue-on-error, remote components, Call, parameterised packages, dynamic providers, policy packs,
-backends other than file://.
+implemented raises `UnsupportedFeature` naming the feature, before it changes anything: hooks, transforms, update plans,
+target (but for refresh) and exclude, continue-on-error, remote components, Call, parameterised packages, dynamic
+providers, policy packs, run-program, backends other than file://.
 """

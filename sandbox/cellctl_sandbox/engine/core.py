@@ -1,7 +1,7 @@
 """The engine without argv and text: operations on a Target, with providers of this process.
 
 engine = Engine(providers={"aws": factory})
-result = engine.up(target, Inline(program), config={"proj:key": ConfigValue(value="v")})
+result = engine.run("up", target, Inline(program), config={"proj:key": ConfigValue(value="v")})
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from cellctl.state.sealing import Vault
 from cellctl.state.values import Struct
 from cellctl_provider.protocol import ProviderFactory
 from cellctl_sandbox.engine.deployment import Deployment
-from cellctl_sandbox.engine.errors import UnsupportedFeature
+from cellctl_sandbox.engine.errors import StepFailed, UnsupportedFeature
 from cellctl_sandbox.engine.eventlog import EventLog, Observer, Said, Sink
 from cellctl_sandbox.engine.journal import Journal
 from cellctl_sandbox.engine.monitor import EngineLog, Monitor
@@ -118,14 +118,6 @@ class Engine:
         self._source = InProcess(providers, beyond)
         self._sessions: list[Session] = []
 
-    def up(self, target: Target, program: Program, **given: object) -> Result:
-        """Bring the stack to what the program declares; arguments as of `run`."""
-        return self.run("up", target, program, **given)  # type: ignore[arg-type]
-
-    def preview(self, target: Target, program: Program, **given: object) -> Result:
-        """Show what `up` would do, in one thread and a fixed order; nothing is saved."""
-        return self.run("preview", target, program, **given)  # type: ignore[arg-type]
-
     def interrupt(self) -> None:
         """Interrupt every running operation of this engine."""
         for session in list(self._sessions):
@@ -150,67 +142,77 @@ class Engine:
         Raises:
             WrongPassphrase: The vault does not open the checkpoint.
         """
-        planning = kind.startswith("preview")
-        checkpoint = opened(target.checkpoint, target.vault)
-        writer = CheckpointWriter(target.vault)
         saved = [""]
-
-        def save(state: Checkpoint) -> None:
-            saved[0] = writer.text(state)
-            target.save(saved[0])
-
-        state = replace(checkpoint, secrets_kind=target.vault.sealer.kind, secrets_state=target.vault.sealer.state)
         scope = Scope(
             project=target.project,
             stack=target.stack,
-            planning=planning,
+            planning=kind.startswith("preview"),
             options=options or Options(),
             config=config or {},
-            journal=Journal(state, None if planning else save),
-            log=EventLog(sink, planning=planning, observer=observer),
+            journal=_journal(kind, target, saved),
+            log=EventLog(sink, planning=kind.startswith("preview"), observer=observer),
             registry=Registry(self._source),
-            olds={item.urn: item for item in state.resources if not item.delete},
         )
         session = Session(deployment=Deployment(scope))
         self._sessions.append(session)
         try:
-            return _operate(kind, session, program, saved, masked)
+            whole = {key: "[secret]" if item.secret else item.value for key, item in scope.config.items()}
+            scope.log.prelude(whole if masked is None else masked)
+            error = _operate(kind, session.deployment, program)
         finally:
             self._sessions.remove(session)
+        return _result(kind, session.deployment, error, saved[0])
 
 
-def _operate(
-    kind: Kind, session: Session, program: Program | None, saved: list[str], masked: Mapping[str, str] | None
-) -> Result:
-    deployment, scope = session.deployment, session.deployment.scope
-    whole = {key: "[secret]" if item.secret else item.value for key, item in scope.config.items()}
-    scope.log.prelude(masked if masked is not None else whole)
+def _journal(kind: Kind, target: Target, saved: list[str]) -> Journal:
+    """Return the journal of an operation; `saved` keeps the text that was saved last."""
+    writer = CheckpointWriter(target.vault)
+
+    def save(state: Checkpoint) -> None:
+        text = writer.text(state)
+        target.save(text)
+        saved[0] = text
+
+    sealer = target.vault.sealer
+    checkpoint = replace(opened(target.checkpoint, target.vault), secrets_kind=sealer.kind, secrets_state=sealer.state)
+    return Journal(checkpoint, None if kind.startswith("preview") else save)
+
+
+def _operate(kind: Kind, deployment: Deployment, program: Program | None) -> str:
+    """Do an operation to its end, saved; return the text of the program's unhandled exception."""
+    scope, error = deployment.scope, ""
     _warn_of_pending(scope, kind)
-    error = ""
     try:
         error = _sequence(kind, deployment, program)
     except EngineError as failure:
-        deployment.failed = True
-        scope.log.say("error", str(failure))
+        deployment.fail(StepFailed(str(failure)))
     finally:
         scope.registry.close()
     if error:
         scope.log.say("error", f"an unhandled error occurred: {error}")
     if deployment.cancelled:
         scope.log.say("error", "update canceled")
-    succeeded = not (deployment.failed or deployment.cancelled or scope.log.tally.refused)
-    scope.journal.finish()
-    scope.log.close(succeeded=succeeded)
+    try:
+        scope.journal.finish()
+    except StepFailed as failure:
+        deployment.fail(failure)
+    return error
+
+
+def _result(kind: Kind, deployment: Deployment, error: str, text: str) -> Result:
+    log, journal = deployment.scope.log, deployment.scope.journal
+    succeeded = not (deployment.failed or deployment.cancelled or log.tally.refused)
+    log.close(succeeded=succeeded)
     return Result(
         kind=kind,
         succeeded=succeeded,
         cancelled=deployment.cancelled,
-        changes=dict(scope.log.tally.changes),
-        checkpoint=scope.journal.checkpoint(),
-        said=tuple(scope.log.tally.said),
+        changes=dict(log.tally.changes),
+        checkpoint=journal.checkpoint(),
+        said=tuple(log.tally.said),
         program_error=error,
         unsupported=deployment.unsupported,
-        text=saved[0],
+        text=text,
     )
 
 
@@ -219,15 +221,18 @@ def _sequence(kind: Kind, deployment: Deployment, program: Program | None) -> st
     if kind in ("up", "preview"):
         assert program is not None, "up and preview need a program"
         if deployment.scope.options.refresh:
-            deployment.refresh()
+            deployment.refresh(counted=False)
         return _declare(deployment, program)
     if program is not None:
         raise UnsupportedFeature("running the program for refresh and destroy (run_program)")
     if kind in ("refresh", "preview_refresh"):
         if deployment.scope.options.clear_pending_creates:
             deployment.scope.journal.clear_pending_creates()
-        deployment.refresh()
-    else:
+        deployment.refresh(counted=True)
+        return ""
+    if deployment.scope.options.refresh:
+        deployment.refresh(counted=False)
+    if not deployment.gate.stopped:
         deployment.remove()
     return ""
 

@@ -166,8 +166,9 @@ class Deployment:
             instance = self.scope.instance(reference)
             if not instance.known:
                 return Invoked(result={})
-            args = {key: item for key, item in goal.args.items() if not contains_unknown(item)}
-            request = Invoke(token=goal.token, args=args, preview=self.scope.planning)
+            if contains_unknown(goal.args):
+                return Invoked(result={})  # a preview: the result is not known either
+            request = Invoke(token=goal.token, args=goal.args, preview=self.scope.planning)
             try:
                 return instance.provider.invoke(request)
             except ProviderError as error:
@@ -191,11 +192,11 @@ class Deployment:
         self.scope.log.done(self._ops[new.urn], new, count=False)
 
     # ---- whole operations ----
-    def refresh(self) -> None:
-        """Read everything in the state."""
-        for error in Refresh(self.scope, self._executor, self._planner, self.gate).run():
+    def refresh(self, *, counted: bool) -> None:
+        """Read everything in the state; `counted` where refresh is the operation, not a part of one."""
+        for error in Refresh(self.scope, self._executor, self._planner, self.gate, counted=counted).run():
             self.fail(error)
-        self.scope.olds = {item.urn: item for item in self.scope.journal.olds() if not item.delete}
+        self.scope.reindex()
 
     def remove(self) -> None:
         """Delete everything that no registration took over."""

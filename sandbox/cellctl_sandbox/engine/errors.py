@@ -22,16 +22,12 @@ class UnsupportedFeature(EngineError):
 
 
 class StepFailed(Exception):
-    """A registration cannot go on; `message` was not reported yet.
+    """A step or a plan cannot go on; `message` was not reported yet."""
 
-    `quiet`: the failure has no second diagnostic of its own (a refused plan rather than a failed step).
-    """
-
-    def __init__(self, message: str, *, urn: str = "", severity: str = "error") -> None:
+    def __init__(self, message: str, *, urn: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.urn = urn
-        self.severity = severity
 
 
 class Unavailable(grpc.RpcError):

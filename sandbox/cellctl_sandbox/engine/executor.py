@@ -56,9 +56,9 @@ class Executor:
         scope.log.began(step)
         subject = step.state
         kind = None if subject.type.startswith("pulumi:pulumi:") else _PENDING.get(step.op)
-        if kind and subject.custom and not scope.planning:
-            scope.journal.begin(kind, subject)
         try:
+            if kind and subject.custom and not scope.planning:
+                scope.journal.begin(kind, subject)
             done = self._do(step)
         except (ProviderError, StepFailed) as error:
             scope.journal.abandon(subject)
@@ -233,7 +233,7 @@ class Executor:
         return Done(gone=(old,))
 
     def _spared(self, old: ResourceState) -> bool:
-        """Tell whether the cloud is not asked: nothing is there, somebody else's, to be retained, or gone with its holder."""
+        """Tell whether the cloud is not asked: nothing there, not ours, to be retained, or gone with its holder."""
         if not old.custom or old.is_provider or old.external or old.retain_on_delete or old.pending_replacement:
             return True
         return bool(old.deleted_with) and old.deleted_with in self._scope.decisions.deleted

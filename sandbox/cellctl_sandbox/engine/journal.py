@@ -18,8 +18,16 @@ from cellctl.state.resources import (
     renamed,
     without_references,
 )
+from cellctl_sandbox.engine.errors import StepFailed
 
 Save = Callable[[Checkpoint], None]
+
+
+class SaveFailed(StepFailed):
+    """The state could not be saved; the last one that could be is in place."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(f"the state could not be saved: {error.strerror or error}")
 
 
 class Journal:
@@ -34,7 +42,6 @@ class Journal:
         self._names: dict[str, str] = {}
         # Only pending creates outlive an operation: an update or delete is simply done again.
         self._pending = {item.resource.row: item for item in checkpoint.pending if item.kind == "creating"}
-        self._dirty = len(self._pending) != len(checkpoint.pending)
 
     @property
     def base_time(self) -> str:
@@ -84,7 +91,6 @@ class Journal:
                 self._news[new.row] = new
             if pending is not None:
                 self._pending.pop(pending.row, None)
-            self._dirty = True
             if not lazily:
                 self._write()
 
@@ -97,7 +103,6 @@ class Journal:
     def clear_pending_creates(self) -> None:
         """Forget all pending creates."""
         with self._lock:
-            self._dirty = self._dirty or bool(self._pending)
             self._pending.clear()
 
     def prune(self, gone: frozenset[str]) -> None:
@@ -106,7 +111,6 @@ class Journal:
             for rows in (self._olds, self._news):
                 for row, item in rows.items():
                     rows[row] = without_references(item, gone)
-            self._dirty = True
 
     @property
     def interrupted(self) -> tuple[PendingOperation, ...]:
@@ -144,6 +148,9 @@ class Journal:
         )
 
     def _write(self) -> None:
-        if self._save is not None:
+        if self._save is None:
+            return
+        try:
             self._save(self._snapshot())
-        self._dirty = False
+        except OSError as error:
+            raise SaveFailed(error) from error

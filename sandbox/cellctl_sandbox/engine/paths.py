@@ -113,7 +113,8 @@ def _reset_items(new: list[Value], old: list[Value], head: str | int, rest: Path
 
 def _lost(text: str) -> Struct:
     raise BadPath(
-        f'cannot ignore changes to the following properties because one or more elements of the path are missing: "{text}"'
+        "cannot ignore changes to the following properties because one or more elements of the path are missing: "
+        f'"{text}"'
     )
 
 
@@ -131,25 +132,18 @@ def _compare(old: Value, new: Value, path: Path, found: dict[Path, PropertyDiff]
             found[path] = PropertyDiff(kind="update")
     elif isinstance(old, dict) and isinstance(new, dict) and SIGNATURE not in old and SIGNATURE not in new:
         for key in sorted(old.keys() | new.keys()):
-            _compare_member(old.get(key), new.get(key), key in old, key in new, (*path, key), found)
+            if key in old and key in new:
+                _compare(old[key], new[key], (*path, key), found)
+            else:
+                found[(*path, key)] = PropertyDiff(kind="add" if key in new else "delete")
     elif isinstance(old, list) and isinstance(new, list):
         for index in range(max(len(old), len(new))):
-            in_old, in_new = index < len(old), index < len(new)
-            left, right = old[index] if in_old else None, new[index] if in_new else None
-            _compare_member(left, right, in_old, in_new, (*path, index), found)
+            if index < len(old) and index < len(new):
+                _compare(old[index], new[index], (*path, index), found)
+            else:
+                found[(*path, index)] = PropertyDiff(kind="add" if index < len(new) else "delete")
     elif old != new or type(old) is not type(new):
         found[path] = PropertyDiff(kind="update")
-
-
-def _compare_member(
-    old: Value, new: Value, in_old: bool, in_new: bool, path: Path, found: dict[Path, PropertyDiff]
-) -> None:
-    if in_old and in_new:
-        _compare(old, new, path, found)
-    elif in_new:
-        found[path] = PropertyDiff(kind="add")
-    else:
-        found[path] = PropertyDiff(kind="delete")
 
 
 def top_keys(paths: Iterable[Path]) -> tuple[str, ...]:

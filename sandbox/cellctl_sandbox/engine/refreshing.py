@@ -19,11 +19,12 @@ from cellctl_sandbox.engine.steps import Op, Step
 class Refresh:
     """Reads everything in the state, `parallel` objects at a time; a preview reads one after the other."""
 
-    def __init__(self, scope: Scope, executor: Executor, planner: Planner, gate: Gate) -> None:
+    def __init__(self, scope: Scope, executor: Executor, planner: Planner, gate: Gate, *, counted: bool) -> None:
         self._scope = scope
         self._executor = executor
         self._planner = planner
         self._gate = gate
+        self._counted = counted
 
     def run(self) -> list[StepFailed]:
         """Refresh all; return what failed. Dependents forget an object that is gone."""
@@ -53,7 +54,7 @@ class Refresh:
         step = Step(op=Op.REFRESH, urn=old.urn, old=old, new=old)
         scope.log.began(step)
         if not old.custom or old.is_provider or old.delete or old.pending_replacement or not old.id:
-            scope.log.done(step, old, Op.SAME)
+            scope.log.done(step, old, Op.SAME, count=self._counted)
             return old
         try:
             new = self._found(old)
@@ -62,11 +63,11 @@ class Refresh:
             raise
         if new is None:
             scope.journal.commit(gone=(old,), lazily=True)
-            scope.log.done(step, None, Op.DELETE)
+            scope.log.done(step, None, Op.DELETE, count=self._counted)
             return None
         op, step = self._verdict(old, new, step)
         scope.journal.commit(kept=new, lazily=True)
-        scope.log.done(step, new, op)
+        scope.log.done(step, new, op, count=self._counted)
         return new
 
     def _found(self, old: ResourceState) -> ResourceState | None:

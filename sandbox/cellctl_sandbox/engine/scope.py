@@ -68,9 +68,17 @@ class Scope:
     journal: Journal
     log: EventLog
     registry: Registry
-    olds: dict[str, ResourceState]
+    olds: dict[str, ResourceState] = field(default_factory=dict)
     decisions: Decisions = field(default_factory=Decisions)
     made: dict[str, ResourceState] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Index the living resources."""
+        self.reindex()
+
+    def reindex(self) -> None:
+        """Take the living resources from the journal: at the beginning, and after a refresh."""
+        self.olds = {item.urn: item for item in self.journal.olds() if not item.delete}
 
     def instance(self, reference: str) -> Instance:
         """Return the provider instance of a reference, from this operation or from the state."""

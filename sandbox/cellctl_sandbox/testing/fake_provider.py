@@ -171,7 +171,7 @@ class FakeProvider:
     def invoke(self, request: Invoke) -> Invoked:
         """Echo the arguments; `fake:index:broken` refuses."""
         self._world.called("invoke", request.token, request)
-        if request.token == "fake:index:broken":
+        if request.token == "fake:index:broken":  # noqa: S105  a function's name
             return Invoked(result={}, failures=(CheckFailure(property="key", reason="no such key"),))
         return Invoked(result={**request.args, "found": True})
 

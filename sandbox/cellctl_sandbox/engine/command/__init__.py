@@ -25,35 +25,36 @@ from cellctl_sandbox.engine.sdk import command_error
 
 VERSION = VersionInfo(3, 260, 0)  # of the CLI whose behaviour and formats this engine has
 Verb = Callable[[Call, Arguments], Reply]
-_VERBS: Mapping[tuple[str, ...], Verb] = {
-    ("up",): operations.run,
-    ("update",): operations.run,
-    ("preview",): operations.run,
-    ("refresh",): operations.run,
-    ("destroy",): operations.run,
-    ("cancel",): stacks.cancel,
-    ("whoami",): stacks.whoami,
-    ("stack", "init"): stacks.init,
-    ("stack", "select"): stacks.select,
-    ("stack", "ls"): stacks.ls,
-    ("stack", "rm"): stacks.rm,
-    ("stack", "rename"): stacks.rename,
-    ("stack", "output"): stacks.output,
-    ("stack", "history"): stacks.history,
-    ("stack", "export"): stacks.export,
-    ("stack", "import"): stacks.import_,
-    ("stack", "tag", "ls"): stacks.tag_ls,
-    ("stack",): stacks.select,
-    ("config", "get"): configuration.get,
-    ("config", "set"): configuration.set_,
-    ("config", "set-all"): configuration.set_all,
-    ("config", "rm"): configuration.rm,
-    ("config", "refresh"): configuration.refresh,
-    ("config",): configuration.show,
-    ("state", "unprotect"): partial(states.protect, on=False),
-    ("state", "protect"): partial(states.protect, on=True),
-    ("state", "delete"): states.delete,
-    ("state", "rename"): states.rename,
+# Each verb with the most operands it takes.
+_VERBS: Mapping[tuple[str, ...], tuple[Verb, int]] = {
+    ("up",): (operations.run, 0),
+    ("update",): (operations.run, 0),
+    ("preview",): (operations.run, 0),
+    ("refresh",): (operations.run, 0),
+    ("destroy",): (operations.run, 0),
+    ("cancel",): (stacks.cancel, 1),
+    ("whoami",): (stacks.whoami, 0),
+    ("stack", "init"): (stacks.init, 1),
+    ("stack", "select"): (stacks.select, 1),
+    ("stack", "ls"): (stacks.ls, 0),
+    ("stack", "rm"): (stacks.rm, 1),
+    ("stack", "rename"): (stacks.rename, 1),
+    ("stack", "output"): (stacks.output, 1),
+    ("stack", "history"): (stacks.history, 0),
+    ("stack", "export"): (stacks.export, 0),
+    ("stack", "import"): (stacks.import_, 0),
+    ("stack", "tag", "ls"): (stacks.tag_ls, 0),
+    ("stack",): (stacks.select, 0),
+    ("config", "get"): (configuration.get, 1),
+    ("config", "set"): (configuration.set_, 2),
+    ("config", "set-all"): (configuration.set_all, 0),
+    ("config", "rm"): (configuration.rm, 1),
+    ("config", "refresh"): (configuration.refresh, 0),
+    ("config",): (configuration.show, 0),
+    ("state", "unprotect"): (partial(states.protect, on=False), 99),
+    ("state", "protect"): (partial(states.protect, on=True), 99),
+    ("state", "delete"): (states.delete, 99),
+    ("state", "rename"): (states.rename, 2),
 }
 
 
@@ -150,8 +151,8 @@ class EmbeddedCommand(PulumiCommand):
 
 def _verb(args: Arguments) -> Verb:
     for length in (3, 2, 1):
-        verb = _VERBS.get(args.words[:length])
-        if verb and len(args.words) >= length:
+        verb, operands = _VERBS.get(args.words[:length], (None, 0))
+        if verb and length <= len(args.words) <= length + operands:
             return verb
     raise Refusal(f'unknown command "{" ".join(args.words)}" for "pulumi"')
 

@@ -19,7 +19,7 @@ from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.scope import ConfigValue
 
 NO_PASSPHRASE = (
-    "passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables"
+    "passphrase must be set with PULUMI_CONFIG_PASSPHRASE or PULUMI_CONFIG_PASSPHRASE_FILE environment variables"  # noqa: S105  a message
 )
 
 
