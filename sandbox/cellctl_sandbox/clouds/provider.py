@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from cellctl.facts.conditions import at
 from cellctl.facts.model import Operation
-from cellctl.state.values import UNKNOWN, Struct, Value, bare, bare_struct, contains_unknown
+from cellctl.state.values import Struct, Value, bare, bare_struct
 from cellctl_provider.protocol import (
     Check,
     Checked,
@@ -36,6 +36,7 @@ from cellctl_sandbox.clouds import checking, faults
 from cellctl_sandbox.clouds.behaviour import Behaviour, NotSimulated, behaviour_of
 from cellctl_sandbox.clouds.clock import Cancelled, SimulatedClock
 from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.foresight import foreseen, given, previewed
 from cellctl_sandbox.clouds.functions import call_function
 from cellctl_sandbox.clouds.sdk import version_of
 from cellctl_sandbox.clouds.world import CloudRecord, Tenancy, World, cell_of
@@ -127,10 +128,10 @@ class SimulatedCloud:
         """Create an object and wait until it is ready."""
         behaviour = self._behaviour(request.type, request.urn)
         if request.preview:
-            return Created(id="", properties=_previewed(behaviour, request.properties))
+            return Created(id="", properties=previewed(behaviour, request.properties))
         inputs = dict(request.properties)
         with self._call("create", behaviour, request.urn, inputs, timeout_s=request.timeout_s) as call:
-            record = call.world.create(behaviour, request.urn, _kept(inputs), call.due_s)
+            record = call.world.create(behaviour, request.urn, given(inputs), call.due_s)
             call.changed(record)
         self._finish(call, record)
         return Created(id=record.id, properties=record.properties())
@@ -151,8 +152,8 @@ class SimulatedCloud:
         """Change an object in place and wait until it is ready."""
         behaviour = self._behaviour(request.type, request.urn)
         if request.preview:
-            return Updated(properties=_foreseen(behaviour, request))
-        inputs = _kept(request.news)
+            return Updated(properties=foreseen(behaviour, request))
+        inputs = given(request.news)
         names = {*request.old_inputs, *inputs}
         changed = tuple(key for key in names if bare(request.old_inputs.get(key)) != bare(inputs.get(key)))
         with self._call("update", behaviour, request.urn, inputs, changed=changed, timeout_s=request.timeout_s) as call:
@@ -336,49 +337,6 @@ def log(rows: sqlite3.Connection, call: _Call, object_id: str, outcome: str) -> 
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (call.now_s, call.due_s, os.getpid(), seen.operation, seen.package, seen.type, call.urn, object_id, outcome),
     )
-
-
-def _previewed(behaviour: Behaviour, inputs: Struct) -> Struct:
-    """Return what is known before an object exists: its inputs. Outputs the service fills in are unknown."""
-    known = _kept(inputs)
-    for name, shape in behaviour.shape.outputs.items():
-        if name not in known and (not shape.optional or name in behaviour.outputs):
-            known[name] = UNKNOWN
-    for name in _reshaped(behaviour):
-        known[name] = UNKNOWN
-    return known
-
-
-def _reshaped(behaviour: Behaviour) -> list[str]:
-    """Return the outputs whose shape is not their input's: echoing the input would not be what the SDK expects."""
-    templates = behaviour.outputs.items()
-    return [name for name, item in templates if isinstance(item, dict) and item.get("unless_input") is False]
-
-
-def _outputs_only(behaviour: Behaviour, request: Update) -> Struct:
-    """Return the old outputs that stay in an update: all that are not inputs, unknown where they follow a change."""
-    kept = {key: value for key, value in request.olds.items() if key not in request.old_inputs}
-    if "tagsAll" in kept and bare(request.old_inputs.get("tags")) != bare(request.news.get("tags")):
-        kept["tagsAll"] = UNKNOWN
-    for name, template in behaviour.outputs.items():
-        if name in kept and any(
-            contains_unknown(request.news.get(key)) for key in request.news if key in str(template)
-        ):
-            kept[name] = UNKNOWN
-    return kept
-
-
-def _foreseen(behaviour: Behaviour, request: Update) -> Struct:
-    """Return the outputs that an update will have, as far as they are known before it."""
-    foreseen = {**_outputs_only(behaviour, request), **_kept(request.news)}
-    for name in _reshaped(behaviour):
-        same = bare(request.old_inputs.get(name)) == bare(request.news.get(name))
-        foreseen[name] = request.olds.get(name, UNKNOWN) if same else UNKNOWN
-    return foreseen
-
-
-def _kept(inputs: Mapping[str, Value]) -> Struct:
-    return {key: value for key, value in inputs.items() if value is not None}
 
 
 def _type(urn: str) -> str:
