@@ -1,8 +1,8 @@
 <powershell>
 # First boot of an Octopus Server node. It holds names and references only: every secret is read with the instance's
-# own role when it is needed. Values between @@ are filled in by cellctl_components.aws.bootstrap.
+# own role when it is needed. Marked values are filled in by cellctl_components.aws.bootstrap.
 $ErrorActionPreference = 'Stop'
-$region = '@@region@@'; $node = '@@node@@'; $first = '@@first@@'; $files = '@@files@@'; $root = 'X:'
+$region = '@@region@@'; $node = '@@node@@'; $first = '@@first@@'
 New-Item -ItemType Directory -Force C:\Octopus | Out-Null
 
 function Wait-For([string] $what, [scriptblock] $test) {

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-from cellctl_components.aws.layout import WEB_PORT, NodeLayout, OctopusLayout, Protocol, ShareLayout
+from cellctl_components.aws.layout import WEB_PORT, AwsLayout, NodeLayout, OctopusLayout, Protocol, ShareLayout
 
 USER_DATA_LIMIT = 16_384
 """Bytes of user data EC2 takes, before base64 (EC2 user guide)."""
@@ -71,6 +71,20 @@ class Boot:
     octopus: OctopusLayout
     first: NodeLayout
 
+    @classmethod
+    def of(cls, layout: AwsLayout) -> Boot:
+        """Return what the nodes of a cell have in common."""
+        return cls(
+            region=layout.region,
+            database=layout.database.name,
+            login=layout.database.login,
+            files_host=layout.gateway.host,
+            protocol=layout.gateway.protocol,
+            shares=layout.shares,
+            octopus=layout.octopus,
+            first=layout.nodes.items[0],
+        )
+
 
 def user_data(boot: Boot, node: NodeLayout, references: References) -> str:
     """Return the PowerShell script of one node, at most `USER_DATA_LIMIT` bytes."""
@@ -80,7 +94,6 @@ def user_data(boot: Boot, node: NodeLayout, references: References) -> str:
         "node": node.name,
         "first": boot.first.name,
         "first_address": boot.first.address,
-        "files": boot.files_host,
         "mount": _mount(boot, carried, references),
         "version": boot.octopus.version,
         "server": references.server,

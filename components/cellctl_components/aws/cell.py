@@ -190,7 +190,7 @@ class Cell(pulumi.ComponentResource):
             f"{self._name}-nodes",
             NodesArgs(
                 layout=layout.nodes,
-                boot=_boot(layout),
+                boot=Boot.of(layout),
                 references=NodeReferences(
                     server=self.sql.address,
                     login_secret=secrets.login_secret.arn,
@@ -274,16 +274,3 @@ class Cell(pulumi.ComponentResource):
             "buckets": {share.name: share.bucket for share in layout.shares},
             "alarmTopic": self.alarms.topic_arn,
         }
-
-
-def _boot(layout: AwsLayout) -> Boot:
-    return Boot(
-        region=layout.region,
-        database=layout.database.name,
-        login=layout.database.login,
-        files_host=layout.gateway.host,
-        protocol=layout.gateway.protocol,
-        shares=layout.shares,
-        octopus=layout.octopus,
-        first=layout.nodes.items[0],
-    )

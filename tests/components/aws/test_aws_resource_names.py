@@ -1,0 +1,48 @@
+"""Logical names and type tokens are public API: docs/resource-names.md lists exactly what the program declares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from cellctl.clouds import AccountFacts, load
+from cellctl.spec import CellSpec
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "resource-names.md"
+BEGIN, END = "<!-- aws: begin -->", "<!-- aws: end -->"
+
+
+def program_of(**body: object) -> Callable[[], None]:
+    cloud = load("aws")
+    given = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", **body}
+    layout = cloud.layout(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": given}))
+    return lambda: cloud.program(layout, AccountFacts(id="123456789012", sandbox=True))
+
+
+def general(name: str) -> str:
+    """Return a name with CELL, N (ordinal of a node), Z (letter of a zone) and RANGE (of an ingress rule)."""
+    name = re.sub(r"^acme(?=-|$)", "CELL", name)
+    name = re.sub(r"-nodes-\d(?=-|$)", "-nodes-N", name)
+    name = re.sub(r"-(polling|node)-\d(?=-|$)", r"-\1-N", name)
+    name = re.sub(r"-(public|ingress|nodes|data|nat|private)-[a-z](?=-nat$|$)", r"-\1-Z", name)
+    name = re.sub(r"(in-tcp-(?:443|10943-\d+))-[\d.]+-\d+$", r"\1-RANGE", name)
+    return re.sub(r"-tcp-10943-1094\d-", "-tcp-10943-LAST-", name)
+
+
+def rows(*recordings: object) -> list[str]:
+    found = {}
+    for recording in recordings:
+        for each in recording.resources:  # type: ignore[attr-defined]
+            if each.type == "pulumi:pulumi:Stack":
+                continue
+            protected = "yes" if each.protect else ""
+            found[general(each.name), each.type] = f"| `{general(each.name)}` | `{each.type}` | {protected} |"
+    return [found[key] for key in sorted(found)]
+
+
+def test_the_document_lists_every_name_and_token(record) -> None:
+    gold = {"preset": "gold", "storage": {"protocol": "smb"}, "nodes": {"count": 4}}
+    wanted = rows(record(program_of()), record(program_of(**gold)))
+    section = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    assert [line for line in section.splitlines() if line.startswith("| `")] == wanted
