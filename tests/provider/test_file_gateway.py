@@ -264,20 +264,10 @@ def test_read_finds_a_gateway_to_import_and_shows_drift(bench: GatewayBench) -> 
     assert drifted.inputs["gatewayName"] == "somebody-renamed-me"
 
 
-def make_dirty(bench: GatewayBench, arn: str) -> None:
-    from dataclasses import replace
-
-    from cellctl_sandbox.standins.documents import Documents
-    from cellctl_sandbox.standins.storage_gateway.gateways import Gateways
-
-    gateways = Gateways(Documents(bench.database, "gateway_documents"), bench.view)
-    gateways.update(arn, lambda record: replace(record, dirty_percent=12.5))
-
-
 def test_a_gateway_with_unsent_data_is_not_deleted(bench: GatewayBench) -> None:
     provider = bench.provider()
     arn, properties = create(provider)
-    make_dirty(bench, arn)
+    bench.view.change("aws:storagegateway/gateway:Gateway", arn, cacheDirtyPercent=12.5)
     with pytest.raises(ProviderError) as refused:
         delete(provider, arn, properties)
     assert "12.5 %" in refused.value.message
@@ -285,6 +275,15 @@ def test_a_gateway_with_unsent_data_is_not_deleted(bench: GatewayBench) -> None:
     the_one_gateway(bench)
     delete(provider, arn, properties | {"acceptDataLoss": True})
     assert bench.view.objects("aws:storagegateway/gateway:Gateway") == []
+
+
+def test_a_gateway_deleted_behind_our_back_is_gone(bench: GatewayBench) -> None:
+    provider = bench.provider()
+    arn, properties = create(provider)
+    bench.view.remove("aws:storagegateway/gateway:Gateway", arn)
+    assert provider.read(Read(urn=URN, type=TYPE, id=arn, properties=properties, inputs=INPUTS)) is None
+    delete(provider, arn, properties)
+    assert bench.count("DeleteGateway") == 0
 
 
 def test_a_cache_that_cannot_be_read_counts_as_dirty(bench: GatewayBench) -> None:

@@ -130,7 +130,7 @@ class GatewayOperations:
                 "GatewayId": record.gateway_id,
                 "GatewayARN": record.arn,
                 "GatewayType": record.type,
-                "GatewayOperationalState": "SHUTDOWN" if record.shut_down else "ACTIVE",
+                "GatewayOperationalState": "ACTIVE",
                 "GatewayName": record.name,
                 "Ec2InstanceId": record.instance_id,
                 "Ec2InstanceRegion": record.region,
@@ -169,13 +169,14 @@ class GatewayOperations:
     def describe_cache(self, call: Call) -> Struct:
         """Describe the cache: its disks, its size, and how much of it is not in S3 yet."""
         record = self._gateways.connected(call.text("GatewayARN"))
+        dirty = self._gateways.dirty_percent(record)
         size = sum(_size_gib(disk) for disk in self._disks(record) if disk.id in record.cache)
         return {
             "GatewayARN": record.arn,
             "DiskIds": list(record.cache.values()),
             "CacheAllocatedInBytes": size * GIB,
-            "CacheUsedPercentage": record.dirty_percent,
-            "CacheDirtyPercentage": record.dirty_percent,
+            "CacheUsedPercentage": dirty,
+            "CacheDirtyPercentage": dirty,
             "CacheHitPercentage": 100.0,
             "CacheMissPercentage": 0.0,
         }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Literal
 
 from cellctl.state.values import Struct
@@ -22,6 +22,7 @@ ATTACHMENT = "aws:ec2/volumeAttachment:VolumeAttachment"
 GATEWAY = "aws:storagegateway/gateway:Gateway"
 
 KEY_LIFETIME_S = 1800.0
+_EDITABLE = ("cacheDirtyPercent",)
 GIB = 1024**3
 SMALLEST_CACHE_GIB = 150
 
@@ -41,7 +42,10 @@ def refused(code: str, message: str) -> ApiError:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayRecord:
-    """One activated gateway. `cache` maps volume ids to the ids that AddCache gave their disks."""
+    """One activated gateway. `cache` maps volume ids to the ids that AddCache gave their disks.
+
+    `mirrored` tells that the cloud's objects show it: one that is gone from there since was deleted behind our back.
+    """
 
     arn: str
     gateway_id: str
@@ -58,11 +62,10 @@ class GatewayRecord:
     smb_strategy: str = "MandatoryEncryption"
     guest_password_set: bool = False
     shares_visible: bool = True
-    dirty_percent: float = 0.0
     maintenance: dict[str, int] = field(default_factory=lambda: {"DayOfWeek": 1, "HourOfDay": 3, "MinuteOfHour": 0})
     cache: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
-    shut_down: bool = False
+    mirrored: bool = False
 
     @property
     def connected_from_s(self) -> float:
@@ -81,26 +84,28 @@ class Gateways:
         """Return all gateways of a region, oldest first."""
         with self._documents.transaction() as transaction:
             found = [_record(document) for document in transaction.all("gateway")]
-        return [record for record in found if record.region == region]
-
-    def of_instance(self, instance_id: str) -> GatewayRecord | None:
-        """Return the gateway that runs on an instance."""
-        with self._documents.transaction() as transaction:
-            found = [_record(document) for document in transaction.all("gateway")]
-        return next((record for record in found if record.instance_id == instance_id), None)
+        shown = {item.id for item in self._view.objects(GATEWAY)}
+        return [record for record in found if record.region == region and (record.arn in shown or not record.mirrored)]
 
     def get(self, arn: str) -> GatewayRecord:
         """Return a gateway by its ARN; an unknown one is an InvalidGatewayRequestException."""
         with self._documents.transaction() as transaction:
             document = transaction.get("gateway", arn)
-        if document is None:
+        record = _record(document) if document is not None else None
+        if record is None or (record.mirrored and self._shown(arn) is None):
             raise refused("GatewayNotFound", "The specified gateway was not found.")
-        return _record(document)
+        return record
+
+    def dirty_percent(self, record: GatewayRecord) -> float:
+        """Return how much of the cache is not in S3 yet: property `cacheDirtyPercent` of the object, to be edited."""
+        shown = self._shown(record.arn)
+        dirty = shown.properties.get("cacheDirtyPercent") if shown else 0.0
+        return float(dirty) if isinstance(dirty, int | float) else 0.0
 
     def connected(self, arn: str) -> GatewayRecord:
         """Return a gateway that answers; the service can do nothing with one that does not."""
         record = self.get(arn)
-        alive = self.instance(record.instance_id) is not None and not record.shut_down
+        alive = self.instance(record.instance_id) is not None
         if not alive or self._view.now() < record.connected_from_s:
             raise refused("GatewayNotConnected", "The specified gateway is not connected.")
         return record
@@ -129,7 +134,7 @@ class Gateways:
             transaction.put("appliance", record.instance_id, {**appliance, "gateway": record.arn})
             document = asdict(record) | {"vpc_endpoint": appliance.get("vpc_endpoint", "")}
             transaction.put("gateway", record.arn, document)
-        self._view.put(_mirror(record, self._view.now()))
+        self.update(record.arn, lambda stored: stored)
 
     def update(self, arn: str, change: Callable[[GatewayRecord], GatewayRecord]) -> GatewayRecord:
         """Replace a gateway by `change(gateway)`, with nothing in between; `change` may raise ApiError."""
@@ -139,7 +144,13 @@ class Gateways:
                 raise refused("GatewayNotFound", "The specified gateway was not found.")
             record = change(_record(document))
             transaction.put("gateway", arn, asdict(record))
-        self._view.put(_mirror(record, self._view.now()))
+        shown = self._shown(arn)
+        kept: Struct = {key: shown.properties[key] for key in _EDITABLE if key in shown.properties} if shown else {}
+        self._view.put(_mirror(record, kept, self._view.now()))
+        if not record.mirrored:
+            record = replace(record, mirrored=True)
+            with self._documents.transaction() as transaction:
+                transaction.put("gateway", arn, asdict(record))
         return record
 
     def remove(self, record: GatewayRecord) -> None:
@@ -148,13 +159,19 @@ class Gateways:
             transaction.remove("gateway", record.arn)
         self._view.remove(GATEWAY, record.arn)
 
+    def _shown(self, arn: str) -> CloudObject | None:
+        return next((item for item in self._view.objects(GATEWAY) if item.id == arn), None)
+
 
 def _record(document: Struct) -> GatewayRecord:
-    return GatewayRecord(**document)  # type: ignore[arg-type]  # written by `asdict` above
+    known = {field.name for field in fields(GatewayRecord)}
+    return GatewayRecord(**{key: value for key, value in document.items() if key in known})  # type: ignore[arg-type]
 
 
-def _mirror(record: GatewayRecord, now: float) -> CloudObject:
+def _mirror(record: GatewayRecord, kept: Struct, now: float) -> CloudObject:
     properties: Struct = {
+        "cacheDirtyPercent": 0.0,
+        **kept,
         "arn": record.arn,
         "gatewayId": record.gateway_id,
         "gatewayName": record.name,
