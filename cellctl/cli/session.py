@@ -98,7 +98,7 @@ class Session:
         else:
             from cellctl.views.outcome_text import outcome_text
 
-            streams.say(outcome_text(outcome, again=self._again, home=self._home))
+            streams.say(outcome_text(outcome, again=self._again, home=self._home), fold=False)
         return int(_CODES.get(outcome.result, ExitCode.FAILED))
 
     def finish_preview(self, plan: Plan) -> None:

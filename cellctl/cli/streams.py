@@ -79,10 +79,10 @@ def data_console() -> Console:
     return PatientConsole(highlight=False, emoji=False)
 
 
-def say(text: RenderableType) -> None:
-    """Write words to stderr."""
+def say(text: RenderableType, *, fold: bool = True) -> None:
+    """Write words to stderr; without `fold` long lines are left to the terminal, to be copied whole."""
     try:
-        words().print(text)
+        words().print(text, soft_wrap=not fold)
     except BrokenPipeError:
         _silence(sys.stderr)
 

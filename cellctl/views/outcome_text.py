@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
 from cellctl.plan import Outcome
@@ -31,6 +30,10 @@ def outcome_text(outcome: Outcome, *, again: str, home: str = "") -> RenderableT
     if outcome.result in ("failed", "interrupted"):
         lines.append(Text(_rest(outcome)))
         lines.append(Text.assemble("To go on: ", (again, "bold")))
+    elif outcome.operation == "down" and outcome.remaining:
+        lines.append(
+            Text(f"  `cellctl up {outcome.cell}{home}` completes it again; `down --delete-data` deletes the data.")
+        )
     elif outcome.operation == "up":
         lines.append(_next(outcome, home))
     return Group(*lines)
@@ -38,6 +41,9 @@ def outcome_text(outcome: Outcome, *, again: str, home: str = "") -> RenderableT
 
 def _title(outcome: Outcome) -> Text:
     text, style = _TITLES.get((outcome.operation, outcome.result), ("", ""))
+    if outcome.operation == "down" and outcome.result == "succeeded" and outcome.remaining:
+        left = count(outcome.remaining, "resource")
+        text = f"✔ {{cell}} is down; {left} stay: what holds data, and what that stands in"
     if not text:
         verb = {"interrupted": "was interrupted", "refused": "was refused"}.get(outcome.result, "failed")
         text, style = f"✘ {outcome.operation} of {{cell}} {verb}", "bold red"
@@ -66,13 +72,9 @@ def _rest(outcome: Outcome) -> str:
 
 
 def _next(outcome: Outcome, home: str) -> RenderableType:
-    """The table of what a person needs next."""
-    table = Table.grid(padding=(0, 2))
-    table.add_column(style="dim", no_wrap=True)
-    table.add_column(overflow="fold")
-    for label, value in next_steps(outcome, home):
-        table.add_row(f"  {label}", value)
-    return table
+    """What a person needs next. Lines are not folded, so that a command can be copied whole."""
+    lines = (Text.assemble((f"  {label:<14}  ", "dim"), value) for label, value in next_steps(outcome, home))
+    return Text("\n").join(lines)
 
 
 def next_steps(outcome: Outcome, home: str = "") -> list[tuple[str, str]]:

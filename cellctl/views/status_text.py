@@ -51,7 +51,9 @@ def _rows(status: CellStatus) -> list[tuple[str, str]]:
     if status.changed_at:
         rows.append(("Changed", f"{_ago(status.changed_at)} ago"))
     if status.last_run:
-        rows.append(("Last run", f"{status.last_run}: {status.last_result}"))
+        cut = status.last_result == "running" and not status.holder
+        result = "ended early, its process is gone" if cut else status.last_result
+        rows.append(("Last run", f"{status.last_run}: {result}"))
     if status.holder:
         rows.append(("Being changed by", status.holder))
     if status.pending:
