@@ -775,6 +775,56 @@ CASES = [
         ],
     ),
     Case(
+        "a preview of an import of something else warns",
+        [
+            Play(program=ONE),
+            Play(
+                do="preview",
+                program=[Thing("b", {"size": 9}, {"import_": "a-0"}), *ONE],
+                ops={"b": ["import"]},
+                warns="do not match",
+            ),
+        ],
+    ),
+    Case(
+        "a provider whose configuration is not known yet is not asked in a preview",
+        [
+            Play(
+                do="preview",
+                program=[
+                    Thing("a"),
+                    Thing("p", {"region": Ref("a")}, kind="provider"),
+                    Thing("b", {}, {"provider": "p"}),
+                ],
+                behaviour={"check b": Behaviour(error="must not be asked")},
+                ops={"a": ["create"], "p": ["create"], "b": ["create"]},
+            ),
+            Play(do="up", state={"b": {"outputs": {"region": "arn:fake:a-0", "arn": "arn:fake:b-0", "version": 1}}}),
+        ],
+    ),
+    Case(
+        "an object read by its id is kept as external, read again, and only forgotten",
+        [
+            Play(program=ONE),
+            Play(
+                program=[*ONE, Thing("seen", {}, {"id": "a-0"})],
+                ops={"seen": ["read"]},
+                calls=["read seen"],
+                state={"seen": {"external": True, "id": "a-0", "inputs": {}}},
+            ),
+            Play(calls=["read seen"]),
+            Play(program=ONE, ops={"seen": ["discard"]}, calls=[], names=["a"]),
+            Play(program=[*ONE, Thing("seen", {}, {"id": "nobody"})], fails=["does not exist"]),
+        ],
+    ),
+    Case(
+        "destroy with refresh forgets what is gone",
+        [
+            Play(program=ONE),
+            Play(do="destroy", options={"refresh": True}, drift={"a-0": None}, calls=["read a"], names=[]),
+        ],
+    ),
+    Case(
         "import of nothing is refused",
         [Play(program=[Thing("b", {"size": 9}, {"import_": "nobody"})], fails=["does not exist"], names=[])],
     ),

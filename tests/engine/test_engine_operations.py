@@ -229,3 +229,17 @@ def test_every_method_of_the_monitor_protocol_is_answered():
 
     methods = {name for name in vars(resource_pb2_grpc.ResourceMonitorServicer) if not name.startswith("_")}
     assert methods <= set(dir(Monitor))
+
+
+def test_a_provider_that_raises_anything_fails_its_step_and_shows_no_traceback(tmp_path):
+    bench = EngineBench(tmp_path)
+
+    def crash():
+        raise KeyError("hunter2")
+
+    bench.world.behaviour["create", "b"] = Behaviour(meanwhile=crash)
+    seen = bench.up(*CHAIN)
+    assert seen.errors == ["the provider failed unexpectedly (KeyError)"]
+    assert bench.names() == ["a"]
+    bench.world.behaviour = {("diff", "a"): Behaviour(meanwhile=crash)}
+    assert bench.up(*CHAIN).errors == ["the provider failed unexpectedly (KeyError)"]

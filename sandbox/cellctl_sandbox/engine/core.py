@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
-from cellctl.errors import EngineError
 from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, opened
 from cellctl.state.sealing import Vault
 from cellctl.state.values import Struct
@@ -184,8 +183,8 @@ def _operate(kind: Kind, deployment: Deployment, program: Program | None) -> str
     _warn_of_pending(scope, kind)
     try:
         error = _sequence(kind, deployment, program)
-    except EngineError as failure:
-        deployment.fail(StepFailed(str(failure)))
+    except UnsupportedFeature as failure:
+        deployment.refuse(failure)
     finally:
         scope.registry.close()
     if error:

@@ -51,6 +51,11 @@ class Deployment:
             self.scope.log.say("error", reason, error.urn)
         self.gate.stop()
 
+    def refuse(self, error: UnsupportedFeature) -> None:
+        """End the operation because it needs what this engine does not have."""
+        self.unsupported = error
+        self.fail(StepFailed(str(error), urn=error.urn))
+
     def cancel(self) -> None:
         """End the operation early: what is under way is finished and recorded, nothing new begins."""
         if not self.cancelled and not self._finished:
@@ -67,6 +72,9 @@ class Deployment:
                     yield
                 except StepFailed as error:
                     self.fail(error)
+                    raise Stopped from error
+                except UnsupportedFeature as error:
+                    self.refuse(error)
                     raise Stopped from error
         except Stopped:
             self.gate.wait_idle()

@@ -30,6 +30,11 @@ class StepFailed(Exception):
         self.urn = urn
 
 
+def crashed(urn: str, error: Exception) -> StepFailed:
+    """Return the failure of a step whose provider raised what it must not raise."""
+    return StepFailed(f"the provider failed unexpectedly ({type(error).__name__})", urn=urn)
+
+
 class Unavailable(grpc.RpcError):
     """What the SDK sees once an operation has failed or was cancelled: it then stops quietly."""
 

@@ -8,7 +8,7 @@ from cellctl.state.checkpoint import now_text
 from cellctl.state.resources import PendingKind, ResourceState
 from cellctl.state.values import Struct, contains_secret, is_secret, secret
 from cellctl_provider.protocol import Create, Delete, Found, InitFailed, Provider, ProviderError, Read, Update
-from cellctl_sandbox.engine.errors import StepFailed
+from cellctl_sandbox.engine.errors import StepFailed, crashed
 from cellctl_sandbox.engine.importing import imported
 from cellctl_sandbox.engine.scope import Scope
 from cellctl_sandbox.engine.steps import Op, Step
@@ -64,6 +64,10 @@ class Executor:
             scope.journal.abandon(subject)
             scope.log.failed(_with_old_id(step))
             raise StepFailed(str(error), urn=step.urn) from error
+        except Exception as error:  # a fault of the provider; its text is not ours to show
+            scope.journal.abandon(subject)
+            scope.log.failed(_with_old_id(step))
+            raise crashed(step.urn, error) from error
         return self._record(step, done, subject)
 
     def _replaced(self, step: Step) -> ResourceState | None:
@@ -264,7 +268,12 @@ class Executor:
         if provider is None:
             raise StepFailed("the provider's configuration is not known yet, so nothing can be imported by it")
         new = replace(new, id=new.import_id)
-        state = imported(replace(step, new=new), provider, self.look(new, {}, {}))
+        state, diff = imported(replace(step, new=new), provider, self.look(new, {}, {}))
+        if diff.changes == "some":
+            message = "inputs to import do not match the existing resource"
+            if not self._scope.planning:
+                raise StepFailed(message)
+            self._scope.log.say("warning", f"{message}; importing this resource will fail", new.urn)
         now = now_text()
         return replace(self._replacing(step), new=replace(state, created=now, modified=now))
 

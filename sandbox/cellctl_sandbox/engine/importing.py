@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 
 from cellctl.state.resources import ResourceState
-from cellctl_provider.protocol import Check, Diff, Found, Provider
+from cellctl_provider.protocol import Check, Diff, Diffed, Found, Provider
 from cellctl_sandbox.engine import steps
 from cellctl_sandbox.engine.errors import StepFailed
 from cellctl_sandbox.engine.paths import BadPath, reset
 from cellctl_sandbox.engine.steps import Step
 
 
-def imported(step: Step, provider: Provider, found: Found | None) -> ResourceState:
-    """Return the state of the adopted object.
+def imported(step: Step, provider: Provider, found: Found | None) -> tuple[ResourceState, Diffed]:
+    """Return the state of the adopted object, and how the program's inputs differ from it.
 
     Raises:
-        StepFailed: There is no such object, the provider cannot import it, or the program wants something else.
+        StepFailed: There is no such object, or the inputs are refused.
     """
     new = step.new
     assert new is not None
@@ -44,7 +44,4 @@ def imported(step: Step, provider: Provider, found: Found | None) -> ResourceSta
     )
     if diff.changes == "unknown":
         diff = steps.by_inputs(found.inputs, checked.inputs)
-    if diff.changes == "some":
-        keys = ", ".join(diff.diffs) or "its inputs"
-        raise StepFailed(f"inputs to import do not match the existing resource: {keys}")
-    return replace(new, id=found.id, inputs=checked.inputs, outputs=found.properties)
+    return replace(new, id=found.id, inputs=checked.inputs, outputs=found.properties), diff

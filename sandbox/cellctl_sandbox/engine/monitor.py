@@ -14,7 +14,7 @@ from cellctl.state.resources import ResourceState
 from cellctl.state.values import UNKNOWN
 from cellctl_sandbox.engine import requests
 from cellctl_sandbox.engine.deployment import Deployment
-from cellctl_sandbox.engine.errors import StepFailed, Unavailable, UnsupportedFeature
+from cellctl_sandbox.engine.errors import Unavailable, UnsupportedFeature
 from cellctl_sandbox.engine.eventlog import EventLog, Severity
 from cellctl_sandbox.engine.sdk import FEATURES, invoke_response
 from cellctl_sandbox.engine.wire import to_struct
@@ -124,8 +124,7 @@ class Monitor:
 
     def _unsupported(self, error: UnsupportedFeature) -> grpc.RpcError:
         """End the operation with an error that names the feature."""
-        self._deployment.fail(StepFailed(str(error)))
-        self._deployment.unsupported = error
+        self._deployment.refuse(error)
         self._deployment.gate.wait_idle()
         return Unavailable()
 

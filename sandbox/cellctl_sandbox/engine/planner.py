@@ -11,12 +11,11 @@ from cellctl.state.resources import ResourceState
 from cellctl.state.values import Struct
 from cellctl_provider.protocol import Check, Checked, Diff, Diffed, ProviderError
 from cellctl_sandbox.engine import paths, steps
-from cellctl_sandbox.engine.errors import StepFailed
+from cellctl_sandbox.engine.errors import StepFailed, crashed
 from cellctl_sandbox.engine.goals import Goal
 from cellctl_sandbox.engine.scope import Scope
 from cellctl_sandbox.engine.steps import Op, Step
 from cellctl_sandbox.engine.urns import (
-    PROVIDER_PREFIX,
     alias_urns,
     is_default_provider,
     make_urn,
@@ -295,8 +294,5 @@ def _asked(urn: str, call: Callable[[], T]) -> T:
         return call()
     except ProviderError as error:
         raise StepFailed(error.message, urn=urn) from error
-
-
-def is_provider_type(type_: str) -> bool:
-    """Tell whether a type token is that of a provider resource."""
-    return type_.startswith(PROVIDER_PREFIX)
+    except Exception as error:  # a fault of the provider; its text is not ours to show
+        raise crashed(urn, error) from error

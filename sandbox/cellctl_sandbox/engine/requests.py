@@ -15,6 +15,7 @@ from cellctl_sandbox.engine.wire import from_struct, with_asset_hashes
 if TYPE_CHECKING:
     from pulumi.runtime.proto import alias_pb2, resource_pb2
 
+STACK_REFERENCE = "pulumi:pulumi:StackReference"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS: Mapping[str, float] = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 
@@ -73,6 +74,7 @@ def _refuse(request: resource_pb2.RegisterResourceRequest) -> None:
         (bool(request.state_migrations), "state migrations"),
         (bool(request.envVarMappings), "environment mappings of providers"),
         (request.type.startswith("pulumi-python:dynamic"), "dynamic providers"),
+        (request.type == STACK_REFERENCE, "stack references"),
     )
     for is_used, feature in used:
         if is_used:
@@ -97,6 +99,8 @@ def read_goal_of(request: resource_pb2.ReadResourceRequest) -> ReadGoal:
     """Return the goal of a read; raises `UnsupportedFeature`."""
     if request.packageRef:
         raise UnsupportedFeature("parameterised packages")
+    if request.type == STACK_REFERENCE:
+        raise UnsupportedFeature("stack references")
     return ReadGoal(
         type=request.type,
         name=request.name,

@@ -1,0 +1,271 @@
+"""The engine behind the unmodified Automation API: stacks, configuration, errors, refusals, a damaged checkpoint."""
+
+import json
+
+import pulumi
+import pytest
+from pulumi import automation as auto
+
+from cellctl.state.backend import FileBackend, StackName
+from cellctl_sandbox.engine.command import EmbeddedCommand
+from cellctl_sandbox.engine.errors import UnsupportedFeature
+from cellctl_sandbox.testing.engine_bench import Hidden, Ref, Thing, program_of
+from cellctl_sandbox.testing.fake_provider import Behaviour, FakeFactory, World
+
+PROGRAM = program_of(
+    (Thing("a", {"size": 1, "pw": Hidden("s3cret")}), Thing("b", {"of": Ref("a")})),
+    {"arn": Ref("b"), "pw": Ref("a", "pw")},
+)
+
+
+class Site:
+    """One project folder with its own backend and command."""
+
+    def __init__(self, folder):
+        self.folder, self.world, self.events = folder, World(), []
+        self.command = EmbeddedCommand({"fake": FakeFactory(self.world)}, program=PROGRAM, sink=self.events.append)
+        (folder / "Pulumi.yaml").write_text(
+            f"name: proj\nruntime: python\nbackend:\n  url: file://{folder / 'state'}\n"
+        )
+        self.env = {"PULUMI_CONFIG_PASSPHRASE": "correct horse"}
+        self.backend = FileBackend(folder / "state")
+        self.name = StackName(project="proj", stack="dev")
+
+    def workspace(self, **env):
+        given = {key: value for key, value in {**self.env, **env}.items() if value is not None}
+        return auto.LocalWorkspace(
+            work_dir=str(self.folder), program=PROGRAM, env_vars=given, pulumi_command=self.command
+        )
+
+    def stack(self, name="dev", **env):
+        return auto.Stack.create_or_select(name, self.workspace(**env))
+
+    def cli(self, *argv, **env):
+        return self.command.run([*argv, "--stack", "dev"], str(self.folder), {**self.env, **env}).stdout
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def test_a_stack_goes_through_its_life(site):
+    stack = site.stack()
+    assert stack.preview().change_summary == {"create": 4} or stack.preview().change_summary["create"] == 3
+    up = stack.up(message="first")
+    assert up.summary.result == "succeeded"
+    assert up.outputs["arn"].value == "arn:fake:b-0"
+    assert up.outputs["pw"].secret
+    assert up.outputs["pw"].value == "s3cret"
+    assert stack.up().summary.resource_changes == {"same": 3}
+    assert stack.refresh().summary.kind == "refresh"
+    assert [entry.message for entry in stack.history()] == ["", "", "first"]
+    assert stack.destroy(remove=True).summary.result == "succeeded"
+    assert site.workspace().list_stacks() == []
+    assert not (site.folder / "Pulumi.dev.yaml").exists()
+
+
+def test_previews_and_ups_agree_on_what_happens(site):
+    stack = site.stack()
+    planned = stack.preview().change_summary
+    assert {
+        str(getattr(op, "value", op)): count for op, count in planned.items()
+    } == stack.up().summary.resource_changes
+
+
+def test_configuration_reaches_the_program_and_is_sealed(site):
+    seen = {}
+
+    def program():
+        config = pulumi.Config()
+        seen["plain"], seen["secret"] = config.get("plain"), config.get("token")
+        seen["object"] = config.get_object("obj")
+
+    site.command.bind(program)
+    stack = site.stack()
+    stack.set_config("plain", auto.ConfigValue("v"))
+    stack.set_config("token", auto.ConfigValue("t0p", secret=True))
+    stack.set_config("obj.a.b", auto.ConfigValue("1"), path=True)
+    stack.set_config("obj.list[0]", auto.ConfigValue("x"), path=True)
+    stack.preview()
+    assert seen == {"plain": "v", "secret": "t0p", "object": {"a": {"b": 1}, "list": ["x"]}}
+    assert "t0p" not in (site.folder / "Pulumi.dev.yaml").read_text()
+    assert "t0p" not in json.dumps(site.events)
+    assert stack.get_config("token").secret
+    stack.remove_config("plain")
+    assert "proj:plain" not in stack.get_all_config()
+    with pytest.raises(auto.CommandError, match="not found"):
+        stack.get_config("plain")
+
+
+def test_export_and_import_carry_the_state(site):
+    stack = site.stack()
+    stack.up()
+    deployment = stack.export_stack()
+    assert "s3cret" in json.dumps(deployment.deployment)
+    deployment.deployment["resources"] = [
+        item for item in deployment.deployment["resources"] if not item["urn"].endswith("::b")
+    ]
+    stack.import_stack(deployment)
+    assert stack.up().summary.resource_changes == {"create": 1, "same": 2}
+
+
+def test_a_rename_takes_urns_settings_and_history_along(site):
+    stack = site.stack()
+    stack.up()
+    stack.rename("other")
+    renamed = auto.Stack.select("other", site.workspace())
+    assert renamed.up().summary.resource_changes == {"same": 3}
+    assert len(renamed.history()) == 2
+
+
+def test_state_edits(site):
+    stack = site.stack()
+    stack.up()
+    urn = "urn:pulumi:dev::proj::fake:index:Thing::b"
+    site.cli("state", "protect", "--all", "--yes")
+    with pytest.raises(auto.CommandError, match="protected"):
+        stack.destroy()
+    with pytest.raises(auto.CommandError, match="is protected"):
+        site.cli("state", "delete", urn, "--yes")
+    site.cli("state", "unprotect", "--all", "--yes")
+    with pytest.raises(auto.CommandError, match="depend on it"):
+        site.cli("state", "delete", urn.replace("::b", "::a"), "--yes")
+    site.cli("state", "rename", urn, "c", "--yes")
+    assert site.backend.read(site.name).checkpoint.find(urn.replace("::b", "::c"))
+    site.cli("state", "delete", urn.replace("::b", "::c"), "--yes")
+    assert stack.up().summary.resource_changes == {"create": 1, "same": 2}
+
+
+# ---- errors ----
+def test_errors_have_the_classes_of_the_automation_api(site):
+    with pytest.raises(auto.StackNotFoundError):
+        auto.Stack.select("nobody", site.workspace())
+    stack = site.stack()
+    with pytest.raises(auto.StackAlreadyExistsError):
+        auto.Stack.create("dev", site.workspace())
+    lock = site.backend.locks(site.name).acquire()
+    with pytest.raises(auto.ConcurrentUpdateError):
+        stack.up()
+    stack.preview()
+    stack.cancel()
+    site.backend.locks(site.name).release(lock.key)
+    site.world.behaviour["create", "a"] = Behaviour(error="quota exceeded")
+    with pytest.raises(auto.CommandError, match="quota exceeded"):
+        stack.up()
+    assert stack.history()[0].result == "failed"
+    assert site.backend.locks(site.name).held() == ()
+
+
+def test_an_exception_of_the_program_is_an_inline_source_error(site):
+    site.command.bind(program_of((Thing("boom", kind="raise"),), {}))
+    with pytest.raises(auto.InlineSourceRuntimeError, match="boom"):
+        site.stack().up()
+
+
+@pytest.mark.parametrize(("passphrase", "told"), [("wrong", "incorrect passphrase"), (None, "passphrase must be set")])
+def test_a_wrong_or_missing_passphrase_changes_nothing(site, passphrase, told):
+    site.stack().up()
+    before = site.backend.checkpoint_path(site.name).read_bytes()
+    stack = auto.Stack.select("dev", site.workspace(PULUMI_CONFIG_PASSPHRASE=passphrase))
+    with pytest.raises(auto.CommandError, match=told):
+        stack.up()
+    assert site.backend.checkpoint_path(site.name).read_bytes() == before
+
+
+def test_expect_no_changes_has_its_own_exit_code(site):
+    stack = site.stack()
+    with pytest.raises(auto.CommandError, match="code: 7"):
+        stack.up(expect_no_changes=True)
+    stack.up(expect_no_changes=True)
+
+
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("nonsense",), "unknown command"),
+        (("config", "cp"), "unknown command"),
+        (("up", "--nonsense"), "unknown flag: --nonsense"),
+        (("stack", "output", "nope"), "does not have output property"),
+        (("preview", "--parallel", "many"), "invalid argument"),
+    ],
+)
+def test_what_is_not_a_command_is_refused(site, argv, told):
+    site.stack()
+    with pytest.raises(auto.CommandError, match=told):
+        site.cli(*argv)
+
+
+@pytest.mark.parametrize(
+    ("given", "feature"),
+    [
+        ({"continue_on_error": True}, "--continue-on-error"),
+        ({"target": ["urn:x"]}, "--target"),
+        ({"exclude": ["urn:x"]}, "--exclude"),
+        ({"plan": "p.json"}, "update plans"),
+        ({"policy_packs": ["p"]}, "policy packs"),
+    ],
+)
+def test_a_feature_that_is_not_there_is_named_before_anything_changes(site, given, feature):
+    stack = site.stack()
+    with pytest.raises(UnsupportedFeature, match=feature):
+        stack.up(**given)
+    assert site.world.calls == []
+
+
+def test_a_backend_that_is_not_there_is_named(site):
+    with pytest.raises(UnsupportedFeature, match="s3"):
+        site.stack(PULUMI_BACKEND_URL="s3://bucket")
+
+
+@pytest.mark.parametrize(
+    ("program", "feature"),
+    [
+        (lambda: pulumi.runtime.register_resource_transform(lambda _args: None), "transforms"),
+        (lambda: pulumi.ResourceHook("h", lambda _args: None), "resource hooks"),
+    ],
+)
+def test_a_program_that_uses_a_missing_feature_is_stopped(site, program, feature):
+    def declared():
+        program()
+        PROGRAM()
+
+    site.command.bind(declared)
+    with pytest.raises(UnsupportedFeature, match=feature):
+        site.stack().up()
+
+
+def test_a_plugin_that_is_not_on_the_list_is_never_launched(site):
+    site.command.bind(program_of((Thing("a", type="other:index:Thing"),), {}))
+    with pytest.raises(UnsupportedFeature, match="the provider 'other'"):
+        site.stack().up()
+
+
+# ---- a damaged checkpoint ----
+def test_a_damaged_checkpoint_is_told_and_the_previous_one_used(site):
+    stack = site.stack()
+    stack.up()
+    path = site.backend.checkpoint_path(site.name)
+    path.write_bytes(path.read_bytes()[:200])
+    assert stack.up().summary.resource_changes["same"] >= 2
+    path.write_bytes(b"")
+    site.cli("stack", "export")
+    assert [warning.path for warning in site.command.warnings] == [path]
+
+
+# ---- the same through sockets ----
+def test_a_dialled_program_does_what_a_bound_one_does(site):
+    stack = site.stack()
+    bound = [event for event in site.events if "resourcePreEvent" in event]
+    stack.preview()
+    bound = sorted(
+        str(event["resourcePreEvent"]["metadata"]["urn"]) for event in site.events if "resourcePreEvent" in event
+    )
+    site.events.clear()
+    site.command.bind(None)
+    stack.preview()
+    dialled = sorted(
+        str(event["resourcePreEvent"]["metadata"]["urn"]) for event in site.events if "resourcePreEvent" in event
+    )
+    assert bound == dialled
+    assert stack.up().summary.result == "succeeded"
