@@ -11,6 +11,7 @@ import contextlib
 import hmac
 import json
 import os
+import secrets
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -179,15 +180,20 @@ class Sealer:
         return AESGCM(self._material()).decrypt(data[:12], data[12:], None).decode()
 
     def _material(self) -> bytes:
+        """Return the key; whoever comes first makes it, whole, and threads and processes that come later read it."""
         if not self._key:
-            with contextlib.suppress(FileExistsError):
-                fresh = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-                handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-                with os.fdopen(handle, "wb") as file:
-                    file.write(os.urandom(32))
-                try:
-                    os.link(fresh, self._path)
-                finally:
-                    fresh.unlink()
+            if not self._path.exists():
+                self._make()
             self._key = self._path.read_bytes()
         return self._key
+
+    def _make(self) -> None:
+        fresh = self._path.with_name(f"{self._path.name}.{secrets.token_hex(8)}")
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(os.urandom(32))
+            with contextlib.suppress(FileExistsError):
+                os.link(fresh, self._path)
+        finally:
+            fresh.unlink()
