@@ -22,7 +22,7 @@ class Home:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(root), "LC_ALL": "C.UTF-8"}
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(root), "LC_ALL": "C.UTF-8", "COLUMNS": "200"}
         self.checkpoint = root / ".cellctl/state/.pulumi/stacks/octopus-cells/cell-acme.json"
 
     def __call__(self, *words: str, code: int = 0) -> str:
@@ -49,13 +49,35 @@ class Home:
         (self.root / "cells/acme.yaml").write_text(CELL.replace("count: 2", f"count: {count}"))
 
 
+class Began:
+    """How a cell came up although three services refused and the provider crashed: what each `up` said."""
+
+    def __init__(self, root: Path) -> None:
+        self.home = Home(root)
+        (root / "cells").mkdir()
+        self.home.want_nodes(2)
+        for type_, error in (
+            ("sql:Server", "quota"),
+            ("storage:StorageAccount", "capacity"),
+            ("keyvault:Vault", "throttle"),
+        ):
+            rule = ("--type", f"azure-native:{type_}", "--op", "create", "--count", "1", "--error", error)
+            self.home("sandbox", "fault", *rule)
+        self.refused = self.home.up("--yes", code=1)
+        rule = ("--type", "azure-native:network:LoadBalancer", "--op", "create", "--count", "1", "--effect", "crash")
+        self.home("sandbox", "fault", *rule)
+        self.crashed = self.home.up("--yes", code=1)
+        self.ended = self.home.up("--yes")
+
+
 @pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = Home(tmp_path_factory.mktemp("running"))
-    (home.root / "cells").mkdir()
-    home.want_nodes(2)
-    home.up("--yes")
-    return home.root
+def began(tmp_path_factory: pytest.TempPathFactory) -> Began:
+    return Began(tmp_path_factory.mktemp("running"))
+
+
+@pytest.fixture(scope="module")
+def running(began: Began) -> Path:
+    return began.home.root
 
 
 @pytest.fixture
@@ -150,21 +172,27 @@ def test_down_of_a_cell_with_data_is_refused_although_yes(home: Home) -> None:
     assert len(home.objects("azure-native:sql:Database")) == 1
 
 
-def test_faults_of_the_cloud_stop_with_a_hint_and_the_next_up_goes_on(home: Home) -> None:
-    home.want_nodes(3)
-    machine = ("--type", "azure-native:compute:VirtualMachine", "--op", "create", "--count", "1")
-    for error, words in (("quota", "quota"), ("capacity", "capacity"), ("throttle", "Throttling")):
-        home("sandbox", "fault", *machine, "--error", error)
-        said = home.up("--yes", "--refresh", "none", code=1)
+def test_faults_of_the_cloud_are_told_with_what_to_do(began: Began) -> None:
+    said = began.refused
+    for resource, words in (("acme-database-server", "quota"), ("acme-secrets-vault", "Throttling")):
+        assert resource in said
         assert words in said
-        assert "To go on: cellctl up acme" in said
-    home("sandbox", "fault", *machine, "--effect", "crash")
-    said = home.up("--yes", "--refresh", "none", code=1)
-    assert "the operation process ended" in said
-    assert "hint: " in said
-    said = home.up("--yes", "--refresh", "none")
-    assert "acme is up" in said
-    assert len(home.objects("azure-native:compute:VirtualMachine")) == 3
+    assert "InsufficientInstanceCapacity" in said
+    assert "ask for a higher quota" in said
+    assert "To go on: cellctl up acme" in said
+
+
+def test_a_crash_of_the_provider_is_told_and_the_next_up_goes_on(began: Began) -> None:
+    assert "the operation process ended" in began.crashed
+    assert "hint: run the same command again" in began.crashed
+    assert "acme is up" in began.ended
+    for type_, count in (
+        ("sql:Server", 1),
+        ("network:NatGateway", 2),
+        ("network:LoadBalancer", 1),
+        ("keyvault:Vault", 1),
+    ):
+        assert len(began.home.objects(f"azure-native:{type_}")) == count
 
 
 @pytest.mark.parametrize("words", [("sandbox", "show"), ("cells", "--format", "json"), ("schema",)])
