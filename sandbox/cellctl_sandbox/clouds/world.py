@@ -247,7 +247,9 @@ class World:
             "AND substr(lower(id), 1, ?) = ? AND uid != ?",
             (self.tenancy.package, len(start), start, record.uid),
         ).fetchall()
-        return [record_of(self.database, row, self.tenancy.tenant) for row in found]
+        below = [record_of(self.database, row, self.tenancy.tenant) for row in found]
+        # What is not `contained` stays, and refuses the deletion if it refers to what goes: a management lock.
+        return [item for item in below if (known := _behaviour_or_none(item.type)) is None or known.contained]
 
     def _refuse_dependants(self, doomed: list[CloudRecord], record: CloudRecord) -> None:
         inside = {item.uid for item in doomed}
