@@ -33,6 +33,14 @@ class AttemptFailed(Exception):
     """Ends python-tds' own retry loop, which would reuse a socket that is gone; the cause is the real failure."""
 
 
+class Rerouted(AttemptFailed):
+    """The server sends its client on to a worker of its own (Azure SQL, connection policy Redirect)."""
+
+    def __init__(self, server: str, port: int) -> None:
+        super().__init__()
+        self.server, self.port = server, port
+
+
 class Channel:
     """A socket-like object for `pytds.connect(sock=…)`, encrypted from the first login byte on."""
 
@@ -44,6 +52,7 @@ class Channel:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = self._context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_name)
         self._pretended = b""
+        self._login_reply = bytearray()
         self.established = False
         try:
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -118,7 +127,10 @@ class Channel:
             return data
         while True:
             try:
-                return self._tls.read(size)
+                data = self._tls.read(size)
+                if not self.established:
+                    self._login_reply += data
+                return data
             except ssl.SSLWantReadError:
                 data = self._socket.recv(_CHUNK)
                 if not data:
@@ -151,11 +163,16 @@ class Channel:
             self._socket.shutdown(how)
 
     def close(self) -> None:
-        """Close the socket; while a login is failing, raise `AttemptFailed` from that failure."""
+        """Close the socket; while a login is failing or sent elsewhere, raise `AttemptFailed` or `Rerouted`."""
         self._socket.close()
         failure = sys.exc_info()[1]
-        if not self.established and failure is not None and not isinstance(failure, AttemptFailed):
+        if self.established or isinstance(failure, AttemptFailed):
+            return
+        if failure is not None:
             raise AttemptFailed from failure
+        target = _routing(bytes(self._login_reply))
+        if target is not None:
+            raise Rerouted(*target)
 
 
 def _packet(kind: int, payload: bytes) -> bytes:
@@ -179,3 +196,30 @@ def _parse_options(payload: bytes) -> dict[int, bytes]:
         found[token] = payload[offset : offset + length]
         position += 5
     return found
+
+
+_ENVCHANGE, _ROUTING, _FEATURES, _LAST_TOKEN = 0xE3, 20, 0xAE, 0xFD
+
+
+def _routing(reply: bytes) -> tuple[str, int] | None:
+    """Return server and port of the routing ENVCHANGE in a login reply, None without one."""
+    position = _HEADER.size
+    while position + 3 <= len(reply) and reply[position] != _LAST_TOKEN:
+        token = reply[position]
+        if token == _FEATURES:
+            position = _after_features(reply, position + 1)
+            continue
+        (length,) = struct.unpack_from("<H", reply, position + 1)
+        body = reply[position + 3 : position + 3 + length]
+        if token == _ENVCHANGE and body[:1] == bytes([_ROUTING]):
+            _size, _protocol, port, characters = struct.unpack_from("<HBHH", body, 1)
+            return body[8 : 8 + 2 * characters].decode("utf-16-le"), port
+        position += 3 + length
+    return None
+
+
+def _after_features(reply: bytes, position: int) -> int:
+    while position + 5 <= len(reply) and reply[position] != _END:
+        (length,) = struct.unpack_from("<I", reply, position + 1)
+        position += 5 + length
+    return position + 1

@@ -11,13 +11,14 @@ import pytds  # type: ignore[import-untyped]
 import pytds.tds_base  # type: ignore[import-untyped]
 
 from cellctl.dialer import Dialer
-from cellctl.sqlserver.channel import AttemptFailed, Channel
+from cellctl.sqlserver.channel import AttemptFailed, Channel, Rerouted
 
 SqlValue: TypeAlias = bool | int | float | str | bytes | None
 Row: TypeAlias = tuple[SqlValue, ...]
 
 _LOGIN_TIMEOUT_S = 30.0
 _QUERY_TIMEOUT_S = 300.0
+_MOST_HOPS = 3
 
 TRANSIENT = frozenset({
     1205, 1222, 3960, 4221, 5061, 5070, 10928, 10929, 10936, 40143, 40166, 40197, 40501, 40540, 40613, 42108, 42109,
@@ -109,11 +110,21 @@ class Endpoint:
             connection.close()
 
     def _connect(self, identity: Identity, database: str) -> SqlConnection:
-        route = self.dialer.route(self.server, self.port)
+        """Log in, and again at the worker that the server names; each one's certificate must carry its own name."""
+        host, port = self.server, self.port
+        for _ in range(_MOST_HOPS):
+            try:
+                return self._log_in(host, port, identity, database)
+            except Rerouted as rerouted:
+                host, port = rerouted.server, rerouted.port
+        raise Lost(f"{self.server} sends its clients round in circles")
+
+    def _log_in(self, host: str, port: int, identity: Identity, database: str) -> SqlConnection:
+        route = self.dialer.route(host, port)
         try:
-            channel = Channel(route, self.server, timeout_s=_LOGIN_TIMEOUT_S, fedauth=bool(identity.token))
+            channel = Channel(route, host, timeout_s=_LOGIN_TIMEOUT_S, fedauth=bool(identity.token))
         except OSError as problem:
-            raise Lost(f"{self.server}:{self.port} cannot be reached: {problem}") from None
+            raise Lost(f"{host}:{port} cannot be reached: {problem}") from None
         try:
             connection = pytds.connect(
                 dsn=self.server,
@@ -128,6 +139,8 @@ class Endpoint:
                 autocommit=True,
                 disable_connect_retry=True,
             )
+        except Rerouted:
+            raise
         except AttemptFailed as failed:
             raise _login_failure(failed.__cause__, self.server) from None
         except Exception as problem:

@@ -194,7 +194,10 @@ class _Work:
                 target.database, lambda c: steps.ensure_contained_user(c, target, password), what="create the user"
             )
         else:
-            self._in("master", lambda c: steps.ensure_login(c, target, password), what="create the login")
+            fits = self._retries.run(lambda: self._admits(password, "master"), what="try the login")
+            self._in(
+                "master", lambda c: steps.ensure_login(c, target, password, signs_in=fits), what="create the login"
+            )
             sid = self._in("master", lambda c: steps.login_sid(c, target.login), what="look at the login")
             self._in(target.database, lambda c: steps.ensure_user_of_login(c, target, sid), what="create the user")
 
@@ -234,12 +237,19 @@ class _Work:
         if not password:
             return True
         try:
-            with self._endpoint.opened(Identity(login=target.login, password=password), target.database):
+            return self._admits(password, target.database)
+        except (SqlFailure, Lost):
+            return True
+
+    def _admits(self, password: str, database: str) -> bool:
+        """Tell whether the server lets the login into a database with this password."""
+        try:
+            with self._endpoint.opened(Identity(login=self._target.login, password=password), database):
                 return True
         except SqlFailure as failure:
-            return failure.number not in {18456, 4060}
-        except Lost:
-            return True
+            if failure.number in {18456, 4060}:
+                return False
+            raise
 
     def _kept_password(self) -> str:
         """Return the login's password without making one; empty where it is missing or may not be read (a preview)."""

@@ -10,6 +10,7 @@ from cellctl_provider.sql.names import quote_name, sid_literal
 from cellctl_provider.sql.wanted import Wanted
 
 _MOST = 5
+_ONLINE = "SELECT name FROM sys.databases WHERE name <> %s AND state = 0 ORDER BY database_id DESC"
 _GUEST_DATABASES = ("master", "tempdb", "msdb")
 _SERVER_ROLES = ("sysadmin", "securityadmin", "dbcreator", "serveradmin", "processadmin", "setupadmin")
 _REFUSED = {916, 4060, 18456}
@@ -20,10 +21,11 @@ def probes(connection: SqlConnection, wanted: Wanted) -> list[str]:
 
     `connection` is the administrator's, in master. On Azure SQL `master` itself is one.
     """
-    rows = connection.rows("SELECT name FROM sys.databases WHERE name <> %s ORDER BY database_id DESC", wanted.database)
+    rows = connection.rows(_ONLINE, wanted.database)
     names = [str(row[0]) for row in rows]
-    outside = [] if wanted.engine == "azure-sql" else [*_GUEST_DATABASES, "rdsadmin"]
-    others = [name for name in names if name not in {*outside, "model", "master", wanted.probe_database}]
+    outside = [] if wanted.engine == "azure-sql" else [*_GUEST_DATABASES]
+    known = {*outside, "model", "master", wanted.probe_database}
+    others = [name for name in names if name not in known and not name.startswith("rdsadmin")]
     last = [name for name in ("model", "master") if name in names and name not in outside]
     chosen = ([wanted.probe_database] if wanted.probe_database else []) + others[:_MOST] + last
     if not chosen:
@@ -48,6 +50,8 @@ def _own(connection: SqlConnection, wanted: Wanted) -> None:
     name, owner = connection.rows("SELECT DB_NAME(), IS_ROLEMEMBER(N'db_owner')")[0]
     if str(name).casefold() != wanted.database.casefold() or owner != 1:
         raise ProviderError(f"{wanted.user} does not open {wanted.database} as db_owner", code="conflict")
+    if wanted.engine == "azure-sql":
+        return  # a contained user has no login that could hold a server role
     asked = ", ".join(f"IS_SRVROLEMEMBER(N'{role}')" for role in _SERVER_ROLES)
     has = connection.rows(f"SELECT {asked}")[0]
     held = [role for role, member in zip(_SERVER_ROLES, has, strict=True) if member == 1]

@@ -14,7 +14,8 @@ from cellctl_provider.sql.names import quote_name, quote_text, sid_bytes, sid_li
 from cellctl_provider.sql.wanted import MARKER, Wanted
 
 _FOREIGN_USERS = (
-    "SELECT COUNT(*) FROM sys.database_principals WHERE type IN ('S', 'E', 'X') AND principal_id > 4"  # 1-4: dbo, guest
+    "SELECT COUNT(*) FROM sys.database_principals WHERE type IN ('S', 'E', 'X') AND principal_id > 4 "
+    "AND name <> SUSER_SNAME() AND name NOT LIKE N'rds%'"  # RDS may map its own
 )
 _TABLES = "SELECT COUNT(*) FROM sys.tables WHERE is_ms_shipped = 0"
 _USER_SID = "SELECT sid FROM sys.database_principals WHERE name = %s AND type IN ('S', 'E')"
@@ -97,8 +98,11 @@ def ensure_snapshot(connection: SqlConnection, wanted: Wanted) -> None:
         connection.run(f"ALTER DATABASE {quote_name(wanted.database)} SET READ_COMMITTED_SNAPSHOT ON WITH NO_WAIT")
 
 
-def ensure_login(connection: SqlConnection, wanted: Wanted, password: str) -> None:
-    """Create the server login, or give it this password and enable it. `connection` is open in master."""
+def ensure_login(connection: SqlConnection, wanted: Wanted, password: str, *, signs_in: bool) -> None:
+    """Create the server login, or give it this password and enable it. `connection` is open in master.
+
+    A login that `signs_in` with the password already is left alone: a password policy may refuse to set it again.
+    """
     rows = connection.rows("SELECT is_disabled FROM sys.sql_logins WHERE name = %s", wanted.login)
     name = quote_name(wanted.login)
     if not rows:
@@ -107,7 +111,8 @@ def ensure_login(connection: SqlConnection, wanted: Wanted, password: str) -> No
             secret=password,
         )
         return
-    connection.run(f"ALTER LOGIN {name} WITH PASSWORD = {quote_text(password)}", secret=password)
+    if not signs_in:
+        connection.run(f"ALTER LOGIN {name} WITH PASSWORD = {quote_text(password)}", secret=password)
     if rows[0][0]:
         connection.run(f"ALTER LOGIN {name} ENABLE")
 

@@ -42,9 +42,11 @@ class TdsServer:
         context: ssl.SSLContext,
         issuer: TokenIssuer | None,
         faults: FaultRule,
+        is_worker: bool = False,
     ) -> None:
         self._host, self._find, self._store = host, find, store
         self._context, self._issuer, self._faults = context, issuer, faults
+        self._is_worker = is_worker
         self._sessions = Sessions()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -97,6 +99,9 @@ class TdsServer:
             principal, database = self._store.change(self._host, lambda workspace: self._admit(workspace, login, facts))
         except SqlError as problem:
             self._refuse(stream, problem, login)
+            return
+        if facts.worker and not self._is_worker:
+            write_message(stream, PacketType.REPLY, _welcome(login, facts, database, elsewhere=True))
             return
         live = self._sessions.begin(principal.name, login.host, login.application, database, lambda: _cut(connection))
         around = Surroundings(facts=facts, store=self._store, sessions=self._sessions, faults=self._faults)
@@ -160,7 +165,7 @@ def _handled(handler: Callable[[bytes], bytes], payload: bytes) -> tuple[bytes, 
         return bytes(reply.data), True
 
 
-def _welcome(login: Login, facts: SqlServerFacts, database: str) -> bytes:
+def _welcome(login: Login, facts: SqlServerFacts, database: str, *, elsewhere: bool = False) -> bytes:
     reply = Reply(server=facts.host.partition(".")[0])
     reply.database(database, "master")
     reply.info(Notice(number=5701, text=f"Changed database context to '{database}'.", state=2))
@@ -170,6 +175,8 @@ def _welcome(login: Login, facts: SqlServerFacts, database: str) -> bytes:
     reply.login_acknowledged(_TDS_74, "Microsoft SQL Server")
     if login.token:
         reply.features_acknowledged()
+    if elsewhere:
+        reply.routing(facts.worker, facts.worker_port)
     reply.done()
     return bytes(reply.data)
 

@@ -27,7 +27,8 @@ class SqlServerFacts:
 
     `incarnation` changes when the server was deleted and made again under the same name: nothing of the old one is
     left then. `entra_administrators` are object or client ids (users, groups, managed identities). `accepting` is
-    False while the cloud is still making it: connections are refused.
+    False while the cloud is still making it: connections are refused. `worker` is the name to which Azure SQL sends its
+    clients on where its connection policy is Redirect, empty for none.
     """
 
     host: str
@@ -41,6 +42,8 @@ class SqlServerFacts:
     collation: str = DEFAULT_COLLATION
     multi_az: bool = False
     accepting: bool = True
+    worker: str = ""
+    worker_port: int = 11000
 
     def __repr__(self) -> str:
         return f"SqlServerFacts(host={self.host!r}, kind={self.kind!r}, incarnation={self.incarnation!r})"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from cellctl.dialer import Route
 from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.standins.tds.faults import FaultRule, NoFaults
-from cellctl_sandbox.standins.tds.servers import ServerCatalogue
+from cellctl_sandbox.standins.tds.servers import ServerCatalogue, SqlServerFacts
 from cellctl_sandbox.standins.tds.store import Store
 from cellctl_sandbox.standins.tds.tokens_entra import TokenIssuer
 
@@ -39,25 +39,38 @@ class TdsStandin:
 
     def route(self, name: str, port: int) -> Route | None:
         """Return where `name`:`port` is served; None if there is no such server, or it does not accept yet."""
-        facts = self._catalogue.find(name)
-        if facts is None or not facts.accepting or facts.port != port:
+        facts = self._catalogue.find(name) or self._behind(name)
+        if facts is None or not facts.accepting:
+            return None
+        is_worker = facts.worker.casefold() == name.casefold()
+        if port != (facts.worker_port if is_worker else facts.port):
             return None
         with self._lock:
             if self._store is None:
                 self._store = Store(self._path)
             server = self._servers.get(name.casefold())
             if server is None:
-                server = self._start(facts.host, self._store)
+                server = self._start(facts.host, name, self._store, is_worker=is_worker)
                 self._servers[name.casefold()] = server
         return Route(host="127.0.0.1", port=server.port, trust_anchor=self._authority.trust_anchor)
 
-    def _start(self, host: str, store: Store) -> TdsServer:
+    def _behind(self, name: str) -> SqlServerFacts | None:
+        """Return the server that sends its clients on to `name`."""
+        return next((one for one in self._catalogue.servers() if one.worker.casefold() == name.casefold()), None)
+
+    def _start(self, host: str, name: str, store: Store, *, is_worker: bool) -> TdsServer:
         from cellctl_sandbox.standins.tds.server import TdsServer  # loads sqlglot, 0.35 s: only when dialled
 
-        context = self._authority.server_context(host)
+        context = self._authority.server_context(name)
         context.maximum_version = ssl.TLSVersion.TLSv1_2  # TDS 7.4 has no TLS 1.3: its handshake is in packets
         return TdsServer(
-            host, find=self._catalogue.find, store=store, context=context, issuer=self._issuer, faults=self._faults
+            host,
+            find=self._catalogue.find,
+            store=store,
+            context=context,
+            issuer=self._issuer,
+            faults=self._faults,
+            is_worker=is_worker,
         )
 
     def names(self) -> Sequence[tuple[str, int, str]]:

@@ -93,6 +93,11 @@ class Reply:
         """Append the language in force."""
         self.environment(2, _b("us_english"), _b(""))
 
+    def routing(self, server: str, port: int) -> None:
+        """Append the order to connect elsewhere."""
+        value = struct.pack("<BH", 0, port) + _us(server)
+        self.environment(20, struct.pack("<H", len(value)) + value, b"\0\0")
+
     def login_acknowledged(self, version: int, product: str) -> None:
         """Append LOGINACK for TDS `version`."""
         body = b"\x01" + struct.pack(">I", version) + _b(product) + SERVER_VERSION[:4]
