@@ -153,9 +153,8 @@ def test_a_disk_that_fills_up_stops_the_run_and_loses_nothing_that_was_saved(tmp
     made = set(bench.world.objects)
 
     again = EngineBench(tmp_path, bench.world)
-    known = {item.id for item in again.checkpoint().resources} | {
-        item.resource.name for item in again.checkpoint().pending
-    }
+    state = again.checkpoint()
+    known = {item.id for item in state.resources} | {item.resource.name for item in state.pending}
     assert all(id_ in known or id_.rpartition("-")[0] in known for id_ in made)
     assert len(made) <= (at + 1) // 2
 

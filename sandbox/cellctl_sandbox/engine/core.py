@@ -92,6 +92,8 @@ class Inline:
             parallel=scope.options.parallel,
             dry_run=scope.planning,
         )
+        if run.traceback:
+            scope.log.say("debug", run.traceback)
         return run.error
 
 
@@ -241,11 +243,15 @@ def _declare(deployment: Deployment, program: Program) -> str:
     error = program(deployment.scope, monitor, EngineLog(deployment.scope.log, deployment))
     if deployment.gate.stopped:
         error = ""  # the SDK's way of saying that the monitor went away: what happened was told already
+    elif not error:
+        deployment.finish()  # the SDK asks for it; one that does not is finished all the same
     deployment.gate.stop()
     deployment.gate.wait_idle()
     if error:
         deployment.failed = True
-        deployment.scope.log.say("error", error)
+        log = deployment.scope.log
+        if all(item.message != error for item in log.tally.said):  # a dialled program has said it itself
+            log.say("error", error)
     deployment.settle()
     return error
 

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 import grpc
@@ -59,12 +60,12 @@ class InlineExecutor(ThreadPoolExecutor):
         return future
 
 
+@dataclass(kw_only=True, slots=True)
 class ProgramRun:
-    """How one in-process run of a program went: `error` is the text that an unhandled exception leaves, or empty."""
+    """How one in-process run of a program went: `error` is one line on an unhandled exception, or empty."""
 
-    def __init__(self) -> None:
-        self.error = ""
-        self.run_error = False
+    error: str = ""
+    traceback: str = ""
 
 
 def run_program(
@@ -108,12 +109,12 @@ def _run_in_loop(program: Callable[[], None], executor: Executor) -> ProgramRun:
     try:
         loop.run_until_complete(run_in_stack(program))
     except RunError as error:
-        result.error, result.run_error = str(error), True
+        result.error = str(error)
     except grpc.RpcError as error:
         if error.code() != grpc.StatusCode.UNAVAILABLE:
-            result.error, result.run_error = f"RPC error: {error.details()}", True
+            result.error = f"RPC error: {error.details()}"
     except Exception as error:
-        result.error = f"python inline source runtime error: {error}\n{traceback.format_exc()}"
+        result.error, result.traceback = f"python inline source runtime error: {error}", traceback.format_exc()
     finally:
         _close(loop, executor)
     return result
