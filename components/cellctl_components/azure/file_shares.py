@@ -11,7 +11,7 @@ from cellctl_components.azure import facts
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
 from cellctl_components.azure.layout import ShareLayout, StorageLayout
-from cellctl_components.azure.place import Grant, Place, assign_role, dying_with, lock, named, stateful
+from cellctl_components.azure.place import Grant, Place, assign_role, guarding, lock, named, stateful
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ class FileShares(pulumi.ComponentResource):
                 )
             ),
             share_delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=14),
-            opts=dying_with(self, self.account),
+            opts=guarding(self, self.account),
         )
 
     def _share(self, share: ShareLayout) -> storage.FileShare:

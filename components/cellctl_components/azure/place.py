@@ -70,13 +70,19 @@ def dying_with(
     return pulumi.ResourceOptions(parent=parent, deleted_with=container, depends_on=list(after) or None)
 
 
+def guarding(parent: pulumi.ComponentResource, container: pulumi.Resource) -> pulumi.ResourceOptions:
+    """Return the options of a setting that guards data: it stays as long as its container, and goes with it."""
+    return pulumi.ResourceOptions(parent=parent, protect=True, deleted_with=container)
+
+
 def lock(
     parent: pulumi.ComponentResource, name: str, scope: pulumi.Input[str], *after: pulumi.Resource
 ) -> authorization.ManagementLockByScope:
     """Declare `NAME-lock`, which refuses deletion of `scope` and of all below it.
 
     It comes after everything under the scope, so that it goes first: Azure refuses to delete a child, a role assignment
-    or a diagnostic setting of a locked object. `ReadOnly` would break listKeys (reference/azure.md 2.1).
+    or a diagnostic setting of a locked object. It is protected, so that data which is kept stays locked.
+    `ReadOnly` would break listKeys (reference/azure.md 2.1).
     """
     return authorization.ManagementLockByScope(
         f"{name}-lock",
@@ -84,7 +90,7 @@ def lock(
         lock_name="cellctl-keep",
         level="CanNotDelete",
         notes="Holds data of an Octopus cell; `cellctl down --delete-data` removes this lock.",
-        opts=child(parent, *after),
+        opts=stateful(parent, *after),
     )
 
 

@@ -10,7 +10,7 @@ from pulumi_azure_native import sql
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
 from cellctl_components.azure.layout import DatabaseLayout
-from cellctl_components.azure.place import Place, dying_with, lock, named, stateful
+from cellctl_components.azure.place import Place, guarding, lock, named, stateful
 from cellctl_components.resources import CellDatabase
 
 AUDITED = (
@@ -148,7 +148,7 @@ class SqlServer(pulumi.ComponentResource):
             policy_name="default",
             retention_days=self._args.layout.retention_days,
             diff_backup_interval_in_hours=12,
-            opts=dying_with(self, self.database),
+            opts=guarding(self, self.database),
         )
 
     def _server_name(self) -> pulumi.Output[str]:
@@ -163,7 +163,7 @@ class SqlServer(pulumi.ComponentResource):
             state=sql.BlobAuditingPolicyState.ENABLED,
             is_azure_monitor_target_enabled=True,
             audit_actions_and_groups=list(AUDITED),
-            opts=dying_with(self, self.server),
+            opts=guarding(self, self.server),
         )
 
     def _logs(self) -> list[pulumi.Resource]:

@@ -104,11 +104,19 @@ def test_every_child_is_inside_its_component_and_named_after_it(cell) -> None:
         assert each.name.startswith(f"{parent.name}-"), each.name
 
 
-def test_what_holds_data_is_protected_and_nothing_else(cell, public) -> None:
+GUARDS = {
+    "azure-native:authorization:ManagementLockByScope",
+    "azure-native:sql:BackupShortTermRetentionPolicy",
+    "azure-native:sql:ExtendedServerBlobAuditingPolicy",
+    "azure-native:storage:FileServiceProperties",
+}
+
+
+def test_what_holds_or_guards_data_is_protected_and_nothing_else(cell, public) -> None:
     for each in (*cell.all, *public.all):
         known = cloud_facts.of(each.type)
         stateful = (known is not None and known.stateful) or each.type.startswith(("cellctl:sql:", "cellctl:octopus:"))
-        assert each.request.protect == stateful, each.name
+        assert each.request.protect == (stateful or each.type in GUARDS), each.name
 
 
 def test_every_declared_type_has_facts(cell, public) -> None:
