@@ -14,6 +14,7 @@ from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.provider import CloudFactory
 from cellctl_sandbox.clouds.view import ObjectView
+from cellctl_sandbox.step_faults import ApiFaults, StepFactory
 
 if TYPE_CHECKING:
     from pulumi.automation import PulumiCommand
@@ -103,9 +104,10 @@ class SandboxHost:
         """Return the providers of this sandbox by package."""
         packages = CLOUD_PACKAGES.get(self._cloud, tuple(name for names in CLOUD_PACKAGES.values() for name in names))
         found: dict[str, ProviderFactory] = {name: CloudFactory(name, self._database) for name in packages}
-        found["cellctl"] = CellctlProviderFactory(
+        steps = CellctlProviderFactory(
             dialer=self._standins, sleep=self.sleep, credentials=self._standins.credentials_of
         )
+        found["cellctl"] = StepFactory(steps, self._database, self._clock)
         return found
 
     def simulated_now(self) -> float | None:
@@ -217,9 +219,10 @@ class _StandIns:
 
         authority = Authority(self._folder)
         gateways, secrets = self._documents("gateway_documents"), self._documents("secret_documents")
+        struck = ApiFaults(self._database, self._clock)
         services = [
-            storage_gateway_service(gateways, self._view),
-            secrets_manager_service(secrets, self._view, managed=self._servers.managed_secret),
+            storage_gateway_service(gateways, self._view, interference=struck),
+            secrets_manager_service(secrets, self._view, managed=self._servers.managed_secret, interference=struck),
         ]
         self._dialled = True
         return SandboxDialer(

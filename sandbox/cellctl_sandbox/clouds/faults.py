@@ -122,12 +122,15 @@ def _typed(key: str, value: object, default: object) -> object:
         raise ValueError(f"'{key}' must be a number, not '{value}'") from None
 
 
-def strike(rows: sqlite3.Connection, call: Call) -> FaultRule | None:
-    """Return the first rule that strikes `call`, and count it; works inside the caller's transaction."""
+def strike(rows: sqlite3.Connection, call: Call, *, start: str = "") -> FaultRule | None:
+    """Return the first rule that strikes `call`, and count it; works inside the caller's transaction.
+
+    Only rules whose `type` begins with `start` count: `*` does not mean the APIs behind a step.
+    """
     for number, text, used in rows.execute("SELECT id, rule, used FROM faults ORDER BY id").fetchall():
         stored = json.loads(text)
         rule = parse(stored)
-        if not rule.meets(call):
+        if not rule.meets(call) or not rule.type.startswith(start):
             continue
         rows.execute("UPDATE faults SET used = used + 1 WHERE id = ?", (number,))
         if used < rule.skip or not _drawn(rows, number, used, rule.rate):

@@ -1,0 +1,220 @@
+"""Fault rules for what is no simulated type: steps of provider `cellctl`, and the AWS APIs behind them.
+
+A rule with `type = "cellctl:aws:FileGateway"` strikes that step. One with `type = "service:storagegateway"` strikes the
+calls of that API, where `name` is the operation (`ActivateGateway`). Effects mean what they mean for simulated types.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+
+from cellctl_provider.protocol import (
+    Check,
+    Checked,
+    Configure,
+    Create,
+    Created,
+    Delete,
+    Diff,
+    Diffed,
+    Found,
+    InitFailed,
+    Invoke,
+    Invoked,
+    Provider,
+    ProviderError,
+    ProviderFactory,
+    Read,
+    Update,
+    Updated,
+)
+from cellctl_sandbox.clouds import faults
+from cellctl_sandbox.clouds.clock import Cancelled, SimulatedClock
+from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.provider import FOREVER
+from cellctl_sandbox.clouds.world import cell_of
+from cellctl_sandbox.standins.aws_json import ApiError
+
+_KILLED = 137
+_API_CODES = {
+    "throttle": "ThrottlingException",
+    "auth": "AccessDeniedException",
+    "invalid": "ValidationException",
+    "quota": "LimitExceededException",
+    "not_found": "ResourceNotFoundException",
+}
+
+
+def struck(database: Database, call: faults.Call, *, start: str = "") -> faults.FaultRule | None:
+    """Return the rule that strikes a call, and count it; costs one look where there are no rules."""
+    if not database.rows("SELECT 1 FROM faults LIMIT 1"):
+        return None
+    with database.transaction() as rows:
+        return faults.strike(rows, call, start=start)
+
+
+class ApiFaults:
+    """Lets fault rules disturb the AWS APIs (`cellctl_sandbox.standins.aws_json.Interference`)."""
+
+    def __init__(self, database: Database, clock: SimulatedClock) -> None:
+        self._database = database
+        self._clock = clock
+        self._lost: set[str] = set()
+
+    def before(self, service: str, operation: str) -> ApiError | None:
+        """Return the error that a rule wants instead of the operation."""
+        call = faults.Call(operation="invoke", package="aws", type=f"service:{service}", name=operation, cell="")
+        rule = struck(self._database, call, start="service:")
+        if rule is None:
+            return None
+        if rule.delay_s:
+            self._clock.sleep(rule.delay_s)
+        if rule.effect == "crash" and rule.when == "before":
+            os._exit(_KILLED)
+        if rule.effect in ("lost", "crash"):
+            self._lost.add(f"{rule.effect}/{operation}")
+        if rule.effect != "error":
+            return None
+        code = _API_CODES.get(rule.error, "InternalServerError")
+        return ApiError(code, rule.text(), status=400 if rule.error in _API_CODES else 500)
+
+    def after(self, service: str, operation: str) -> bool:  # noqa: ARG002
+        """Tell whether the response is lost; end the process where a rule says so."""
+        if f"crash/{operation}" in self._lost:
+            os._exit(_KILLED)
+        lost = f"lost/{operation}" in self._lost
+        self._lost.discard(f"lost/{operation}")
+        return lost
+
+
+class StepFactory:
+    """Makes instances of provider `cellctl` whose steps fault rules can strike."""
+
+    def __init__(self, steps: ProviderFactory, database: Database, clock: SimulatedClock) -> None:
+        self._steps = steps
+        self._database = database
+        self._clock = clock
+
+    @property
+    def package(self) -> str:
+        """Package name."""
+        return self._steps.package
+
+    @property
+    def version(self) -> str:
+        """Version of the package."""
+        return self._steps.version
+
+    def __call__(self) -> Provider:
+        """Return a fresh, unconfigured instance."""
+        return Steps(self._steps(), self._database, self._clock)
+
+
+class Steps:
+    """One provider `cellctl`, disturbed by fault rules; previews are left alone."""
+
+    def __init__(self, steps: Provider, database: Database, clock: SimulatedClock) -> None:
+        self._steps = steps
+        self._database = database
+        self._clock = clock
+        self._cancelled = threading.Event()
+
+    def check_config(self, request: Check) -> Checked:
+        """Validate provider configuration."""
+        return self._steps.check_config(request)
+
+    def diff_config(self, request: Diff) -> Diffed:
+        """Compare provider configurations."""
+        return self._steps.diff_config(request)
+
+    def configure(self, request: Configure) -> None:
+        """Take the configuration."""
+        self._steps.configure(request)
+
+    def check(self, request: Check) -> Checked:
+        """Validate inputs."""
+        return self._steps.check(request)
+
+    def diff(self, request: Diff) -> Diffed:
+        """Compare old state with new inputs."""
+        return self._steps.diff(request)
+
+    def create(self, request: Create) -> Created:
+        """Create an object."""
+        if request.preview:
+            return self._steps.create(request)
+        with self._disturbed("create", request.urn) as rule:
+            made = self._steps.create(request)
+            if rule is not None and rule.effect == "partial":
+                raise InitFailed(
+                    rule.text(),
+                    id=made.id,
+                    properties=made.properties,
+                    inputs=request.properties,
+                    reasons=[rule.text()],
+                )
+        return made
+
+    def read(self, request: Read) -> Found | None:
+        """Look an object up."""
+        with self._disturbed("read", request.urn):
+            return self._steps.read(request)
+
+    def update(self, request: Update) -> Updated:
+        """Change an object."""
+        if request.preview:
+            return self._steps.update(request)
+        with self._disturbed("update", request.urn):
+            return self._steps.update(request)
+
+    def delete(self, request: Delete) -> None:
+        """Delete an object."""
+        with self._disturbed("delete", request.urn):
+            self._steps.delete(request)
+
+    def invoke(self, request: Invoke) -> Invoked:
+        """Call a function."""
+        return self._steps.invoke(request)
+
+    def cancel(self) -> None:
+        """End waits early, and calls that hang."""
+        self._cancelled.set()
+        self._steps.cancel()
+
+    def close(self) -> None:
+        """Release what the instance holds."""
+        self._steps.close()
+
+    @contextlib.contextmanager
+    def _disturbed(self, operation: str, urn: str) -> Iterator[faults.FaultRule | None]:
+        """Let a rule strike before or after the step in the block; yield it."""
+        type_ = urn.split("::")[2].rpartition("$")[2]
+        name = urn.rpartition("::")[2]
+        call = faults.Call(operation=operation, package="cellctl", type=type_, name=name, cell=cell_of(urn))
+        rule = struck(self._database, call)
+        if rule is not None:
+            self._before(rule)
+        yield rule
+        if rule is not None and rule.effect == "crash":
+            os._exit(_KILLED)
+        if rule is not None and rule.effect in ("lost", "partial"):
+            raise ProviderError(rule.message or "RequestError: the connection was lost", code="unreachable")
+
+    def _before(self, rule: faults.FaultRule) -> None:
+        if rule.delay_s:
+            self._clock.sleep(rule.delay_s)
+        if rule.effect == "error":
+            raise ProviderError(rule.text(), code=rule.error_code())
+        if rule.effect == "crash" and rule.when == "before":
+            os._exit(_KILLED)
+        if rule.effect == "hang":
+            with self._database.transaction() as rows:
+                self._clock.settled(rows)
+                number = self._clock.enlist(rows, FOREVER)
+            try:
+                self._clock.wait(number, self._cancelled)
+            except Cancelled:
+                raise ProviderError("the step was cancelled while it hung", code="cancelled") from None
