@@ -6,17 +6,12 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from cellctl.dialer import Dialer
-from cellctl.errors import EngineError
-from cellctl_provider.context import Context
 from cellctl_provider.protocol import ProviderError
 from cellctl_sandbox.clouds.view import ObjectView
 from cellctl_sandbox.inventory import IDENTITY, SqlServers
-from cellctl_sandbox.standins.tds.tokens_entra import DATABASE_AUDIENCE, BadToken, Bearer, TokenIssuer
+from cellctl_sandbox.standins.tds.tokens_entra import BadToken, Bearer, TokenIssuer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from boto3 import Session
 
 RUNNER = str(uuid.uuid5(uuid.NAMESPACE_URL, "cellctl-sandbox-runner"))
@@ -64,25 +59,3 @@ class SandboxCredentials:
         except BadToken:
             return False
         return True
-
-
-class SandboxSecrets:
-    """Reads secrets as `verify` needs them (`cellctl.verify.SecretReader`)."""
-
-    def __init__(self, dialer: Dialer, credentials: SandboxCredentials, sleep: Callable[[float], None]) -> None:
-        self._context = Context(dialer=dialer, sleep=sleep, credentials=credentials)
-        self._credentials = credentials
-
-    def read(self, reference: str) -> str:
-        """Return the value of a secret."""
-        try:
-            return self._context.secrets.read(reference)
-        except ProviderError as error:
-            raise EngineError(error.message, code="secret_unreadable") from error
-
-    def database_token(self, identity: str) -> str:
-        """Return an access token with which an identity signs in to Azure SQL."""
-        try:
-            return self._credentials.azure_token_of(identity, DATABASE_AUDIENCE)
-        except ProviderError as error:
-            raise EngineError(error.message, code="secret_unreadable") from error

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from cellctl.dialer import Dialer, Route
     from cellctl_provider.protocol import ProviderFactory
-    from cellctl_sandbox.access import SandboxCredentials, SandboxSecrets
+    from cellctl_provider.reading import ProviderSecrets
+    from cellctl_sandbox.access import SandboxCredentials
     from cellctl_sandbox.engine.command import EmbeddedCommand
     from cellctl_sandbox.inventory import Nodes, SqlServers
     from cellctl_sandbox.standins.dialer import SandboxDialer
@@ -96,7 +97,7 @@ class SandboxHost:
         return self._standins
 
     @property
-    def secrets(self) -> SandboxSecrets:
+    def secrets(self) -> ProviderSecrets:
         """Reads secrets of the simulated clouds (`cellctl.verify.SecretReader`)."""
         return self._standins.secrets
 
@@ -141,6 +142,7 @@ class _StandIns:
         self._clock = clock
         self._cell = cell
         self._dialled = False
+        self._reads = False
 
     def route(self, name: str, port: int) -> Route:
         """Return the route to a stand-in."""
@@ -151,11 +153,12 @@ class _StandIns:
         return self._credentials(variables)
 
     @cached_property
-    def secrets(self) -> SandboxSecrets:
+    def secrets(self) -> ProviderSecrets:
         """Return the reader of secrets."""
-        from cellctl_sandbox.access import SandboxSecrets
+        from cellctl_provider.reading import ProviderSecrets
 
-        return SandboxSecrets(self, self._credentials, self._clock.sleep)
+        self._reads = True
+        return ProviderSecrets(dialer=self, credentials=self._credentials)
 
     def served(self) -> list[Mapping[str, object]]:
         """Start everything and return where it is served."""
@@ -172,6 +175,8 @@ class _StandIns:
 
     def close(self) -> None:
         """Stop what was started."""
+        if self._reads:
+            self.secrets.close()
         if self._dialled:
             self._dialer.close()
 
