@@ -16,8 +16,6 @@ from typing import ParamSpec, TypeVar
 
 import grpc
 from google.protobuf import struct_pb2
-from pulumi.automation import CommandResult
-from pulumi.automation.errors import create_command_error
 from pulumi.errors import RunError
 from pulumi.runtime import reset_options, run_in_stack, set_all_config
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
@@ -127,11 +125,6 @@ def _close(loop: asyncio.AbstractEventLoop, executor: Executor) -> None:
             loop.run_until_complete(task)
     executor.shutdown(wait=True)
     loop.close()
-
-
-def command_error(result: CommandResult) -> Exception:
-    """Return the Automation API's exception for a failed command: its class follows from the text."""
-    return create_command_error(result)
 
 
 def metadata_of(error: grpc.RpcError) -> list[tuple[str, str | bytes]]:

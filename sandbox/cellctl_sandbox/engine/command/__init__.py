@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from pulumi.automation import CommandResult, OnOutput, PulumiCommand
+from pulumi.automation.errors import create_command_error
 from semver import VersionInfo
 
 from cellctl.errors import CellctlError
@@ -21,7 +22,6 @@ from cellctl_sandbox.engine.core import Engine
 from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.eventlog import Sink
 from cellctl_sandbox.engine.plugins import LaunchedPlugins
-from cellctl_sandbox.engine.sdk import command_error
 
 VERSION = VersionInfo(3, 260, 0)  # of the CLI whose behaviour and formats this engine has
 Verb = Callable[[Call, Arguments], Reply]
@@ -115,7 +115,7 @@ class EmbeddedCommand(PulumiCommand):
                 callback(line)  # type: ignore[misc]
         result = CommandResult(stdout=reply.stdout.rstrip("\n"), stderr=reply.stderr.rstrip("\n"), code=reply.code)
         if result.code:
-            raise command_error(result)
+            raise create_command_error(result)
         return result
 
     def _reply(self, args: list[str], folder: Path, environment: dict[str, str]) -> Reply:
