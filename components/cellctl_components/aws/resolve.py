@@ -19,6 +19,8 @@ _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 _GATEWAY_OFFSET = 10
 _NODE_OFFSET = 20  # the first four addresses of a subnet, and the last, are AWS's
 _MAX_ZONES = 3
+# A NAT gateway costs as much as a small node, and an account has five elastic addresses until it asks for more.
+_NAT_ZONES: Mapping[str, int] = {"trial": 1, "standard": 2, "gold": _MAX_ZONES}
 _LOG_DAYS: Mapping[str, int] = {"trial": 7, "standard": 30, "gold": 90}
 
 
@@ -82,7 +84,7 @@ def _network(spec: CellSpec) -> parts.NetworkLayout:
         name=naming.cell_name(cell, limit=255),
         cidr=cidr,
         zones=zones,
-        nat_zones=letters[:1] if body.preset == "trial" else letters,
+        nat_zones=letters[: _NAT_ZONES[body.preset]],
         flow_log_group=f"/cells/{cell}/flow-logs",
         flow_log_role=naming.cell_name(cell, "flow-logs", limit=64),
         log_days=_LOG_DAYS[body.preset],

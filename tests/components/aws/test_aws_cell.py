@@ -76,7 +76,7 @@ def test_a_default_cell_has_every_part(cell: Callable[..., Recording]) -> None:
         "aws:lb/loadBalancer:LoadBalancer": 2,
         "aws:lb/listener:Listener": 3,
         "aws:ec2/subnet:Subnet": 12,
-        "aws:ec2/natGateway:NatGateway": 3,
+        "aws:ec2/natGateway:NatGateway": 2,
         "aws:ec2/vpcEndpoint:VpcEndpoint": 2,
         "pulumi:providers:aws": 1,
         "pulumi:providers:cellctl": 1,
