@@ -102,9 +102,15 @@ class UsageError(CellctlError):
 
 
 class NotYet(UsageError):
-    """The option is valid and validated, and this version cannot do it yet."""
+    """Options are valid and validated, and this version cannot do them yet; `problems` names each with its place."""
 
     code = "not_yet"
+
+    def __init__(
+        self, summary: str, *, hint: str = "", code: str = "", urn: str = "", problems: Sequence[Problem] = ()
+    ) -> None:
+        super().__init__(summary, hint=hint, code=code, urn=urn)
+        self.problems = tuple(problems)
 
 
 class GuardError(CellctlError):

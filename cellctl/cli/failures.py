@@ -8,7 +8,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 
-from cellctl.errors import CellctlError, EngineError, ExitCode, GuardError, Objection, SpecError
+from cellctl.errors import CellctlError, EngineError, ExitCode, GuardError, NotYet, Objection, SpecError
 
 _MOST_REASONS = 5
 
@@ -41,7 +41,7 @@ def show(error: CellctlError) -> ExitCode:
 
 def _lines(error: CellctlError) -> Iterator[str]:
     match error:
-        case SpecError():
+        case SpecError() | NotYet(problems=(_, *_)):
             yield from (f"error: {problem}" for problem in error.problems)
             if len(error.problems) > 1:
                 yield f"{len(error.problems)} problems; nothing was changed."
@@ -52,7 +52,8 @@ def _lines(error: CellctlError) -> Iterator[str]:
             yield from (f"  {part.summary}" + (f" ({part.hint})" if part.hint else "") for part in error.failures)
         case _:
             yield f"error: {error.summary}"
-    if error.hint and not (isinstance(error, GuardError) and error.objections):
+    said = (isinstance(error, GuardError) and error.objections) or (isinstance(error, NotYet) and error.problems)
+    if error.hint and not said:
         yield f"hint: {error.hint}"
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cellctl.cli import streams
 from cellctl.cli.options import OutputMode
-from cellctl.errors import CellctlError, ExitCode, GuardError, SpecError
+from cellctl.errors import CellctlError, ExitCode, GuardError, NotYet, SpecError
 
 if TYPE_CHECKING:
     from cellctl.plan import Failure
@@ -37,8 +38,8 @@ def failures_of(error: CellctlError) -> list[Failure]:
     """Return an error as the entries of `errors`."""
     from cellctl.plan import Failure
 
-    if isinstance(error, SpecError):
-        return [Failure.of(problem) for problem in error.problems]
+    if isinstance(error, SpecError | NotYet) and error.problems:
+        return [replace(Failure.of(problem), code=error.code) for problem in error.problems]
     if isinstance(error, GuardError) and error.objections:
         return [
             Failure(code=item.code, message=item.reason, hint=item.remedy, urn=item.urn) for item in error.objections

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cellctl.cli import streams
 from cellctl.cli.options import OutputMode
-from cellctl.errors import ExitCode, Objection, SpecError, UsageError
+from cellctl.errors import ExitCode, NotYet, Objection, SpecError, UsageError
 
 if TYPE_CHECKING:
     from cellctl.cli.place import Place
@@ -67,6 +67,10 @@ class Session:
             from cellctl.spec import located
 
             raise located(error, self._file) from None
+        if isinstance(error, NotYet) and self._file is not None:
+            from cellctl.spec.reading import places
+
+            error.problems = tuple(places(error.problems, self._file))
 
     def event(self, event: Event) -> None:
         """Give one event to the view."""

@@ -43,4 +43,5 @@ def refuse_pending(spec: CellSpec, *, file: str = "") -> None:
     problems = not_yet(spec)
     if problems:
         fields = "; ".join(f"{problem.field}: {problem.message}" for problem in problems)
-        raise NotYet(f"{file or spec.metadata.name}: {fields}", hint="; ".join(problem.hint for problem in problems))
+        hint = "; ".join(problem.hint for problem in problems)
+        raise NotYet(f"{file or spec.metadata.name}: {fields}", hint=hint, problems=problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import TypeVar
 
@@ -53,11 +53,16 @@ def loads(text: str, file: str = "cell.yaml") -> CellSpec:
 
 def located(error: SpecError, path: FilePath) -> SpecError:
     """Return `error` with the place of each problem that has only a field, as in a layout's; file gone: as it is."""
+    return SpecError(places(error.problems, path), hint=error.hint)
+
+
+def places(problems: Sequence[Problem], path: FilePath) -> Sequence[Problem]:
+    """Return problems with the places of their fields in a file; as they are if it cannot be read any more."""
     try:
         found = parsed(source.read(path), source.shown(path))
     except SpecError:
-        return error
-    return SpecError(words.placed(error.problems, found, source.shown(path)), hint=error.hint)
+        return problems
+    return words.placed(problems, found, source.shown(path))
 
 
 def validated(data: Mapping[str, object], file: str = "") -> CellSpec:

@@ -44,7 +44,7 @@ SAFE: Mapping[str, str] = {
     "spec.database.retentionDays": "Never 0, nor a cloud's own default of 1: a mistake of last week can be undone.",
     "spec.database.geoBackup": "Off, except in gold: data does not leave its region unless that is asked for.",
     "spec.storage.backend": "The backend that every cell of the cloud can have.",
-    "spec.storage.protocol": "A gateway's NFS share admits exactly the cell's nodes; SMB elsewhere is encrypted in transit.",
+    "spec.storage.protocol": "A gateway's NFS share admits the cell's nodes alone; SMB elsewhere is encrypted.",
     "spec.storage.sizeGiB": "A quota or an alarm long before anything is full; growing it moves no data.",
     "spec.storage.kinds": "Each kind of file has a share of its own, so one cannot fill another.",
     "spec.storage.kinds.packages": "Created, because Octopus needs it.",

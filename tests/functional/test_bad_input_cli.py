@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -171,7 +172,14 @@ def test_options_of_later_versions_are_listed_together(cli: Cli) -> None:
     assert "not yet" in done.stderr
     assert "spec.placement" in done.stderr
     assert "spec.nodes.os" in done.stderr
-    assert "hint: use placement: dedicated" in done.stderr
+    assert re.search(r"cells/acme\.yaml:2:\d+: spec\.placement: not yet", done.stderr)
+    assert "(use placement: dedicated)" in done.stderr
+    done = cli("preview", "acme", "--output", "jsonl")
+    errors = json.loads(done.stdout.splitlines()[-1])["errors"]
+    assert [(error["code"], error["hint"]) for error in errors] == [
+        ("not_yet", "use placement: dedicated"),
+        ("not_yet", "use os: windows"),
+    ]
 
 
 def test_only_real_accounts_where_that_is_required(cli: Cli) -> None:
