@@ -275,7 +275,7 @@ def renamed(resource: ResourceState, names: Mapping[str, str]) -> ResourceState:
 
 
 def without_references(resource: ResourceState, gone: frozenset[str]) -> ResourceState:
-    """Return `resource` without its dependencies on the URNs in `gone`."""
+    """Return `resource` without its references to the URNs in `gone`; a child of one of them has no parent then."""
     if not (resource.needs() & gone):
         return resource
     return replace(
@@ -284,5 +284,6 @@ def without_references(resource: ResourceState, gone: frozenset[str]) -> Resourc
         property_dependencies={
             key: tuple(urn for urn in urns if urn not in gone) for key, urns in resource.property_dependencies.items()
         },
+        parent="" if resource.parent in gone else resource.parent,
         deleted_with="" if resource.deleted_with in gone else resource.deleted_with,
     )

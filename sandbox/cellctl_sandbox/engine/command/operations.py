@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from cellctl.state.backend import StackName
-from cellctl.state.checkpoint import Checkpoint, CheckpointWriter
+from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, integrity_problem
 from cellctl.state.sealing import Vault, WrongPassphrase
 from cellctl.state.values import Struct
 from cellctl_sandbox.engine.command import stacks
@@ -70,6 +70,9 @@ def _kind(args: Arguments) -> Kind:
 
 def _prepared(call: Call, kind: Kind, name: StackName) -> Prepared:
     checkpoint = stacks.loaded(call, name)
+    problem = integrity_problem(checkpoint)
+    if problem:
+        raise Refusal(f"the state of stack '{name.stack}' is not sound, so nothing was begun: {problem}")
     try:
         vault = call.project.vault(name, checkpoint)
     except Refusal as error:
