@@ -132,7 +132,6 @@ class Network(pulumi.ComponentResource):
             location=self._args.place.location,
             address_space=network.AddressSpaceArgs(address_prefixes=[layout.cidr]),
             subnets=[
-                *[self._node_subnet(subnet) for subnet in layout.node_subnets],
                 network.SubnetArgs(
                     name=layout.ingress_subnet, address_prefix=layout.ingress_cidr, default_outbound_access=False
                 ),
@@ -143,6 +142,8 @@ class Network(pulumi.ComponentResource):
                     private_endpoint_network_policies="Enabled",
                     network_security_group=network.NetworkSecurityGroupArgs(id=self.endpoints_group.id),
                 ),
+                # Last, so that more nodes add to the list and move nothing in it.
+                *[self._node_subnet(subnet) for subnet in layout.node_subnets],
             ],
             tags=self._args.place.tags,
             opts=child(self),

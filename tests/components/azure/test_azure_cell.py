@@ -197,6 +197,12 @@ def test_every_subnet_of_nodes_leaves_by_its_own_zone(cell) -> None:
     assert subnets["endpoints"]["privateEndpointNetworkPolicies"] == "Enabled"
 
 
+def test_more_nodes_add_to_lists_and_move_nothing_in_them(cell, public) -> None:
+    for name, key in (("acme-network-vnet", "subnets"), ("acme-ingress-balancer", "backendAddressPools")):
+        small, large = (recording.named(name).plain[key] for recording in (cell, public))
+        assert [each["name"] for each in large[: len(small)]] == [each["name"] for each in small]
+
+
 def part(kind: str, name: str) -> dict[str, str]:
     balancer = "Microsoft.Network/loadBalancers/lb-oct-acme"
     return {"id": f"/subscriptions/{SUBSCRIPTION}/resourceGroups/rg-oct-acme/providers/{balancer}/{kind}/{name}"}
