@@ -41,8 +41,8 @@ if ($node -ne $first) {
     Wait-For "node $first" { (Invoke-WebRequest -UseBasicParsing 'http://@@first_address@@:@@port@@/api/octopusservernodes/ping').StatusCode -eq 200 }
 }
 Invoke-Octopus create-instance --instance Default --config C:\Octopus\OctopusServer.config
-Invoke-Octopus database --instance Default --connectionString $database --masterKey $key
-if ($node -eq $first) { Invoke-Octopus database --instance Default --connectionString $database --create }
+$schema = if ($node -eq $first) { @('--create') } else { @() }
+Invoke-Octopus database --instance Default --connectionString $database --masterKey $key @schema
 Invoke-Octopus configure --instance Default --webForceSSL False `
     --webListenPrefixes 'http://+:@@port@@/' --commsListenPort 10943 --serverNodeName $node
 if ($node -eq $first) {
@@ -51,6 +51,8 @@ if ($node -eq $first) {
     if ('@@licence@@') { Invoke-Octopus license --instance Default --licenseBase64 (Read-Secret '@@licence@@') }
     @@paths@@
 }
+New-NetFirewallRule -DisplayName 'Octopus web' -Direction Inbound -Protocol TCP -LocalPort @@port@@ -Action Allow | Out-Null
+New-NetFirewallRule -DisplayName 'Octopus polling' -Direction Inbound -Protocol TCP -LocalPort 10943 -Action Allow | Out-Null
 Invoke-Octopus service --instance Default --install --reconfigure
 Invoke-Octopus node --instance Default --taskCap=@@task_cap@@
 Set-Service -Name OctopusDeploy -StartupType Manual   # a boot task starts it, after the files are mounted

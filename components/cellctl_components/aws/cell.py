@@ -205,6 +205,7 @@ class Cell(pulumi.ComponentResource):
                 key_arn=secrets.key_arn,
                 web_target=self.ingress.web_target.arn,
                 polling_targets={key: target.arn for key, target in self.ingress.polling_targets.items()},
+                readable=_licence(layout, self._args.account),
                 after=[
                     self.database,
                     secrets.administrator_password,
@@ -274,3 +275,11 @@ class Cell(pulumi.ComponentResource):
             "buckets": {share.name: share.bucket for share in layout.shares},
             "alarmTopic": self.alarms.topic_arn,
         }
+
+
+def _licence(layout: AwsLayout, account: str) -> list[str]:
+    """Return the ARN of the licence's secret. A name becomes a pattern: AWS adds six characters to every ARN."""
+    licence = layout.octopus.licence
+    if not licence or licence.startswith("arn:"):
+        return [licence] if licence else []
+    return [f"arn:aws:secretsmanager:{layout.region}:{account}:secret:{licence}-??????"]

@@ -32,6 +32,7 @@ class NodeReferences:
 class NodesArgs:
     """What the nodes are made of. `subnet_ids` are by zone letter; `after` must exist before a node boots.
 
+    `readable` are ARNs of secrets that others keep for this cell, such as its licence; a pattern may end in `*`.
     `web_target` and `polling_targets` (by ordinal) are ARNs of the target groups that nodes join."""
 
     layout: NodesLayout
@@ -43,6 +44,7 @@ class NodesArgs:
     key_arn: pulumi.Input[str]
     web_target: pulumi.Input[str]
     polling_targets: Mapping[int, pulumi.Input[str]]
+    readable: Sequence[str] = ()
     after: Sequence[pulumi.Resource] = ()
 
 
@@ -82,9 +84,8 @@ class Nodes(pulumi.ComponentResource):
         got, boot = self._args.references, self._args.boot
         given = [got.login_secret, got.key_secret, got.administrator_secret]
         guest = [got.guest_secret] if boot.protocol == "smb" else []
-        licence = [boot.octopus.licence] if boot.octopus.licence.startswith("arn:") else []
         policy = pulumi.Output.all(self._args.key_arn, *given, *guest).apply(
-            lambda known: policies.node(known[1:], licence, known[0])
+            lambda known: policies.node(known[1:], self._args.readable, known[0])
         )
         opts = child(self)
         return [

@@ -406,6 +406,18 @@ def test_gold_keeps_backups_in_a_second_region(cell: Callable[..., Recording]) -
     assert copy["retentionPeriod"] == 35
 
 
+def test_nodes_may_read_their_secrets_and_the_licence_and_nothing_else(cell: Callable[..., Recording]) -> None:
+    octopus = {"licence": {"secret": "octopus/licence"}}
+    for given, extra in (({}, []), ({"octopus": octopus}, ["octopus/licence-??????"])):
+        statements = json.loads(cell(**given).named("acme-nodes-secrets", "rolePolicy").inputs["policy"])["Statement"]
+        assert [statement["Action"] for statement in statements] == [["secretsmanager:GetSecretValue"], ["kms:Decrypt"]]
+        own = [one for one in statements[0]["Resource"] if ":Secret:acme-secrets-" in one]
+        others = [one for one in statements[0]["Resource"] if one not in own]
+        prefix = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
+        assert len(own) == 2
+        assert others == ["arn:key", *(prefix + one for one in extra)]
+
+
 def test_alarms_watch_every_part_and_have_a_statistic(cell: Callable[..., Recording]) -> None:
     alarms = cell().of("aws:cloudwatch/metricAlarm:MetricAlarm")
     assert {item.inputs.get("namespace", "metric math") for item in alarms} == {
