@@ -46,7 +46,7 @@ PLAYS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(plays=PLAYS, last=programs())
 def test_it_converges(plays, last):
     with tempfile.TemporaryDirectory() as folder:

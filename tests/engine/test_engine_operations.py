@@ -172,7 +172,8 @@ call, when = sys.argv[2], sys.argv[3]
 kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
 bench.up(Thing("a", {"size": 1}))
 bench.world.behaviour[call, "b" if call == "create" else "a"] = Behaviour(**{when: kill})
-bench.up(*([] if call == "delete" else [Thing("a", {"size": 2 if call == "update" else 1}), Thing("b", {"of": Ref("a")})]))
+things = [Thing("a", {"size": 2 if call == "update" else 1}), Thing("b", {"of": Ref("a")})]
+bench.up(*([] if call == "delete" else things))
 """
 
 
@@ -242,3 +243,14 @@ def test_a_provider_that_raises_anything_fails_its_step_and_shows_no_traceback(t
     assert bench.names() == ["a"]
     bench.world.behaviour = {("diff", "a"): Behaviour(meanwhile=crash)}
     assert bench.up(*CHAIN).errors == ["the provider failed unexpectedly (KeyError)"]
+
+
+def test_an_interrupt_that_comes_early_is_not_lost(tmp_path):
+    bench = EngineBench(tmp_path)
+    bench.engine.interrupt()
+    assert bench.up(Thing("a")).result.succeeded
+    bench.engine.interrupt(later=True)
+    seen = bench.up(*CHAIN)
+    assert seen.result.cancelled
+    assert not seen.result.succeeded
+    assert bench.names() == ["a"]

@@ -118,9 +118,11 @@ class Engine:
     def __init__(self, providers: Mapping[str, ProviderFactory], beyond: ProviderSource | None = None) -> None:
         self._source = InProcess(providers, beyond)
         self._sessions: list[Session] = []
+        self._interrupted = False
 
-    def interrupt(self) -> None:
-        """Interrupt every running operation of this engine."""
+    def interrupt(self, *, later: bool = False) -> None:
+        """Interrupt every running operation of this engine; with `later` also those that have not begun yet."""
+        self._interrupted = self._interrupted or later
         for session in list(self._sessions):
             session.interrupt()
 
@@ -159,6 +161,8 @@ class Engine:
         try:
             whole = {key: "[secret]" if item.secret else item.value for key, item in scope.config.items()}
             scope.log.prelude(whole if masked is None else masked)
+            if self._interrupted:
+                session.interrupt()
             error = _operate(kind, session.deployment, program)
         finally:
             self._sessions.remove(session)

@@ -8,7 +8,7 @@ from cellctl.state.checkpoint import now_text
 from cellctl.state.resources import PendingKind, ResourceState
 from cellctl.state.values import Struct, contains_secret, is_secret, secret
 from cellctl_provider.protocol import Create, Delete, Found, InitFailed, Provider, ProviderError, Read, Update
-from cellctl_sandbox.engine.errors import StepFailed, crashed
+from cellctl_sandbox.engine.errors import StepFailed, UnsupportedFeature, crashed
 from cellctl_sandbox.engine.importing import imported
 from cellctl_sandbox.engine.scope import Scope
 from cellctl_sandbox.engine.steps import Op, Step
@@ -64,6 +64,10 @@ class Executor:
             scope.journal.abandon(subject)
             scope.log.failed(_with_old_id(step))
             raise StepFailed(str(error), urn=step.urn) from error
+        except UnsupportedFeature:
+            scope.journal.abandon(subject)
+            scope.log.failed(step)
+            raise
         except Exception as error:  # a fault of the provider; its text is not ours to show
             scope.journal.abandon(subject)
             scope.log.failed(_with_old_id(step))

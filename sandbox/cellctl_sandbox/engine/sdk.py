@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from pulumi.errors import RunError
 from pulumi.runtime import reset_options, run_in_stack, set_all_config
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import resource_pb2
+from pulumi.runtime.settings import SETTINGS, _get_rpc_manager
 
 CHANNEL_OPTIONS = list(_GRPC_CHANNEL_OPTIONS)
 
@@ -105,7 +106,7 @@ def _run_in_loop(program: Callable[[], None], executor: Executor) -> ProgramRun:
     loop.set_default_executor(executor)
     loop.set_exception_handler(lambda _loop, _context: None)  # failures are told by the deployment
     try:
-        loop.run_until_complete(run_in_stack(program))
+        loop.run_until_complete(run_in_stack(lambda: _settled(program)))
     except RunError as error:
         result.error = str(error)
     except grpc.RpcError as error:
@@ -116,6 +117,25 @@ def _run_in_loop(program: Callable[[], None], executor: Executor) -> ProgramRun:
     finally:
         _close(loop, executor)
     return result
+
+
+async def _settled(program: Callable[[], None]) -> None:
+    """Run the program and wait until nothing that it has begun is outstanding, or something has failed.
+
+    The SDK waits too, but walks all outputs again whenever one resolves: half the CPU of an `up` of 250 resources.
+    """
+    program()
+    rpcs: list[Awaitable[object]] = _get_rpc_manager().rpcs
+    while True:
+        await asyncio.sleep(0)
+        with SETTINGS.lock:
+            begun = [*rpcs, *SETTINGS.outputs]
+        pending = {task for task in begun if isinstance(task, asyncio.Future) and not task.done()}
+        if not pending:
+            return
+        done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_EXCEPTION)
+        if any(task.cancelled() or task.exception() is not None for task in done):
+            return
 
 
 def _close(loop: asyncio.AbstractEventLoop, executor: Executor) -> None:

@@ -93,7 +93,7 @@ class EmbeddedCommand(PulumiCommand):
     def interrupt(self) -> None:
         """React as the CLI does to SIGINT: what is under way is finished and recorded; from any thread."""
         for engine in list(self._running):
-            engine.interrupt()
+            engine.interrupt(later=True)  # an engine lives as long as its command, which may still be reading files
 
     def run(
         self,
