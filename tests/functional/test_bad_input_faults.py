@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import pty
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -49,40 +51,51 @@ class Home:
         (self.root / "cells/acme.yaml").write_text(CELL.replace("count: 2", f"count: {count}"))
 
 
+@dataclass(frozen=True)
 class Began:
-    """How a cell came up although three services refused and the provider crashed: what each `up` said."""
+    """A cell that came up although three services refused and the provider crashed: what each `up` said."""
 
-    def __init__(self, root: Path) -> None:
-        self.home = Home(root)
-        (root / "cells").mkdir()
-        self.home.want_nodes(2)
-        for type_, error in (
-            ("sql:Server", "quota"),
-            ("storage:StorageAccount", "capacity"),
-            ("keyvault:Vault", "throttle"),
-        ):
-            rule = ("--type", f"azure-native:{type_}", "--op", "create", "--count", "1", "--error", error)
-            self.home("sandbox", "fault", *rule)
-        self.refused = self.home.up("--yes", code=1)
-        rule = ("--type", "azure-native:network:LoadBalancer", "--op", "create", "--count", "1", "--effect", "crash")
-        self.home("sandbox", "fault", *rule)
-        self.crashed = self.home.up("--yes", code=1)
-        self.ended = self.home.up("--yes")
+    home: Home
+    refused: str
+    crashed: str
+    ended: str
+
+
+def begin(home: Home) -> dict[str, str]:
+    """Bring the cell up in three attempts; return what each said."""
+    (home.root / "cells").mkdir(parents=True)
+    home.want_nodes(2)
+    for type_, error in (
+        ("sql:Server", "quota"),
+        ("storage:StorageAccount", "capacity"),
+        ("keyvault:Vault", "throttle"),
+    ):
+        rule = ("--type", f"azure-native:{type_}", "--op", "create", "--count", "1", "--error", error)
+        home("sandbox", "fault", *rule)
+    said = {"refused": home.up("--yes", code=1)}
+    rule = ("--type", "azure-native:network:LoadBalancer", "--op", "create", "--count", "1", "--effect", "crash")
+    home("sandbox", "fault", *rule)
+    return {**said, "crashed": home.up("--yes", code=1), "ended": home.up("--yes")}
 
 
 @pytest.fixture(scope="module")
 def began(tmp_path_factory: pytest.TempPathFactory) -> Began:
-    return Began(tmp_path_factory.mktemp("running"))
-
-
-@pytest.fixture(scope="module")
-def running(began: Began) -> Path:
-    return began.home.root
+    """The cell, made once for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "running-cell"
+    folder.mkdir(exist_ok=True)
+    home, record = Home(folder / "home"), folder / "said.json"
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not record.exists():
+            record.write_text(json.dumps(begin(home)))
+    return Began(home=home, **json.loads(record.read_text()))
 
 
 @pytest.fixture
-def home(running: Path, tmp_path: Path) -> Home:
-    return Home(shutil.copytree(running, tmp_path / "home"))
+def home(began: Began, tmp_path: Path) -> Home:
+    """A copy of the cell's home, to be damaged; the original is only read."""
+    return Home(shutil.copytree(began.home.root, tmp_path / "home"))
 
 
 def test_without_a_terminal_nothing_is_changed(home: Home) -> None:
@@ -182,7 +195,7 @@ def test_faults_of_the_cloud_are_told_with_what_to_do(began: Began) -> None:
     assert "To go on: cellctl up acme" in said
 
 
-def test_a_crash_of_the_provider_is_told_and_the_next_up_goes_on(began: Began) -> None:
+def test_a_crash_of_the_provider_is_told_and_the_next_up_goes_on(began: Began, home: Home) -> None:
     assert "the operation process ended" in began.crashed
     assert "hint: run the same command again" in began.crashed
     assert "acme is up" in began.ended
@@ -192,7 +205,7 @@ def test_a_crash_of_the_provider_is_told_and_the_next_up_goes_on(began: Began) -
         ("network:LoadBalancer", 1),
         ("keyvault:Vault", 1),
     ):
-        assert len(began.home.objects(f"azure-native:{type_}")) == count
+        assert len(home.objects(f"azure-native:{type_}")) == count
 
 
 @pytest.mark.parametrize("words", [("sandbox", "show"), ("cells", "--format", "json"), ("schema",)])
