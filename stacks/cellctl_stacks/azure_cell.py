@@ -19,6 +19,9 @@ ADMINISTRATORS = "octopus-sql-administrators"
 
 _SANDBOX = uuid.UUID("8c1f7f3c-53f3-5d3a-9a39-6a3c2a1f5b10")
 
+KEEP_ALIASES = "keepVersionAliases"
+"""Setting of a stack whose checkpoint holds types with an API version (made by azure-native 2): aliases then stay."""
+
 ALIAS_PREFIX = "azure-native:"
 """azure-native gives each resource about 40 aliases of API versions: 87 % of a preview's CPU (embedded-engine.md 5)."""
 
@@ -27,7 +30,8 @@ def program(layout: Layout, account: AccountFacts) -> None:
     """Declare a cell on Azure and export what people and `verify` need; never a secret."""
     assert isinstance(layout, AzureLayout)
     administrators = _administrators(account)
-    pulumi.runtime.register_stack_transformation(drop_version_aliases)
+    if not pulumi.Config().get_bool(KEEP_ALIASES):
+        pulumi.runtime.register_stack_transformation(drop_version_aliases)
     azure = azure_native.Provider(
         "azure-native",
         subscription_id=account.id,
@@ -82,8 +86,8 @@ def _sandbox_id(role: str, account: AccountFacts) -> str:
 def drop_version_aliases(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
     """Drop aliases that name another API version of the same azure-native type.
 
-    Safe as long as no checkpoint holds a versioned type (`azure-native:network/v20220101:VirtualNetwork`); the seam
-    that runs programs tells when one does, and then this is not registered.
+    Safe as long as the checkpoint holds no versioned type (`azure-native:network/v20220101:VirtualNetwork`); a stack
+    that does is given the setting `KEEP_ALIASES`, and then this is not registered.
     """
     aliases = args.opts.aliases
     if not aliases or not args.type_.startswith(ALIAS_PREFIX):

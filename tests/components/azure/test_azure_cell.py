@@ -149,6 +149,23 @@ def test_version_aliases_are_dropped(cell) -> None:
     assert [kind for kind in aliases if kind.startswith("azure-native:")] == []
 
 
+def test_a_stack_with_versioned_types_keeps_its_aliases(record) -> None:
+    program = program_of(nodes={"count": 2})
+
+    def kept() -> None:
+        pulumi.runtime.set_all_config({"octopus-cells:keepVersionAliases": "true"})
+        program()
+
+    [server] = [each for each in record(kept).all if each.type == "azure-native:sql:Server"]
+    assert any(alias.spec.type.startswith("azure-native:sql/v") for alias in server.request.aliases)
+
+
+def test_role_assignments_have_the_same_names_every_time(cell, record) -> None:
+    again = record(program_of())
+    for each in cell.of("RoleAssignment"):
+        assert again.named(each.name).plain["roleAssignmentName"] == each.plain["roleAssignmentName"]
+
+
 def rules_of(recording, group: str) -> dict[str, dict[str, object]]:
     return {rule["name"]: rule for rule in recording.named(f"acme-network-{group}-nsg").plain["securityRules"]}
 
