@@ -14,8 +14,9 @@ SANDBOX = "sandbox"
 class Account:
     """One account. `cloud` is `` for the sandbox, which has both clouds.
 
-    `id` is the AWS account or Azure subscription; `tenant` the Entra tenant. `apply_role` and `preview_role` are role
-    ARNs (AWS) or client ids (Azure). `state` and `secrets` are Pulumi URLs. `reach` is `direct` or `runner`.
+    `id` is the AWS account or Azure subscription; `tenant`, `administrators` (a group) and `principal` (who runs
+    cellctl) are ids of Entra. `apply_role` and `preview_role` are role ARNs (AWS) or client ids (Azure). `state` and
+    `secrets` are Pulumi URLs. `reach` is `direct` or `runner`.
     `control_cidr` is where cellctl runs, `` for the default. `regions` empty: any.
     """
 
@@ -23,6 +24,8 @@ class Account:
     cloud: str
     id: str
     tenant: str = ""
+    administrators: str = ""
+    principal: str = ""
     regions: tuple[str, ...] = ()
     apply_role: str = ""
     preview_role: str = ""

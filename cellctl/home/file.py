@@ -52,6 +52,8 @@ def _account(name: str, entry: section.AccountSection) -> Account:
         cloud=entry.cloud,
         id=entry.id,
         tenant=entry.tenant or "",
+        administrators=entry.administrators or "",
+        principal=entry.principal or "",
         regions=entry.regions,
         apply_role=entry.apply.role if entry.apply else "",
         preview_role=entry.preview.role if entry.preview else "",

@@ -80,6 +80,8 @@ class Target:
             id=_SANDBOX_SUBSCRIPTION if azure else account.id,
             tenant=_SANDBOX_TENANT if azure else account.tenant,
             role=account.apply_role,
+            administrators=account.administrators,
+            principal=account.principal,
             control_cidr=account.control_cidr or AccountFacts(id="").control_cidr,
             sandbox=account.simulated,
         )

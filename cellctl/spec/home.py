@@ -37,6 +37,10 @@ class AccountSection(Section):
     """AWS account id (12 digits, in quotes) or Azure subscription id."""
     tenant: units.Reference | None = None
     """Entra tenant id (Azure)."""
+    administrators: units.Reference | None = None
+    """Object id of the Entra group that administers databases; cellctl is in it (Azure)."""
+    principal: units.Reference | None = None
+    """Object id of whoever runs cellctl, which may then write secrets into vaults (Azure)."""
     regions: tuple[units.Reference, ...] = Field(default=(), strict=False, max_length=50)
     """Regions that cells may use; empty: any."""
     apply: Identity | None = None
@@ -82,21 +86,33 @@ def findings(home: HomeSection) -> Iterator[Problem]:
 
 
 def _identity(account: AccountSection, at: str) -> Iterator[Problem]:
-    roles = [(kind, found) for kind, found in (("apply", account.apply), ("preview", account.preview)) if found]
-    if account.cloud == "aws":
-        if not _AWS_ACCOUNT.fullmatch(account.id):
-            yield Problem(message="must be an AWS account id: 12 digits in quotes", field=f"{at}.id")
-        if account.tenant is not None:
-            yield Problem(message="belongs to Azure", field=f"{at}.tenant", hint="remove it")
-        for kind, found in roles:
-            if not re.fullmatch(rf"arn:aws[a-z-]*:iam::{re.escape(account.id)}:role/[\w+=,.@/-]+", found.role):
-                message = f"must be the ARN of a role in account {account.id[:12]}"
-                yield Problem(message=message, field=f"{at}.{kind}.role")
-        return
+    roles = [(kind, found.role) for kind, found in (("apply", account.apply), ("preview", account.preview)) if found]
+    return _on_aws(account, roles, at) if account.cloud == "aws" else _on_azure(account, roles, at)
+
+
+def _on_aws(account: AccountSection, roles: list[tuple[str, str]], at: str) -> Iterator[Problem]:
+    if not _AWS_ACCOUNT.fullmatch(account.id):
+        yield Problem(message="must be an AWS account id: 12 digits in quotes", field=f"{at}.id")
+    for kind, _ in _entra_ids(account):
+        yield Problem(message="belongs to Azure", field=f"{at}.{kind}", hint="remove it")
+    for kind, role in roles:
+        if not re.fullmatch(rf"arn:aws[a-z-]*:iam::{re.escape(account.id)}:role/[\w+=,.@/-]+", role):
+            message = f"must be the ARN of a role in account {account.id[:12]}"
+            yield Problem(message=message, field=f"{at}.{kind}.role")
+
+
+def _on_azure(account: AccountSection, roles: list[tuple[str, str]], at: str) -> Iterator[Problem]:
     if not _UUID.fullmatch(account.id):
         yield Problem(message="must be an Azure subscription id, a UUID", field=f"{at}.id")
-    if account.tenant is not None and not _UUID.fullmatch(account.tenant):
-        yield Problem(message="must be an Entra tenant id, a UUID", field=f"{at}.tenant")
-    for kind, found in roles:
-        if not _UUID.fullmatch(found.role):
+    for kind, given in _entra_ids(account):
+        if not _UUID.fullmatch(given):
+            noun = "tenant" if kind == "tenant" else "object"
+            yield Problem(message=f"must be an Entra {noun} id, a UUID", field=f"{at}.{kind}")
+    for kind, role in roles:
+        if not _UUID.fullmatch(role):
             yield Problem(message="must be a client id, a UUID", field=f"{at}.{kind}.role")
+
+
+def _entra_ids(account: AccountSection) -> list[tuple[str, str]]:
+    found = (("tenant", account.tenant), ("administrators", account.administrators), ("principal", account.principal))
+    return [(kind, given) for kind, given in found if given is not None]

@@ -274,14 +274,20 @@ accounts:
     secrets: "awskms://alias/x"
     reach: runner
     controlCidr: 10.0.0.0/24
-  sub: {cloud: azure, id: 00000000-0000-0000-0000-000000000001, tenant: 00000000-0000-0000-0000-000000000002}
+  sub:
+    cloud: azure
+    id: 00000000-0000-0000-0000-000000000001
+    tenant: 00000000-0000-0000-0000-000000000002
+    administrators: 00000000-0000-0000-0000-000000000003
+    principal: 00000000-0000-0000-0000-000000000004
 registry: postgresql+psycopg://host/db
 """
     )
     prod = home.account("prod")
     assert prod.apply_role.endswith("role/apply")
     assert (prod.reach, prod.control_cidr, prod.regions) == ("runner", "10.0.0.0/24", ("eu-west-1",))
-    assert home.account("sub").tenant.endswith("2")
+    sub = home.account("sub")
+    assert (sub.tenant[-1], sub.administrators[-1], sub.principal[-1]) == ("2", "3", "4")
     assert home.registry.endswith("/db")
 
 
