@@ -48,14 +48,15 @@ def down(
     from cellctl.cli.session import DownSession
     from cellctl.errors import UsageError
 
-    with reporting("down", output, cell=cell, cloud=cloud):
+    with reporting("down", output, cell=cell, cloud=cloud) as report:
         if keep_data and delete_data:
             raise UsageError("--keep-data and --delete-data exclude each other", hint="say one of them")
         place = locate("down", cell, cloud=cloud, home=home)
+        report.at(place)
         flag = " --keep-data" if keep_data else " --delete-data" if delete_data else ""
         again = place.command("down") + flag
         session = DownSession("down", place, mode=output, yes=yes, again=again)
-        options = run_options(refresh=RefreshScope.STATEFUL, allow=None, clock=clock, engine=engine, command=again)
+        options = run_options(refresh=RefreshScope.STATEFUL, clock=clock, engine=engine, command=again)
         with session:
             outcome = place.handle().down(
                 ask=session.ask,

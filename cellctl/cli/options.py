@@ -94,4 +94,22 @@ AllowReplaceOption = Annotated[
         "--allow-replace", metavar="URN", help="Allow this stateful resource to be replaced.", show_default=False
     ),
 ]
+AdoptOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--adopt",
+        metavar="URN=ID",
+        help="Take this cloud object over for a stateful resource that is gone.",
+        show_default=False,
+    ),
+]
+ForgetOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--forget",
+        metavar="URN",
+        help="Forget this stateful resource that is gone: an empty one is created.",
+        show_default=False,
+    ),
+]
 DetailsOption = Annotated[bool, typer.Option("--details", help="List every resource of the plan.")]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cellctl.errors import UsageError
+
 if TYPE_CHECKING:
     from cellctl.cell import Cell
     from cellctl.cli.options import EngineName, RefreshScope
@@ -94,7 +96,14 @@ def locate(verb: str, cell: str | None, *, cloud: str | None, home: Path | None,
 
 
 def run_options(
-    *, refresh: RefreshScope, allow: list[str] | None, clock: str, engine: EngineName, command: str
+    *,
+    refresh: RefreshScope,
+    clock: str,
+    engine: EngineName,
+    command: str,
+    allow: list[str] | None = None,
+    adopt: list[str] | None = None,
+    forget: list[str] | None = None,
 ) -> RunOptions:
     """Return the options of a run from the command's options."""
     from cellctl.run.options import RunOptions
@@ -102,11 +111,21 @@ def run_options(
     return RunOptions(
         refresh=refresh.value,
         allow=frozenset(allow or ()),
+        adopt=dict(_adoption(text) for text in adopt or ()),
+        forget=frozenset(forget or ()),
         clock=clock,
         engine="" if engine.value == "auto" else engine.value,
         command=command,
         environment=dict(os.environ),
     )
+
+
+def _adoption(text: str) -> tuple[str, str]:
+    """Return the URN and the id of `URN=ID`; ids may hold `=`, URNs do not."""
+    urn, separator, object_id = text.partition("=")
+    if not separator or not urn.startswith("urn:pulumi:") or not object_id:
+        raise UsageError(f"--adopt needs URN=ID, not '{text}'", hint="the refusal prints the URN", code="bad_adopt")
+    return urn, object_id
 
 
 def refuse_if_real_is_required(account: str) -> None:

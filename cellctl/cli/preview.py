@@ -60,11 +60,12 @@ def preview(
     from cellctl.views.plan_json import plan_json
     from cellctl.views.plan_text import plan_text
 
-    with reporting("preview", output, cell=cell, cloud=cloud):
+    with reporting("preview", output, cell=cell, cloud=cloud) as report:
         place = locate("preview", cell, cloud=cloud, home=home, create=True)
+        report.at(place)
         again = place.command("preview")
         session = Session("preview", place, mode=output, yes=False, again=again)
-        options = run_options(refresh=refresh, allow=None, clock=clock, engine=engine, command=again)
+        options = run_options(refresh=refresh, clock=clock, engine=engine, command=again)
         with session:
             plan = place.handle().preview(options=options, on_event=session.event, interrupter=session.interrupter)
         if save is not None:

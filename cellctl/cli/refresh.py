@@ -36,11 +36,12 @@ def refresh(
     from cellctl.cli.reporting import reporting
     from cellctl.cli.session import Session
 
-    with reporting("refresh", output, cell=cell, cloud=cloud):
+    with reporting("refresh", output, cell=cell, cloud=cloud) as report:
         place = locate("refresh", cell, cloud=cloud, home=home)
+        report.at(place)
         again = place.command("refresh")
         session = Session("refresh", place, mode=output, yes=yes, again=again)
-        options = run_options(refresh=RefreshScope.ALL, allow=None, clock=clock, engine=engine, command=again)
+        options = run_options(refresh=RefreshScope.ALL, clock=clock, engine=engine, command=again)
         with session:
             outcome = place.handle().refresh(
                 ask=session.ask, options=options, on_event=session.event, interrupter=session.interrupter

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from cellctl.cli import streams
@@ -12,25 +12,43 @@ from cellctl.cli.options import OutputMode
 from cellctl.errors import CellctlError, ExitCode, GuardError, NotYet, SpecError
 
 if TYPE_CHECKING:
+    from cellctl.cli.place import Place
     from cellctl.plan import Failure
 
 
+@dataclass(kw_only=True)
+class Report:
+    """What is known of a command while it runs; `at` adds the place once it is found."""
+
+    operation: str
+    cell: str
+    cloud: str
+    account: str = ""
+    engine: str = ""
+
+    def at(self, place: Place) -> None:
+        """Remember which cell it turned out to be."""
+        self.cell, self.cloud, self.account = place.name, place.cloud, place.account
+        self.engine = "embedded" if place.account == "sandbox" else "pulumi"
+
+
 @contextmanager
-def reporting(operation: str, mode: OutputMode, *, cell: str | None, cloud: str | None) -> Iterator[None]:
+def reporting(operation: str, mode: OutputMode, *, cell: str | None, cloud: str | None) -> Iterator[Report]:
     """Let every error through, after its summary line where `mode` is jsonl."""
+    report = Report(operation=operation, cell=cell or "", cloud=cloud or "")
     try:
-        yield
+        yield report
     except CellctlError as error:
         if mode is OutputMode.JSONL:
-            _summarise(operation, cell or "", cloud or "", _result(error), failures_of(error))
+            _summarise(report, _result(error), failures_of(error))
         raise
-    except (KeyboardInterrupt, OSError, ValueError, TypeError, LookupError, AssertionError) as error:
+    except (KeyboardInterrupt, Exception) as error:
         if mode is OutputMode.JSONL:
             from cellctl.plan import Failure
 
             interrupted = isinstance(error, KeyboardInterrupt)
             failure = Failure(code="interrupted" if interrupted else "internal", message=type(error).__name__)
-            _summarise(operation, cell or "", cloud or "", "interrupted" if interrupted else "failed", [failure])
+            _summarise(report, "interrupted" if interrupted else "failed", [failure])
         raise
 
 
@@ -53,9 +71,10 @@ def _result(error: CellctlError) -> str:
     return "refused" if isinstance(error, GuardError) else "failed"
 
 
-def _summarise(operation: str, cell: str, cloud: str, result: str, failures: list[Failure]) -> None:
+def _summarise(report: Report, result: str, failures: list[Failure]) -> None:
     from cellctl.views.jsonl import error_summary_json
 
-    streams.out_json_line(
-        error_summary_json(operation=operation, cell=cell, cloud=cloud, result=result, failures=failures)
+    line = error_summary_json(
+        operation=report.operation, cell=report.cell, cloud=report.cloud, result=result, failures=failures
     )
+    streams.out_json_line({**line, "account": report.account, "engine": {"name": report.engine, "version": ""}})

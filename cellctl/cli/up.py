@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cellctl.cli.options import (
+    AdoptOption,
     AllowReplaceOption,
     CellArgument,
     ClockOption,
@@ -12,6 +13,7 @@ from cellctl.cli.options import (
     DetailsOption,
     EngineName,
     EngineOption,
+    ForgetOption,
     HomeOption,
     OutputMode,
     OutputOption,
@@ -30,6 +32,8 @@ def up(
     output: OutputOption = OutputMode.AUTO,
     refresh: RefreshOption = RefreshScope.STATEFUL,
     allow_replace: AllowReplaceOption = None,
+    adopt: AdoptOption = None,
+    forget: ForgetOption = None,
     clock: ClockOption = "",
     engine: EngineOption = EngineName.AUTO,
     details: DetailsOption = False,
@@ -43,11 +47,14 @@ def up(
     from cellctl.cli.reporting import reporting
     from cellctl.cli.session import Session
 
-    with reporting("up", output, cell=cell, cloud=cloud):
+    with reporting("up", output, cell=cell, cloud=cloud) as report:
         place = locate("up", cell, cloud=cloud, home=home, create=True)
+        report.at(place)
         again = place.command("up")
         session = Session("up", place, mode=output, yes=yes, again=again, details=details)
-        options = run_options(refresh=refresh, allow=allow_replace, clock=clock, engine=engine, command=again)
+        options = run_options(
+            refresh=refresh, allow=allow_replace, adopt=adopt, forget=forget, clock=clock, engine=engine, command=again
+        )
         with session:
             outcome = place.handle().up(
                 ask=session.ask, options=options, on_event=session.event, interrupter=session.interrupter

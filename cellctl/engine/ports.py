@@ -62,7 +62,7 @@ class SandboxControl(Protocol):
     def show(self) -> Mapping[str, object]:
         """Return every simulated object.
 
-        The shape is `{"accounts": [{"cloud", "account", "objects": [{"type", "id", "name", "cell", "urn", "state"}]}]}`.
+        `{"accounts": [{"cloud", "account", "objects": [{"type", "id", "name", "cell", "urn", "state"}]}]}`.
         """
 
     def reset(self) -> int:

@@ -67,6 +67,6 @@ def round_robin(items: Sequence[Item], count: int) -> tuple[Item, ...]:
 
 @functools.cache
 def facts(cloud: str, name: str) -> Mapping[str, Mapping[str, Json]]:
-    """Return the tables of `cellctl/facts/<cloud>/layout/<name>.toml`: data that ships with the library, never a look-up."""
+    """Return the tables of `cellctl/facts/<cloud>/layout/<name>.toml`: shipped data, never a look-up."""
     text = files("cellctl.facts").joinpath(cloud, "layout", f"{name}.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
