@@ -269,3 +269,12 @@ def test_a_dialled_program_does_what_a_bound_one_does(site):
     )
     assert bound == dialled
     assert stack.up().summary.result == "succeeded"
+
+
+def test_a_language_server_that_fails_is_an_error_not_a_crash(site):
+    stack = site.stack()
+    site.command.bind(None)
+    with pytest.raises(auto.CommandError, match="language server failed"):
+        site.cli("up", "--yes", "--client=127.0.0.1:1")
+    assert site.backend.locks(site.name).held() == ()
+    assert stack.history()[0].result == "failed"

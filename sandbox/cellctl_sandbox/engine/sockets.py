@@ -45,6 +45,9 @@ class Dialled:
             with grpc.insecure_channel(self._address, options=CHANNEL_OPTIONS) as channel:
                 stub = language_pb2_grpc.LanguageRuntimeStub(channel)
                 answer = stub.Run(self._request(scope, f"127.0.0.1:{port}"))
+        except grpc.RpcError as error:
+            # Also the SDK's own server can fail while it cleans up behind a program whose monitor has gone.
+            return f"the program's language server failed: {error.details()}"
         finally:
             server.stop(0).wait()
         return str(answer.error)
