@@ -82,9 +82,13 @@ _CLASSES = (
         "the cloud refuses these arguments; change the cell file and run the same command",
     ),
 )
-_PROGRAM = re.compile(r"(unhandled error occurred: )?python inline source runtime error:?\s*")
+_PROGRAM = re.compile(r"(an unhandled error occurred: )?python inline source runtime error:?\s*")
 _PREFIX = re.compile(r"^(error|warning|Preview failed|preview failed): ")
-NOISE = re.compile(r"^(update|preview|refresh|destroy|delete) (failed|canceled)$|^resource monitor shut down", re.I)
+NOISE = re.compile(
+    r"^(update|preview|refresh|destroy|delete) (failed|canceled)$|^resource monitor shut down|"
+    r"^Attempting to deploy or update resources with \d+ pending operations",  # repaired before the engine began
+    re.IGNORECASE,
+)
 
 
 def classify(message: str, urn: str = "") -> Failure:

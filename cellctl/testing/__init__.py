@@ -6,8 +6,6 @@
     cli.plays("preview", events=["…one JSON event a line…"])
     cell.preview(options=RunOptions(engine="pulumi", environment={"PATH": str(cli.folder)}))
     assert [call.words[0] for call in cli.calls()] == ["version", "preview", …]
-
-`recorded(name)` returns events that a real run recorded: `create`, `replace`, `fail`, `refresh_gone`.
 """
 
 from cellctl.testing.fake_cli import Call, FakeCli

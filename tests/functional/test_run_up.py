@@ -37,6 +37,12 @@ class Small:
         self.plans: list[tuple[Plan, Sequence[Objection]]] = []
         self.declare(TWO)
 
+    def label(self, **labels: str) -> None:
+        """Give the cell labels: the small program takes properties from them."""
+        assert self.cell.spec is not None
+        metadata = self.cell.spec.metadata.model_copy(update={"labels": labels})
+        self.cell = Cell(self.cell.spec.model_copy(update={"metadata": metadata}), home=self.home)
+
     def declare(self, things: list[dict[str, object]], **behaviour: object) -> None:
         (self.root / "small.json").write_text(json.dumps({"things": things, "behaviour": behaviour}))
 
@@ -129,7 +135,7 @@ def test_what_ask_raises_passes_through_and_frees_the_cell(small: Small) -> None
 
 def test_replacing_what_holds_data_needs_its_name_and_puts_protection_back(small: Small) -> None:
     small.up()
-    small.declare([{**TWO[0], "fixed": "y"}, TWO[1]])
+    small.label(fixed="y")
     with pytest.raises(GuardError) as refused:
         small.up()
     plan, _ = small.plans[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import pulumi
 
@@ -14,6 +14,22 @@ if TYPE_CHECKING:
     from cellctl_sandbox.testing.small_world import World
 
 TYPE = "small:index:Thing"
+
+
+class Labelled(Protocol):
+    """What a program needs of `metadata`."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Free labels."""
+
+
+class CellSpec(Protocol):
+    """What a layout needs of a CellSpec; the sandbox does not import the library's."""
+
+    @property
+    def metadata(self) -> Labelled:
+        """Who the cell is."""
 
 
 class Provider(pulumi.ProviderResource):
@@ -40,10 +56,11 @@ class SmallLayout:
     cloud: str
     account: str
     region: str
+    labels: Mapping[str, str]
 
     def to_json(self) -> Mapping[str, Value]:
         """Return it as data."""
-        return {"cell": self.cell, "cloud": self.cloud, "account": self.account, "region": self.region}
+        return {"cell": self.cell, "cloud": self.cloud, "account": self.account, "region": self.region, **self.labels}
 
 
 class SmallCloud:
@@ -53,10 +70,16 @@ class SmallCloud:
         self.name = cloud
         self._world, self._cell = world, cell
 
-    def layout(self, spec: object, *, incarnation: int = 1) -> SmallLayout:
+    def layout(self, spec: CellSpec, *, incarnation: int = 1) -> SmallLayout:
         """Return a layout."""
-        del spec, incarnation
-        return SmallLayout(cell=self._cell, cloud=self.name, account="sandbox", region="eu-west-1")
+        del incarnation
+        return SmallLayout(
+            cell=self._cell,
+            cloud=self.name,
+            account="sandbox",
+            region="eu-west-1",
+            labels=spec.metadata.labels,
+        )
 
     def program(self, layout: SmallLayout, account: object) -> None:
         """Declare the things."""
@@ -64,14 +87,17 @@ class SmallCloud:
         provider = Provider("small")
         made: dict[str, Thing] = {}
         for row in self._world.settings().get("things", []):
-            made[str(row["name"])] = _declare(row, provider, made)
+            made[str(row["name"])] = _declare(row, provider, made, layout.labels)
         pulumi.export("url", f"https://{layout.cell}.example.com")
         for name, thing in made.items():
             pulumi.export(name, thing.address)
 
 
-def _declare(row: Mapping[str, Value], provider: Provider, made: Mapping[str, Thing]) -> Thing:
-    props: dict[str, object] = {key: row[key] for key in ("size", "fixed") if key in row}
+def _declare(
+    row: Mapping[str, Value], provider: Provider, made: Mapping[str, Thing], labels: Mapping[str, str]
+) -> Thing:
+    """Declare one thing; a label of the cell, if it has the property's name, wins over the value in the file."""
+    props: dict[str, object] = {key: labels.get(key, row[key]) for key in ("size", "fixed") if key in row}
     if "of" in row:
         props["of"] = made[str(row["of"])].address
     if "secret" in row:

@@ -1,0 +1,52 @@
+"""Guards: what they refuse, why, and which flag would allow it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pytest
+
+from cellctl.guard import Case, judge
+from cellctl.plan import Action, Change, Plan
+
+URN = "urn:pulumi:cell-a::octopus-cells::aws:rds/instance:Instance::db"
+
+
+def plan(action: Action, operation: Literal["up", "down", "refresh"] = "up", **more: object) -> Plan:
+    change = Change(urn=URN, type="aws:rds/instance:Instance", name="db", action=action, **more)  # type: ignore[arg-type]
+    return Plan(cell="a", cloud="aws", account="sandbox", operation=operation, changes=(change,))
+
+
+@pytest.mark.parametrize("action", ["replace", "delete"])
+def test_losing_data_is_refused_unless_named(action: Action) -> None:
+    (objection,) = judge(plan(action, stateful=True), Case())
+    assert (objection.code, objection.urn) == (f"stateful_{action}", URN)
+    assert URN in objection.flag
+    assert judge(plan(action, stateful=True), Case(allow=frozenset({URN}))) == ()
+    assert len(judge(plan(action, stateful=True), Case(allow=frozenset({URN + "2"})))) == 1
+
+
+def test_what_the_engine_protects_is_refused_even_if_it_holds_no_data() -> None:
+    (objection,) = judge(plan("replace", blocked_by="protect"), Case())
+    assert "protected" in objection.reason
+
+
+@pytest.mark.parametrize("action", ["create", "update", "same", "read", "import"])
+def test_everything_else_may_happen(action: Action) -> None:
+    assert judge(plan(action, stateful=True), Case()) == ()
+
+
+def test_down_wants_to_know_about_the_data() -> None:
+    going = plan("delete", "down", stateful=True)
+    (objection,) = judge(going, Case())
+    assert "--delete-data" in objection.remedy
+    assert judge(going, Case(keep_data=True)) == judge(going, Case(delete_data=True)) == ()
+
+
+@pytest.mark.parametrize("key", ["cloud", "account", "region"])
+def test_a_cell_never_moves(key: str) -> None:
+    here = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1"}
+    (objection,) = judge(plan("create"), Case(recorded=here, wanted={**here, key: "other"}, allow=frozenset({URN})))
+    assert (objection.code, objection.flag) == ("frozen_field", "")
+    assert key in objection.reason
+    assert judge(plan("create"), Case(recorded={}, wanted=here)) == ()
