@@ -31,6 +31,8 @@ LINGER_S = 0.5
 """A participant without waiters and calls leaves after this (real) time: somebody is asked a question, for example."""
 STOPPED_S = 5.0
 """A participant that gave no sign for this (real) time does not hold up the others."""
+FOREVER = 1e18
+"""A due time that never comes: a call that hangs. Time does not advance to it."""
 _EPSILON = 1e-6
 
 
@@ -79,7 +81,8 @@ class SimulatedClock:
     # ---- what anybody may ask
     def now(self) -> float:
         """Return simulated seconds since the sandbox's epoch."""
-        row = self.database.rows("SELECT now_s, running, mark, (SELECT min(due_s) FROM waiters) FROM clock")[0]
+        query = "SELECT now_s, running, mark, (SELECT min(due_s) FROM waiters WHERE due_s < ?) FROM clock"
+        row = self.database.rows(query, (FOREVER,))[0]
         now, running, mark, due = (0.0 if item is None else float(str(item)) for item in row)
         if not running or not due:
             return now
@@ -340,6 +343,8 @@ def _first_due(rows: sqlite3.Connection, mono: float) -> float | None:
             rows.execute("DELETE FROM participants WHERE token = ?", (token,))
         elif not quiet and mono - beat < STOPPED_S:
             return None
-    query = "SELECT min(due_s) FROM waiters WHERE token IN (SELECT token FROM participants WHERE beat > ?)"
-    row = rows.execute(query, (mono - STOPPED_S,)).fetchone()
+    query = (
+        "SELECT min(due_s) FROM waiters WHERE due_s < ? AND token IN (SELECT token FROM participants WHERE beat > ?)"
+    )
+    row = rows.execute(query, (FOREVER, mono - STOPPED_S)).fetchone()
     return None if row[0] is None else float(row[0])

@@ -34,7 +34,7 @@ from cellctl_provider.protocol import (
 )
 from cellctl_sandbox.clouds import checking, faults
 from cellctl_sandbox.clouds.behaviour import Behaviour, NotSimulated, behaviour_of
-from cellctl_sandbox.clouds.clock import Cancelled, SimulatedClock
+from cellctl_sandbox.clouds.clock import FOREVER, Cancelled, SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.foresight import foreseen, given, previewed
 from cellctl_sandbox.clouds.functions import call_function
@@ -44,7 +44,6 @@ from cellctl_sandbox.clouds.world import CloudRecord, Tenancy, World, cell_of
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-FOREVER = 1e18
 DEFAULT_ACCOUNTS = {"aws": "000000000000", "azure-native": "00000000-0000-0000-0000-000000000000"}
 DEFAULT_REGIONS = {"aws": "eu-west-1", "azure-native": "westeurope"}
 DEFAULT_TENANT = "00000000-0000-0000-0000-0000000000aa"

@@ -128,6 +128,7 @@ class World:
         Raises:
             ProviderError: The cloud refuses it: a name is taken, a quota is used up, something referred to is missing.
         """
+        inputs = _marked(behaviour, inputs)
         self.refuse_on("create", behaviour, inputs, "")
         self._respect_quotas(behaviour, inputs)
         uid = self._new_uid(urn)
@@ -164,6 +165,7 @@ class World:
         Raises:
             ProviderError: The cloud refuses the change.
         """
+        inputs = _marked(behaviour, inputs)
         self.refuse_on("update", behaviour, inputs, record.id)
         for path in behaviour.facts.immutable:
             if at(record.inputs, path) is not None and at(record.inputs, path) != at(inputs, path):
@@ -440,12 +442,8 @@ class World:
         for name, shape in behaviour.shape.outputs.items():
             if name not in outputs and name not in scope.values and not shape.optional:
                 outputs[name] = shape.empty
-        for path in behaviour.secret:
-            head = path.partition(".")[0]
-            source = outputs if head in outputs else scope.values
-            if source.get(head) is not None and not contains_secret(source[head]) and at(source, path) is not None:
-                outputs[head] = secret(source[head])
-        return outputs
+        scope.outputs = _marked(behaviour, outputs)
+        return scope.outputs
 
     def _complete_aws(self, behaviour: Behaviour, scope: Scope) -> None:
         """Fill in what the AWS provider itself adds to nearly every type: the region and all tags."""
@@ -463,6 +461,16 @@ class World:
         )
         count = self.rows.execute("SELECT value FROM counters WHERE name = ?", (key,)).fetchone()[0]
         return hashlib.sha256(f"{seed}/{key}/{count}".encode()).hexdigest()[:32]
+
+
+def _marked(behaviour: Behaviour, values: Struct) -> Struct:
+    """Return values with what the data call secret marked so: in the file it is sealed, whatever came in."""
+    marked = dict(values)
+    for path in behaviour.secret:
+        head = path.partition(".")[0]
+        if at(marked, path) is not None and not contains_secret(marked[head]):
+            marked[head] = secret(marked[head])
+    return marked
 
 
 def _entry(template: Value) -> tuple[Value, bool]:
