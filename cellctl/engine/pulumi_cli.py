@@ -27,6 +27,7 @@ from semver import VersionInfo
 
 from cellctl.engine import leash
 from cellctl.errors import EngineError, Interrupted, UsageError
+from cellctl.state.files import write_atomically
 
 MINIMUM = VersionInfo(3, 205, 0)  # the first whose event log speaks gRPC without losing events (pulumi.md 9.15)
 INSTALL = "curl -fsSL https://get.pulumi.com | sh -s -- --version 3.272.0"
@@ -68,7 +69,7 @@ class PulumiCli(PulumiCommand):
         path = shutil.which("pulumi", path=environment.get("PATH", os.defpath))
         if path is None:
             raise UsageError("there is no `pulumi` on PATH; a real account needs it", hint=INSTALL, code="cli_missing")
-        return cls(path, checked_version(path, environment), environment, log=log, deadline_s=deadline_s)
+        return cls(path, _known_version(path, environment), environment, log=log, deadline_s=deadline_s)
 
     def run(
         self,
@@ -208,6 +209,23 @@ def checked_version(path: str, environment: Mapping[str, str]) -> VersionInfo:
             hint=INSTALL,
             code="cli_too_old",
         )
+    return version
+
+
+def _known_version(path: str, environment: Mapping[str, str]) -> VersionInfo:
+    """Return the version; asked once for each binary, and remembered in PULUMI_HOME: a process is 0.2 s of CPU."""
+    memory = Path(environment["PULUMI_HOME"]) / "cli-version.json" if "PULUMI_HOME" in environment else None
+    facts = Path(path).stat()
+    key = [path, facts.st_mtime_ns, facts.st_size]
+    if memory is not None:
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            known = json.loads(memory.read_text(encoding="utf-8"))
+            if known["of"] == key:
+                return VersionInfo.parse(known["version"])
+    version = checked_version(path, environment)
+    if memory is not None:
+        with suppress(OSError):
+            write_atomically(memory, json.dumps({"of": key, "version": str(version)}).encode())
     return version
 
 

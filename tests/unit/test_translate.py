@@ -96,7 +96,8 @@ def test_protection_errors_become_blocked_changes(order: int, message: str, acti
 def test_a_failed_preview_is_errored_and_not_complete() -> None:
     plan = planned(
         error(
-            "an unhandled error occurred: python inline source runtime error: boom\nTraceback (most recent call last):\n  File …"
+            "an unhandled error occurred: python inline source runtime error: boom\n"
+            "Traceback (most recent call last):\n  File …"
         )
     )
     assert (plan.errored, plan.complete, plan.applyable) == (True, False, False)
