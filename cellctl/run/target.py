@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
-from cellctl import __version__, guard
+from cellctl import guard
 from cellctl.clouds import AccountFacts
 from cellctl.engine.workspace import Backend, Workspaces, file_backend, recorded, stack_name
 from cellctl.errors import GuardError, UsageError
@@ -195,7 +195,7 @@ def checkpoint_digest(loaded: Loaded | None) -> str:
 
 def versions(cloud: str) -> dict[str, str]:
     """Return the versions of everything that made a plan."""
-    return {"cellctl": __version__, "pulumi": _version("pulumi"), cloud: _version(_PACKAGES.get(cloud, ""))}
+    return {"cellctl": _version("cellctl"), "pulumi": _version("pulumi"), cloud: _version(_PACKAGES.get(cloud, ""))}
 
 
 def _version(package: str) -> str:
