@@ -15,8 +15,9 @@ from cellctl.state.values import SECRET, SIGNATURE, Struct, Value, is_secret
 from cellctl_sandbox.clouds import faults
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.records import CloudRecord
 from cellctl_sandbox.clouds.view import records, remove
-from cellctl_sandbox.clouds.world import CloudRecord, World
+from cellctl_sandbox.clouds.world import World
 
 CLOUDS = {"aws": "aws", "azure-native": "azure"}
 TABLES = ("objects", "handles", "links", "names", "faults", "calls", "counters", "quotas")

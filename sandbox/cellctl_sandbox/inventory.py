@@ -14,8 +14,8 @@ from cellctl_provider.protocol import Invoke
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.functions import call_function
+from cellctl_sandbox.clouds.records import CloudRecord
 from cellctl_sandbox.clouds.view import ObjectView
-from cellctl_sandbox.clouds.world import CloudRecord
 from cellctl_sandbox.standins.cloud_view import CloudObject
 from cellctl_sandbox.standins.octopus.nodes import NodeFacts, NodePort
 from cellctl_sandbox.standins.tds.servers import CloudDatabase, SqlServerFacts

@@ -32,10 +32,9 @@ from cellctl_provider.protocol import (
     Updated,
 )
 from cellctl_sandbox.clouds import faults
-from cellctl_sandbox.clouds.clock import Cancelled, SimulatedClock
+from cellctl_sandbox.clouds.clock import FOREVER, Cancelled, SimulatedClock
 from cellctl_sandbox.clouds.database import Database
-from cellctl_sandbox.clouds.provider import FOREVER
-from cellctl_sandbox.clouds.world import cell_of
+from cellctl_sandbox.clouds.records import cell_of
 from cellctl_sandbox.standins.aws_json import ApiError
 
 _KILLED = 137

@@ -7,8 +7,8 @@ import hashlib
 from cellctl.state.values import Struct, bare_struct
 from cellctl_provider.protocol import CheckFailure, Invoke, Invoked, ProviderError
 from cellctl_sandbox.clouds.behaviour import Function, function_of
+from cellctl_sandbox.clouds.records import Tenancy
 from cellctl_sandbox.clouds.templates import Scope, render
-from cellctl_sandbox.clouds.world import Tenancy
 
 
 def call_function(request: Invoke, tenancy: Tenancy) -> Invoked:

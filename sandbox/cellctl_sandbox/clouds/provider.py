@@ -38,8 +38,9 @@ from cellctl_sandbox.clouds.clock import FOREVER, Cancelled, SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.foresight import foreseen, given, previewed
 from cellctl_sandbox.clouds.functions import call_function
+from cellctl_sandbox.clouds.records import CloudRecord, Tenancy, cell_of
 from cellctl_sandbox.clouds.sdk import version_of
-from cellctl_sandbox.clouds.world import CloudRecord, Tenancy, World, cell_of
+from cellctl_sandbox.clouds.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

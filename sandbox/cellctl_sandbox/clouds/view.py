@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from cellctl.state.values import Struct, bare_struct, is_secret, secret
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
-from cellctl_sandbox.clouds.world import COLUMNS, CloudRecord, Tenancy, World, record_of
+from cellctl_sandbox.clouds.records import COLUMNS, CloudRecord, Tenancy, record_of
+from cellctl_sandbox.clouds.world import World
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
 if TYPE_CHECKING:

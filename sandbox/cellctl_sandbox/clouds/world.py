@@ -8,66 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from cellctl import facts
 from cellctl.facts.conditions import at, every
-from cellctl.state.values import Struct, Value, bare, contains_secret, secret
-from cellctl_provider.protocol import ErrorCode, ProviderError
+from cellctl.state.values import Struct, Value, bare
 from cellctl_sandbox.clouds.behaviour import Behaviour, NotSimulated, Reference, behaviour_of, granted_quota
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.network import free_address
-from cellctl_sandbox.clouds.templates import Scope, render, render_marked
-
-COLUMNS = "uid, package, account, region, type, id, name, urn, cell, inputs, outputs, born_s, gone_s"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Tenancy:
-    """Where a provider works: package, account (or subscription), region and tenant."""
-
-    package: str
-    account: str
-    region: str
-    tenant: str = ""
-    default_tags: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CloudRecord:
-    """One object as it is stored; `inputs` and `outputs` keep their secret wrappers."""
-
-    uid: str
-    tenancy: Tenancy
-    type: str
-    id: str
-    name: str
-    urn: str
-    cell: str
-    inputs: Struct
-    outputs: Struct
-    born_s: float
-    gone_s: float | None = None
-
-    def properties(self) -> Struct:
-        """Return inputs and outputs together, as a provider answers."""
-        return {**self.inputs, **self.outputs}
-
-
-def refused(message: str, code: ErrorCode) -> ProviderError:
-    """Return the error for something the cloud does not allow."""
-    return ProviderError(message, code=code)
-
-
-def cell_of(urn: str) -> str:
-    """Return the cell whose stack a URN belongs to: stack `cell-NAME` is cell `NAME`, other stacks are themselves.
-
-    >>> cell_of("urn:pulumi:cell-acme::octopus-cells::aws:ec2/vpc:Vpc::vpc")
-    'acme'
-    """
-    return urn.removeprefix("urn:pulumi:").partition("::")[0].removeprefix("cell-")
+from cellctl_sandbox.clouds.outputs import marked, outputs_of
+from cellctl_sandbox.clouds.records import COLUMNS, CloudRecord, Tenancy, cell_of, record_of, refused
+from cellctl_sandbox.clouds.templates import Scope, render
 
 
 class World:
@@ -128,7 +81,7 @@ class World:
         Raises:
             ProviderError: The cloud refuses it: a name is taken, a quota is used up, something referred to is missing.
         """
-        inputs = _marked(behaviour, inputs)
+        inputs = marked(behaviour, inputs)
         self.refuse_on("create", behaviour, inputs, "")
         self._respect_quotas(behaviour, inputs)
         uid = self._new_uid(urn)
@@ -151,7 +104,7 @@ class World:
             urn=urn,
             cell=cell_of(urn),
             inputs=inputs,
-            outputs=self._outputs(behaviour, scope),
+            outputs=outputs_of(behaviour, scope, dict(self.tenancy.default_tags)),
             born_s=ready_s,
         )
         self._take_names(behaviour, record)
@@ -165,7 +118,7 @@ class World:
         Raises:
             ProviderError: The cloud refuses the change.
         """
-        inputs = _marked(behaviour, inputs)
+        inputs = marked(behaviour, inputs)
         self.refuse_on("update", behaviour, inputs, record.id)
         for path in behaviour.facts.immutable:
             if at(record.inputs, path) is not None and at(record.inputs, path) != at(inputs, path):
@@ -174,7 +127,10 @@ class World:
         scope.constants = {**scope.constants, "id": record.id}
         scope.outputs = dict(record.outputs)
         changed = replace(
-            record, inputs=inputs, outputs=self._outputs(behaviour, scope), name=str(scope.constants["name"])
+            record,
+            inputs=inputs,
+            outputs=outputs_of(behaviour, scope, dict(self.tenancy.default_tags)),
+            name=str(scope.constants["name"]),
         )
         self.rows.execute("DELETE FROM names WHERE uid = ?", (record.uid,))
         self.rows.execute("DELETE FROM links WHERE source = ?", (record.uid,))
@@ -422,37 +378,6 @@ class World:
             seed=uid, values=inputs, constants=constants, tables=behaviour.tables, now_s=self.now_s, lookup=self
         )
 
-    def _outputs(self, behaviour: Behaviour, scope: Scope) -> Struct:
-        """Return everything the service fills in. What no template gives is the empty value of its type, or absent."""
-        before, scope.outputs = dict(scope.outputs), {}
-        for name, template in behaviour.outputs.items():
-            entry, input_wins = _entry(template)
-            if input_wins and scope.values.get(name) is not None:
-                continue
-            kept = before.get(name) if _made_once(entry) else None
-            value = render_marked(entry, scope, name) if kept is None else kept
-            if value is not None:
-                scope.outputs[name] = value
-        return self._completed(behaviour, scope)
-
-    def _completed(self, behaviour: Behaviour, scope: Scope) -> Struct:
-        outputs = scope.outputs
-        if behaviour.package == "aws":
-            self._complete_aws(behaviour, scope)
-        for name, shape in behaviour.shape.outputs.items():
-            if name not in outputs and name not in scope.values and not shape.optional:
-                outputs[name] = shape.empty
-        scope.outputs = _marked(behaviour, outputs)
-        return scope.outputs
-
-    def _complete_aws(self, behaviour: Behaviour, scope: Scope) -> None:
-        """Fill in what the AWS provider itself adds to nearly every type: the region and all tags."""
-        if "region" in behaviour.shape.outputs and "region" not in scope.values:
-            scope.outputs.setdefault("region", scope.constants["region"])
-        if "tagsAll" in behaviour.shape.outputs:
-            tags = at(scope.values, "tags")
-            scope.outputs["tagsAll"] = {**dict(self.tenancy.default_tags), **(tags if isinstance(tags, dict) else {})}
-
     def _new_uid(self, urn: str) -> str:
         seed = self.rows.execute("SELECT seed FROM clock").fetchone()[0]
         key = f"{self.tenancy.package}/{self.tenancy.account}/{urn}"
@@ -463,63 +388,8 @@ class World:
         return hashlib.sha256(f"{seed}/{key}/{count}".encode()).hexdigest()[:32]
 
 
-def _marked(behaviour: Behaviour, values: Struct) -> Struct:
-    """Return values with what the data call secret marked so: in the file it is sealed, whatever came in."""
-    marked = dict(values)
-    for path in behaviour.secret:
-        head = path.partition(".")[0]
-        if at(marked, path) is not None and not contains_secret(marked[head]):
-            marked[head] = secret(marked[head])
-    return marked
-
-
-def _entry(template: Value) -> tuple[Value, bool]:
-    """Return an output's template, and whether an input of the same name wins over it.
-
-    `each` adds to an input instead of replacing it, so it does not give way.
-    """
-    if not isinstance(template, dict):
-        return template, True
-    wins = bool(template.get("unless_input", "each" not in template))
-    if "cases" in template:
-        return {"cases": template["cases"]}, wins
-    if "unless_input" in template:
-        return template.get("value"), wins
-    return template, wins
-
-
-def _made_once(template: Value) -> bool:
-    """Tell whether an output keeps its first value in updates: times and free addresses."""
-    text = str(template)
-    return "{now}" in text or "{address:" in text
-
-
 def _behaviour_or_none(token: str) -> Behaviour | None:
     try:
         return behaviour_of(token)
     except NotSimulated:
         return None
-
-
-def record_of(database: Database, row: tuple[object, ...], tenant: str = "") -> CloudRecord:
-    """Return a row of `COLUMNS` as a record."""
-    texts = [str(item) for item in row[:9]]
-    uid, package, account, region, kind, id_, name, urn, cell = texts
-    return CloudRecord(
-        uid=uid,
-        tenancy=Tenancy(package=package, account=account, region=region, tenant=tenant),
-        type=kind,
-        id=id_,
-        name=name,
-        urn=urn,
-        cell=cell,
-        inputs=database.load(row[9]),
-        outputs=database.load(row[10]),
-        born_s=float(str(row[11])),
-        gone_s=None if row[12] is None else float(str(row[12])),
-    )
-
-
-def plain(values: Mapping[str, Value]) -> Struct:
-    """Return values without secret wrappers."""
-    return {key: bare(item) for key, item in values.items()}
