@@ -24,7 +24,7 @@ demo: install ## Bring up a cell on AWS and one on Azure in the sandbox (no acco
 	@$(RUN)/python tools/demo.py
 
 test: dev check ## Run the quality gates and all tests (last lines: what was skipped and why)
-	@$(RUN)/python -m pytest -q -n 2 --dist worksteal
+	@$(RUN)/python -m pytest -q -n 2 --dist loadfile
 
 check: lint types contracts docs ## Quality gates: ruff, mypy --strict, import contracts, fresh docs and schemas
 
