@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cellctl
 from cellctl.errors import UsageError
 from cellctl_provider.provider import CellctlProviderFactory
 from cellctl_sandbox.clouds.clock import SimulatedClock
@@ -72,7 +72,7 @@ class SandboxHost:
     @property
     def version(self) -> str:
         """Version of the engine: it comes with cellctl."""
-        return cellctl.__version__
+        return version("cellctl")
 
     @cached_property
     def embedded(self) -> EmbeddedCommand:
