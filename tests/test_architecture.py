@@ -90,7 +90,8 @@ def _uses(pattern: str, *, outside: tuple[str, ...]) -> list[str]:
 
 
 def test_only_the_cli_prints_prompts_and_reads_the_environment() -> None:
-    allowed = ("cellctl/cli/", "stacks/cellctl_stacks/__main__.py", "provider/cellctl_provider/hosts/")
+    processes = ("cellctl/testing/fake_cli_process.py", "provider/cellctl_provider/hosts/")  # programs of their own
+    allowed = ("cellctl/cli/", "stacks/cellctl_stacks/__main__.py", *processes)
     pattern = r"^\s*print\(|\binput\(|os\.environ|os\.getenv|os\.chdir|logging\.basicConfig"
     assert _uses(pattern, outside=allowed) == []
 

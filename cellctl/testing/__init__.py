@@ -1,11 +1,11 @@
 """Fakes for tests of programs that use cellctl: public, documented, without a sandbox.
 
-    from cellctl.testing import FakeCli
+from cellctl.testing import FakeCli
 
-    cli = FakeCli(tmp_path / "bin")               # an executable named `pulumi`
-    cli.plays("preview", events=["…one JSON event a line…"])
-    cell.preview(options=RunOptions(engine="pulumi", environment={"PATH": str(cli.folder)}))
-    assert [call.words[0] for call in cli.calls()] == ["version", "preview", …]
+cli = FakeCli(tmp_path / "bin")               # an executable named `pulumi`
+cli.plays("preview", events=["…one JSON event a line…"])
+cell.preview(options=RunOptions(engine="pulumi", environment={"PATH": str(cli.folder)}))
+assert [call.words[0] for call in cli.calls()] == ["version", "preview", …]
 """
 
 from cellctl.testing.fake_cli import Call, FakeCli

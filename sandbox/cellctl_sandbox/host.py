@@ -17,8 +17,6 @@ from cellctl_sandbox.clouds.view import ObjectView
 from cellctl_sandbox.step_faults import ApiFaults, StepFactory
 
 if TYPE_CHECKING:
-    from pulumi.automation import PulumiCommand
-
     from cellctl.dialer import Dialer, Route
     from cellctl_provider.protocol import ProviderFactory
     from cellctl_provider.reading import ProviderSecrets
@@ -82,7 +80,7 @@ class SandboxHost:
         return EmbeddedCommand(providers=self.providers())
 
     @property
-    def command(self) -> PulumiCommand:
+    def command(self) -> EmbeddedCommand:
         """The command that the Automation API drives."""
         return self.embedded
 
