@@ -75,7 +75,9 @@ def uv():
     path = os.path.join(tools, "bin", "uv")
     if not os.path.exists(path):
         subprocess.run([sys.executable, "-m", "venv", tools], check=True)
-        subprocess.run([os.path.join(tools, "bin", "pip"), "install", "--quiet", UV], check=True)
+        subprocess.run(
+            [os.path.join(tools, "bin", "pip"), "install", "--quiet", "--disable-pip-version-check", UV], check=True
+        )
     return path
 
 
@@ -93,6 +95,8 @@ def main():
     )
     command = [uv(), "sync", "--frozen", "--quiet", "--python", sys.executable, *EXTRAS]
     env = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    for switch in ("UV_SYSTEM_CERTS", "UV_NATIVE_TLS"):  # trust what the machine trusts; new and old name
+        env.setdefault(switch, "true")
     try:
         subprocess.run(command + ([] if dev else ["--no-dev"]), check=True, cwd=ROOT, env=env)
     except (OSError, subprocess.CalledProcessError):
