@@ -13,7 +13,7 @@ stopping comes from an `Interrupter`. Every method raises the errors of `cellctl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from cellctl.errors import UsageError
 from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions, ignore_event
 
 if TYPE_CHECKING:
+    from cellctl.errors import CellctlError
     from cellctl.home import Home
     from cellctl.plan import Outcome, Plan
     from cellctl.run.status import CellStatus
@@ -179,3 +180,26 @@ def cells(home: Home) -> list[CellStatus]:
     from cellctl.run import status
 
     return status.cells(home)
+
+
+def preview_all(
+    home: Home,
+    names: Iterable[str] | None = None,
+    *,
+    options: RunOptions | None = None,
+    on_event: OnEvent = ignore_event,
+    interrupter: Interrupter | None = None,
+) -> Iterator[tuple[str, Plan | CellctlError]]:
+    """Yield each cell's name with what its `preview` returns, or with the error that it raises.
+
+    One after another, in the order of `names` (without: every cell file of the home). Sandbox cells share one warm
+    process, which is several times cheaper than one for each; cells of real accounts get a process each. A broken
+    cell never stops the others. Consume the iterator in one thread; closing it early ends the process.
+
+    Raises:
+        Interrupted: `interrupter` was used; what was yielded before stands.
+    """
+    from cellctl.run import preview_all as all_
+
+    chosen = home.cell_names() if names is None else names
+    return all_.preview_all(home, chosen, options=options or RunOptions(), on_event=on_event, interrupter=interrupter)

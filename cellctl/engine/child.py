@@ -16,14 +16,16 @@ import threading
 import traceback
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from cellctl.engine import leash
 from cellctl.engine.automation import Cockpit
-from cellctl.engine.wire import Channel, Message, Task, error_json, setup_of, task_of
+from cellctl.engine.wire import Channel, Setup, Task, error_json, setup_of, task_of
 from cellctl.errors import CellctlError, EngineError
 from cellctl.state.values import Struct
 
 HEARTBEAT_S = 0.25
+COLLECT_EVERY = 8  # tasks of a warm worker; without, 3 MB a preview are left (embedded-engine.md 5.2)
 
 
 class Child:
@@ -31,33 +33,47 @@ class Child:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
-        self.tasks: queue.Queue[Task | None] = queue.Queue()
+        self.tasks: queue.Queue[Setup | Task | None] = queue.Queue()
         self.cockpit: Cockpit | None = None
+        self._served = 0
 
     def serve(self) -> None:
-        """Set up, then serve tasks until the parent closes."""
-        first = self.channel.receive()
-        assert first is not None
+        """Open each Setup and serve its tasks, until the parent closes."""
         threading.Thread(target=self._listen, daemon=True, name="listen").start()
-        if not self._guarded(partial(self._open, first)):
-            return
         threading.Thread(target=self._beat, daemon=True, name="heartbeat").start()
-        while (task := self.tasks.get()) is not None:
-            self._guarded(partial(self._perform, task))
-        assert self.cockpit is not None
-        self.cockpit.close()
+        while (item := self.tasks.get()) is not None:
+            self._guarded(partial(self._open, item) if isinstance(item, Setup) else partial(self._perform, item))
+        self._close()
 
-    def _open(self, first: Message) -> None:
-        setup = setup_of(first.body)
+    def _close(self) -> None:
+        cockpit, self.cockpit = self.cockpit, None
+        if cockpit is not None:
+            cockpit.close()
+
+    def _open(self, setup: Setup) -> None:
+        if self.cockpit is not None or self._served:  # a warm worker goes on to another cell
+            self._close()
+            _move(setup)
         self.cockpit = Cockpit(setup, self._event)
         host = self.cockpit.host
-        gc.collect()
-        gc.freeze()  # the SDKs are a huge graph that no collection need walk again (embedded-engine.md 5.2)
+        if not self._served:
+            gc.collect()
+            gc.freeze()  # the SDKs are a huge graph that no collection need walk again (embedded-engine.md 5.2)
         self.channel.send("ready", {"name": host.name, "version": host.version, "simulated": host.simulated_now()})
 
     def _perform(self, task: Task) -> None:
         assert self.cockpit is not None
-        self.channel.send("done", self.cockpit.perform(task))
+        gc.disable()  # a third of a preview would be collections that find little
+        try:
+            result = self.cockpit.perform(task)
+        finally:
+            gc.enable()
+            self._served += 1
+            if self._served == 1:
+                gc.freeze()  # what the first program loaded and looked up once
+            elif self._served % COLLECT_EVERY == 0:
+                gc.collect()
+        self.channel.send("done", result)
 
     def _guarded(self, action: Callable[[], None]) -> bool:
         """Call `action`; send what it raises as a typed error. A program's own fault goes to the log in full."""
@@ -82,7 +98,9 @@ class Child:
             while True:
                 message = self.channel.receive()
                 assert message is not None
-                if message.kind == "do":
+                if message.kind == "setup":
+                    self.tasks.put(setup_of(message.body))
+                elif message.kind == "do":
                     self.tasks.put(task_of(message.body))
                 elif message.kind == "interrupt" and self.cockpit is not None:
                     self.cockpit.interrupt()
@@ -94,12 +112,25 @@ class Child:
     def _beat(self) -> None:
         stop = threading.Event()
         while not stop.wait(HEARTBEAT_S):
-            assert self.cockpit is not None
-            body: Struct = {"simulated": self.cockpit.host.simulated_now()}
+            cockpit = self.cockpit
+            if cockpit is None:
+                continue
             try:
+                body: Struct = {"simulated": cockpit.host.simulated_now()}
                 self.channel.send("heartbeat", body)
             except OSError:
                 return
+
+
+def _move(setup: Setup) -> None:
+    """Go to another cell's work directory; its log is another file too."""
+    os.chdir(setup.work_dir)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    log = os.open(Path(setup.run_dir) / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
 
 
 def warm(modules: tuple[str, ...]) -> None:

@@ -1,7 +1,8 @@
 """The parent's side of an operation process: start it, give it tasks, hear its events, stop it.
 
-One process serves a whole run (preview, up, verify). It is a fresh interpreter in a session of its own, so that Ctrl-C
-reaches only the parent, and it dies with the thread that started it: keep an Operation in one thread.
+One process serves a whole run (preview, up, verify); `reopen` lets a warm one serve the previews of one sandbox cell
+after another. It is a fresh interpreter in a session of its own, so that Ctrl-C reaches only the parent, and it dies
+with the thread that started it: keep an Operation in one thread.
 """
 
 from __future__ import annotations
@@ -73,6 +74,20 @@ class Operation:
             self._process.kill()
             self._process.wait()
         self._channel.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def reopen(self, setup: Setup) -> None:
+        """Let the process close its cell and open another's. Never for real credentials: they stay in the process."""
+        assert self._channel is not None
+        self._setup, self._ready, self.simulated = setup, False, None
+        try:
+            self._channel.send("setup", setup_json(setup))
+        except OSError:
+            raise self._died() from None
 
     @property
     def pid(self) -> int:

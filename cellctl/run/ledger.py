@@ -18,6 +18,7 @@ from cellctl.run.session import Session
 if TYPE_CHECKING:
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
     from cellctl.run.target import Target
+    from cellctl.run.worker import Worker
 
 OperationName = Literal["up", "down", "refresh", "preview"]
 _LAST_CALL_S = 8.0
@@ -30,10 +31,13 @@ def running(
     options: RunOptions,
     on_event: OnEvent,
     interrupter: Interrupter | None,
+    *,
+    worker: Worker | None = None,
 ) -> Iterator[Ledger]:
     """Open a run for the block; the record says how it ended even where the block raises.
 
-    A run that changes something holds the cell's lease from before its process starts until after it has ended.
+    A run that changes something holds the cell's lease from before its process starts until after it has ended. A
+    preview may use the process of a `worker`.
     """
     home = target.home
     home.prepare()
@@ -45,7 +49,7 @@ def running(
         )  # fmt: skip
         ledger = Ledger(operation, target, began)
         try:
-            with Session(target, run, options, on_event, interrupter) as session:
+            with Session(target, run, options, on_event, interrupter, worker=worker) as session:
                 ledger.session = session
                 lost.on_lost = session.operation.interrupt
                 yield ledger

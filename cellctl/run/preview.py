@@ -20,6 +20,7 @@ from cellctl.run.target import Target, checkpoint_digest, living, of_spec, versi
 if TYPE_CHECKING:
     from cellctl.home import Home
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
+    from cellctl.run.worker import Worker
     from cellctl.spec import CellSpec
     from cellctl.state.backend import Loaded
 
@@ -33,11 +34,21 @@ class Looked:
 
 
 def preview(
-    home: Home, spec: CellSpec, *, options: RunOptions, on_event: OnEvent, interrupter: Interrupter | None
+    home: Home,
+    spec: CellSpec,
+    *,
+    options: RunOptions,
+    on_event: OnEvent,
+    interrupter: Interrupter | None,
+    worker: Worker | None = None,
 ) -> Plan:
-    """Return what `up` would do. Arguments and errors: `cellctl.cell.Cell.preview`."""
+    """Return what `up` would do. Arguments and errors: `cellctl.cell.Cell.preview`.
+
+    A `worker` is used where the account is simulated, a process of its own where it is real.
+    """
     target = of_spec(home, spec, options)
-    with running("preview", target, options, on_event, interrupter) as ledger:
+    warm = worker if target.account.simulated else None
+    with running("preview", target, options, on_event, interrupter, worker=warm) as ledger:
         session = ledger.session
         warnings = read_stateful(session, target.load())
         plan = plan_up(session, {}).plan

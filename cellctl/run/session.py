@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from cellctl.home import Run
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
     from cellctl.run.target import Target
+    from cellctl.run.worker import Worker
 
 HEARTBEAT_S = 0.5
 CREDENTIALS = (
@@ -58,6 +59,8 @@ class Session:
         options: RunOptions,
         on_event: OnEvent,
         interrupter: Interrupter | None,
+        *,
+        worker: Worker | None = None,
     ) -> None:
         self.target = target
         self.run = run
@@ -70,11 +73,14 @@ class Session:
         work_dir = spaces.prepare(target.stack, target.config())
         self.redactor = Redactor(_passphrases(spaces.key_file))
         ambient = inherited(options.environment, () if target.account.simulated else CREDENTIALS)
-        self.operation = Operation(_setup(target, run, options, work_dir, {**ambient, **spaces.environment(backend)}))
+        setup = _setup(target, run, options, work_dir, {**ambient, **spaces.environment(backend)})
+        self.operation = worker.operation(setup) if worker else Operation(setup)
+        self._warm = worker is not None
 
     def __enter__(self) -> Session:
-        """Start the operation process."""
-        self.operation.__enter__()
+        """Start the operation process; a worker's runs already."""
+        if not self._warm:
+            self.operation.__enter__()
         if self._interrupter is not None:
             self._interrupter.on_interrupt(self.operation.interrupt)
         return self
@@ -83,7 +89,8 @@ class Session:
         """End it."""
         if self._interrupter is not None:
             self._interrupter.on_interrupt(None)
-        self.operation.__exit__(*exception)
+        if not self._warm:
+            self.operation.__exit__(*exception)
 
     @property
     def interrupted(self) -> bool:

@@ -1,0 +1,47 @@
+"""Previews of many cells, one after another, with one warm process for each stretch of sandbox cells of a cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from cellctl.errors import CellctlError, Interrupted, UsageError
+from cellctl.run.finding import find
+from cellctl.run.preview import preview
+from cellctl.run.worker import Worker
+
+if TYPE_CHECKING:
+    from cellctl.home import Home
+    from cellctl.plan import Plan
+    from cellctl.run.options import Interrupter, OnEvent, RunOptions
+
+
+def preview_all(
+    home: Home, names: Iterable[str], *, options: RunOptions, on_event: OnEvent, interrupter: Interrupter | None
+) -> Iterator[tuple[str, Plan | CellctlError]]:
+    """Yield each name with its Plan or its error. Arguments: `cellctl.cell.preview_all`."""
+    with Worker() as worker:
+        for name in names:
+            try:
+                yield name, _one(home, name, worker, options=options, on_event=on_event, interrupter=interrupter)
+            except Interrupted:
+                raise
+            except CellctlError as error:
+                yield name, error
+
+
+def _one(
+    home: Home,
+    name: str,
+    worker: Worker,
+    *,
+    options: RunOptions,
+    on_event: OnEvent,
+    interrupter: Interrupter | None,
+) -> Plan:
+    if interrupter is not None and interrupter.count:
+        raise Interrupted("stopped between two cells", hint="run the same command again")
+    _, spec = find(name, home)
+    if spec is None:
+        raise UsageError(f"the file of cell '{name}' is gone", hint=f"cells/{name}.yaml is needed")
+    return preview(home, spec, options=options, on_event=on_event, interrupter=interrupter, worker=worker)

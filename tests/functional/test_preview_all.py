@@ -1,0 +1,143 @@
+"""Previews of many cells share a warm process: each equals a preview alone, and one broken cell stops no other."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from cellctl.cell import Cell, preview_all
+from cellctl.engine.operation import Operation
+from cellctl.engine.wire import Setup
+from cellctl.errors import EngineError, Interrupted, SpecError, UsageError
+from cellctl.home import Home
+from cellctl.plan import Plan
+from cellctl.run.options import Interrupter, RunOptions
+from cellctl.spec import CellSpec
+
+OPTIONS = RunOptions(clock="stepped")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """A home of three good cells on two clouds, and one whose file is broken."""
+    made = Home(tmp_path_factory.mktemp("home"))
+    made.prepare()
+    for name, cloud, region in (
+        ("anna", "aws", "eu-west-1"),
+        ("bert", "aws", "eu-central-1"),
+        ("zoe", "azure", "westeurope"),
+    ):
+        made.write_cell(CellSpec.minimal(name, cloud=cloud, account="sandbox", region=region))
+    made.cell_file("broken").write_text("kind: Cell\nmetadata: {name: broken}\nspec: {cloud: aws, nods: 3}\n")
+    return made
+
+
+def test_each_plan_equals_that_of_a_preview_alone_and_one_broken_file_stops_none(home: Home) -> None:
+    found = dict(preview_all(home, options=OPTIONS))
+    assert list(found) == ["anna", "bert", "broken", "zoe"]
+    error = found.pop("broken")
+    assert isinstance(error, SpecError)
+    assert "nods" in str([problem.field for problem in error.problems])
+    for name, plan in found.items():
+        assert isinstance(plan, Plan), plan
+        alone = Cell.open(name, home=home).preview(options=OPTIONS)
+        assert _said(plan) == _said(alone)
+        assert plan.summary()["create"] > 60
+
+
+def test_cells_of_one_cloud_share_a_process_and_keep_their_evidence_apart(home: Home) -> None:
+    before = {run.id for run in home.runs(limit=100)}
+    pids: list[int] = []
+    for name, plan in preview_all(home, ["anna", "bert"], options=OPTIONS):
+        assert isinstance(plan, Plan), plan
+        pids.append(_child())
+        assert plan.cell == name
+    assert pids[0] == pids[1]
+    runs = [run for run in home.runs(limit=100) if run.id not in before]
+    assert sorted((run.cell, run.result) for run in runs) == [("anna", "succeeded"), ("bert", "succeeded")]
+    for run in runs:
+        text = (home.runs_folder / run.id / "events.ndjson").read_text()
+        other = {"anna": "bert", "bert": "anna"}[run.cell]
+        assert f"cell-{run.cell}::" in text
+        assert f"cell-{other}::" not in text
+        assert all(json.loads(line) for line in text.splitlines())
+        assert (home.runs_folder / run.id / "log.txt").exists()
+
+
+def test_a_worker_that_dies_is_replaced_for_the_next_cell(home: Home) -> None:
+    results: list[object] = []
+    for _, result in preview_all(home, ["anna", "bert", "anna"], options=OPTIONS):
+        results.append(result)
+        if len(results) == 1:
+            os.kill(_child(), signal.SIGKILL)
+    assert isinstance(results[0], Plan)
+    assert all(isinstance(item, Plan | EngineError) for item in results)
+    first, last = results[0], results[2]
+    assert isinstance(last, Plan)
+    assert _said(last) == _said(first)
+
+
+def test_an_interrupt_ends_all_previews(home: Home) -> None:
+    switch = Interrupter()
+    seen: list[str] = []
+    previews = preview_all(home, ["anna", "bert"], options=OPTIONS, interrupter=switch)
+    seen.append(next(previews)[0])
+    switch.interrupt()
+    with pytest.raises(Interrupted):
+        next(previews)
+    assert seen == ["anna"]
+
+
+def test_an_unknown_cell_is_said_and_an_iterator_closed_early_leaves_no_process(home: Home) -> None:
+    previews = preview_all(home, ["nobody", "anna"], options=OPTIONS)
+    name, error = next(previews)
+    assert (name, type(error)) == ("nobody", UsageError)
+    next(previews)
+    pid = _child()
+    previews.close()  # type: ignore[attr-defined]
+    assert not Path(f"/proc/{pid}").exists()
+
+
+def test_a_real_account_never_gets_a_warm_process(home: Home) -> None:
+    from cellctl.clouds import AccountFacts
+    from cellctl.run.worker import Worker
+
+    setup = Setup(
+        home=str(home.root), cell="x", cloud="aws", stack="cell-x", work_dir=".", run_dir=".", engine="pulumi",
+        clock="", spec={}, incarnation=1, account=AccountFacts(id="123456789012"), environment={},
+    )  # fmt: skip
+    with Worker() as worker, pytest.raises(ValueError, match="simulated"):
+        worker.operation(setup)
+    assert not Operation(setup).alive
+
+
+def _said(plan: Plan) -> tuple[object, ...]:
+    """Return all of a plan but its order and what a new cell draws by lot: a certificate of its own."""
+    rows = [
+        (
+            row.urn,
+            row.action,
+            row.stateful,
+            row.parent,
+            sorted((d.path, _text(d.before), _text(d.after)) for d in row.diff),
+        )
+        for row in plan.changes
+    ]
+    return sorted(rows), plan.summary(), plan.diagnostics, plan.spec_digest, plan.checkpoint_digest, plan.versions
+
+
+def _text(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return "a certificate" if "BEGIN CERTIFICATE" in text else text
+
+
+def _child() -> int:
+    """Return the process id of this process's only operation process."""
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    found = [int(pid) for pid in children if b"cellctl.engine.child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    assert len(found) == 1, found
+    return found[0]
