@@ -6,6 +6,7 @@ and adopted; only what is certainly not there is cleared. Pending updates and de
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -15,13 +16,16 @@ from cellctl.errors import GuardError, Locked, Objection
 from cellctl.run.session import checkpoint_text
 from cellctl.state.backend import FileBackend, Loaded
 from cellctl.state.checkpoint import Checkpoint
-from cellctl.state.locks import provably_dead
+from cellctl.state.locks import Lock, provably_dead
 from cellctl.state.pending import cleared, pending_creates, unresolved_creates
 from cellctl.state.resources import ResourceState
 
 if TYPE_CHECKING:
     from cellctl.run.session import Session
     from cellctl.run.target import Target
+
+DYING_S = 3.0  # an operation process whose parent was killed holds its lock until the kernel has taken it apart
+POLL_S = 0.1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,18 +73,27 @@ def tidy(target: Target) -> None:
 
 def _unlock(files: FileBackend, target: Target) -> list[str]:
     folder = files.locks(stack_name(target.name))
-    held = folder.held()
-    dead = provably_dead(held)
-    for lock in dead:
-        folder.release(lock.key)
-    if len(held) > len(dead):
-        living = next(lock for lock in held if lock not in dead)
-        raise Locked(
-            f"the stack is locked by {living.username}@{living.hostname} (pid {living.pid}) since {living.timestamp}",
-            hint="wait for it to end; if it is not ours, ask its owner",
-            code="stack_locked",
-        )
-    return [f"the lock of pid {lock.pid}, which is gone, was removed" for lock in dead]
+    until = time.monotonic() + DYING_S
+    gone: list[Lock] = []
+    while held := folder.held():
+        dead = provably_dead(held)
+        for lock in dead:
+            folder.release(lock.key)
+        gone += dead
+        living = [lock for lock in held if lock not in dead]
+        if living and time.monotonic() > until:
+            raise _locked_by(living[0])
+        if living:
+            time.sleep(POLL_S)
+    return [f"the lock of pid {lock.pid}, which is gone, was removed" for lock in gone]
+
+
+def _locked_by(lock: Lock) -> Locked:
+    return Locked(
+        f"the stack is locked by {lock.username}@{lock.hostname} (pid {lock.pid}) since {lock.timestamp}",
+        hint="wait for it to end; if it is not ours, ask its owner",
+        code="stack_locked",
+    )
 
 
 def _resolve(checkpoint: Checkpoint, session: Session) -> tuple[dict[str, str], list[str]]:

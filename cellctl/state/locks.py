@@ -14,11 +14,14 @@ import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from cellctl.errors import Locked
 from cellctl.state.checkpoint import now_text
 from cellctl.state.files import sync_folder, write_atomically
+
+REUSE_MARGIN_S = 5.0  # the kernel's boot time is whole seconds, and clocks are slewed
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -120,14 +123,14 @@ def _read(path: Path) -> Lock:
 
 
 def process_lives(pid: int) -> bool:
-    """Tell whether a process of that id runs on this host."""
+    """Tell whether a process of that id runs on this host. A zombie does not: nobody may ever reap it."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         return True
-    return True
+    return (_stat(pid) or ["?"])[0] not in "ZX"
 
 
 def provably_dead(
@@ -135,7 +138,41 @@ def provably_dead(
 ) -> tuple[Lock, ...]:
     """Return the locks whose holder ran on this host and is gone; a lock of another host is never among them.
 
-    A pid can be used again, so a lock that is not returned may be dead too: leases decide then.
+    A process under its pid that began after the lock was taken is another one: after a reboot, pids come back.
     """
     here = hostname or socket.gethostname()
-    return tuple(lock for lock in locks if lock.hostname == here and lock.pid > 0 and not lives(lock.pid))
+    return tuple(
+        lock for lock in locks if lock.hostname == here and lock.pid > 0 and (not lives(lock.pid) or _reused(lock))
+    )
+
+
+def _reused(lock: Lock) -> bool:
+    taken, began = _seconds(lock.timestamp), process_began(lock.pid)
+    return taken is not None and began is not None and began > taken + REUSE_MARGIN_S
+
+
+def process_began(pid: int) -> float | None:
+    """Return when a process began, in unix seconds (to about a second); None where the system does not tell."""
+    fields = _stat(pid)
+    try:
+        boot = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith("btime "))
+        return int(boot.split()[1]) + int(fields[19]) / os.sysconf("SC_CLK_TCK") if fields else None
+    except (OSError, StopIteration, ValueError, IndexError):
+        return None
+
+
+def _stat(pid: int) -> list[str]:
+    """Return the fields of /proc/PID/stat from the state on; none where there is no such file."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return text[text.rfind(")") + 2 :].split()
+
+
+def _seconds(timestamp: str) -> float | None:
+    """Return the unix seconds of an RFC 3339 time; the CLI writes nanoseconds and a zone."""
+    try:
+        return datetime.fromisoformat(timestamp).timestamp() if timestamp else None
+    except ValueError:
+        return None

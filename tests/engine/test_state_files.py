@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import sys
 
 import pytest
 from hypothesis import given, settings
@@ -244,6 +245,20 @@ def test_only_a_dead_process_of_this_host_is_provably_dead():
         Lock(key="4", hostname="here"),
     )
     assert [item.key for item in provably_dead(locks, hostname="here", lives=lambda pid: pid == 11)] == ["1"]
+
+
+def test_a_zombie_and_a_reused_pid_hold_no_lock():
+    child = os.posix_spawn(sys.executable, [sys.executable, "-c", ""], {})
+    os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)  # ended, and not reaped: a container's first process may never
+    old, new = "2001-01-01T00:00:00.123456789+01:00", "2999-01-01T00:00:00.123456Z"
+    locks = (
+        Lock(key="zombie", pid=child, hostname="here", timestamp=new),
+        Lock(key="reused", pid=os.getpid(), hostname="here", timestamp=old),
+        Lock(key="alive", pid=os.getpid(), hostname="here", timestamp=new),
+        Lock(key="untimed", pid=os.getpid(), hostname="here", timestamp="yesterday"),
+    )
+    assert [item.key for item in provably_dead(locks, hostname="here")] == ["zombie", "reused"]
+    os.waitpid(child, 0)
 
 
 def test_a_pending_create_can_be_listed_cleared_or_adopted():
