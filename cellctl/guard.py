@@ -12,6 +12,7 @@ from typing import Protocol
 
 from cellctl.errors import Objection
 from cellctl.plan import Change, Plan
+from cellctl.state.values import Value
 
 FROZEN = ("cloud", "account", "region")
 _LOSES = ("replace", "delete")
@@ -23,6 +24,8 @@ class Case:
 
     `allow`: URNs that the caller named. `keep_data`, `delete_data`: what `down` was told. `recorded`: cloud, account
     and region that the stack was made with; `wanted`: those of the cell file; both empty where they do not apply.
+    `recorded_spec`, `wanted_spec`: what stands below `spec` in the stack's record and in the file; `first_boot`: paths
+    in it that running nodes do not take.
     """
 
     allow: frozenset[str] = frozenset()
@@ -30,6 +33,9 @@ class Case:
     delete_data: bool = False
     recorded: Mapping[str, str] = field(default_factory=dict)
     wanted: Mapping[str, str] = field(default_factory=dict)
+    recorded_spec: Mapping[str, Value] = field(default_factory=dict)
+    wanted_spec: Mapping[str, Value] = field(default_factory=dict)
+    first_boot: tuple[str, ...] = ()
 
 
 class Guard(Protocol):
@@ -50,6 +56,28 @@ def frozen_fields(plan: Plan | None, case: Case) -> Iterator[Objection]:
                 reason=f"{key} is {before} and cannot become {after}: a cell never moves",
                 remedy=f"set {key} back to {before}, or create another cell",
             )
+
+
+def first_boot(case: Case) -> Iterator[Objection]:
+    """Refuse a change that running nodes would never take: it must not look as if it had been applied."""
+    for path in case.first_boot:
+        before, after = _at(case.recorded_spec, path), _at(case.wanted_spec, path)
+        if isinstance(before, list) and isinstance(after, list):
+            shared = min(len(before), len(after))
+            before, after = before[:shared], after[:shared]
+        if before != after:
+            yield Objection(
+                code="first_boot_only",
+                reason=f"{path} would change, and running nodes do not take it: they read it at first boot",
+                remedy="set it back in the cell file; change it in Octopus itself until a later version applies it",
+            )
+
+
+def _at(spec: Mapping[str, Value], path: str) -> Value:
+    value: Value = dict(spec)
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
 
 
 def stateful_loss(plan: Plan, case: Case) -> Iterator[Objection]:

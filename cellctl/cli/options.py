@@ -62,7 +62,7 @@ def complete_cloud(incomplete: str) -> list[str]:
 
 CellArgument = Annotated[
     Optional[str],  # noqa: UP045  typer reads the annotation
-    typer.Argument(metavar="[CELL]", help="A cell's name, or the path of its file.", autocompletion=complete_cell),
+    typer.Argument(metavar="CELL", help="A cell's name, or the path of its file.", autocompletion=complete_cell),
 ]
 CloudOption = Annotated[
     Optional[str],  # noqa: UP045

@@ -137,6 +137,7 @@ class Session:
                 code="not_asked",
             )
         signal.signal(signal.SIGINT, self._previous)
+        streams.drop_typed_ahead()
         sys.stderr.write(self.prompt())
         sys.stderr.flush()
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from pulumi.automation import PulumiCommand
 
     from cellctl.dialer import Dialer
-    from cellctl.engine.ports import EngineHost, HostFactory, SandboxControl
+    from cellctl.engine.ports import EngineHost, HostFactory, PluginSandbox, SandboxControl
     from cellctl.verify import SecretReader
 
 
@@ -62,6 +63,37 @@ class CliHost:
         """Nothing is held between commands."""
 
 
+class SimulatedCliHost(CliHost):
+    """The real CLI against simulated clouds: the sandbox's providers are its plugins, names lead to stand-ins.
+
+    Its PULUMI_HOME is one of its own: a simulated provider must never be found by a run against a real account.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        home = f"{setup.environment['PULUMI_HOME']}-sandbox"
+        super().__init__(replace(setup, environment={**setup.environment, "PULUMI_HOME": home}))
+        self._sandbox = cast("PluginSandbox", _entered("embedded", setup))
+        self.environment = {"PULUMI_HOME": home, **self._sandbox.plugins(Path(home), clock=setup.clock)}
+        self.dialer = self._sandbox.dialer
+
+    @property
+    def secrets(self) -> SecretReader | None:
+        """Reads secrets of the simulated clouds."""
+        return secrets_of(self._sandbox)
+
+    def simulated_now(self) -> float | None:
+        """Return the sandbox's time."""
+        return self._sandbox.simulated_now()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait in simulated time."""
+        self._sandbox.sleep(seconds)
+
+    def close(self) -> None:
+        """Stop this process's stand-ins; each plugin has its own."""
+        self._sandbox.close()
+
+
 def open_host(setup: Setup) -> EngineHost:
     """Open the engine that a Setup names.
 
@@ -69,14 +101,19 @@ def open_host(setup: Setup) -> EngineHost:
         UsageError: Unknown engine, or what it needs is not installed.
     """
     if setup.engine == "pulumi":
-        return CliHost(setup)
-    named = [entry for entry in entry_points(group="cellctl.engines") if entry.name == setup.engine]
-    if ":" in setup.engine:  # `module:factory`: an engine that is not installed, in tests
-        named = [EntryPoint(name=setup.engine, value=setup.engine, group="cellctl.engines")]
+        return SimulatedCliHost(setup) if setup.account.sandbox else CliHost(setup)
+    return _entered(setup.engine, setup)
+
+
+def _entered(engine: str, setup: Setup) -> EngineHost:
+    """Open an engine that came through an entry point."""
+    named = [entry for entry in entry_points(group="cellctl.engines") if entry.name == engine]
+    if ":" in engine:  # `module:factory`: an engine that is not installed, in tests
+        named = [EntryPoint(name=engine, value=engine, group="cellctl.engines")]
     for entry in named:
         factory = cast("HostFactory", entry.load())
         return factory(home=Path(setup.home), cell=setup.cell, cloud=setup.cloud, clock=setup.clock)
-    raise UsageError(f"there is no engine '{setup.engine}'", hint="engines: embedded, pulumi", code="unknown_engine")
+    raise UsageError(f"there is no engine '{engine}'", hint="engines: embedded, pulumi", code="unknown_engine")
 
 
 def stack_file(backend_url: str, stack: str) -> bool:

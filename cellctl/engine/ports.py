@@ -49,6 +49,13 @@ class EngineHost(Protocol):
         """Stop stand-ins and release the clock."""
 
 
+class PluginSandbox(EngineHost, Protocol):
+    """A sandbox whose providers the real CLI can load too."""
+
+    def plugins(self, pulumi_home: Path, *, clock: str = "") -> Mapping[str, str]:
+        """Write launchers into a PULUMI_HOME; return the variables that the engine must hand on to them."""
+
+
 class HostFactory(Protocol):
     """Entry-point group `cellctl.engines`."""
 

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from cellctl import guard
-from cellctl.clouds import AccountFacts
+from cellctl.clouds import AccountFacts, first_boot_fields
 from cellctl.engine.workspace import Backend, Workspaces, file_backend, recorded, stack_name
 from cellctl.errors import GuardError, UsageError
 from cellctl.spec.pending import refuse_pending
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cellctl.spec import CellSpec
 
 RECORD = "cellctl"
+NODES = ":Nodes$"  # in the URN of whatever the component that holds a cell's nodes declares
 _SANDBOX_SUBSCRIPTION = "00000000-0000-4000-8000-000000000000"
 _SANDBOX_TENANT = "00000000-0000-4000-8000-0000000000ff"
 _PACKAGES = {"aws": "pulumi-aws", "azure": "pulumi-azure-native"}
@@ -211,9 +212,20 @@ def _refuse_move(target: Target) -> None:
         recorded={key: str(before.get(key) or "") for key in guard.FROZEN} if before and _has_resources(target) else {},
         wanted={"cloud": target.cloud, "account": target.account.name, "region": target.region},
     )
-    objections = tuple(guard.frozen_fields(None, case))
+    objections = (*guard.frozen_fields(None, case), *guard.first_boot(_first_boot_case(target, before)))
     if objections:
         raise GuardError(objections)
+
+
+def _first_boot_case(target: Target, before: Struct) -> guard.Case:
+    """Return what `guard.first_boot` must know; nothing where no node runs that could miss a change."""
+    record, wanted = before.get("spec"), target.spec.get("spec")
+    recorded = record.get("spec") if isinstance(record, dict) else None
+    loaded = target.load()
+    nodes = [row for row in living(loaded.checkpoint if loaded else None) if NODES in row.urn and row.id]
+    if not nodes or not isinstance(recorded, dict) or not isinstance(wanted, dict):
+        return guard.Case()
+    return guard.Case(recorded_spec=recorded, wanted_spec=wanted, first_boot=first_boot_fields(target.cloud))
 
 
 def _has_resources(target: Target) -> bool:

@@ -27,13 +27,19 @@ class LiveView:
         self._sandbox = account == "sandbox"
         self._began = time.monotonic()
         self._note = ""
-        self._live = Live(
-            self, console=console, refresh_per_second=FRAMES_PER_SECOND, transient=True, vertical_overflow="crop"
-        )
+        self._console = console
+        self._live = self._drawing()
 
     def open(self) -> None:
-        """Begin to draw."""
+        """Begin to draw, below what has been written since."""
+        self._live.stop()
+        self._live = self._drawing()  # one that is started again moves up over what stands above, by its last frame
         self._live.start()
+
+    def _drawing(self) -> Live:
+        return Live(
+            self, console=self._console, refresh_per_second=FRAMES_PER_SECOND, transient=True, vertical_overflow="crop"
+        )
 
     def close(self) -> None:
         """Stop drawing and clear the area; safe to call twice."""

@@ -130,8 +130,15 @@ def _property_line(item: PropertyChange) -> Text:
 
 
 def _value(value: Value) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    text = value if isinstance(value, str) and value else json.dumps(_ordered(value), ensure_ascii=False)
     return fit(" ".join(text.split()), _VALUE_WIDTH)
+
+
+def _ordered(value: Value) -> Value:
+    """Return `value` with its names first and the rest by key: it is cut short, and engines order keys at random."""
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value, key=lambda key: (key != "name", key))}
+    return [_ordered(item) for item in value] if isinstance(value, list) else value
 
 
 def _groups(plan: Plan, changes: Sequence[Change]) -> list[RenderableType]:

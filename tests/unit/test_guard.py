@@ -6,8 +6,9 @@ from typing import Literal
 
 import pytest
 
-from cellctl.guard import Case, judge
+from cellctl.guard import Case, first_boot, judge
 from cellctl.plan import Action, Change, Plan
+from cellctl.state.values import Value
 
 URN = "urn:pulumi:cell-a::octopus-cells::aws:rds/instance:Instance::db"
 
@@ -50,3 +51,24 @@ def test_a_cell_never_moves(key: str) -> None:
     assert (objection.code, objection.flag) == ("frozen_field", "")
     assert key in objection.reason
     assert judge(plan("create"), Case(recorded={}, wanted=here)) == ()
+
+
+OLD = {"octopus": {"taskCap": 10, "version": "2026.4.7000"}, "nodes": {"roles": ["both", "both"]}}
+READ_ONCE = ("octopus.taskCap", "octopus.version", "nodes.roles")
+
+
+@pytest.mark.parametrize(
+    ("change", "refused"),
+    [
+        ({"octopus": {"taskCap": 20, "version": "2026.4.7000"}}, ["octopus.taskCap"]),
+        ({"octopus": {"taskCap": 20, "version": "2026.4.7100"}}, ["octopus.taskCap", "octopus.version"]),
+        ({"nodes": {"roles": ["both", "ui"]}}, ["nodes.roles"]),
+        ({"nodes": {"roles": ["both", "both", "ui"]}}, []),
+        ({"nodes": {"roles": ["both"]}}, []),
+        ({"database": {"retentionDays": 21}}, []),
+    ],
+)
+def test_what_running_nodes_would_not_take_is_refused(change: dict[str, Value], refused: list[str]) -> None:
+    found = list(first_boot(Case(recorded_spec=OLD, wanted_spec={**OLD, **change}, first_boot=READ_ONCE)))
+    assert [objection.reason.partition(" ")[0] for objection in found] == refused
+    assert {objection.code for objection in found} <= {"first_boot_only"}

@@ -10,7 +10,7 @@ from cellctl.cli.options import Format, FormatOption, HomeOption
 
 Setting = Annotated[
     Optional[str],  # noqa: UP045  typer reads the annotation
-    typer.Argument(metavar="[stepped|SCALE]", help="`stepped` never waits; a number is simulated seconds per second."),
+    typer.Argument(metavar="stepped|SCALE", help="`stepped` never waits; a number is simulated seconds per second."),
 ]
 
 
