@@ -1,0 +1,35 @@
+"""Previews all cells of a home with the library and prints what its operation process holds: `HOME`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from benchmarks.memory import memory_of
+from cellctl.cell import preview_all
+from cellctl.home import Home
+from cellctl.plan import Plan
+from cellctl.run.options import RunOptions
+
+
+def _child() -> int:
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return next(int(pid) for pid in children if b"engine.child" in Path(f"/proc/{pid}/cmdline").read_bytes())
+
+
+def main(home: Path) -> None:
+    """Preview every cell; refresh is off, as the naive way reads nothing either."""
+    resources, memory, first = 0, {}, {}
+    for name, plan in preview_all(Home(home), options=RunOptions(clock="stepped", refresh="none")):
+        if not isinstance(plan, Plan) or plan.errored:
+            raise RuntimeError(f"{name}: {plan}")
+        resources = len(plan.changes)
+        memory = memory_of(_child())
+        first = first or memory
+    sys.stdout.write(json.dumps({"resources": resources, **first, "after_all_mb": memory["peak_mb"]}) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
