@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
 from rich.text import Text
 
 from cellctl.events import (
@@ -14,8 +17,9 @@ from cellctl.events import (
     ResourceStarted,
     RunStarted,
 )
-from cellctl.plan import Change, Failure, Plan
-from cellctl.views.live import frame
+from cellctl.plan import Change, Failure, Plan, PropertyChange
+from cellctl.views.live import LiveView, frame
+from cellctl.views.plan_text import plan_text
 from cellctl.views.progress import Progress
 
 STACK = "urn:pulumi:cell-acme::octopus-cells::pulumi:pulumi:Stack::octopus-cells-cell-acme"
@@ -144,3 +148,31 @@ def test_a_failure_stays_visible_with_its_message() -> None:
 def test_a_note_replaces_the_last_line() -> None:
     lines = _draw(_progress([_started("Nodes", 3, 1.0)]), 80, 24, note="Ctrl-C: finishing what is under way")
     assert lines[-1] == "Ctrl-C: finishing what is under way"
+
+
+def test_a_view_that_is_opened_again_leaves_what_stands_above_it():
+    screen = io.StringIO()
+    console = Console(file=screen, force_terminal=True, width=80, height=24)
+    view = LiveView(console, cell="acme", cloud="aws", account="sandbox")
+    view.open()
+    view.close()
+    console.print("the plan\nApply this plan? [y/N]")
+    before = len(screen.getvalue())
+    view.open()
+    view.close()
+    drawn = screen.getvalue()[before:]
+    assert "acme" in drawn
+    assert "\x1b[1A" not in drawn[: drawn.index("acme")]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [{"zone": 1, "name": "n3", "a": {"b": 1, "name": "x"}}, {"name": "n3", "a": {"name": "x", "b": 1}, "zone": 1}],
+)
+def test_a_nested_value_is_printed_name_first_whatever_its_order(rule):
+    diff = (PropertyChange(path="rules[0]", before="", after=rule, kind="change"),)
+    change = Change(urn="urn", type="aws:ec2/thing:Thing", name="thing", action="update", diff=diff)
+    console = Console(file=io.StringIO(), width=120)
+    console.print(plan_text(Plan(cell="acme", cloud="aws", account="sandbox", operation="up", changes=(change,))))
+    assert isinstance(console.file, io.StringIO)
+    assert '"" → {"name": "n3", "a": {"name": "x", "b": 1}' in console.file.getvalue()
