@@ -43,7 +43,7 @@ _CLASSES = (
         "auth",
         r"access\s?denied|unauthori[sz]ed|not authorized|AuthorizationFailed|forbidden|expired\s?token|"
         r"InvalidClientTokenId|SignatureDoesNotMatch|no valid credential|AADSTS\d+|\b40[13]\b",
-        "check the role of this account in cellctl.yaml: `cellctl doctor --account NAME`",
+        "check what the role of this account in cellctl.yaml may do; then run the same command again",
     ),
     _class(
         "capacity",
@@ -53,8 +53,13 @@ _CLASSES = (
     ),
     _class(
         "conflict",
+        r"(another|an) operation is (still )?in progress|AnotherOperationInProgress|OperationInProgress",
+        "the cloud is still busy with it: run the same command again in a minute",
+    ),
+    _class(
+        "conflict",
         r"already exists|AlreadyExists|conflict|BucketAlreadyOwnedByYou|in use by|DependencyViolation|"
-        r"AnotherOperationInProgress|is not in (the )?\w+ state|InvalidDBInstanceState",
+        r"is not in (the )?\w+ state|InvalidDBInstanceState",
         "something of that name or in that state is there already; `cellctl refresh` shows what the cloud has",
     ),
     _class(
@@ -104,7 +109,8 @@ def classify(message: str, urn: str = "") -> Failure:
     for entry in _CLASSES:
         if entry.pattern.search(text):
             return Failure(code=entry.code, message=text, hint=entry.hint, urn=urn)
-    return Failure(code="provider" if urn else "engine", message=text, hint="see the run's log", urn=urn)
+    hint = "run the same command again; if it fails again, read the run's log: `cellctl status` names the run"
+    return Failure(code="provider" if urn else "engine", message=text, hint=hint, urn=urn)
 
 
 def tidy(message: str) -> str:
