@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from cellctl.cli import streams
@@ -25,6 +26,7 @@ class Report:
     cloud: str
     account: str = ""
     engine: str = ""
+    began: float = field(default_factory=time.monotonic)
 
     def at(self, place: Place) -> None:
         """Remember which cell it turned out to be."""
@@ -77,4 +79,6 @@ def _summarise(report: Report, result: str, failures: list[Failure]) -> None:
     line = error_summary_json(
         operation=report.operation, cell=report.cell, cloud=report.cloud, result=result, failures=failures
     )
-    streams.out_json_line({**line, "account": report.account, "engine": {"name": report.engine, "version": ""}})
+    engine = {"name": report.engine, "version": ""}
+    wall = round(time.monotonic() - report.began, 3)
+    streams.out_json_line({**line, "account": report.account, "engine": engine, "wall_s": wall})

@@ -26,7 +26,7 @@ _CODES = {
     "refused": ExitCode.REFUSED,
 }
 _HEARD = (
-    "Ctrl-C: finishing what is under way, starting nothing new. Again: stop at once (the next run repairs).",
+    "Ctrl-C: finishing what is under way, no more. Again: stop at once.",
     "Stopping at once; the next run looks up what was left half done.",
     "Killing the engine.",
 )

@@ -15,6 +15,7 @@ from cellctl.views.text import PHASES, SANDBOX_NOTE, component_name, count, dura
 
 FRAMES_PER_SECOND = 4
 _MARKS = {"waiting": ("○", "dim"), "running": ("●", "cyan"), "done": ("✔", "green"), "failed": ("✘", "bold red")}
+_ECHO = 3  # the terminal writes `^C` behind the last line; if that wraps, the frame is cleared one line too low
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
@@ -87,7 +88,9 @@ def frame(
     lines.extend(foot)
     for line in lines:
         line.truncate(width, overflow="ellipsis")
-    return lines[:height]
+    lines = lines[:height]
+    lines[-1].truncate(max(1, width - _ECHO), overflow="ellipsis")
+    return lines
 
 
 def _head(progress: Progress, title: str, wall_s: float) -> Text:

@@ -176,3 +176,9 @@ def test_a_nested_value_is_printed_name_first_whatever_its_order(rule):
     console.print(plan_text(Plan(cell="acme", cloud="aws", account="sandbox", operation="up", changes=(change,))))
     assert isinstance(console.file, io.StringIO)
     assert '"" → {"name": "n3", "a": {"name": "x", "b": 1}' in console.file.getvalue()
+
+
+def test_the_last_line_leaves_room_for_what_the_terminal_echoes():
+    progress = Progress()
+    lines = frame(progress, title="acme", sandbox=True, wall_s=1.0, note="n" * 200, width=80, height=24)
+    assert lines[-1].cell_len <= 80 - len("^C") - 1
