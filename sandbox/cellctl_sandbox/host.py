@@ -84,6 +84,13 @@ class SandboxHost:
         """The command that the Automation API drives."""
         return self.embedded
 
+    def plugins(self, pulumi_home: Path, *, clock: str = "") -> Mapping[str, str]:
+        """Put this sandbox's providers where the real CLI finds plugins; return the variables that they need."""
+        from cellctl_sandbox import plugin
+
+        plugin.install(pulumi_home, self.providers().values())
+        return plugin.variables(home=self._database.path.parent.parent, cell=self._cell, cloud=self._cloud, clock=clock)
+
     @property
     def environment(self) -> Mapping[str, str]:
         """Nothing: the embedded engine reads no variables of its own."""

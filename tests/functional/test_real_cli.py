@@ -1,0 +1,298 @@
+"""The real Pulumi CLI, driven through `PulumiCli`: our providers as its plugins, and state shared with our engine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+import pytest
+from pulumi import automation as auto
+from pulumi.automation.errors import CommandError, ConcurrentUpdateError
+
+from cellctl.engine.pulumi_cli import PulumiCli
+from cellctl.engine.seam import Seam
+from cellctl.engine.workspace import PROJECT, Workspaces
+from cellctl.errors import EngineError, UsageError
+from cellctl_sandbox.control import Control, open_control
+from cellctl_sandbox.engine.command import EmbeddedCommand
+from cellctl_sandbox.host import open_host
+
+pytestmark = pytest.mark.needs("pulumi")
+STACK = "cell-acme"
+VPC = "aws:ec2/vpc:Vpc"
+SECRET = "s3cr3t-of-acme"
+
+
+def program(tags: dict[str, str] | None = None) -> Callable[[], None]:
+    """Return a program of a network, a bucket and a secret, with one explicit provider."""
+
+    def declare() -> None:
+        provider = aws.Provider("aws", region="eu-west-1", allowed_account_ids=["000000000000"])
+        ours = pulumi.ResourceOptions(provider=provider)
+        vpc = aws.ec2.Vpc("vpc", cidr_block="10.0.0.0/16", tags={"cell": "acme", **(tags or {})}, opts=ours)
+        aws.ec2.Subnet("subnet", vpc_id=vpc.id, cidr_block="10.0.1.0/24", opts=ours)
+        bucket = aws.s3.Bucket("bucket", bucket="acme-packages-0001", opts=ours)
+        kept = aws.secretsmanager.Secret("secret", name="acme/key", opts=ours)
+        value = pulumi.Output.secret(SECRET)
+        aws.secretsmanager.SecretVersion("value", secret_id=kept.id, secret_string=value, opts=ours)
+        pulumi.export("bucket", bucket.arn)
+        pulumi.export("key", value)
+
+    return declare
+
+
+@dataclass
+class Site:
+    """One home with its sandbox, its workspace and both engines over the same state."""
+
+    home: Path
+    control: Control
+    spaces: Workspaces
+    cli: PulumiCli
+    embedded: EmbeddedCommand
+    variables: dict[str, str]
+    events: list[str] = field(default_factory=list)
+
+    def stack(self, command: auto.PulumiCommand, run: Callable[[], None] | None = None) -> auto.Stack:
+        work = self.spaces.prepare(STACK, {})
+        workspace = auto.LocalWorkspace(
+            work_dir=str(work), program=run or program(), env_vars=self.variables, pulumi_command=command
+        )
+        return auto.Stack.create_or_select(STACK, workspace)
+
+    def real(self, run: Callable[[], None] | None = None) -> auto.Stack:
+        """Return the stack behind a CLI that was not interrupted before."""
+        self.cli = PulumiCli.find({"PATH": os.environ["PATH"], **self.variables})
+        return self.stack(self.cli, run)
+
+    def ours(self, run: Callable[[], None] | None = None) -> auto.Stack:
+        return self.stack(self.embedded, run)
+
+    def types(self) -> list[str]:
+        accounts = self.control.show()["accounts"]
+        assert isinstance(accounts, list)
+        return sorted(str(item["type"]) for account in accounts for item in account["objects"])
+
+    def state(self) -> str:
+        file = self.home / ".cellctl" / "state" / ".pulumi" / "stacks" / PROJECT / f"{STACK}.json"
+        return file.read_text()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    spaces, host = Workspaces(tmp_path), open_host(home=tmp_path, cell="acme", cloud="aws", clock="stepped")
+    plugins = host.plugins(spaces.pulumi_home, clock="stepped")
+    variables = {**spaces.environment(spaces.local), **plugins}
+    spaces.prepare(STACK, {})
+    cli = PulumiCli.find({"PATH": os.environ["PATH"], **variables})
+    yield Site(tmp_path, open_control(tmp_path), spaces, cli, EmbeddedCommand(host.providers()), variables)
+    host.close()
+
+
+def changes(summary: object) -> dict[str, int]:
+    """Return a preview's or an update's counts without what stays the same."""
+    assert isinstance(summary, dict)
+    counts = {str(getattr(key, "value", key)): number for key, number in summary.items()}
+    return {key: number for key, number in counts.items() if key != "same"}
+
+
+def lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def plugins_of(site: Site) -> list[int]:
+    """Return the plugin processes of this home."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if b"cellctl_sandbox.plugin" in words and str(site.home).encode() in words:
+                found.append(int(entry.name))
+    return found
+
+
+def test_a_stack_goes_through_its_life(site: Site) -> None:
+    stack = site.real()
+    assert changes(stack.preview().change_summary)["create"] >= 6
+    assert site.types() == []
+    up = stack.up()
+    assert up.summary.result == "succeeded"
+    assert up.outputs["bucket"].value == "arn:aws:s3:::acme-packages-0001"
+    assert (up.outputs["key"].value, up.outputs["key"].secret) == (SECRET, True)
+    assert site.types().count(VPC) == 1
+    assert SECRET not in site.state()
+    assert changes(stack.preview().change_summary) == {}
+    assert changes(stack.refresh().summary.resource_changes) == {}
+    assert changes(site.real(program({"more": "1"})).up().summary.resource_changes) == {"update": 1}
+    assert stack.destroy().summary.result == "succeeded"
+    assert site.types() == []
+    wait_for(lambda: plugins_of(site) == [])
+
+
+def test_a_stack_of_one_engine_opens_in_the_other(site: Site) -> None:
+    assert site.ours().up().summary.result == "succeeded"
+    real = site.real()
+    assert changes(real.preview().change_summary) == {}
+    outputs = real.outputs()
+    assert (outputs["key"].value, outputs["key"].secret) == (SECRET, True)
+    assert changes(real.up().summary.resource_changes) == {}
+    assert changes(real.refresh().summary.resource_changes) == {}
+    assert changes(site.ours().preview().change_summary) == {}
+    more = program({"more": "1"})
+    assert changes(site.real(more).up().summary.resource_changes) == {"update": 1}
+    ours = site.ours(more)
+    assert changes(ours.preview().change_summary) == {}
+    assert changes(ours.refresh().summary.resource_changes) == {}
+    assert ours.outputs()["key"].value == SECRET
+    assert changes(site.real(more).preview().change_summary) == {}
+    exported = ours.export_stack()
+    site.real(more).import_stack(exported)
+    assert changes(ours.up().summary.resource_changes) == {}
+    assert ours.destroy().summary.result == "succeeded"
+    assert changes(site.real().preview().change_summary)["create"] >= 6
+    assert SECRET not in site.state()
+
+
+def test_drift_is_seen_by_the_real_refresh(site: Site) -> None:
+    stack = site.real()
+    stack.up()
+    accounts = site.control.show()["accounts"]
+    assert isinstance(accounts, list)
+    vpc = next(item for account in accounts for item in account["objects"] if item["type"] == VPC)
+    site.control.edit(str(vpc["id"]), "tags.cell", "somebody-elses")
+    assert changes(stack.refresh().summary.resource_changes) == {"update": 1}
+    assert changes(stack.up().summary.resource_changes) == {"update": 1}
+
+
+def slowly(site: Site) -> None:
+    """Let a network take about three real seconds to make."""
+    site.variables["CELLCTL_PLUGIN_CLOCK"] = "20"
+    site.control.add_fault({"type": VPC, "op": "create", "effect": "delay", "delay_s": 60, "count": 1})
+
+
+def test_one_interrupt_finishes_what_is_under_way(site: Site) -> None:
+    slowly(site)
+    stack = site.real()
+
+    def press() -> None:
+        wait_for(lambda: VPC in site.types())
+        site.cli.interrupt()
+
+    threading.Thread(target=press).start()
+    with pytest.raises(CommandError, match="cancel"):
+        stack.up()
+    assert VPC in site.types()
+    assert "aws:ec2/subnet:Subnet" not in site.types()
+    assert json.loads(site.state())["checkpoint"]["latest"].get("pending_operations", []) == []
+    site.variables["CELLCTL_PLUGIN_CLOCK"] = "stepped"
+    assert "update" not in changes(site.real().up().summary.resource_changes)
+    assert site.types().count(VPC) == 1
+
+
+def test_a_killed_cli_leaves_a_lock_a_pending_create_and_no_process(site: Site) -> None:
+    slowly(site)
+    stack = site.real()
+
+    def kill() -> None:
+        wait_for(lambda: VPC in site.types())
+        assert site.cli._process is not None
+        os.kill(site.cli._process.pid, signal.SIGKILL)
+
+    threading.Thread(target=kill).start()
+    with pytest.raises(CommandError):
+        stack.up()
+    wait_for(lambda: plugins_of(site) == [])
+    pending = json.loads(site.state())["checkpoint"]["latest"]["pending_operations"]
+    assert VPC in [item["resource"]["type"] for item in pending]
+    for locked in (site.real(), site.ours()):
+        with pytest.raises(ConcurrentUpdateError):
+            locked.up()
+
+
+def test_a_crash_of_a_provider_fails_the_update_and_is_repeated(site: Site) -> None:
+    site.control.add_fault({"type": VPC, "op": "create", "effect": "crash", "when": "before", "count": 1})
+    with pytest.raises(CommandError):
+        site.real().up()
+    assert VPC not in site.types()
+    assert site.real().up().summary.result == "succeeded"
+    assert site.types().count(VPC) == 1
+
+
+def test_events_reach_the_seam_and_three_processes_are_enough(site: Site, tmp_path: Path) -> None:
+    site.ours().up()
+    log = tmp_path / "argv.ndjson"
+    cli = PulumiCli.find({"PATH": os.environ["PATH"], **site.variables}, log=log)
+    stack = site.stack(Seam(cli, site.events.append, stack=STACK, exists=True))
+    stack.preview()
+    stack.up(show_secrets=False)
+    kinds = {key for text in site.events for key in json.loads(text)}
+    assert {"preludeEvent", "resourcePreEvent", "resOutputsEvent", "summaryEvent"} <= kinds
+    assert SECRET not in "".join(site.events)
+    words = [json.loads(line)["argv"] for line in log.read_text().splitlines()]
+    assert len(words) == 3
+    assert all(argv[1] == "--non-interactive" for argv in words)
+
+
+def test_a_plugin_that_is_missing_is_an_error_and_no_download(site: Site) -> None:
+    for launcher in (site.spaces.pulumi_home / "plugins").glob("resource-aws-*/pulumi-resource-aws"):
+        launcher.unlink()
+        launcher.parent.rmdir()
+    with socket.socket() as trap:
+        trap.bind(("127.0.0.1", 0))
+        trap.listen()
+        trap.settimeout(0.2)
+        proxy = f"http://127.0.0.1:{trap.getsockname()[1]}"
+        site.variables.update(HTTPS_PROXY=proxy, HTTP_PROXY=proxy)
+        with pytest.raises(CommandError, match="no resource plugin"):
+            site.real().up()
+        with pytest.raises(TimeoutError):
+            trap.accept()
+
+
+def test_the_wrong_key_opens_nothing(site: Site) -> None:
+    site.ours().up()
+    wrong = site.home / "wrong"
+    wrong.write_text("not the key")
+    site.variables["PULUMI_CONFIG_PASSPHRASE_FILE"] = str(wrong)
+    with pytest.raises(CommandError, match="incorrect passphrase"):
+        site.real().up()
+
+
+def test_a_broken_binary_is_a_typed_error(tmp_path: Path) -> None:
+    (tmp_path / "pulumi").write_bytes(b"\x7fELF no program")
+    (tmp_path / "pulumi").chmod(0o755)
+    with pytest.raises(EngineError) as broken:
+        PulumiCli.find({"PATH": str(tmp_path)})
+    assert broken.value.code == "cli_broken"
+
+
+def test_a_version_below_the_minimum_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = site.cli.version
+    assert version is not None
+    monkeypatch.setattr("cellctl.engine.pulumi_cli.MINIMUM", version.bump_minor())
+    (site.spaces.pulumi_home / "cli-version.json").unlink()
+    with pytest.raises(UsageError) as old:
+        PulumiCli.find({"PATH": os.environ["PATH"], **site.variables})
+    assert (old.value.code, str(version) in str(old.value)) == ("cli_too_old", True)
