@@ -89,6 +89,7 @@ class Progress:
         self.last: Moment | None = None
         self.first: Moment | None = None
         self.said: list[Said] = []
+        self._planned: tuple[Change, ...] = ()
 
     def take(self, event: Event) -> None:
         """Update from one event."""
@@ -97,9 +98,12 @@ class Progress:
         match event:
             case RunStarted():
                 self.phase = event.phase
-                if event.phase in ("destroy", "refresh"):
+                if event.phase == "destroy":  # what took protection off before has used the same resources
+                    self._expect(self._planned)
+                elif event.phase == "refresh":
                     self._forget()
             case PlanReady():
+                self._planned = event.plan.changes
                 self._expect(event.plan.changes)
             case ResourceStarted():
                 self._start(event)
@@ -126,11 +130,14 @@ class Progress:
         return sum(item.state == "done" for item in self.items.values()), len(self.items)
 
     def _forget(self) -> None:
+        """Expect nothing; the components stay known, for what comes belongs to them."""
         self.items.clear()
-        self.branches.clear()
+        for branch in self.branches.values():
+            branch.items.clear()
 
     def _expect(self, changes: tuple[Change, ...]) -> None:
         self._forget()
+        self.branches.clear()
         for change in changes:
             if not change.custom:
                 self.branches[change.urn] = Branch(urn=change.urn, type=change.type, name=change.name)

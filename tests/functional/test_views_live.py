@@ -182,3 +182,21 @@ def test_the_last_line_leaves_room_for_what_the_terminal_echoes():
     progress = Progress()
     lines = frame(progress, title="acme", sandbox=True, wall_s=1.0, note="n" * 200, width=80, height=24)
     assert lines[-1].cell_len <= 80 - len("^C") - 1
+
+
+def test_a_removal_is_shown_by_component_from_its_first_moment():
+    plan = _plan(2)
+    progress = Progress()
+    moment = Moment(at=1.0, simulated_at=1.0)
+    progress.take(PlanReady(moment=moment, plan=plan))
+    progress.take(_started("Network", 0, 2.0))
+    progress.take(RunStarted(moment=moment, phase="destroy", total=16))
+    progress.take(_started("Nodes", 1, 3.0))
+    assert progress.totals() == (0, 16)
+    assert [item.name for item in progress.running()] == ["nodes-1"]
+    text = "\n".join(str(line) for line in _lines(progress))
+    assert "around it" not in text
+
+
+def _lines(progress: Progress) -> list[Text]:
+    return frame(progress, title="acme", sandbox=True, wall_s=1.0, note="", width=80, height=24)
