@@ -2,6 +2,7 @@
 
     .cellctl/state/                     the Pulumi file backend
     .cellctl/pulumi/key                 passphrase of the sandbox, random, 0600
+    .cellctl/pulumi/salt                salt that new sandbox stacks share: one derivation for many
     .cellctl/pulumi/<stack>/Pulumi.yaml, Pulumi.<stack>.yaml
     .cellctl/pulumi/home/               PULUMI_HOME: plugins and logs of the CLI
 
@@ -70,8 +71,8 @@ class Workspaces:
         """Return the work directory of a stack."""
         return self.private / "pulumi" / stack
 
-    def prepare(self, stack: str, config: Mapping[str, Value]) -> Path:
-        """Write a stack's files and return its work directory.
+    def prepare(self, stack: str, config: Mapping[str, Value], *, share_salt: bool = False) -> Path:
+        """Write a stack's files and return its work directory. `share_salt`: a new stack gets the home's salt.
 
         Raises:
             EngineError: The home cannot be written.
@@ -82,7 +83,7 @@ class Workspaces:
             self._key()
             self._write(self.folder(stack) / "Pulumi.yaml", project_file())
             settings = self.folder(stack) / f"Pulumi.{stack}.yaml"
-            self._write(settings, stack_file(config, _kept(settings)))
+            self._write(settings, stack_file(config, self._shared(_kept(settings)) if share_salt else _kept(settings)))
         except OSError as error:
             raise EngineError(
                 f"{self.private} cannot be written: {error.strerror or error}",
@@ -101,10 +102,24 @@ class Workspaces:
             **(passphrase if backend.secrets_provider == "passphrase" else {}),
         }
 
+    def _shared(self, kept: Struct) -> Struct:
+        """Return a stack's kept keys, with the home's salt where it has none yet; deriving a key costs a preview's CPU.
+
+        The passphrase is one random key for the whole home, so that salts of their own would protect nothing.
+        """
+        salt = self.key_file.with_name("salt")
+        if kept:
+            own = kept.get("encryptionsalt")
+            if set(kept) == {"encryptionsalt"} and isinstance(own, str) and not salt.exists():
+                write_atomically(salt, own.encode())
+            return kept
+        return {"encryptionsalt": salt.read_text(encoding="utf-8")} if salt.exists() else kept
+
     def _key(self) -> None:
         if self.key_file.exists():
             return
         self.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.key_file.with_name("salt").unlink(missing_ok=True)  # it was checked against the key that is gone
         temporary = self.key_file.with_name(f".key.{os.getpid()}")
         write_atomically(temporary, secrets.token_urlsafe(32).encode())
         try:

@@ -70,7 +70,7 @@ class Session:
         self._last_beat = 0.0
         self._began_simulated: float | None = None
         spaces, backend = target.workspaces, target.backend
-        work_dir = spaces.prepare(target.stack, target.config())
+        work_dir = spaces.prepare(target.stack, target.config(), share_salt=target.account.simulated)
         self.redactor = Redactor(_passphrases(spaces.key_file))
         ambient = inherited(options.environment, () if target.account.simulated else CREDENTIALS)
         setup = _setup(target, run, options, work_dir, {**ambient, **spaces.environment(backend)})
