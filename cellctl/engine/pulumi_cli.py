@@ -68,7 +68,11 @@ class PulumiCli(PulumiCommand):
         """
         path = shutil.which("pulumi", path=environment.get("PATH", os.defpath))
         if path is None:
-            raise UsageError("there is no `pulumi` on PATH; a real account needs it", hint=INSTALL, code="cli_missing")
+            raise UsageError(
+                "there is no `pulumi` on PATH; real accounts and --engine pulumi need it",
+                hint=INSTALL,
+                code="cli_missing",
+            )
         return cls(path, _known_version(path, environment), environment, log=log, deadline_s=deadline_s)
 
     def run(

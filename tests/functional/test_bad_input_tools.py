@@ -43,7 +43,7 @@ def put_cli(home: Path, script: str) -> None:
 def test_no_cli(home: Path) -> None:
     done = preview(home)
     assert done.returncode == 2
-    assert "there is no `pulumi` on PATH; a real account needs it" in done.stderr
+    assert "there is no `pulumi` on PATH; real accounts and --engine pulumi need it" in done.stderr
     assert INSTALL in done.stderr
 
 
