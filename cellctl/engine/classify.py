@@ -63,8 +63,13 @@ _CLASSES = (
         "something of that name or in that state is there already; `cellctl refresh` shows what the cloud has",
     ),
     _class(
+        "answer_lost",
+        r"connection (was |has been )?(lost|reset|closed|aborted)|unexpected EOF",
+        "the cloud may have done it all the same: run the same command again, it looks first and adopts what is there",
+    ),
+    _class(
         "unreachable",
-        r"unreachable|timed? ?out|connection (refused|reset)|no such host|name or service not known|network is down",
+        r"unreachable|timed? ?out|connection refused|no such host|name or service not known|network is down",
         "the endpoint does not answer from here: check that this machine may reach it, then run the same command",
     ),
     _class(

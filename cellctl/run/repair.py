@@ -7,7 +7,7 @@ and adopted; only what is certainly not there is cleared. Pending updates and de
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -18,9 +18,10 @@ from cellctl.state.backend import FileBackend, Loaded
 from cellctl.state.checkpoint import Checkpoint
 from cellctl.state.locks import Lock, provably_dead
 from cellctl.state.pending import cleared, pending_creates, unresolved_creates
-from cellctl.state.resources import ResourceState
+from cellctl.state.resources import PendingOperation, ResourceState
 
 if TYPE_CHECKING:
+    from cellctl.plan import Failure
     from cellctl.run.session import Session
     from cellctl.run.target import Target
 
@@ -69,6 +70,33 @@ def tidy(target: Target) -> None:
     known = {row.urn for row in loaded.checkpoint.resources if not row.delete}
     done = {item.resource.urn for item in pending_creates(loaded.checkpoint) if item.resource.urn in known}
     _clear(files, target, loaded, done)
+
+
+def doubt(target: Target, failures: Sequence[Failure]) -> None:
+    """After a run: keep as pending each create whose answer was lost, so that the next run looks for its object.
+
+    Resources of provider `cellctl` look for themselves before they create.
+    """
+    files, loaded = target.files, target.load()
+    if files is None or loaded is None:
+        return
+    checkpoint = loaded.checkpoint
+    known = {row.urn for row in checkpoint.resources if not row.delete} | {
+        item.resource.urn for item in checkpoint.pending
+    }
+    lost = {failure.urn: _type(failure.urn) for failure in failures if failure.code == "answer_lost" and failure.urn}
+    new = tuple(
+        PendingOperation(resource=ResourceState(urn=urn, type=type_, custom=True), kind="creating")
+        for urn, type_ in lost.items()
+        if urn not in known and not type_.startswith("cellctl:")
+    )
+    if new:
+        checkpoint = replace(checkpoint, pending=(*checkpoint.pending, *new))
+        files.write(stack_name(target.name), checkpoint_text(checkpoint))
+
+
+def _type(urn: str) -> str:
+    return urn.split("::")[2].rsplit("$", 1)[-1] if urn.count("::") >= 3 else ""
 
 
 def _unlock(files: FileBackend, target: Target) -> list[str]:

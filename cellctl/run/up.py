@@ -101,6 +101,7 @@ def _apply(ledger: Ledger, session: Session, plan: Plan, task: Task) -> Outcome:
     session.begin("apply", total)
     progress, ended = session.change(replace(task, parallel=session.options.parallel))
     repair.tidy(session.target)
+    repair.doubt(session.target, progress.failures)
     result = result_of(session, progress, ended)
     return replace(
         ledger.outcome(result),
