@@ -97,11 +97,7 @@ class Progress:
         self.first = self.first or event.moment
         match event:
             case RunStarted():
-                self.phase = event.phase
-                if event.phase == "destroy":  # what took protection off before has used the same resources
-                    self._expect(self._planned)
-                elif event.phase == "refresh":
-                    self._forget()
+                self._begin(event.phase)
             case PlanReady():
                 self._planned = event.plan.changes
                 self._expect(event.plan.changes)
@@ -116,6 +112,13 @@ class Progress:
                 self.said.append(event)
             case Heartbeat():
                 pass
+
+    def _begin(self, phase: str) -> None:
+        self.phase = phase
+        if phase == "destroy":  # what took protection off before has used the same resources
+            self._expect(self._planned)
+        elif phase == "refresh":
+            self._forget()
 
     def now(self) -> float:
         """Return the cloud time of the last event."""
