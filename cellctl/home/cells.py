@@ -168,7 +168,12 @@ def _new(asked: _Asked, name: str, *, write: bool) -> FoundCell:
 
     region = DEFAULT_REGIONS[asked.cloud]
     spec = CellSpec.minimal(name, cloud=asked.cloud, account=SANDBOX, region=region)
-    file = asked.home.write_cell(spec) if write else None
+    try:
+        file = asked.home.write_cell(spec) if write else None
+    except UsageError:
+        if not asked.home.cell_file(name).exists():
+            raise
+        return _agreed(asked, _from_file(asked.home, asked.home.cell_file(name)))  # another `up` was first
     return FoundCell(name=name, spec=spec, file=file, created=True)
 
 

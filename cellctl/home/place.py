@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import getpass
 import os
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -190,8 +191,7 @@ class Home:
             self.cells_folder.mkdir(exist_ok=True)
             self.write_schemas()
             try:
-                with path.open("x", encoding="utf-8") as file:
-                    file.write(dump(spec))
+                _write_new(path, dump(spec))
             except FileExistsError:
                 raise UsageError(f"{path} is there already", hint=f"cellctl up {spec.metadata.name}") from None
         return path
@@ -234,6 +234,21 @@ class Home:
     @property
     def _records(self) -> Records:
         return Records(self.database, self.runs_folder)
+
+
+def _write_new(path: Path, text: str) -> None:
+    """Write a file that must not be there, whole or not at all: another process may read it at once."""
+    new = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+    new.write_text(text, encoding="utf-8")
+    try:
+        os.link(new, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    finally:
+        new.unlink()
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -215,3 +216,11 @@ def test_bad_names_are_told_and_touch_nothing(home: Home, name: str, command: st
     assert error.code == "bad_name"
     assert len(str(error)) < 200
     assert list(home.root.iterdir()) == []
+
+
+def test_of_many_who_make_one_cell_at_once_each_reads_the_same_whole_file(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: up(Home(tmp_path), "acme", cloud="aws"), range(8)))
+    assert [item.created for item in found].count(True) == 1
+    assert len({item.spec.digest() for item in found if item.spec}) == 1
+    assert [path.name for path in (tmp_path / "cells").iterdir()] == ["acme.yaml"]
