@@ -124,7 +124,6 @@ class Child:
 
 def _move(setup: Setup) -> None:
     """Go to another cell's work directory; its log is another file too."""
-    os.chdir(setup.work_dir)
     sys.stdout.flush()
     sys.stderr.flush()
     log = os.open(Path(setup.run_dir) / "log.txt", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
