@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from cellctl.engine.translate import PlanHead, Planner, merged
 from cellctl.engine.wire import Task
-from cellctl.errors import GuardError, Interrupted, Objection
+from cellctl.errors import GuardError, Interrupted, Locked, Objection
 from cellctl.events import PlanReady
+from cellctl.leases import SqliteLeases
 from cellctl.plan import Change, Diagnostic, Plan
 from cellctl.run import unprotect
 from cellctl.run.knowledge import FactsOfTypes
@@ -50,12 +51,31 @@ def preview(
     warm = worker if target.account.simulated else None
     with running("preview", target, options, on_event, interrupter, worker=warm) as ledger:
         session = ledger.session
-        warnings = read_stateful(session, target.load())
+        warnings = _read_unless_moving(session)
         plan = plan_up(session, {}).plan
         plan = replace(plan, diagnostics=(*warnings, *plan.diagnostics))
         on_event(PlanReady(moment=session.moment(), plan=plan))
         ledger.result = "failed" if plan.errored else "succeeded"
         return plan
+
+
+def _read_unless_moving(session: Session) -> tuple[Diagnostic, ...]:
+    """Read what holds data; what another run is just deleting is not gone, it is being changed.
+
+    Raises:
+        Locked: Something is missing while somebody else changes the cell.
+    """
+    target = session.target
+    try:
+        return read_stateful(session, target.load())
+    except GuardError:
+        lease = SqliteLeases(target.home.database).current(target.name)
+        if lease is None:
+            raise
+        raise Locked(
+            f"'{target.name}' is being changed by {lease.holder.words()}, so there is nothing firm to preview",
+            hint="preview again when that run has ended",
+        ) from None
 
 
 def plan_up(session: Session, adopt: Mapping[str, str]) -> Looked:

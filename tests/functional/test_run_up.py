@@ -16,6 +16,7 @@ from cellctl.cell import Cell, cells
 from cellctl.errors import EngineError, GuardError, Interrupted, Locked, Objection, UsageError
 from cellctl.events import Event, PlanReady, ResourceDone, ResourceFailed, RunStarted
 from cellctl.home import Home
+from cellctl.leases import Holder, SqliteLeases
 from cellctl.plan import Outcome, Plan
 from cellctl.run.options import Interrupter, RunOptions
 from cellctl.spec import CellSpec
@@ -261,6 +262,19 @@ def test_a_stateful_object_deleted_behind_our_back_stops_everything(small: Small
     urn = refused.value.objections[0].urn
     assert small.up(forget=frozenset({urn})).result == "succeeded"
     assert sorted(small.objects) == ["a", "b"]
+
+
+def test_a_preview_beside_a_run_that_deletes_says_who_is_at_it(small: Small) -> None:
+    small.up()
+    world = World(small.root)
+    world.remove(next(id_ for id_, (urn, _) in world.objects().items() if urn.endswith("::a")))
+    leases = SqliteLeases(small.home.database)
+    lease = leases.acquire("acme", Holder.current(command="cellctl down acme"))
+    try:
+        with pytest.raises(Locked, match="is being changed by"):
+            small.cell.preview(options=small.options())
+    finally:
+        leases.release(lease)
 
 
 def test_down_keeping_data_and_up_completes_the_cell_again(small: Small) -> None:
