@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -211,6 +214,8 @@ def test_one_interrupt_finishes_what_is_under_way(site: Site) -> None:
     assert site.types().count(VPC) == 1
 
 
+@pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning")  # the SDK's, whose engine went away
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_killed_cli_leaves_a_lock_a_pending_create_and_no_process(site: Site) -> None:
     slowly(site)
     stack = site.real()
@@ -229,6 +234,7 @@ def test_a_killed_cli_leaves_a_lock_a_pending_create_and_no_process(site: Site) 
     for locked in (site.real(), site.ours()):
         with pytest.raises(ConcurrentUpdateError):
             locked.up()
+    gc.collect()
 
 
 def test_a_crash_of_a_provider_fails_the_update_and_is_repeated(site: Site) -> None:
@@ -296,3 +302,20 @@ def test_a_version_below_the_minimum_is_refused(site: Site, monkeypatch: pytest.
     with pytest.raises(UsageError) as old:
         PulumiCli.find({"PATH": os.environ["PATH"], **site.variables})
     assert (old.value.code, str(version) in str(old.value)) == ("cli_too_old", True)
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure"])
+def test_a_whole_cell_of_the_real_cli_is_complete_for_our_engine(tmp_path: Path, cloud: str) -> None:
+    def cellctl(*words: str) -> str:
+        command = [sys.executable, str(Path(__file__).parents[2] / "cli.py"), *words, "--home", str(tmp_path)]
+        done = subprocess.run(
+            [*command, "--clock", "stepped"], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+        )
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        return done.stdout
+
+    words = ("up", "acme", "--cloud", cloud, "--yes", "--output", "jsonl", "--engine", "pulumi")
+    summary = json.loads(cellctl(*words).splitlines()[-1])
+    assert (summary["result"], summary["engine"]["name"]) == ("succeeded", "pulumi")
+    for engine in ("embedded", "pulumi"):
+        cellctl("preview", "acme", "--exit-code", "--engine", engine)
