@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Callable, Iterator
 
 from cellctl.errors import CellctlError, EngineError, ExitCode, GuardError, NotYet, Objection, SpecError
@@ -97,6 +95,9 @@ def _other(error: Exception) -> int:
 
 def _report(error: Exception) -> str:
     """Write where it failed, without messages or values, which could hold secrets, and return the file's path."""
+    import tempfile
+    import traceback
+
     frames = traceback.extract_tb(error.__traceback__)
     text = "".join(f"{frame.filename}:{frame.lineno} in {frame.name}\n" for frame in frames)
     handle, path = tempfile.mkstemp(prefix="cellctl-", suffix=".log")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -165,7 +164,7 @@ class Records:
 def new_run_id(operation: str, cell: str, now: float) -> str:
     """Return an id that sorts by time, names its cell, and is new: 24 random bits."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    run_id = f"{stamp}-{operation}-{cell}-{secrets.token_hex(3)}"
+    run_id = f"{stamp}-{operation}-{cell}-{os.urandom(3).hex()}"
     assert _RUN_ID.fullmatch(run_id), run_id
     return run_id
 
