@@ -10,7 +10,8 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING
 
-from cellctl.errors import NotYet, Problem, SpecError
+from cellctl.errors import Problem, SpecError
+from cellctl.spec import refuse_pending
 from cellctl_components.layout import facts
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def check(spec: CellSpec) -> None:
     problems = [*_region(spec), *_network(spec), *_ingress(spec), *_tags(spec)]
     if problems:
         raise SpecError(problems)
-    _not_yet(spec)
+    refuse_pending(spec)
 
 
 def _region(spec: CellSpec) -> list[Problem]:
@@ -90,17 +91,3 @@ def _tags(spec: CellSpec) -> list[Problem]:
         if not allowed.fullmatch(value):
             problems.append(Problem(field=field, message="AWS tags hold letters, digits, spaces and _ . : / = + - @"))
     return problems
-
-
-def _not_yet(spec: CellSpec) -> None:
-    body = spec.spec
-    waiting = {
-        "cells on a reef": body.placement != "dedicated",
-        "existing networks": body.network.existing is not None or not body.network.create,
-        "Linux nodes": body.nodes.os == "linux",
-        "FSx": body.storage.backend == "fsx",
-        "polling through Redis": body.ingress.polling == "redis",
-    }
-    for what, wanted in waiting.items():
-        if wanted:
-            raise NotYet(f"{what} on AWS: not in this version", hint="see the changelog for what comes when")
