@@ -156,6 +156,14 @@ def behaviour_of(token: str) -> Behaviour:
     return _behaviour(token, Table(table.data, table.where), known, shape)
 
 
+def known_behaviour(token: str) -> Behaviour | None:
+    """Return what the simulated cloud knows of a type, None if nothing: a stand-in made the object."""
+    try:
+        return behaviour_of(token)
+    except NotSimulated:
+        return None
+
+
 def function_of(token: str) -> Function:
     """Return what the simulated cloud knows of a function.
 

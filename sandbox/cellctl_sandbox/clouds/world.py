@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
-from fnmatch import fnmatchcase
 
-from cellctl import facts
-from cellctl.facts.conditions import at, every
-from cellctl.state.values import Struct, Value, bare
-from cellctl_sandbox.clouds.behaviour import Behaviour, NotSimulated, Reference, behaviour_of, granted_quota
+from cellctl.facts.conditions import at
+from cellctl.state.values import Struct, Value
+from cellctl_sandbox.clouds import links, names, quotas
+from cellctl_sandbox.clouds.behaviour import Behaviour, behaviour_of, known_behaviour
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.network import free_address
 from cellctl_sandbox.clouds.outputs import marked, outputs_of
@@ -83,7 +81,7 @@ class World:
         """
         inputs = marked(behaviour, inputs)
         self.refuse_on("create", behaviour, inputs, "")
-        self._respect_quotas(behaviour, inputs)
+        quotas.respect(self, behaviour, inputs)
         uid = self._new_uid(urn)
         scope = self._scope(behaviour, uid, urn, inputs)
         id_ = render(behaviour.id, scope, "id")
@@ -107,8 +105,8 @@ class World:
             outputs=outputs_of(behaviour, scope, dict(self.tenancy.default_tags)),
             born_s=ready_s,
         )
-        self._take_names(behaviour, record)
-        self._link(behaviour, record)
+        names.take(self, behaviour, record)
+        links.link(self, behaviour, record)
         self._write(record, behaviour)
         return record
 
@@ -134,14 +132,14 @@ class World:
         )
         self.rows.execute("DELETE FROM names WHERE uid = ?", (record.uid,))
         self.rows.execute("DELETE FROM links WHERE source = ?", (record.uid,))
-        self._take_names(behaviour, changed)
-        self._link(behaviour, changed)
+        names.take(self, behaviour, changed)
+        links.link(self, behaviour, changed)
         self._write(changed, behaviour)
         return changed
 
     def store(self, record: CloudRecord) -> None:
         """Write an object as it is given: drift, and what stand-ins change."""
-        self._write(record, _behaviour_or_none(record.type))
+        self._write(record, known_behaviour(record.type))
 
     def _write(self, record: CloudRecord, behaviour: Behaviour | None) -> None:
         place = record.tenancy
@@ -170,11 +168,11 @@ class World:
             ProviderError: The object is protected, or something that stays refers to it.
         """
         self.refuse_on("delete", behaviour, record.properties(), record.id)
-        doomed = [record, *self._contents(record)]
-        self._refuse_dependants(doomed, record)
+        doomed = [record, *links.contents(self, record)]
+        links.refuse_dependants(self, doomed, record)
         for item in doomed:
-            known = _behaviour_or_none(item.type)
-            self._release_names(known, item, gone_s)
+            known = known_behaviour(item.type)
+            names.release(self, known, item, gone_s)
             self.rows.execute("UPDATE objects SET gone_s = ? WHERE uid = ?", (gone_s, item.uid))
             self.rows.execute("DELETE FROM links WHERE source = ?", (item.uid,))
             if known is not None:
@@ -195,30 +193,6 @@ class World:
             "DELETE FROM objects WHERE uid = ?",
         ):
             self.rows.execute(statement, (uid,))
-
-    def _contents(self, record: CloudRecord) -> list[CloudRecord]:
-        if not record.id.startswith("/"):
-            return []
-        start = record.id.lower() + "/"
-        found = self.rows.execute(
-            f"SELECT {COLUMNS} FROM objects WHERE package = ? AND gone_s IS NULL "  # noqa: S608  a constant
-            "AND substr(lower(id), 1, ?) = ? AND uid != ?",
-            (self.tenancy.package, len(start), start, record.uid),
-        ).fetchall()
-        below = [record_of(self.database, row, self.tenancy.tenant) for row in found]
-        # What is not `contained` stays, and refuses the deletion if it refers to what goes: a management lock.
-        return [item for item in below if (known := _behaviour_or_none(item.type)) is None or known.contained]
-
-    def _refuse_dependants(self, doomed: list[CloudRecord], record: CloudRecord) -> None:
-        inside = {item.uid for item in doomed}
-        for item in doomed:
-            for source, path in self.rows.execute(
-                "SELECT source, path FROM links WHERE target = ? AND blocks = 1", (item.uid,)
-            ).fetchall():
-                holder = self.rows.execute("SELECT type, id FROM objects WHERE uid = ?", (source,)).fetchone()
-                if source not in inside and holder is not None:
-                    text = f"DependencyViolation: '{record.id}' is in use by {holder[0]} '{holder[1]}' ({path})"
-                    raise refused(text, "conflict")
 
     def _leave_behind(self, behaviour: Behaviour, record: CloudRecord, gone_s: float) -> None:
         for leaving in behaviour.leaves:
@@ -241,124 +215,9 @@ class World:
                 text = render(refusal.message, scope, "refuse")
                 raise refused(f"{refusal.code}: {text or refusal.message}", refusal.kind)
 
-    def _respect_quotas(self, behaviour: Behaviour, inputs: Struct) -> None:
-        cloud, name = facts.place_of(behaviour.type)
-        known = facts.service(cloud, name)
-        for use in behaviour.facts.quotas:
-            if not use.when.holds(inputs):
-                continue
-            quota = known.quotas[use.name]
-            maximum = self._maximum(cloud, name, quota)
-            counted = [item for item in known.types.values() if any(other.name == use.name for other in item.quotas)]
-            if self._count(counted, use.name, quota.scope, inputs) >= maximum:
-                raise refused(f"{quota.code}: the quota '{name}.{quota.name}' of {maximum} is used up", "quota")
-
-    def _maximum(self, cloud: str, service: str, quota: facts.Quota) -> int:
-        row = self.rows.execute(
-            "SELECT maximum FROM quotas WHERE package = ? AND name = ? AND account IN (?, '*') AND region IN (?, '*') "
-            "ORDER BY (account = '*') + (region = '*')",
-            (self.tenancy.package, f"{service}.{quota.name}", self.tenancy.account, self.tenancy.region),
-        ).fetchone()
-        if row is not None:
-            return int(row[0])
-        granted = granted_quota(cloud, service, quota.name)
-        return quota.default if granted is None else granted
-
-    def _count(self, types: list[facts.TypeFacts], name: str, scope: str, inputs: Struct) -> int:
-        total = 0
-        for item in types:
-            use = next(other for other in item.quotas if other.name == name)
-            rows = self.rows.execute(
-                "SELECT inputs, region FROM objects WHERE type = ? AND account = ? AND gone_s IS NULL",
-                (item.type, self.tenancy.account),
-            ).fetchall()
-            for text, region in rows:
-                if scope == "region" and region != self.tenancy.region:
-                    continue
-                values = self.database.load(text) if use.when.entries or scope not in ("region", "account") else {}
-                same = scope in ("region", "account", "global") or at(values, scope) == at(inputs, scope)
-                total += use.when.holds(values) and same
-        return total
-
-    def _take_names(self, behaviour: Behaviour, record: CloudRecord) -> None:
-        for scope, namespace, name, code in self._names(behaviour, record):
-            row = self.rows.execute(
-                "SELECT uid, held_until, message FROM names WHERE scope = ? AND namespace = ? AND name = ?",
-                (scope, namespace, name),
-            ).fetchone()
-            if row is not None and (row[0] is not None or float(row[1]) > self.now_s):
-                raise refused(f"{code}: {row[2] or f'{record.name!r} already exists'}", "conflict")
-            self.rows.execute(
-                "INSERT OR REPLACE INTO names VALUES (?, ?, ?, ?, NULL, '')", (scope, namespace, name, record.uid)
-            )
-
-    def _names(self, behaviour: Behaviour, record: CloudRecord) -> Iterator[tuple[str, str, str, str]]:
-        place = record.tenancy
-        scopes = {
-            "region": f"{place.package}/{place.account}/{place.region}",
-            "account": f"{place.package}/{place.account}",
-        }
-        properties = record.properties()
-        for unique in behaviour.unique:
-            parts = [at(properties, path) for path in unique.by]
-            if all(part is not None for part in parts):
-                text = "\n".join(str(part).lower() for part in parts)
-                yield scopes.get(unique.scope, place.package), unique.namespace, text, unique.code
-
-    def _release_names(self, behaviour: Behaviour | None, record: CloudRecord, gone_s: float) -> None:
-        held = behaviour.facts.held if behaviour else None
-        until, message = gone_s, ""
-        if held is not None and not (held.unless and held.unless.holds(record.properties())):
-            amount = at(record.properties(), held.property) if held.property else None
-            until += float(amount) * held.unit_s if isinstance(amount, int | float) else held.seconds
-            message = str(render(held.message, self._scope_of(record), "held") or held.message)
-        self.rows.execute(
-            "UPDATE names SET uid = NULL, held_until = ?, message = ? WHERE uid = ?", (until, message, record.uid)
-        )
-
-    # ---- references
-    def _link(self, behaviour: Behaviour, record: CloudRecord) -> None:
-        for reference in behaviour.references:
-            for value in every(record.inputs, reference.path):
-                self._link_one(reference, record, bare(value))
-        if behaviour.contained:
-            self._require_parent(record)
-
-    def _link_one(self, reference: Reference, record: CloudRecord, value: Value) -> None:
-        if not isinstance(value, str) or not value or any(fnmatchcase(value, item) for item in reference.unless):
-            return
-        target = self.by_handle(value, reference.types)
-        if target is None:
-            code = reference.code or f"{reference.types[0].rpartition(':')[2]}NotFound"
-            raise refused(f"{code}: '{value}' ({reference.path}) does not exist", "not_found")
-        if target.uid != record.uid:
-            self.rows.execute(
-                "INSERT OR IGNORE INTO links VALUES (?, ?, ?, ?)",
-                (target.uid, record.uid, reference.path, int(reference.blocks)),
-            )
-
-    def _require_parent(self, record: CloudRecord) -> None:
-        parts = record.id.split("/")
-        group = next((i for i, part in enumerate(parts) if part.lower() == "resourcegroups"), None)
-        if group is None or len(parts) <= group + 2:
-            return
-        # …/providers/NAMESPACE/TYPE/NAME lies in what stands before; …/TYPE/NAME lies in the object before it.
-        parent = "/".join(parts[:-4] if parts[-4].lower() == "providers" else parts[:-2])
-        if self.by_handle_exactly(parent):
-            return
-        code = "ResourceGroupNotFound" if len(parent.split("/")) == group + 2 else "ParentResourceNotFound"
-        raise refused(f"{code}: '{parent}' does not exist", "not_found")
-
-    def by_handle_exactly(self, value: str) -> bool:
-        """Tell whether an object with this very id or handle exists."""
-        found = self.rows.execute(
-            "SELECT 1 FROM objects WHERE uid IN (SELECT uid FROM handles WHERE value = ?) AND gone_s IS NULL",
-            (value.lower(),),
-        ).fetchone()
-        return found is not None
-
     # ---- outputs
-    def _scope_of(self, record: CloudRecord) -> Scope:
+    def scope_of(self, record: CloudRecord) -> Scope:
+        """Return what templates see of an object that exists."""
         constants = {"id": record.id, "name": record.name, "region": record.tenancy.region}
         return Scope(seed=record.uid, values=record.properties(), constants=constants, now_s=self.now_s, lookup=self)
 
@@ -386,10 +245,3 @@ class World:
         )
         count = self.rows.execute("SELECT value FROM counters WHERE name = ?", (key,)).fetchone()[0]
         return hashlib.sha256(f"{seed}/{key}/{count}".encode()).hexdigest()[:32]
-
-
-def _behaviour_or_none(token: str) -> Behaviour | None:
-    try:
-        return behaviour_of(token)
-    except NotSimulated:
-        return None
