@@ -35,9 +35,18 @@ class Control:
         self._home = home
         self._database = Database.open(home)
 
+    @property
+    def database(self) -> Database:
+        """The file that everything is in."""
+        return self._database
+
+    def now(self) -> float:
+        """Return simulated seconds."""
+        return SimulatedClock.of(self._database).now()
+
     def show(self) -> Mapping[str, object]:
         """Return every simulated object, by account."""
-        now = self._now()
+        now = self.now()
         accounts: dict[tuple[str, str], list[object]] = {}
         for record in records(self._database):
             place = record.tenancy
@@ -120,7 +129,7 @@ class Control:
                 if not path and value is None:
                     remove(rows, record.uid)
                 else:
-                    world = World(self._database, rows, record.tenancy, self._now())
+                    world = World(self._database, rows, record.tenancy, self.now())
                     world.store(_edited(record, path, to_value(value)))
 
     def secret(self, reference: str) -> str:
@@ -149,9 +158,6 @@ class Control:
     def serve(self) -> AbstractContextManager[list[Mapping[str, object]]]:
         """Keep the stand-ins up inside the context and yield where each is."""
         return self._served()
-
-    def _now(self) -> float:
-        return SimulatedClock.of(self._database).now()
 
 
 def _shown(record: CloudRecord, now: float) -> Mapping[str, object]:

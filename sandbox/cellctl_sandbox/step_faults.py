@@ -7,7 +7,6 @@ calls of that API, where `name` is the operation (`ActivateGateway`). Effects me
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 from collections.abc import Iterator
 
@@ -37,7 +36,6 @@ from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.records import cell_of
 from cellctl_sandbox.standins.aws_json import ApiError
 
-_KILLED = 137
 _API_CODES = {
     "throttle": "ThrottlingException",
     "auth": "AccessDeniedException",
@@ -72,7 +70,7 @@ class ApiFaults:
         if rule.delay_s:
             self._clock.sleep(rule.delay_s)
         if rule.effect == "crash" and rule.when == "before":
-            os._exit(_KILLED)
+            self._clock.crash()
         if rule.effect in ("lost", "crash"):
             self._lost.add(f"{rule.effect}/{operation}")
         if rule.effect != "error":
@@ -83,7 +81,7 @@ class ApiFaults:
     def after(self, service: str, operation: str) -> bool:  # noqa: ARG002
         """Tell whether the response is lost; end the process where a rule says so."""
         if f"crash/{operation}" in self._lost:
-            os._exit(_KILLED)
+            self._clock.crash()
         lost = f"lost/{operation}" in self._lost
         self._lost.discard(f"lost/{operation}")
         return lost
@@ -198,7 +196,7 @@ class Steps:
             self._before(rule)
         yield rule
         if rule is not None and rule.effect == "crash":
-            os._exit(_KILLED)
+            self._clock.crash()
         if rule is not None and rule.effect in ("lost", "partial"):
             raise ProviderError(rule.message or "RequestError: the connection was lost", code="unreachable")
 
@@ -208,7 +206,7 @@ class Steps:
         if rule.effect == "error":
             raise ProviderError(rule.text(), code=rule.error_code())
         if rule.effect == "crash" and rule.when == "before":
-            os._exit(_KILLED)
+            self._clock.crash()
         if rule.effect == "hang":
             with self._database.transaction() as rows:
                 self._clock.settled(rows)

@@ -126,7 +126,7 @@ class Caller:
         if fault.effect == "error":
             raise ProviderError(fault.text(), code=fault.error_code())
         if fault.effect == "crash" and fault.when == "before":
-            os._exit(137)
+            self._clock.crash()
         if fault.effect == "hang":
             with self._database.transaction() as rows:
                 self._clock.settled(rows)
@@ -140,7 +140,8 @@ class Caller:
         """Wait until the call is due, then let what was struck happen."""
         fault = call.fault
         if fault is not None and fault.effect == "crash":
-            os._exit(137)
+            self._clock.forget(call.number)
+            self._clock.crash()
         with self._clock.call():
             self._clock.wait(call.number)
         if fault is not None and fault.effect == "lost":

@@ -17,8 +17,9 @@ import sqlite3
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NoReturn
 
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.quiet import Quiet, alive, own_start
@@ -36,8 +37,17 @@ FOREVER = 1e18
 _EPSILON = 1e-6
 
 
+KILLED = 137
+"""Exit code of a process that a fault ends: that of SIGKILL."""
+
+
 class Cancelled(Exception):
     """The wait was ended early."""
+
+
+def end_process() -> NoReturn:
+    """End this process as a kill does."""
+    os._exit(KILLED)
 
 
 @dataclass(slots=True)
@@ -50,7 +60,8 @@ class SimulatedClock:
     """One process's part of the clock of one sandbox.
 
     `pace` is the scale that this process wants while it takes part, 0 for stepped, None for the sandbox's own setting;
-    where processes disagree the fastest wins.
+    where processes disagree the fastest wins. `crash` is what a fault of that effect does: it ends the process, or what
+    stands for one in a test.
     """
 
     _known: dict[int, SimulatedClock] = {}  # noqa: RUF012  by id of the database, guarded by _registry
@@ -64,10 +75,12 @@ class SimulatedClock:
         self._next = 0
         self._calls = 0
         self._attached = False
+        self._stopped = False
         self._last_active = 0.0
         self._thread: threading.Thread | None = None
         self._keeper = _Keeper(self)
         self.pace: float | None = None
+        self.crash: Callable[[], NoReturn] = end_process
 
     @classmethod
     def of(cls, database: Database) -> SimulatedClock:
@@ -164,6 +177,25 @@ class SimulatedClock:
                 with self.database.transaction() as rows:
                     rows.execute("DELETE FROM waiters WHERE token = ? AND number = ?", (self._token, number))
 
+    def forget(self, number: int) -> None:
+        """Take a waiter away that nobody will wait for."""
+        with self._state:
+            self._waiters.pop(number, None)
+        with self.database.transaction() as rows:
+            rows.execute("DELETE FROM waiters WHERE token = ? AND number = ?", (self._token, number))
+
+    def stop(self) -> None:
+        """Leave for good: end the keeper's thread and forget this clock. Whoever needs time again opens another."""
+        self.close()
+        with self._state:
+            self._stopped = True
+            thread = self._thread
+            self._state.notify_all()
+        if thread is not None:
+            thread.join()
+        with self._registry:
+            self._known.pop(id(self.database), None)
+
     def close(self) -> None:
         """Leave: waiters of this process are forgotten."""
         with self._state:
@@ -188,7 +220,7 @@ class SimulatedClock:
                 return "busy", 0.0
             if dues:
                 return "waiting", min(dues)
-            return "idle", time.monotonic() - self._last_active
+            return "idle", LINGER_S if self._stopped else time.monotonic() - self._last_active
 
     def pause(self, seconds: float) -> None:
         """Wait in real time, shorter if a call begins to wait."""
@@ -221,7 +253,8 @@ class SimulatedClock:
     def depart_if_idle(self) -> bool:
         """Leave the clock if nothing happened for a while; return whether it did."""
         with self.database.transaction() as rows, self._state:  # in this order everywhere
-            if self._calls or self._waiters or time.monotonic() - self._last_active < LINGER_S:
+            lingers = not self._stopped and time.monotonic() - self._last_active < LINGER_S
+            if self._calls or self._waiters or lingers:
                 return False
             attached, self._attached = self._attached, False
             self._thread = None

@@ -93,6 +93,13 @@ class Database:
                 found = cls._open[key] = _made(path)
             return found
 
+    def close(self) -> None:
+        """Close the file; the next `open` of this home opens it again."""
+        with self._registry:
+            self._open.pop((os.getpid(), self.path), None)
+        with self._lock:
+            self._connection.close()
+
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Open a write transaction; it is rolled back if the block raises. Never wait inside."""

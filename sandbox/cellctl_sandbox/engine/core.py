@@ -74,9 +74,9 @@ class Program(Protocol):
 
 
 class Inline:
-    """A Python function of this process as a Program: no sockets, no language server."""
+    """A Python function of this process, plain or async, as a Program: no sockets, no language server."""
 
-    def __init__(self, function: Callable[[], None]) -> None:
+    def __init__(self, function: Callable[[], object]) -> None:
         self._function = function
 
     def __call__(self, scope: Scope, monitor: Monitor, engine: EngineLog) -> str:
