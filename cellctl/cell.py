@@ -93,7 +93,8 @@ class Cell:
 
         Returns:
             Outcome with `result`: `succeeded`; `nothing` (up to date, or `ask` said no); `failed` (with `failures`);
-            `interrupted` (with `remaining`, the number of changes not yet made).
+            `interrupted` (with `remaining`, the number of changes not yet made). A process that dies or a deadline
+            that passes in the middle is `failed` too (codes `operation_died`, `deadline`), with what was done.
 
         Raises:
             Locked: Somebody else changes this cell now.

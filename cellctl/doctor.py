@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import TYPE_CHECKING, Literal
 
 from cellctl import __version__
+from cellctl.errors import CellctlError
 
 if TYPE_CHECKING:
     from cellctl.home import Home
     from cellctl.run.status import CellStatus
 
 Level = Literal["ok", "note", "warning", "missing"]
-PULUMI_INSTALL = "curl -fsSL https://get.pulumi.com | sh"
 _SDKS = (("pulumi-aws", "aws"), ("pulumi-azure-native", "azure"))
 _LOW_DISK_MIB = 500
-_CLI_DEADLINE_S = 10.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,31 +62,26 @@ def _engines(home: Home, search_path: str) -> Iterator[Finding]:
     needed = [name for name in ("sandbox", *home.settings.accounts) if name != "sandbox"]
     path = shutil.which("pulumi", path=search_path)
     if path is None:
+        from cellctl.engine.pulumi_cli import INSTALL
+
         yield Finding(
             subject="pulumi cli",
             level="missing" if needed else "note",
             message="not on PATH" + ("" if needed else "; only real accounts need it"),
-            remedy=PULUMI_INSTALL if needed else f"for a real account: {PULUMI_INSTALL}",
+            remedy=INSTALL if needed else f"for a real account: {INSTALL}",
         )
         return
-    yield _cli(path)
+    yield _cli(path, search_path)
 
 
-def _cli(path: str) -> Finding:
+def _cli(path: str, search_path: str) -> Finding:
+    from cellctl.engine.pulumi_cli import checked_version
+
     try:
-        said = subprocess.run(
-            [path, "version"],
-            capture_output=True,
-            text=True,
-            timeout=_CLI_DEADLINE_S,
-            check=True,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        return Finding(subject="pulumi cli", level="missing", message=f"{path} hangs", remedy=PULUMI_INSTALL)
-    except (OSError, subprocess.CalledProcessError):
-        return Finding(subject="pulumi cli", level="missing", message=f"{path} does not run", remedy=PULUMI_INSTALL)
-    return Finding(subject="pulumi cli", level="ok", message=f"{said.stdout.strip()} at {path}")
+        found = checked_version(path, {"PATH": search_path})
+    except CellctlError as error:
+        return Finding(subject="pulumi cli", level="missing", message=error.summary, remedy=error.hint)
+    return Finding(subject="pulumi cli", level="ok", message=f"v{found} at {path}")
 
 
 def _place(home: Home) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ Values only: nothing here runs an engine or draws. Everything is already redacte
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -53,6 +53,11 @@ class Change:
     custom: bool = True
     expected_s: float | None = None
 
+    @property
+    def of_cloud(self) -> bool:
+        """Whether it is about something in a cloud: no component, no provider that only carries configuration."""
+        return self.custom and not self.type.startswith("pulumi:")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diagnostic:
@@ -88,16 +93,24 @@ class Plan:
 
     def summary(self) -> dict[str, int]:
         """Return how many changes there are of each action, every action of `COUNTED` present; components count."""
-        counts = dict.fromkeys(COUNTED, 0)
-        for change in self.changes:
-            if change.action in counts:
-                counts[change.action] += 1
-        return {str(key): value for key, value in counts.items()}
+        return _counts(self.changes)
+
+    def of_cloud(self) -> dict[str, int]:
+        """Return the same of what stands for something in a cloud: what people count."""
+        return _counts(change for change in self.changes if change.of_cloud)
 
     @property
     def empty(self) -> bool:
         """Whether nothing would change."""
         return all(change.action in ("same", "read") for change in self.changes)
+
+
+def _counts(changes: Iterable[Change]) -> dict[str, int]:
+    counts = dict.fromkeys(map(str, COUNTED), 0)
+    for change in changes:
+        if change.action in counts:
+            counts[change.action] += 1
+    return counts
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,6 +132,7 @@ class Failure:
 class Outcome:
     """What an operation did.
 
+    `changes` are steps as the engine counts them, `of_cloud` those of them that are about something in a cloud.
     `outputs` are the stack's outputs with secrets as `[secret]`. `simulated_s` is None outside the sandbox.
     `checks` are sentences on what `verify` found good; a check that failed is a Failure with code `verify_*`.
     """
@@ -129,6 +143,7 @@ class Outcome:
     operation: Literal["up", "down", "refresh", "preview"]
     result: Result
     changes: Mapping[str, int]
+    of_cloud: Mapping[str, int] = field(default_factory=dict)
     outputs: Mapping[str, Value] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     checks: tuple[str, ...] = ()

@@ -14,12 +14,14 @@ CELLCTL = ROOT / ".venv" / "bin" / "cellctl"
 CELLS = (("aws", "acme"), ("azure", "globex"))
 
 TRY_NEXT = """
-What to try next (all in the sandbox, nothing real is created):
-  {cellctl} status acme --home demo                        what is known of a cell
-  $EDITOR demo/cells/acme.yaml && {cellctl} preview acme --home demo    change nodes.count, see what it does
-  {cellctl} sandbox fault --home demo --type aws:ec2/instance:Instance --error capacity   then change something and `up`
-  {cellctl} up globex --home demo                          press Ctrl-C or `kill -9` it in the middle, run it again
-  {cellctl} down acme --home demo                          refused: it holds data; read what it says
+What to try next (nothing real is created). First, so that these can be typed as they stand:
+  export PATH="$PWD/.venv/bin:$PATH" CELLCTL_HOME="$PWD/demo"
+
+  cellctl status acme     what is known of a cell; `cellctl sandbox show` lists what the clouds hold
+  cellctl preview acme    after a change in demo/cells/acme.yaml, say `count: 3` under nodes
+  cellctl sandbox fault --type aws:ec2/instance:Instance --error capacity    then `cellctl up acme` fails, well
+  cellctl up acme         with Ctrl-C or `kill -9` in the middle; the next one goes on where it stopped
+  cellctl down acme       refused, because it holds data; read what it says
 """
 
 
@@ -45,7 +47,7 @@ def main() -> int:
         if code:
             return code
     code = step("both cells", "cells", "--home", "demo")
-    print(TRY_NEXT.format(cellctl=".venv/bin/cellctl").rstrip())
+    print(TRY_NEXT.rstrip())
     took = time.monotonic() - began
     print(f"\nThe demo took {took:.0f} s after the installation. Again: `make demo`; away: `rm -r demo`.")
     return code

@@ -10,6 +10,7 @@ from cellctl.cli.options import (
     CellArgument,
     ClockOption,
     CloudOption,
+    DeadlineOption,
     EngineName,
     EngineOption,
     HomeOption,
@@ -38,6 +39,7 @@ def down(
     output: OutputOption = OutputMode.AUTO,
     clock: ClockOption = "",
     engine: EngineOption = EngineName.AUTO,
+    deadline: DeadlineOption = "",
 ) -> None:
     """Remove a cell, keeping or deleting its data.
 
@@ -56,7 +58,9 @@ def down(
         flag = " --keep-data" if keep_data else " --delete-data" if delete_data else ""
         again = place.command("down") + flag
         session = DownSession("down", place, mode=output, yes=yes, again=again)
-        options = run_options(refresh=RefreshScope.STATEFUL, clock=clock, engine=engine, command=again)
+        options = run_options(
+            refresh=RefreshScope.STATEFUL, clock=clock, engine=engine, deadline=deadline, command=again
+        )
         with session:
             outcome = place.handle().down(
                 ask=session.ask,

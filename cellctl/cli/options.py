@@ -112,4 +112,13 @@ ForgetOption = Annotated[
         show_default=False,
     ),
 ]
+DeadlineOption = Annotated[
+    str,
+    typer.Option(
+        "--deadline",
+        metavar="TIME",
+        help="Let no step (preview, apply, verify) take longer than 90s, 30m or 2h.",
+        show_default=False,
+    ),
+]
 DetailsOption = Annotated[bool, typer.Option("--details", help="List every resource of the plan.")]

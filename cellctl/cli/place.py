@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cellctl.run.options import RunOptions
     from cellctl.spec import CellSpec
 
+_UNITS_S = {"s": 1, "m": 60, "h": 3600}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
@@ -101,6 +103,7 @@ def run_options(
     clock: str,
     engine: EngineName,
     command: str,
+    deadline: str = "",
     allow: list[str] | None = None,
     adopt: list[str] | None = None,
     forget: list[str] | None = None,
@@ -115,9 +118,22 @@ def run_options(
         forget=frozenset(forget or ()),
         clock=clock,
         engine="" if engine.value == "auto" else engine.value,
+        deadline_s=seconds(deadline),
         command=command,
         environment=dict(os.environ),
     )
+
+
+def seconds(text: str) -> float:
+    """Return the seconds of `90`, `90s`, `30m` or `2h`; 0 for ``.
+
+    Raises:
+        UsageError: It is none of these, or not more than 0.
+    """
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS_S else (text, "s")
+    if text and (not number.isascii() or not number.isdigit() or not int(number)):
+        raise UsageError(f"--deadline needs a time, not '{text}'", hint="such as 90s, 30m or 2h", code="bad_deadline")
+    return float(int(number) * _UNITS_S[unit]) if text else 0.0
 
 
 def _adoption(text: str) -> tuple[str, str]:

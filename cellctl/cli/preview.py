@@ -12,6 +12,7 @@ from cellctl.cli.options import (
     CellArgument,
     ClockOption,
     CloudOption,
+    DeadlineOption,
     DetailsOption,
     EngineName,
     EngineOption,
@@ -49,6 +50,7 @@ def preview(
     refresh: RefreshOption = RefreshScope.STATEFUL,
     clock: ClockOption = "",
     engine: EngineOption = EngineName.AUTO,
+    deadline: DeadlineOption = "",
     details: DetailsOption = False,
 ) -> None:
     """Show what `up` would do; changes nothing."""
@@ -65,7 +67,7 @@ def preview(
         report.at(place)
         again = place.command("preview")
         session = Session("preview", place, mode=output, yes=False, again=again)
-        options = run_options(refresh=refresh, clock=clock, engine=engine, command=again)
+        options = run_options(refresh=refresh, clock=clock, engine=engine, deadline=deadline, command=again)
         with session:
             plan = place.handle().preview(options=options, on_event=session.event, interrupter=session.interrupter)
         if save is not None:

@@ -8,6 +8,7 @@ from cellctl.cli.options import (
     CellArgument,
     ClockOption,
     CloudOption,
+    DeadlineOption,
     EngineName,
     EngineOption,
     HomeOption,
@@ -27,6 +28,7 @@ def refresh(
     output: OutputOption = OutputMode.AUTO,
     clock: ClockOption = "",
     engine: EngineOption = EngineName.AUTO,
+    deadline: DeadlineOption = "",
 ) -> None:
     """Make the state say what the cloud has.
 
@@ -41,7 +43,7 @@ def refresh(
         report.at(place)
         again = place.command("refresh")
         session = Session("refresh", place, mode=output, yes=yes, again=again)
-        options = run_options(refresh=RefreshScope.ALL, clock=clock, engine=engine, command=again)
+        options = run_options(refresh=RefreshScope.ALL, clock=clock, engine=engine, deadline=deadline, command=again)
         with session:
             outcome = place.handle().refresh(
                 ask=session.ask, options=options, on_event=session.event, interrupter=session.interrupter

@@ -10,6 +10,7 @@ from cellctl.cli.options import (
     CellArgument,
     ClockOption,
     CloudOption,
+    DeadlineOption,
     DetailsOption,
     EngineName,
     EngineOption,
@@ -36,6 +37,7 @@ def up(
     forget: ForgetOption = None,
     clock: ClockOption = "",
     engine: EngineOption = EngineName.AUTO,
+    deadline: DeadlineOption = "",
     details: DetailsOption = False,
 ) -> None:
     """Bring a cell to what its file says.
@@ -53,7 +55,14 @@ def up(
         again = place.command("up")
         session = Session("up", place, mode=output, yes=yes, again=again, details=details)
         options = run_options(
-            refresh=refresh, allow=allow_replace, adopt=adopt, forget=forget, clock=clock, engine=engine, command=again
+            refresh=refresh,
+            allow=allow_replace,
+            adopt=adopt,
+            forget=forget,
+            clock=clock,
+            engine=engine,
+            deadline=deadline,
+            command=again,
         )
         with session:
             outcome = place.handle().up(

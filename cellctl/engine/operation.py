@@ -23,6 +23,10 @@ from cellctl.state.values import Struct, Value
 
 POLL_S = 0.25
 FAREWELL_S = 5.0
+GRACE_S = 600.0  # after a deadline, for what is under way in the cloud to end and be recorded
+GRACE_OF_LOOKING_S = 5.0  # a verb that changes nothing has nothing to end
+LAST_CALL_S = 30.0
+_CHANGING = ("up", "destroy", "refresh")
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TZ")
 
 OnRaw = Callable[[str, float | None], None]
@@ -119,21 +123,31 @@ class Operation:
 
         Raises:
             CellctlError: Whatever the engine, the program or the host raised.
-            EngineError: The process died (code `operation_died`); the next run repairs.
+            EngineError: The process died (code `operation_died`), or its time was up (code `deadline`): it was asked to
+                end, then killed. The next run repairs.
             Interrupted: It was killed on request.
         """
         self.wait_ready()
         assert self._channel is not None
         self._send_task(task)
-        until = time.monotonic() + deadline_s if deadline_s else float("inf")
-        for message in self._messages(on_beat):
-            if message.kind == "event":
-                on_event(str(message.body.get("text")), _number(message.body.get("simulated")))
-            elif message.kind == "done":
-                return dict(message.body)
-            if time.monotonic() > until and not self._interrupts:
-                self.interrupt(1)
-        raise self._died()
+        watch = _Deadline(self, task.verb, deadline_s)
+
+        def beat(simulated: float | None) -> None:
+            watch.check()
+            on_beat(simulated)
+
+        try:
+            for message in self._messages(beat):
+                if message.kind == "event":
+                    on_event(str(message.body.get("text")), _number(message.body.get("simulated")))
+                elif message.kind == "done" and not watch.passed:
+                    return dict(message.body)
+                elif message.kind == "done":
+                    break
+        except (EngineError, Interrupted):
+            if not watch.passed:
+                raise
+        raise watch.error() if watch.passed else self._died()
 
     def _send_task(self, task: Task) -> None:
         assert self._channel is not None
@@ -176,6 +190,29 @@ class Operation:
         return EngineError(
             f"the operation process ended {how} before its work was done", hint=log, code="operation_died"
         )
+
+
+class _Deadline:
+    """Climbs the ladder of an operation whose time is up: asked to end, asked again, killed."""
+
+    def __init__(self, operation: Operation, verb: str, deadline_s: float) -> None:
+        self._operation, self._verb, self._deadline_s = operation, verb, deadline_s
+        grace = GRACE_S if verb in _CHANGING else GRACE_OF_LOOKING_S
+        now = time.monotonic()
+        ends = (now + deadline_s, now + deadline_s + grace, now + deadline_s + grace + min(grace, LAST_CALL_S))
+        self._rungs = list(enumerate(ends, 1)) if deadline_s else []
+        self.passed = False
+
+    def check(self) -> None:
+        """Take the next rung if it is time."""
+        while self._rungs and time.monotonic() > self._rungs[0][1]:
+            self.passed = True
+            self._operation.interrupt(self._rungs.pop(0)[0])
+
+    def error(self) -> EngineError:
+        """Return what to say of it."""
+        hint = "what was under way is looked up by the next run; --deadline allows more time"
+        return EngineError(f"{self._verb} did not end within {self._deadline_s:g} s", hint=hint, code="deadline")
 
 
 def child_environment(engine: Mapping[str, str]) -> dict[str, str]:

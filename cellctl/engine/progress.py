@@ -33,11 +33,14 @@ class _Running:
 
 @dataclass
 class Progress:
-    """Follows one operation. `counts` are done steps, as the engine counts them; `failures` in order of occurrence."""
+    """Follows one operation. `counts` are done steps, as the engine counts them, `of_cloud` those without components
+    and providers; `failures` in order of occurrence.
+    """
 
     facts: TypeFacts
     redactor: Redactor
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(map(str, COUNTED), 0))
+    of_cloud: dict[str, int] = field(default_factory=lambda: dict.fromkeys(map(str, COUNTED), 0))
     failures: list[Failure] = field(default_factory=list)
     running: dict[str, _Running] = field(default_factory=dict)
     summary: SummaryEvent | None = None
@@ -108,6 +111,7 @@ class Progress:
             self._replaced.add(event.urn)
         if action in self.counts:
             self.counts[action] += 1
+            self.of_cloud[action] += event.of_cloud
         if event.op != "same":
             yield self._done(event, began, now)
 

@@ -32,13 +32,22 @@ from cellctl.state.files import write_atomically
 MINIMUM = VersionInfo(3, 205, 0)  # the first whose event log speaks gRPC without losing events (pulumi.md 9.15)
 INSTALL = "curl -fsSL https://get.pulumi.com | sh -s -- --version 3.272.0"
 VERSION_DEADLINE_S = 20.0
+_HOUR_S = 3600.0
+# A step of a provider takes 2 h at most (reference/azure.md 1.8), a plan a few minutes; all else answers in seconds.
+DEADLINES_S = {"up": 6 * _HOUR_S, "destroy": 6 * _HOUR_S, "refresh": _HOUR_S, "preview": 1200.0}
+QUICK_DEADLINE_S = 300.0
 GRACE_S = 600.0
+GRACE_OF_LOOKING_S = 5.0
+_CHANGING = ("up", "destroy", "refresh")
 _SECRET_FLAGS = ("--secret", "--passphrase")
 _SECRET_TEXT = re.compile(r"(AKIA|ASIA)[A-Z0-9]{16}|-----BEGIN|(password|secret|token)=.", re.IGNORECASE)
 
 
 class PulumiCli(PulumiCommand):
-    """A `pulumi` binary at `path`. `environment` is all that its processes get. `log` collects every argv."""
+    """A `pulumi` binary at `path`. `environment` is all that its processes get. `log` collects every argv.
+
+    `deadline_s` is for every command, 0 for what `DEADLINES_S` says of each: a CLI that hangs is ended.
+    """
 
     def __init__(
         self,
@@ -95,13 +104,17 @@ class PulumiCli(PulumiCommand):
         self._note(argv)
         process = self._start(argv, cwd, {**self._environment, **additional_env, "PULUMI_AUTOMATION_API": "true"})
         outputs = [_Reader(process.stdout, on_output), _Reader(process.stderr, on_error)]
-        late = self._wait(process)
+        deadline_s = self._deadline_s or DEADLINES_S.get(args[0], QUICK_DEADLINE_S)
+        late = self._wait(process, deadline_s, GRACE_S if args[0] in _CHANGING else GRACE_OF_LOOKING_S)
         stdout, stderr = (reader.text() for reader in outputs)
         with self._lock:
             self._process = None
         if late:
-            hint = "what was under way is looked up by the next run"
-            raise EngineError(f"`pulumi {args[0]}` did not end in time", hint=hint, code="cli_deadline")
+            hint = (
+                "what was under way is looked up by the next run; if it hangs again, see whether `pulumi` runs at all"
+            )
+            words = " ".join(word for word in args[:2] if not word.startswith("-"))
+            raise EngineError(f"`pulumi {words}` did not end within {deadline_s:g} s", hint=hint, code="cli_deadline")
         result = CommandResult(stdout, stderr, process.returncode)
         if process.returncode != 0:
             raise create_command_error(result)
@@ -133,12 +146,9 @@ class PulumiCli(PulumiCommand):
                 raise EngineError(f"`pulumi` does not start: {error}", hint=hint, code="cli_broken") from None
         return self._process
 
-    def _wait(self, process: subprocess.Popen[str]) -> bool:
+    def _wait(self, process: subprocess.Popen[str], deadline_s: float, grace_s: float) -> bool:
         """Wait for the end; past the deadline climb the ladder. Return whether the deadline passed."""
-        if not self._deadline_s:
-            process.wait()
-            return False
-        for rung, patience in ((0, self._deadline_s), (1, GRACE_S), (2, 30.0), (3, 30.0)):
+        for rung, patience in ((0, deadline_s), (1, grace_s), (2, 30.0), (3, 30.0)):
             if rung:
                 with self._lock:
                     self._signal(rung)

@@ -58,6 +58,12 @@ class StepEvent:
         """Whether this is a default provider: the engine's own business, never counted."""
         return self.type.startswith("pulumi:providers:") and self.name.startswith("default")
 
+    @property
+    def of_cloud(self) -> bool:
+        """Whether it is about something in a cloud: no component, no provider."""
+        side = self.new or self.old
+        return side is not None and side.custom and not self.type.startswith("pulumi:")
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DiagnosticEvent:

@@ -16,7 +16,7 @@ from cellctl.run import preview, repair, unprotect
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
-from cellctl.run.target import Target, of_stack
+from cellctl.run.target import Target, living, of_stack
 from cellctl.run.up import accepted, failures_of, result_of
 from cellctl.state.backend import Loaded
 
@@ -130,13 +130,15 @@ def _destroy(ledger: Ledger, session: Session, data: DataChoice) -> Outcome:
     result = result_of(session, progress, ended)
     after = target.load()
     left = len(after.checkpoint.resources) if after else 0
+    objects = len(living(after.checkpoint)) if after else 0
     if result == "succeeded" and left and not keep:
         result = "failed"  # an interrupted destroy says that it succeeded (reference/engine.md 7)
     outcome = replace(
         ledger.outcome(result),
         changes=dict(progress.counts),
+        of_cloud=dict(progress.of_cloud),
         failures=failures_of(progress, ended) if result == "failed" else (),
-        remaining=left,
+        remaining=objects or left,
     )
     if result == "succeeded" and not keep:
         _end(target, data)

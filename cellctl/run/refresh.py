@@ -44,5 +44,5 @@ def refresh(
         progress, ended = session.change(Task(verb="refresh", parallel=options.parallel))
         result = result_of(session, progress, ended)
         failures = failures_of(progress, ended) if result == "failed" else ()
-        counts, outputs = dict(progress.counts), ended.outputs
-        return ledger.close(replace(ledger.outcome(result), changes=counts, failures=failures, outputs=outputs))
+        done = replace(ledger.outcome(result), changes=dict(progress.counts), of_cloud=dict(progress.of_cloud))
+        return ledger.close(replace(done, failures=failures, outputs=ended.outputs))

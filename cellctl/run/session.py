@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +16,7 @@ from cellctl.engine.redact import Redactor
 from cellctl.engine.translate import Planner
 from cellctl.engine.wire import Setup, Task
 from cellctl.engine.workspace import stack_name
-from cellctl.errors import Interrupted
+from cellctl.errors import EngineError, Interrupted
 from cellctl.events import Moment, RunStarted, Said
 from cellctl.plan import Diagnostic, Failure
 from cellctl.run.knowledge import FactsOfTypes
@@ -42,11 +42,15 @@ CREDENTIALS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How one verb ended. `failed` is the command's own complaint, empty if it succeeded."""
+    """How one verb ended. `failed` is the command's own complaint, empty if it succeeded.
 
-    failed: str
-    outputs: Mapping[str, Value]
-    remaining: int
+    `broke` is set where the operation did not come to an end of its own: its process died, or its time was up.
+    """
+
+    failed: str = ""
+    outputs: Mapping[str, Value] = field(default_factory=dict)
+    remaining: int = 0
+    broke: EngineError | Interrupted | None = None
 
 
 class Session:
@@ -140,7 +144,10 @@ class Session:
         return planner, ended
 
     def change(self, task: Task) -> tuple[Progress, Ended]:
-        """Run a verb that changes things; its progress goes to `on_event`."""
+        """Run a verb that changes things; its progress goes to `on_event`.
+
+        What was done before the operation broke off is in the Progress; why it did is `Ended.broke`.
+        """
         progress = Progress(FactsOfTypes(), self.redactor)
 
         def heard(text: str, simulated: float | None) -> None:
@@ -149,8 +156,10 @@ class Session:
                 for item in progress.take(event, Moment(at=time.time(), simulated_at=simulated)):
                     self.on_event(item)
 
-        ended = self._perform(task, heard, progress)
-        return progress, ended
+        try:
+            return progress, self._perform(task, heard, progress)
+        except (EngineError, Interrupted) as error:
+            return progress, Ended(failed=error.summary, broke=error)
 
     def verify(self, outputs: Mapping[str, Value]) -> tuple[tuple[str, ...], tuple[Failure, ...]]:
         """Check that the cell answers; return what is good and what is not."""

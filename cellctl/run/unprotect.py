@@ -43,6 +43,8 @@ def take_off(session: Session, urns: tuple[str, ...]) -> None:
     if session.interrupted:
         hint = "nothing was deleted; `cellctl up` puts protection back"
         raise Interrupted("stopped while protection was taken off", hint=hint)
+    if ended.broke:
+        raise ended.broke
     if ended.failed or progress.failures:
         failure = next(iter(progress.failures), None) or classify(ended.failed)
         raise EngineError(failure.message, hint=failure.hint, code=failure.code, urn=failure.urn)

@@ -67,8 +67,10 @@ def _take_refreshed(session: Session) -> None:
     repair.forget(session.target, session.options.forget)
     if session.options.refresh == "all" and session.target.load() is not None:
         session.begin("refresh")
-        session.change(Task(verb="refresh", parallel=session.options.parallel))
+        _, ended = session.change(Task(verb="refresh", parallel=session.options.parallel))
         session.stop_if_interrupted()
+        if ended.broke:
+            raise ended.broke
 
 
 def _unprotect(session: Session, plan: Plan, adopt: Mapping[str, str]) -> tuple[str, ...]:
@@ -100,12 +102,14 @@ def _apply(ledger: Ledger, session: Session, plan: Plan, task: Task) -> Outcome:
     total = sum(1 for change in plan.changes if change.action not in ("same", "read"))
     session.begin("apply", total)
     progress, ended = session.change(replace(task, parallel=session.options.parallel))
-    repair.tidy(session.target)
-    repair.doubt(session.target, progress.failures)
+    if not ended.broke:  # an engine that is still dying may write yet; the next run tidies up
+        repair.tidy(session.target)
+        repair.doubt(session.target, progress.failures)
     result = result_of(session, progress, ended)
     return replace(
         ledger.outcome(result),
         changes=dict(progress.counts),
+        of_cloud=dict(progress.of_cloud),
         outputs=ended.outputs,
         failures=failures_of(progress, ended) if result == "failed" else (),
         remaining=max(0, total - _done(progress)) if result != "succeeded" else 0,
@@ -114,6 +118,8 @@ def _apply(ledger: Ledger, session: Session, plan: Plan, task: Task) -> Outcome:
 
 def result_of(session: Session, progress: Progress, ended: Ended) -> Result:
     """Return how an operation ended. An interrupted destroy says it succeeded, so the interrupter is asked too."""
+    if ended.broke:
+        return "interrupted" if isinstance(ended.broke, Interrupted) else "failed"
     if progress.interrupted() or (session.interrupted and (ended.failed or ended.remaining)):
         return "interrupted"
     return "failed" if ended.failed or progress.failures else "succeeded"
@@ -123,6 +129,8 @@ def failures_of(progress: Progress, ended: Ended) -> tuple[Failure, ...]:
     """Return what failed; the command's own complaint where no event said more."""
     from cellctl.engine.classify import classify
 
+    if ended.broke:
+        return (*progress.failures, Failure(code=ended.broke.code, message=ended.broke.summary, hint=ended.broke.hint))
     return tuple(progress.failures) or (classify(ended.failed),)
 
 
@@ -134,10 +142,9 @@ def _unchanged(ledger: Ledger, session: Session, plan: Plan) -> Outcome:
     """Nothing to do; what runs is verified all the same."""
     from cellctl.run.status import masked
 
-    counts = plan.summary()
     loaded = session.target.load()
     outputs = masked(loaded.checkpoint) if loaded else {}
-    return _verified(session, replace(ledger.outcome("nothing"), changes=counts, outputs=outputs))
+    return _verified(session, replace(ledger.outcome("nothing"), changes=plan.summary(), outputs=outputs))
 
 
 def _not_planned(ledger: Ledger, session: Session, plan: Plan) -> Outcome:

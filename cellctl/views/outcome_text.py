@@ -48,7 +48,7 @@ def _title(outcome: Outcome) -> Text:
         verb = {"interrupted": "was interrupted", "refused": "was refused"}.get(outcome.result, "failed")
         text, style = f"✘ {outcome.operation} of {{cell}} {verb}", "bold red"
     line = Text(text.format(cell=outcome.cell), style=style)
-    done = [f"{outcome.changes[key]} {did}" for key, did in _DID.items() if outcome.changes.get(key)]
+    done = [f"{outcome.of_cloud[key]} {did}" for key, did in _DID.items() if outcome.of_cloud.get(key)]
     if done:
         line.append(f" · {', '.join(done)}", style="not bold default")
     if outcome.simulated_s is not None and done:

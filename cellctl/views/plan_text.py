@@ -11,7 +11,6 @@ from rich.text import Text
 from cellctl.errors import Objection
 from cellctl.plan import Change, Plan, PropertyChange
 from cellctl.state.values import Value
-from cellctl.views.progress import is_provider
 from cellctl.views.text import SANDBOX_NOTE, component_name, count, duration, fit, tally, type_name
 
 SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "import": "=", "read": "?", "refresh": "~"}
@@ -37,9 +36,11 @@ def headline(plan: Plan) -> Text:
 
 def counts(plan: Plan) -> Text:
     """Return `Plan: 118 to create, 2 to change; 7 stay as they are`."""
-    summary = plan.summary()
+    summary = plan.of_cloud()
     parts = [f"{summary[action]} {verb}" for action, verb in VERBS.items() if summary.get(action)]
     same = summary["same"]
+    if not parts and not plan.empty:
+        return Text("Nothing in the cloud would change, only how cellctl keeps it in its state.")
     if not parts:
         return Text(f"Nothing would change: {count(same, 'resource')} as described." if same else "Nothing to do.")
     line = Text("Plan: ").append(", ".join(parts), style="bold")
@@ -85,7 +86,7 @@ def objections_text(objections: Sequence[Objection]) -> RenderableType:
 
 def _counts(change: Change) -> bool:
     """Whether a reader cares: not components, nor the providers that only carry configuration."""
-    return change.custom and not is_provider(change.type) and change.action not in ("same", "read")
+    return change.of_cloud and change.action not in ("same", "read")
 
 
 def _shown_alone(change: Change, details: bool) -> bool:

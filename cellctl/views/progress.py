@@ -145,7 +145,7 @@ class Progress:
             if not change.custom:
                 self.branches[change.urn] = Branch(urn=change.urn, type=change.type, name=change.name)
         for change in changes:
-            if change.custom and change.action not in ("same", "read") and not is_provider(change.type):
+            if change.of_cloud and change.action not in ("same", "read"):
                 self._add(
                     Item(
                         urn=change.urn,
