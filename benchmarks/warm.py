@@ -24,7 +24,7 @@ def main(home: Path) -> None:
     resources, memory, first = 0, {}, {}
     for name, plan in preview_all(Home(home), options=RunOptions(clock="stepped", refresh="none")):
         if not isinstance(plan, Plan) or plan.errored:
-            raise RuntimeError(f"{name}: {plan}")
+            raise RuntimeError(f"{name}: {plan if not isinstance(plan, Plan) else plan.diagnostics}")
         resources = len(plan.changes)
         memory = memory_of(_child())
         first = first or memory

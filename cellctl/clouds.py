@@ -76,12 +76,15 @@ class LayoutFunction(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """One cloud. `warm_up` names modules to preload in operation processes."""
+    """One cloud."""
 
     name: str
     layout: LayoutFunction
     program: Program
-    warm_up: tuple[str, ...] = ()
+
+
+SDKS = ("pulumi_aws", "pulumi_azure_native")
+"""Packages of the clouds' SDKs; operation processes load of them only what a program uses."""
 
 
 _KNOWN = {

@@ -7,7 +7,6 @@ parent meets SIGINT; it passes an interrupt on as a message. Everything raised c
 from __future__ import annotations
 
 import gc
-import importlib
 import os
 import queue
 import signal
@@ -17,12 +16,16 @@ import traceback
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from cellctl.engine import leash
-from cellctl.engine.automation import Cockpit
+from cellctl import clouds
+from cellctl.engine import leash, services
 from cellctl.engine.wire import Channel, Setup, Task, error_json, setup_of, task_of
 from cellctl.errors import CellctlError, EngineError
 from cellctl.state.values import Struct
+
+if TYPE_CHECKING:
+    from cellctl.engine.automation import Cockpit
 
 HEARTBEAT_S = 0.25
 COLLECT_EVERY = 8  # tasks of a warm worker; without, 3 MB a preview are left (embedded-engine.md 5.2)
@@ -51,6 +54,8 @@ class Child:
             cockpit.close()
 
     def _open(self, setup: Setup) -> None:
+        from cellctl.engine.automation import Cockpit
+
         if self.cockpit is not None or self._served:  # a warm worker goes on to another cell
             self._close()
             _move(setup)
@@ -59,6 +64,7 @@ class Child:
         if not self._served:
             gc.collect()
             gc.freeze()  # the SDKs are a huge graph that no collection need walk again (embedded-engine.md 5.2)
+            gc.enable()
         self.channel.send("ready", {"name": host.name, "version": host.version, "simulated": host.simulated_now()})
 
     def _perform(self, task: Task) -> None:
@@ -132,20 +138,13 @@ def _move(setup: Setup) -> None:
     os.close(log)
 
 
-def warm(modules: tuple[str, ...]) -> None:
-    """Import what an operation needs; on the main thread, because lazy SDK modules race (embedded-engine.md P20)."""
-    for name in modules:
-        importlib.import_module(name)
-
-
 def main() -> None:
     """Entry point of the process."""
     descriptor, parent = int(sys.argv[1]), int(sys.argv[2])
     leash.put_on(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    services.install(clouds.SDKS)
     gc.disable()  # imports make garbage that no collection finds; on again once they are frozen
-    warm(("pulumi.automation",))
-    gc.enable()
     Child(Channel(descriptor)).serve()
     sys.stdout.flush()
     os._exit(0)  # gRPC threads need no farewell

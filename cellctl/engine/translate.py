@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Literal, Protocol
 
 from cellctl.engine import paths
@@ -262,9 +262,14 @@ def plan_hash(plan: Plan) -> str:
     return hashlib.sha256(body.encode()).hexdigest()
 
 
+_COMPARED = tuple(item.name for item in fields(PropertyChange))
+
+
 def _hashed(change: Change) -> str:
     content = [change.urn, change.action, change.blocked_by, sorted(change.replace_keys)]
-    return json.dumps([content, [asdict(item) for item in change.diff]], sort_keys=True)
+    return json.dumps(
+        [content, [{name: getattr(item, name) for name in _COMPARED} for item in change.diff]], sort_keys=True
+    )
 
 
 def merged(planned: Plan, blocked: Mapping[str, str]) -> Plan:

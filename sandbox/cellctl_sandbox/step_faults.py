@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from cellctl_provider.protocol import (
     Check,
@@ -34,7 +35,9 @@ from cellctl_sandbox.clouds import faults
 from cellctl_sandbox.clouds.clock import FOREVER, Cancelled, SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.records import cell_of
-from cellctl_sandbox.standins.aws_json import ApiError
+
+if TYPE_CHECKING:
+    from cellctl_sandbox.standins.aws_json import ApiError
 
 _API_CODES = {
     "throttle": "ThrottlingException",
@@ -75,6 +78,8 @@ class ApiFaults:
             self._lost.add(f"{rule.effect}/{operation}")
         if rule.effect != "error":
             return None
+        from cellctl_sandbox.standins.aws_json import ApiError  # botocore: no preview needs it
+
         code = _API_CODES.get(rule.error, "InternalServerError")
         return ApiError(code, rule.text(), status=400 if rule.error in _API_CODES else 500)
 

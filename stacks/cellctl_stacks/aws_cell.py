@@ -57,26 +57,4 @@ def _image(parameter: str, provider: aws.Provider) -> pulumi.Output[str]:
     return pulumi.Output.unsecret(found.apply(lambda result: result.value))
 
 
-CLOUD = Cloud(
-    name="aws",
-    layout=aws_layout,
-    program=program,
-    warm_up=(
-        "pulumi_aws",
-        "pulumi_aws.acm",
-        "pulumi_aws.cloudwatch",
-        "pulumi_aws.ebs",
-        "pulumi_aws.ec2",
-        "pulumi_aws.iam",
-        "pulumi_aws.kms",
-        "pulumi_aws.lb",
-        "pulumi_aws.rds",
-        "pulumi_aws.route53",
-        "pulumi_aws.s3",
-        "pulumi_aws.secretsmanager",
-        "pulumi_aws.sns",
-        "pulumi_aws.ssm",
-        "pulumi_aws.storagegateway",
-        "pulumi_aws.vpc",
-    ),
-)
+CLOUD = Cloud(name="aws", layout=aws_layout, program=program)

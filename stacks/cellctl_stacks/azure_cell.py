@@ -104,22 +104,4 @@ def _of_version(alias: object) -> bool:
     return isinstance(kind, str) and kind.startswith(ALIAS_PREFIX)
 
 
-CLOUD = Cloud(
-    name="azure",
-    layout=azure_layout,
-    program=program,
-    warm_up=(
-        "pulumi_azure_native",
-        "pulumi_azure_native.authorization",
-        "pulumi_azure_native.compute",
-        "pulumi_azure_native.keyvault",
-        "pulumi_azure_native.managedidentity",
-        "pulumi_azure_native.monitor",
-        "pulumi_azure_native.network",
-        "pulumi_azure_native.operationalinsights",
-        "pulumi_azure_native.privatedns",
-        "pulumi_azure_native.resources",
-        "pulumi_azure_native.sql",
-        "pulumi_azure_native.storage",
-    ),
-)
+CLOUD = Cloud(name="azure", layout=azure_layout, program=program)

@@ -207,6 +207,21 @@ def test_a_kill_leaves_a_sound_state_that_says_what_was_under_way(tmp_path, call
 
 
 # ---- the SDK ----
+class _Deaf:
+    """A monitor and engine that answers everything with nothing."""
+
+    def __getattr__(self, name):
+        from google.protobuf import empty_pb2
+        from pulumi.runtime.proto import resource_pb2
+
+        answers = {
+            "RegisterResource": resource_pb2.RegisterResourceResponse(urn="urn:pulumi:s::p::pulumi:pulumi:Stack::p-s"),
+            "GetDeploymentInfo": resource_pb2.DeploymentInfo(),
+            "SupportsFeature": resource_pb2.SupportsFeatureResponse(hasSupport=True),
+        }
+        return lambda _request, *_rest: answers.get(name, empty_pb2.Empty())
+
+
 def test_the_names_of_the_sdk_that_the_engine_needs_are_there():
     """Fails when the SDK moves something private: then look at `engine/sdk.py`."""
     from pulumi.runtime import settings
@@ -219,6 +234,24 @@ def test_the_names_of_the_sdk_that_the_engine_needs_are_there():
         from cellctl_sandbox.engine.monitor import Monitor
 
         assert hasattr(Monitor, name)
+
+
+def test_only_programs_that_this_engine_runs_itself_go_without_source_positions():
+    """The SDK makes them at a fifth of a preview's CPU; who talks over sockets still sends them."""
+    from pulumi.runtime import resource
+
+    class Made:
+        def __init__(self, depth):
+            self.positions = Made(depth - 1).positions if depth else resource._get_stack_trace()
+
+    inside = []
+    run = sdk.run_program(
+        lambda: inside.append(Made(3).positions), project="p", stack="s", monitor=_Deaf(), engine=_Deaf(), config={},
+        secret_keys=[], parallel=1, dry_run=True,
+    )  # fmt: skip
+    assert not run.error
+    assert [len(item.frames) for item in inside] == [0]
+    assert Made(3).positions.frames
 
 
 def test_every_method_of_the_monitor_protocol_is_answered():
