@@ -6,11 +6,13 @@ described in docs/sandbox.md. Guard, plans and simulated clouds read the same va
 
 from __future__ import annotations
 
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from pathlib import Path
 
 from cellctl.facts.document import FactsError
 from cellctl.facts.model import (
+    Bucket,
     Condition,
     Duration,
     Durations,
@@ -19,13 +21,16 @@ from cellctl.facts.model import (
     Price,
     Quota,
     QuotaUse,
+    Retries,
     ServiceFacts,
+    Settles,
     Source,
     TypeFacts,
 )
 from cellctl.facts.reader import read_service
 
 __all__ = [
+    "Bucket",
     "Condition",
     "Duration",
     "Durations",
@@ -35,12 +40,16 @@ __all__ = [
     "Price",
     "Quota",
     "QuotaUse",
+    "Retries",
     "ServiceFacts",
+    "Settles",
     "Source",
     "TypeFacts",
+    "buckets_of",
     "file_of",
     "of",
     "price",
+    "retries",
     "service",
     "services",
 ]
@@ -89,6 +98,20 @@ def of(token: str) -> TypeFacts | None:
     if cloud not in CLOUD_OF_PACKAGE.values() or not name.replace("-", "").isalnum():
         return None
     return service(cloud, name).types.get(token)
+
+
+@lru_cache(maxsize=1024)
+def buckets_of(token: str, operation: Operation) -> tuple[Bucket, ...]:
+    """Return the rates that a call of a type counts against: its service's and, of file `api`, its whole cloud's."""
+    cloud, name = place_of(token)
+    listed = [*service(cloud, name).buckets.values(), *service(cloud, "api").buckets.values()]
+    met = (item for item in listed if operation in item.requests)
+    return tuple(item for item in met if any(fnmatchcase(token, glob) for glob in item.types))
+
+
+def retries(cloud: str) -> Retries:
+    """Return how the provider of `cloud` meets throttling (file `api` of the cloud)."""
+    return service(cloud, "api").retries
 
 
 def price(cloud: str, key: str) -> Price | None:

@@ -10,7 +10,20 @@ from cellctl.facts.conditions import Condition
 from cellctl.state.values import Value
 
 Operation = Literal["create", "update", "delete", "read"]
-__all__ = ["Condition", "Duration", "Durations", "Held", "Operation", "Price", "Quota", "QuotaUse", "ServiceFacts"]
+__all__ = [
+    "Bucket",
+    "Condition",
+    "Duration",
+    "Durations",
+    "Held",
+    "Operation",
+    "Price",
+    "Quota",
+    "QuotaUse",
+    "Retries",
+    "ServiceFacts",
+    "Settles",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -98,6 +111,48 @@ class QuotaUse:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Bucket:
+    """How fast a service may be called: `burst` requests at once, `per_s` more each second (a token bucket).
+
+    `scope`: account or region (of an account). `requests`: how many one call of an operation makes. `types`: globs.
+    """
+
+    name: str
+    burst: float
+    per_s: float
+    scope: str
+    types: tuple[str, ...]
+    requests: Mapping[Operation, float]
+    code: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Retries:
+    """How a provider's SDK meets throttling: `attempts` in all, `delays_s` between them (the last one repeats)."""
+
+    attempts: int = 1
+    delays_s: tuple[float, ...] = (1.0,)
+    source: str = ""
+
+    def delay_s(self, attempt: int) -> float:
+        """Return how long it waits after the attempt of this number, counted from 1."""
+        return self.delays_s[min(attempt, len(self.delays_s)) - 1]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settles:
+    """After its creation an object is not found by `hidden_from` (globs of types and `service:` names) for a while.
+
+    `read` among them means its own type's Read. `code` is what the asker is told.
+    """
+
+    takes: Duration
+    hidden_from: tuple[str, ...]
+    code: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Price:
     """A list price."""
 
@@ -112,7 +167,8 @@ class TypeFacts:
     """What the documentation says of one resource type.
 
     `replaces` and `immutable` are names or dotted paths of inputs. `names` are regular expressions by property,
-    `enums` allowed values by path. `sources` maps the name of a fact group, or `` for the rest, to a source.
+    `enums` allowed values by path. `waits_s`: for how long the provider repeats a call whose references are not found
+    yet. `sources` maps the name of a fact group, or `` for the rest, to a source.
     """
 
     type: str
@@ -124,6 +180,8 @@ class TypeFacts:
     names: Mapping[str, str] = field(default_factory=dict)
     enums: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
     held: Held | None = None
+    settles: Settles | None = None
+    waits_s: float = 0.0
     id_form: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -134,5 +192,7 @@ class ServiceFacts:
 
     types: Mapping[str, TypeFacts] = field(default_factory=dict)
     quotas: Mapping[str, Quota] = field(default_factory=dict)
+    buckets: Mapping[str, Bucket] = field(default_factory=dict)
+    retries: Retries = Retries()
     prices: Mapping[str, Price] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)

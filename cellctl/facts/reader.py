@@ -10,6 +10,7 @@ from typing import get_args
 from cellctl.facts.conditions import Condition
 from cellctl.facts.document import FactsError, Table, to_value
 from cellctl.facts.model import (
+    Bucket,
     Duration,
     Durations,
     Held,
@@ -17,7 +18,9 @@ from cellctl.facts.model import (
     Price,
     Quota,
     QuotaUse,
+    Retries,
     ServiceFacts,
+    Settles,
     Source,
     TypeFacts,
     Variant,
@@ -34,10 +37,12 @@ def read_service(path: Path) -> ServiceFacts:
         FactsError: The file breaks the format, or a fact names no source.
     """
     document = Table.load(path)
-    document.text("service", path.stem)
+    service = document.text("service", path.stem)
     sources = document.each("sources", lambda table: Source(what=table.text("what"), date=table.text("date")))
     known = Sources(sources)
     quotas = {name: _quota(name, table, known) for name, table in document.named("quotas")}
+    buckets = {name: _bucket(f"{service}.{name}", table, known) for name, table in document.named("buckets")}
+    retries = _retries(document.table("retries"), known)
     types = {name: _type(name, table, known) for name, table in document.named("types")}
     prices = document.each("prices", lambda table: _price(table, known))
     document.end()
@@ -45,7 +50,7 @@ def read_service(path: Path) -> ServiceFacts:
         for use in facts.quotas:
             if use.name not in quotas:
                 raise FactsError(f"{path}: {facts.type} names quota '{use.name}', which is not there")
-    return ServiceFacts(types=types, quotas=quotas, prices=prices, sources=sources)
+    return ServiceFacts(types=types, quotas=quotas, buckets=buckets, retries=retries, prices=prices, sources=sources)
 
 
 class Sources:
@@ -73,6 +78,57 @@ def _quota(name: str, table: Table, sources: Sources) -> Quota:
     return quota
 
 
+def _bucket(name: str, table: Table, sources: Sources) -> Bucket:
+    bucket = Bucket(
+        name=name,
+        burst=table.number("burst"),
+        per_s=table.number("per_s"),
+        scope=table.text("scope", "region"),
+        types=table.texts("types") or ("*",),
+        requests=_requests(table.table("requests")),
+        code=table.text("code", "Throttling"),
+        source=sources.check(table, table.text("source")),
+    )
+    table.end()
+    if bucket.burst < 1 or bucket.per_s <= 0 or bucket.scope not in ("region", "account"):
+        raise table.fail("'burst' must be at least 1, 'per_s' over 0, and 'scope' region or account")
+    return bucket
+
+
+def _requests(table: Table) -> dict[Operation, float]:
+    requests = {name: table.number(name) for name in OPERATIONS if table.get(name) is not None}
+    table.end()
+    if not requests or min(requests.values()) <= 0:
+        raise table.fail("must say how many requests a create, update, delete or read makes")
+    return requests
+
+
+def _retries(table: Table, sources: Sources) -> Retries:
+    if not table.data:
+        return Retries()
+    delays = table.get("delays_s")
+    numbers = tuple(float(item) for item in delays if isinstance(item, int | float)) if isinstance(delays, list) else ()
+    retries = Retries(
+        attempts=int(table.number("attempts")), delays_s=numbers, source=sources.check(table, table.text("source"))
+    )
+    table.end()
+    if retries.attempts < 1 or not numbers or min(numbers) <= 0:
+        raise table.fail("'attempts' must be at least 1 and 'delays_s' a list of seconds over 0")
+    return retries
+
+
+def _settles(table: Table) -> Settles:
+    settles = Settles(
+        takes=_duration(table, "takes", table.get("takes")),
+        hidden_from=table.texts("hidden_from"),
+        code=table.text("code", ""),
+    )
+    table.end()
+    if not settles.hidden_from:
+        raise table.fail("'hidden_from' must name types, services or read")
+    return settles
+
+
 def _price(table: Table, sources: Sources) -> Price:
     return Price(
         amount=table.number("amount"),
@@ -86,7 +142,7 @@ def _type(name: str, table: Table, sources: Sources) -> TypeFacts:
     origin = {"": sources.check(table, table.text("source"))}
     for group, source in table.struct("sources").items():
         origin[group] = sources.check(table, str(source))
-    held = table.table("held")
+    held, settles = table.table("held"), table.table("settles")
     facts = TypeFacts(
         type=name,
         stateful=table.flag("stateful"),
@@ -97,6 +153,8 @@ def _type(name: str, table: Table, sources: Sources) -> TypeFacts:
         names=_patterns(table.table("names")),
         enums={path: _values(table, path, values) for path, values in table.struct("enums").items()},
         held=_held(held) if held.data else None,
+        settles=_settles(settles) if settles.data else None,
+        waits_s=table.number("waits_s", 0),
         id_form=_pattern(table, table.text("id_form", "")),
         sources=origin,
     )

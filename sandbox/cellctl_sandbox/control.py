@@ -11,10 +11,12 @@ from pathlib import Path
 
 from cellctl.errors import EngineError, UsageError
 from cellctl.facts.document import to_value
-from cellctl.state.values import SECRET, SIGNATURE, Struct, Value, is_secret
+from cellctl.state.values import Value
 from cellctl_sandbox.clouds import faults
+from cellctl_sandbox.clouds.behaviour import known_behaviour
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.paths import with_value
 from cellctl_sandbox.clouds.records import CloudRecord
 from cellctl_sandbox.clouds.view import records, remove
 from cellctl_sandbox.clouds.world import World
@@ -161,14 +163,14 @@ class Control:
 
 
 def _shown(record: CloudRecord, now: float) -> Mapping[str, object]:
-    state = "deleting" if record.gone_s is not None else "creating" if record.born_s > now else "available"
+    known = known_behaviour(record.type)
     return {
         "type": record.type,
         "id": record.id,
         "name": record.name,
         "cell": record.cell,
         "urn": record.urn,
-        "state": state,
+        "state": record.timeline.state(now) or (known.ready if known else "available"),
     }
 
 
@@ -176,25 +178,6 @@ def _edited(record: CloudRecord, path: str, value: Value) -> CloudRecord:
     head = path.partition(".")[0]
     inputs, outputs = dict(record.inputs), dict(record.outputs)
     side = outputs if head in outputs else inputs
-    changed = _with(side, path.split("."), value)
-    assert isinstance(changed, dict)
+    changed = with_value(side, path, value)
     side_is_inputs = side is inputs
     return replace(record, inputs=changed if side_is_inputs else inputs, outputs=outputs if side_is_inputs else changed)
-
-
-def _with(value: Value, path: list[str], new: Value) -> Value:
-    """Return `value` with what stands at `path` replaced, None removing it; secrets stay secret."""
-    if is_secret(value):
-        return {SIGNATURE: SECRET, "value": _with(value.get("value"), path, new)}
-    if not path:
-        return new
-    head, rest = path[0], path[1:]
-    if isinstance(value, list) and head.isdigit() and int(head) < len(value):
-        return [_with(item, rest, new) if index == int(head) else item for index, item in enumerate(value)]
-    made: Struct = dict(value) if isinstance(value, dict) else {}
-    below = _with(made.get(head), rest, new)
-    if below is None:
-        made.pop(head, None)
-    else:
-        made[head] = below
-    return made

@@ -19,6 +19,7 @@ from cellctl.facts.model import TypeFacts
 from cellctl.state.values import Struct, Value
 from cellctl_provider.protocol import ErrorCode
 from cellctl_sandbox.clouds.sdk import Shape, UnknownType, shape_of
+from cellctl_sandbox.clouds.stages import Stage, read_stage
 
 ROOT = Path(__file__).parent
 ERROR_CODES: tuple[str, ...] = get_args(ErrorCode)
@@ -71,7 +72,10 @@ class Leaving:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Behaviour:
-    """Everything the simulated cloud knows of one type."""
+    """Everything the simulated cloud knows of one type.
+
+    `ready` is its state when nothing is under way, `state_output` the path of the output that tells the state.
+    """
 
     type: str
     package: str
@@ -89,6 +93,9 @@ class Behaviour:
     outputs: Struct = field(default_factory=dict)
     refuse: tuple[Refusal, ...] = ()
     leaves: tuple[Leaving, ...] = ()
+    ready: str = "available"
+    state_output: str = ""
+    stages: tuple[Stage, ...] = ()
     example: Struct = field(default_factory=dict)
     attempt: Mapping[str, Struct] = field(default_factory=dict)
     empty: Mapping[str, str] = field(default_factory=dict)
@@ -226,6 +233,9 @@ def _behaviour(token: str, table: Table, known: TypeFacts, shape: Shape) -> Beha
         outputs=table.struct("outputs"),
         refuse=tuple(_refusal(item) for item in table.tables("refuse")),
         leaves=tuple(_leaving(item) for item in table.tables("leaves")),
+        ready=table.text("ready", "available"),
+        state_output=table.text("state_output", ""),
+        stages=tuple(read_stage(item) for item in table.tables("stages")),
         example=table.struct("example"),
         attempt={key: dict(item.data) for key, item in table.named("try")},
         empty={key: str(item) for key, item in table.struct("empty").items()},
@@ -248,6 +258,7 @@ def _check_names(behaviour: Behaviour, table: Table) -> None:
     """Refuse data on inputs and outputs that the SDK does not declare: a misspelt entry would do nothing."""
     given = [*behaviour.defaults, *behaviour.secret, *behaviour.facts.names, *behaviour.facts.enums]
     given += [item.path for item in behaviour.references] + [path for item in behaviour.unique for path in item.by]
+    given += [behaviour.state_output, *(name for stage in behaviour.stages for name in stage.outputs)]
     given += [*behaviour.example, *behaviour.facts.replaces, *behaviour.facts.immutable, behaviour.autoname]
     known = behaviour.shape.inputs | set(behaviour.shape.outputs)
     for path in given:

@@ -6,16 +6,19 @@ import os
 import sqlite3
 import threading
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cellctl.facts.model import Operation
 from cellctl.state.values import Struct, bare_struct
-from cellctl_provider.protocol import InitFailed, ProviderError
-from cellctl_sandbox.clouds import faults
+from cellctl_provider.protocol import ErrorCode, InitFailed, ProviderError
+from cellctl_sandbox.clouds import faults, rates, stages
 from cellctl_sandbox.clouds.behaviour import Behaviour
 from cellctl_sandbox.clouds.clock import FOREVER, Cancelled, SimulatedClock
 from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.outputs import visible
 from cellctl_sandbox.clouds.records import CloudRecord, Tenancy, cell_of
+from cellctl_sandbox.clouds.stages import Timeline
 from cellctl_sandbox.clouds.world import World
 
 if TYPE_CHECKING:
@@ -23,17 +26,16 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """One call while it is made."""
+    """One call while it is made; `course` says when it began, when it is due, and what happens in between."""
 
     def __init__(self, operation: Operation, behaviour: Behaviour, urn: str) -> None:
         self.operation = operation
         self.behaviour = behaviour
         self.urn = urn
         self._world: World | None = None
-        self.now_s = 0.0
-        self.due_s = 0.0
+        self.course = Timeline()
+        self.until_s = FOREVER
         self.number = 0
-        self.timed_out = False
         self.fault: faults.FaultRule | None = None
 
     @property
@@ -45,7 +47,19 @@ class Call:
     def open(self, world: World) -> None:
         """Begin the call's transaction."""
         self._world = world
-        self.now_s = world.now_s
+
+    def not_before(self, second: float) -> None:
+        """Begin later: the object is still busy, or not found yet."""
+        self.course = self.course.at(max(self.course.begin_s, second))
+
+    def not_done_before(self, second: float) -> None:
+        """End later: the object is still being made, or deleted."""
+        self.course = replace(self.course, due_s=max(self.course.due_s, second))
+
+    @property
+    def looked_s(self) -> float:
+        """When the call is over if it finds nothing to do."""
+        return self.course.begin_s + self.behaviour.facts.durations.of("read").p50
 
     def seen(self) -> faults.Call:
         """Return the call as fault rules see it."""
@@ -57,9 +71,12 @@ class Call:
             cell=cell_of(self.urn),
         )
 
-    def changed(self, record: CloudRecord | None) -> None:
-        """Log the call."""
-        log(self.world.rows, self, record.id if record else "", "ok")
+    def done(self, record: CloudRecord | None) -> None:
+        """Log the call and the requests that were refused before it was let in."""
+        for attempt in self.world.attempts:
+            log(self.world.rows, self, (attempt.at_s, attempt.again_s), f"repeated: {attempt.said}")
+        course = self.course
+        log(self.world.rows, self, (course.begin_s, course.due_s), "ok", object_id=record.id if record else "")
 
 
 class Caller:
@@ -96,16 +113,36 @@ class Caller:
                     now = self._clock.settled(rows)
                     call.open(World(self._database, rows, self.tenancy, now))
                     call.world.purge()
-                    duration = behaviour.facts.durations.of(operation, plain, changed=changed).p50
-                    call.due_s = now + duration + (call.fault.delay_s if call.fault else 0.0)
+                    call.course = self._course(call, plain, changed)
                     yield call
-                    limit = now + timeout_s if timeout_s else FOREVER
-                    call.timed_out = call.due_s > limit
-                    call.number = self._clock.enlist(rows, min(call.due_s, limit))
+                    call.until_s = min(call.course.due_s, now + timeout_s if timeout_s else FOREVER)
+                    call.number = self._clock.enlist(rows, call.until_s)
             except ProviderError as error:
-                with self._database.transaction() as rows:
-                    log(rows, call, "", f"{error.code}: {error.message}")
+                self._failed(call, error)
                 raise
+
+    def _course(self, call: Call, inputs: Struct, changed: tuple[str, ...]) -> Timeline:
+        """Return when the cloud lets the call in and what it does then."""
+        world, type_ = call.world, call.behaviour.type
+        begin, refusals = rates.admit(world, type_, call.operation)
+        world.attempts += refusals
+        key = f"{call.operation}/{self.tenancy.package}/{self.tenancy.account}/{call.urn}"
+        course = stages.timeline(
+            call.behaviour,
+            call.operation,
+            inputs,
+            begin_s=begin,
+            seed=world.seed,
+            key=f"{key}/{world.counted(key)}",
+            changed=changed,
+            ambient=world.ambient,
+        )
+        return course if call.fault is None else _disturbed(course, call.fault)
+
+    def _failed(self, call: Call, error: ProviderError) -> None:
+        with self._database.transaction() as rows:
+            now = self._clock.settled(rows)
+            log(rows, call, (now, now), f"{error.code}: {error.message}")
 
     def _strike(self, call: Call) -> None:
         """Let fault rules strike before anything changes."""
@@ -117,9 +154,7 @@ class Caller:
             try:
                 self._before(call.fault)
             except ProviderError as error:
-                with self._database.transaction() as rows:
-                    call.now_s = call.due_s = self._clock.settled(rows)
-                    log(rows, call, "", f"{error.code}: {error.message}")
+                self._failed(call, error)
                 raise
 
     def _before(self, fault: faults.FaultRule) -> None:
@@ -146,23 +181,37 @@ class Caller:
             self._clock.wait(call.number)
         if fault is not None and fault.effect == "lost":
             raise ProviderError(fault.message or "RequestError: the connection was lost", code="unreachable")
-        reason = fault.text() if fault is not None and fault.effect == "partial" else ""
-        if call.timed_out:
-            reason = f"timeout while waiting for {call.behaviour.type} to be ready"
-        if not reason:
-            return
-        if record is None or call.operation in ("delete", "read"):
-            raise ProviderError(reason, code="internal")
-        raise InitFailed(
-            reason, id=record.id, properties=record.properties(), inputs=dict(record.inputs), reasons=(reason,)
-        )
+        if fault is not None and fault.effect == "partial":
+            raise _unfinished(call, record, fault.text(), "internal")
+        if call.until_s < call.course.due_s:
+            raise _unfinished(call, record, f"timeout while waiting for {call.behaviour.type} to be ready", "internal")
+        failing = call.course.failing
+        if failing is not None and failing.leaves:
+            raise _unfinished(call, record, failing.message, failing.error)
+        if failing is not None:
+            raise ProviderError(failing.message, code=failing.error)
 
 
-def log(rows: sqlite3.Connection, call: Call, object_id: str, outcome: str) -> None:
-    """Write a line of the call log."""
+def _disturbed(course: Timeline, fault: faults.FaultRule) -> Timeline:
+    """Return a course as a rule wants it: ended later, or found by nobody for a while after its end."""
+    if fault.effect == "stale":
+        return replace(course, settled_s=course.due_s + fault.delay_s)
+    return course.longer(fault.delay_s)
+
+
+def _unfinished(call: Call, record: CloudRecord | None, reason: str, code: ErrorCode) -> ProviderError:
+    """Return the error for an object that is there and not ready; it has what has appeared until then."""
+    if record is None or call.operation in ("delete", "read"):
+        return ProviderError(reason, code=code)
+    properties = visible(call.behaviour, record, call.until_s)
+    return InitFailed(reason, id=record.id, properties=properties, inputs=dict(record.inputs), reasons=(reason,))
+
+
+def log(rows: sqlite3.Connection, call: Call, took: tuple[float, float], outcome: str, *, object_id: str = "") -> None:
+    """Write a line of the call log; `took` is from when to when."""
     seen = call.seen()
     rows.execute(
         "INSERT INTO calls (at_s, due_s, pid, operation, package, type, urn, object, outcome) "
         "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (call.now_s, call.due_s, os.getpid(), seen.operation, seen.package, seen.type, call.urn, object_id, outcome),
+        (*took, os.getpid(), seen.operation, seen.package, seen.type, call.urn, object_id, outcome),
     )

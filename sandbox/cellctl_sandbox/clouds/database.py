@@ -25,7 +25,8 @@ SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
   number INTEGER PRIMARY KEY AUTOINCREMENT, uid TEXT UNIQUE NOT NULL, package TEXT NOT NULL, account TEXT NOT NULL,
   region TEXT NOT NULL, type TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, urn TEXT NOT NULL,
-  cell TEXT NOT NULL, inputs TEXT NOT NULL, outputs TEXT NOT NULL, born_s REAL NOT NULL, gone_s REAL);
+  cell TEXT NOT NULL, inputs TEXT NOT NULL, outputs TEXT NOT NULL, born_s REAL NOT NULL, gone_s REAL,
+  stages TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS objects_by_id ON objects (type, id);
 CREATE TABLE IF NOT EXISTS handles (
   value TEXT NOT NULL, uid TEXT NOT NULL, PRIMARY KEY (value, uid)) WITHOUT ROWID;
@@ -41,6 +42,13 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS quotas (
   package TEXT NOT NULL, name TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, maximum INTEGER NOT NULL,
   PRIMARY KEY (package, name, account, region)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS buckets (
+  package TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, tokens REAL NOT NULL,
+  at_s REAL NOT NULL, PRIMARY KEY (package, account, region, name)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS drift_rules (id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS drifts (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at_s REAL NOT NULL, uid TEXT NOT NULL, rule INTEGER, change TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS drifts_by_time ON drifts (at_s);
 CREATE TABLE IF NOT EXISTS faults (id INTEGER PRIMARY KEY AUTOINCREMENT, rule TEXT NOT NULL, used INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS calls (
   number INTEGER PRIMARY KEY AUTOINCREMENT, at_s REAL NOT NULL, due_s REAL NOT NULL, pid INTEGER NOT NULL,
@@ -48,13 +56,15 @@ CREATE TABLE IF NOT EXISTS calls (
   outcome TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS clock (
   id INTEGER PRIMARY KEY CHECK (id = 1), mode TEXT NOT NULL, scale REAL NOT NULL, now_s REAL NOT NULL,
-  running INTEGER NOT NULL, mark REAL NOT NULL, seed INTEGER NOT NULL);
+  running INTEGER NOT NULL, mark REAL NOT NULL, seed INTEGER NOT NULL, ambient REAL NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS participants (
   token TEXT PRIMARY KEY, pid INTEGER NOT NULL, started TEXT NOT NULL, quiet INTEGER NOT NULL, beat REAL NOT NULL,
   pace REAL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS waiters (
   token TEXT NOT NULL, number INTEGER NOT NULL, due_s REAL NOT NULL, PRIMARY KEY (token, number)) WITHOUT ROWID;
 """
+ADDED = (("objects", "stages", "TEXT NOT NULL DEFAULT ''"), ("clock", "ambient", "REAL NOT NULL DEFAULT 0"))
+"""Columns that files of older versions lack."""
 DEFAULT_SCALE = 600.0
 """Simulated seconds in one real second: an hour of a cloud's time in six seconds."""
 
@@ -77,10 +87,10 @@ class Database:
             for statement in SCHEMA.split(";\n"):
                 if statement.strip():
                     rows.execute(statement)
-            rows.execute(
-                "INSERT OR IGNORE INTO clock VALUES (1, 'paced', ?, 0, 0, 0, 1)",
-                (DEFAULT_SCALE,),
-            )
+            for table, column, kind in ADDED:
+                if column not in {str(row[1]) for row in rows.execute(f"PRAGMA table_info({table})")}:
+                    rows.execute(f"ALTER TABLE {table} ADD COLUMN {column} {kind}")
+            rows.execute("INSERT OR IGNORE INTO clock VALUES (1, 'paced', ?, 0, 0, 0, 1, 0)", (DEFAULT_SCALE,))
 
     @classmethod
     def open(cls, home: Path) -> Database:

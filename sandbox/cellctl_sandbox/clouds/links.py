@@ -8,33 +8,77 @@ from typing import TYPE_CHECKING
 from cellctl.facts.conditions import every
 from cellctl.state.values import Value, bare
 from cellctl_sandbox.clouds.behaviour import Behaviour, Reference, known_behaviour
-from cellctl_sandbox.clouds.records import COLUMNS, CloudRecord, record_of, refused
+from cellctl_sandbox.clouds.records import COLUMNS, Attempt, CloudRecord, record_of, refused
 
 if TYPE_CHECKING:
     from cellctl_sandbox.clouds.world import World
 
 
-def link(world: World, behaviour: Behaviour, record: CloudRecord) -> None:
-    """Note what an object refers to; ProviderError if that, or what the object lies in, does not exist."""
+def link(world: World, behaviour: Behaviour, record: CloudRecord, begin_s: float) -> float:
+    """Note what an object refers to, and return when all of it is found, at the earliest `begin_s`.
+
+    Raises:
+        ProviderError: Something does not exist, or is not found yet for longer than the provider waits.
+    """
     for reference in behaviour.references:
         for value in every(record.inputs, reference.path):
-            _link_one(world, reference, record, bare(value))
+            target = _target(world, reference, bare(value))
+            if target is None or target.uid == record.uid:
+                continue
+            begin_s = _found(world, behaviour, reference, target, begin_s)
+            world.rows.execute(
+                "INSERT OR IGNORE INTO links VALUES (?, ?, ?, ?)",
+                (target.uid, record.uid, reference.path, int(reference.blocks)),
+            )
     if behaviour.contained:
         _require_parent(world, record)
+    return begin_s
 
 
-def _link_one(world: World, reference: Reference, record: CloudRecord, value: Value) -> None:
+def _target(world: World, reference: Reference, value: Value) -> CloudRecord | None:
     if not isinstance(value, str) or not value or any(fnmatchcase(value, item) for item in reference.unless):
-        return
+        return None
     target = world.by_handle(value, reference.types)
     if target is None:
-        code = reference.code or f"{reference.types[0].rpartition(':')[2]}NotFound"
-        raise refused(f"{code}: '{value}' ({reference.path}) does not exist", "not_found")
-    if target.uid != record.uid:
-        world.rows.execute(
-            "INSERT OR IGNORE INTO links VALUES (?, ?, ?, ?)",
-            (target.uid, record.uid, reference.path, int(reference.blocks)),
-        )
+        raise refused(f"{_code(reference)}: '{value}' ({reference.path}) does not exist", "not_found")
+    return target
+
+
+def _code(reference: Reference) -> str:
+    return reference.code or f"{reference.types[0].rpartition(':')[2]}NotFound"
+
+
+def _found(world: World, behaviour: Behaviour, reference: Reference, target: CloudRecord, begin_s: float) -> float:
+    """Return when the provider finds what it refers to: it repeats the call as long as its documentation says."""
+    if not hidden(target, behaviour.type, begin_s):
+        return begin_s
+    known = known_behaviour(target.type)
+    code = (known.facts.settles.code if known and known.facts.settles else "") or _code(reference)
+    said = f"{code}: '{target.id}' ({reference.path}) is not found yet"
+    if target.timeline.settled_s - begin_s > behaviour.facts.waits_s:
+        raise refused(said, "not_found")
+    world.attempts.append(Attempt(begin_s, target.timeline.settled_s, said))
+    return target.timeline.settled_s
+
+
+def hidden(target: CloudRecord, asker: str, now_s: float) -> bool:
+    """Tell whether `asker` (a type, `service:NAME`, `read`) does not find an object yet: eventual consistency."""
+    if target.timeline.settled_s <= now_s:
+        return False
+    known = known_behaviour(target.type)
+    settles = known.facts.settles if known else None
+    return settles is None or any(fnmatchcase(asker, item) for item in settles.hidden_from)
+
+
+def readable(world: World, behaviour: Behaviour, record: CloudRecord, begin_s: float) -> float | None:
+    """Return when a Read that begins at `begin_s` finds an object, None if the provider does not wait as long."""
+    if not hidden(record, "read", begin_s):
+        return begin_s
+    settled = record.timeline.settled_s
+    if settled - begin_s > behaviour.facts.waits_s:
+        return None
+    world.attempts.append(Attempt(begin_s, settled, f"'{record.id}' is not found yet"))
+    return settled
 
 
 def _require_parent(world: World, record: CloudRecord) -> None:

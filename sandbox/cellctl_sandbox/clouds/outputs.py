@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from cellctl.facts.conditions import at
 from cellctl.state.values import Struct, Value, contains_secret, secret
 from cellctl_sandbox.clouds.behaviour import Behaviour
+from cellctl_sandbox.clouds.paths import with_value
+from cellctl_sandbox.clouds.records import CloudRecord
 from cellctl_sandbox.clouds.templates import Scope, render_marked
 
 
@@ -30,6 +32,20 @@ def outputs_of(behaviour: Behaviour, scope: Scope, default_tags: Mapping[str, st
         if name not in scope.outputs and name not in scope.values and not shape.optional:
             scope.outputs[name] = shape.empty
     return marked(behaviour, scope.outputs)
+
+
+def visible(behaviour: Behaviour | None, record: CloudRecord, now_s: float) -> Struct:
+    """Return the properties of an object as the service tells them at a time: outputs appear, and the state passes."""
+    properties, course = record.properties(), record.timeline
+    if now_s >= course.due_s and not course.left:
+        return properties
+    for name, since in course.outputs.items():
+        if now_s < since:
+            properties.pop(name, None)
+    state = course.state(now_s)
+    if behaviour is not None and behaviour.state_output and state:
+        properties = with_value(properties, behaviour.state_output, state)
+    return properties
 
 
 def _complete_aws(behaviour: Behaviour, scope: Scope, default_tags: Mapping[str, str]) -> None:

@@ -23,7 +23,7 @@ from cellctl_provider.protocol import (
     Update,
     Updated,
 )
-from cellctl_sandbox.clouds import checking
+from cellctl_sandbox.clouds import checking, links
 from cellctl_sandbox.clouds.behaviour import Behaviour, NotSimulated, behaviour_of
 from cellctl_sandbox.clouds.calls import Caller
 from cellctl_sandbox.clouds.clock import SimulatedClock
@@ -31,7 +31,9 @@ from cellctl_sandbox.clouds.configuration import configured, unconfigured
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.foresight import foreseen, given, previewed
 from cellctl_sandbox.clouds.functions import call_function
+from cellctl_sandbox.clouds.outputs import visible
 from cellctl_sandbox.clouds.sdk import version_of
+from cellctl_sandbox.clouds.stages import Timeline
 
 if TYPE_CHECKING:
     pass
@@ -101,8 +103,9 @@ class SimulatedCloud:
             return Created(id="", properties=previewed(behaviour, request.properties))
         inputs = dict(request.properties)
         with self._caller.call("create", behaviour, request.urn, inputs, timeout_s=request.timeout_s) as call:
-            record = call.world.create(behaviour, request.urn, given(inputs), call.due_s)
-            call.changed(record)
+            record = call.world.create(behaviour, request.urn, given(inputs), call.course)
+            call.course = record.timeline
+            call.done(record)
         self._caller.finish(call, record)
         return Created(id=record.id, properties=record.properties())
 
@@ -111,12 +114,16 @@ class SimulatedCloud:
         behaviour = self._behaviour(request.type, request.urn)
         with self._caller.call("read", behaviour, request.urn, request.inputs) as call:
             record = call.world.find(behaviour, request.id)
-            call.due_s = max(call.due_s, record.born_s, record.gone_s or 0.0) if record else call.due_s
-            call.changed(record)
+            found_s = links.readable(call.world, behaviour, record, call.course.begin_s) if record else None
+            if record is not None and found_s is not None:
+                call.not_before(found_s)
+                call.not_done_before(max(record.born_s, record.gone_s or 0.0))
+            call.done(record if found_s is not None else None)
         self._caller.finish(call, record)
-        if record is None or record.gone_s is not None:
+        if record is None or found_s is None or record.gone_s is not None:
             return None
-        return Found(id=record.id, properties=record.properties(), inputs=dict(record.inputs))
+        properties = visible(behaviour, record, call.course.due_s)
+        return Found(id=record.id, properties=properties, inputs=dict(record.inputs))
 
     def update(self, request: Update) -> Updated:
         """Change an object in place and wait until it is ready."""
@@ -131,13 +138,14 @@ class SimulatedCloud:
         ) as call:
             record = call.world.find(behaviour, request.id)
             if record is not None and record.gone_s is None:
-                call.due_s = max(call.due_s, record.born_s)
-                record = call.world.update(behaviour, record, inputs)
+                call.not_before(record.timeline.due_s)
+                record = call.world.update(behaviour, record, inputs, call.course)
             elif self._package == "azure-native":  # a PUT on what is gone makes it anew, empty
-                record = call.world.create(behaviour, request.urn, inputs, call.due_s)
+                record = call.world.create(behaviour, request.urn, inputs, call.course)
             else:
                 raise ProviderError(f"ResourceNotFound: '{request.id}' does not exist", code="not_found")
-            call.changed(record)
+            call.course = record.timeline
+            call.done(record)
         self._caller.finish(call, record)
         return Updated(properties=record.properties())
 
@@ -147,14 +155,14 @@ class SimulatedCloud:
         old = request.old_inputs or request.properties
         with self._caller.call("delete", behaviour, request.urn, old, timeout_s=request.timeout_s) as call:
             record = call.world.find(behaviour, request.id)
-            if record is None:
-                call.due_s = call.now_s + behaviour.facts.durations.of("read").p50
-            elif record.gone_s is not None:
-                call.due_s = record.gone_s
+            if record is None or record.gone_s is not None:
+                call.course = Timeline(
+                    call.course.begin_s, record.gone_s if record and record.gone_s else call.looked_s
+                )
             else:
-                call.due_s = max(call.due_s, record.born_s)
-                call.world.delete(behaviour, record, call.due_s)
-            call.changed(record)
+                call.not_before(record.timeline.due_s)
+                call.world.delete(behaviour, record, call.course)
+            call.done(record)
         self._caller.finish(call, record)
 
     # ---- functions and the end

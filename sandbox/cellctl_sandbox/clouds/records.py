@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from cellctl.state.values import Struct, Value, bare
 from cellctl_provider.protocol import ErrorCode, ProviderError
 from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.stages import NOTHING, Timeline
 
-COLUMNS = "uid, package, account, region, type, id, name, urn, cell, inputs, outputs, born_s, gone_s"
+COLUMNS = "uid, package, account, region, type, id, name, urn, cell, inputs, outputs, born_s, gone_s, stages"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,7 +26,10 @@ class Tenancy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CloudRecord:
-    """One object as it is stored; `inputs` and `outputs` keep their secret wrappers."""
+    """One object as it is stored; `inputs` and `outputs` keep their secret wrappers.
+
+    `timeline` is the last call that changed it.
+    """
 
     uid: str
     tenancy: Tenancy
@@ -38,10 +42,20 @@ class CloudRecord:
     outputs: Struct
     born_s: float
     gone_s: float | None = None
+    timeline: Timeline = NOTHING
 
     def properties(self) -> Struct:
         """Return inputs and outputs together, as a provider answers."""
         return {**self.inputs, **self.outputs}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A request that was refused at `at_s` and is repeated at `again_s` (simulated seconds)."""
+
+    at_s: float
+    again_s: float
+    said: str
 
 
 def refused(message: str, code: ErrorCode) -> ProviderError:
@@ -74,6 +88,7 @@ def record_of(database: Database, row: tuple[object, ...], tenant: str = "") -> 
         outputs=database.load(row[10]),
         born_s=float(str(row[11])),
         gone_s=None if row[12] is None else float(str(row[12])),
+        timeline=Timeline.load(str(row[13])),
     )
 
 

@@ -9,8 +9,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cellctl.state.values import Struct, bare_struct, is_secret, secret
+from cellctl_sandbox.clouds.behaviour import known_behaviour
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.outputs import visible
 from cellctl_sandbox.clouds.records import COLUMNS, CloudRecord, Tenancy, record_of
 from cellctl_sandbox.clouds.world import World
 from cellctl_sandbox.standins.cloud_view import CloudObject
@@ -36,7 +38,8 @@ class ObjectView:
 
     def objects(self, type: str) -> Sequence[CloudObject]:
         """Return all objects of a type that exist now, oldest first; properties in clear."""
-        return [as_object(record) for record in self.records(type)]
+        now = self.now()
+        return [as_object(record, now) for record in self.records(type)]
 
     def put(self, item: CloudObject) -> None:
         """Add an object, or replace the properties of the one with this type and id."""
@@ -64,12 +67,12 @@ def records(database: Database, type_: str = "") -> list[CloudRecord]:
     return [record_of(database, row) for row in database.rows(query, (type_,) if type_ else ())]
 
 
-def as_object(record: CloudRecord) -> CloudObject:
-    """Return a record as stand-ins see it."""
+def as_object(record: CloudRecord, now_s: float) -> CloudObject:
+    """Return a record as stand-ins see it at a simulated time."""
     return CloudObject(
         type=record.type,
         id=record.id,
-        properties=bare_struct(record.properties()),
+        properties=bare_struct(visible(known_behaviour(record.type), record, now_s)),
         cell=record.cell,
         region=record.tenancy.region,
         born_s=record.born_s,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from dataclasses import replace
+from functools import cached_property
 
 from cellctl.facts.conditions import at
 from cellctl.state.values import Struct, Value
@@ -17,7 +18,8 @@ from cellctl_sandbox.clouds.behaviour import Behaviour, behaviour_of, known_beha
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.network import free_address
 from cellctl_sandbox.clouds.outputs import marked, outputs_of
-from cellctl_sandbox.clouds.records import COLUMNS, CloudRecord, Tenancy, cell_of, record_of, refused
+from cellctl_sandbox.clouds.records import COLUMNS, Attempt, CloudRecord, Tenancy, cell_of, record_of, refused
+from cellctl_sandbox.clouds.stages import Timeline
 from cellctl_sandbox.clouds.templates import Scope, render
 
 
@@ -29,6 +31,25 @@ class World:
         self.rows = rows
         self.tenancy = tenancy
         self.now_s = now_s
+        self.attempts: list[Attempt] = []
+        """Requests that were refused and that the provider repeats by itself."""
+
+    @cached_property
+    def seed(self) -> int:
+        """What decides everything random in this sandbox."""
+        return int(self.rows.execute("SELECT seed FROM clock").fetchone()[0])
+
+    @cached_property
+    def ambient(self) -> float:
+        """By how much the rates in the data files are multiplied: 0 where nothing happens by itself."""
+        return float(self.rows.execute("SELECT ambient FROM clock").fetchone()[0])
+
+    def counted(self, key: str) -> int:
+        """Return how often something was counted, this time included."""
+        statement = (
+            "INSERT INTO counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+        )
+        return int(self.rows.execute(statement, (key,)).fetchone()[0])
 
     # ---- looking up
     def find(self, behaviour: Behaviour, id_: str) -> CloudRecord | None:
@@ -73,8 +94,8 @@ class World:
         return free_address(self.rows, record.uid, record.properties(), reference, seed)
 
     # ---- creating and changing
-    def create(self, behaviour: Behaviour, urn: str, inputs: Struct, ready_s: float) -> CloudRecord:
-        """Add an object that is ready at `ready_s`.
+    def create(self, behaviour: Behaviour, urn: str, inputs: Struct, course: Timeline) -> CloudRecord:
+        """Add an object whose creation takes the given course, begun later where what it needs is not found yet.
 
         Raises:
             ProviderError: The cloud refuses it: a name is taken, a quota is used up, something referred to is missing.
@@ -103,14 +124,17 @@ class World:
             cell=cell_of(urn),
             inputs=inputs,
             outputs=outputs_of(behaviour, scope, dict(self.tenancy.default_tags)),
-            born_s=ready_s,
+            born_s=course.due_s,
         )
         names.take(self, behaviour, record)
-        links.link(self, behaviour, record)
+        course = course.at(links.link(self, behaviour, record, course.begin_s))
+        record = replace(record, born_s=course.due_s, timeline=course)
         self._write(record, behaviour)
+        if course.failing and not course.left:
+            self._vanish(behaviour, record, course.due_s)
         return record
 
-    def update(self, behaviour: Behaviour, record: CloudRecord, inputs: Struct) -> CloudRecord:
+    def update(self, behaviour: Behaviour, record: CloudRecord, inputs: Struct, course: Timeline) -> CloudRecord:
         """Give an object new inputs.
 
         Raises:
@@ -118,6 +142,8 @@ class World:
         """
         inputs = marked(behaviour, inputs)
         self.refuse_on("update", behaviour, inputs, record.id)
+        if course.failing and not course.left:
+            return replace(record, timeline=course)
         for path in behaviour.facts.immutable:
             if at(record.inputs, path) is not None and at(record.inputs, path) != at(inputs, path):
                 raise refused(f"PropertyChangeNotAllowed: changing property '{path}' is not allowed", "conflict")
@@ -133,7 +159,8 @@ class World:
         self.rows.execute("DELETE FROM names WHERE uid = ?", (record.uid,))
         self.rows.execute("DELETE FROM links WHERE source = ?", (record.uid,))
         names.take(self, behaviour, changed)
-        links.link(self, behaviour, changed)
+        course = course.at(links.link(self, behaviour, changed, course.begin_s))
+        changed = replace(changed, timeline=replace(course, settled_s=record.timeline.settled_s))
         self._write(changed, behaviour)
         return changed
 
@@ -146,12 +173,12 @@ class World:
         values = (
             record.uid, place.package, place.account, place.region, record.type, record.id, record.name, record.urn,
             record.cell, self.database.dump(record.inputs), self.database.dump(record.outputs), record.born_s,
-            record.gone_s,
+            record.gone_s, record.timeline.dump(),
         )  # fmt: skip
         self.rows.execute(
-            f"INSERT INTO objects ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608
+            f"INSERT INTO objects ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "  # noqa: S608
             "ON CONFLICT (uid) DO UPDATE SET name = excluded.name, inputs = excluded.inputs, "
-            "outputs = excluded.outputs, gone_s = excluded.gone_s",
+            "outputs = excluded.outputs, gone_s = excluded.gone_s, stages = excluded.stages",
             values,
         )
         self.rows.execute("DELETE FROM handles WHERE uid = ?", (record.uid,))
@@ -161,8 +188,8 @@ class World:
             self.rows.execute("INSERT OR IGNORE INTO handles VALUES (?, ?)", (value, record.uid))
 
     # ---- deleting
-    def delete(self, behaviour: Behaviour, record: CloudRecord, gone_s: float) -> None:
-        """Begin to delete an object and what it contains; all of it vanishes at `gone_s`.
+    def delete(self, behaviour: Behaviour, record: CloudRecord, course: Timeline) -> None:
+        """Begin to delete an object and what it contains; all of it vanishes when the course is due.
 
         Raises:
             ProviderError: The object is protected, or something that stays refers to it.
@@ -170,13 +197,21 @@ class World:
         self.refuse_on("delete", behaviour, record.properties(), record.id)
         doomed = [record, *links.contents(self, record)]
         links.refuse_dependants(self, doomed, record)
+        if course.failing:
+            self.rows.execute("UPDATE objects SET stages = ? WHERE uid = ?", (course.dump(), record.uid))
+            return
         for item in doomed:
             known = known_behaviour(item.type)
-            names.release(self, known, item, gone_s)
-            self.rows.execute("UPDATE objects SET gone_s = ? WHERE uid = ?", (gone_s, item.uid))
-            self.rows.execute("DELETE FROM links WHERE source = ?", (item.uid,))
+            self._vanish(known, replace(item, timeline=course), course.due_s)
             if known is not None:
-                self._leave_behind(known, item, gone_s)
+                self._leave_behind(known, item, course.due_s)
+
+    def _vanish(self, behaviour: Behaviour | None, record: CloudRecord, gone_s: float) -> None:
+        names.release(self, behaviour, record, gone_s)
+        self.rows.execute(
+            "UPDATE objects SET gone_s = ?, stages = ? WHERE uid = ?", (gone_s, record.timeline.dump(), record.uid)
+        )
+        self.rows.execute("DELETE FROM links WHERE source = ?", (record.uid,))
 
     def purge(self) -> None:
         """Drop the rows of objects that are gone."""
@@ -203,7 +238,7 @@ class World:
             scope.constants = {**scope.constants, "id": record.id}
             inputs = render(dict(leaving.inputs), scope, "leaves")
             assert isinstance(inputs, dict)
-            self.create(left, record.urn, inputs, gone_s)
+            self.create(left, record.urn, inputs, Timeline(gone_s, gone_s))
 
     # ---- rules
     def refuse_on(self, operation: str, behaviour: Behaviour, values: Struct, id_: str) -> None:
@@ -238,10 +273,5 @@ class World:
         )
 
     def _new_uid(self, urn: str) -> str:
-        seed = self.rows.execute("SELECT seed FROM clock").fetchone()[0]
         key = f"{self.tenancy.package}/{self.tenancy.account}/{urn}"
-        self.rows.execute(
-            "INSERT INTO counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1", (key,)
-        )
-        count = self.rows.execute("SELECT value FROM counters WHERE name = ?", (key,)).fetchone()[0]
-        return hashlib.sha256(f"{seed}/{key}/{count}".encode()).hexdigest()[:32]
+        return hashlib.sha256(f"{self.seed}/{key}/{self.counted(key)}".encode()).hexdigest()[:32]
