@@ -6,20 +6,17 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 
 from cellctl.errors import EngineError, UsageError
 from cellctl.facts.document import to_value
-from cellctl.state.values import Value
-from cellctl_sandbox.clouds import faults
+from cellctl_sandbox.clouds import drift, faults
 from cellctl_sandbox.clouds.behaviour import known_behaviour
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
-from cellctl_sandbox.clouds.paths import with_value
 from cellctl_sandbox.clouds.records import CloudRecord
-from cellctl_sandbox.clouds.view import records, remove
-from cellctl_sandbox.clouds.world import World
+from cellctl_sandbox.clouds.view import records
+from cellctl_sandbox.clouds.world import World, remove
 
 CLOUDS = {"aws": "aws", "azure-native": "azure"}
 TABLES = ("objects", "handles", "links", "names", "faults", "calls", "counters", "quotas")
@@ -132,7 +129,7 @@ class Control:
                     remove(rows, record.uid)
                 else:
                     world = World(self._database, rows, record.tenancy, self.now())
-                    world.store(_edited(record, path, to_value(value)))
+                    world.store(drift.edited(record, {path: to_value(value)}))
 
     def secret(self, reference: str) -> str:
         """Return a simulated secret in clear."""
@@ -172,12 +169,3 @@ def _shown(record: CloudRecord, now: float) -> Mapping[str, object]:
         "urn": record.urn,
         "state": record.timeline.state(now) or (known.ready if known else "available"),
     }
-
-
-def _edited(record: CloudRecord, path: str, value: Value) -> CloudRecord:
-    head = path.partition(".")[0]
-    inputs, outputs = dict(record.inputs), dict(record.outputs)
-    side = outputs if head in outputs else inputs
-    changed = with_value(side, path, value)
-    side_is_inputs = side is inputs
-    return replace(record, inputs=changed if side_is_inputs else inputs, outputs=outputs if side_is_inputs else changed)

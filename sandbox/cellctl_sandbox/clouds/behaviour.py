@@ -15,11 +15,11 @@ from typing import get_args
 from cellctl import facts
 from cellctl.facts.conditions import Condition
 from cellctl.facts.document import Table
-from cellctl.facts.model import TypeFacts
+from cellctl.facts.model import Duration, TypeFacts
 from cellctl.state.values import Struct, Value
 from cellctl_provider.protocol import ErrorCode
 from cellctl_sandbox.clouds.sdk import Shape, UnknownType, shape_of
-from cellctl_sandbox.clouds.stages import Stage, read_stage
+from cellctl_sandbox.clouds.stages import Stage, duration_of, read_stage
 
 ROOT = Path(__file__).parent
 ERROR_CODES: tuple[str, ...] = get_args(ErrorCode)
@@ -71,6 +71,16 @@ class Leaving:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Drifting:
+    """What the cloud does to an object by itself some time after its creation, in the window that an input names."""
+
+    when: Condition
+    after: Duration
+    window: str
+    set: Struct
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Behaviour:
     """Everything the simulated cloud knows of one type.
 
@@ -96,6 +106,7 @@ class Behaviour:
     ready: str = "available"
     state_output: str = ""
     stages: tuple[Stage, ...] = ()
+    drift: tuple[Drifting, ...] = ()
     example: Struct = field(default_factory=dict)
     attempt: Mapping[str, Struct] = field(default_factory=dict)
     empty: Mapping[str, str] = field(default_factory=dict)
@@ -236,6 +247,7 @@ def _behaviour(token: str, table: Table, known: TypeFacts, shape: Shape) -> Beha
         ready=table.text("ready", "available"),
         state_output=table.text("state_output", ""),
         stages=tuple(read_stage(item) for item in table.tables("stages")),
+        drift=tuple(_drifting(item) for item in table.tables("drift")),
         example=table.struct("example"),
         attempt={key: dict(item.data) for key, item in table.named("try")},
         empty={key: str(item) for key, item in table.struct("empty").items()},
@@ -259,6 +271,8 @@ def _check_names(behaviour: Behaviour, table: Table) -> None:
     given = [*behaviour.defaults, *behaviour.secret, *behaviour.facts.names, *behaviour.facts.enums]
     given += [item.path for item in behaviour.references] + [path for item in behaviour.unique for path in item.by]
     given += [behaviour.state_output, *(name for stage in behaviour.stages for name in stage.outputs)]
+    given += [name for stage in behaviour.stages for name in stage.changed]
+    given += [path for drift in behaviour.drift for path in (drift.window, *drift.set)]
     given += [*behaviour.example, *behaviour.facts.replaces, *behaviour.facts.immutable, behaviour.autoname]
     known = behaviour.shape.inputs | set(behaviour.shape.outputs)
     for path in given:
@@ -322,4 +336,18 @@ def _refusal(table: Table) -> Refusal:
 def _leaving(table: Table) -> Leaving:
     found = Leaving(type=table.text("type"), when=Condition.read(table.struct("when")), inputs=table.struct("inputs"))
     table.end()
+    return found
+
+
+def _drifting(table: Table) -> Drifting:
+    found = Drifting(
+        when=Condition.read(table.struct("when")),
+        after=duration_of(table, "after"),
+        window=table.text("window", ""),
+        set=table.struct("set"),
+    )
+    table.text("source")
+    table.end()
+    if not found.set:
+        raise table.fail("'set' must say which values change")
     return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from cellctl.facts.model import Operation
 from cellctl.state.values import Struct, bare_struct
 from cellctl_provider.protocol import ErrorCode, InitFailed, ProviderError
-from cellctl_sandbox.clouds import faults, rates, stages
+from cellctl_sandbox.clouds import drift, faults, rates, stages
 from cellctl_sandbox.clouds.behaviour import Behaviour
 from cellctl_sandbox.clouds.clock import FOREVER, Cancelled, SimulatedClock
 from cellctl_sandbox.clouds.database import Database
@@ -113,6 +113,7 @@ class Caller:
                     now = self._clock.settled(rows)
                     call.open(World(self._database, rows, self.tenancy, now))
                     call.world.purge()
+                    drift.happen(call.world)
                     call.course = self._course(call, plain, changed)
                     yield call
                     call.until_s = min(call.course.due_s, now + timeout_s if timeout_s else FOREVER)

@@ -1,22 +1,23 @@
 """Fault rules: which calls fail, how, and how often (docs/sandbox.md).
 
-A rule is a row; counts hold across processes. Whether a rule with a rate strikes is drawn from the sandbox's seed and
-the number of calls the rule has met, so a run is reproducible where its order of calls is.
+A rule is a row; counts hold across processes. Whether a rule with a rate strikes is drawn from the sandbox's seed, the
+call and how often it was made, so that two runs with one seed meet the same faults in whatever order their calls come.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from typing import get_args
 
 from cellctl_provider.protocol import ErrorCode
+from cellctl_sandbox.clouds import draws
+from cellctl_sandbox.clouds.records import counted, package_of
 
-EFFECTS = ("error", "delay", "hang", "crash", "lost", "partial")
+EFFECTS = ("error", "delay", "hang", "crash", "lost", "partial", "stale")
 OPERATIONS = ("create", "read", "update", "delete", "invoke", "*")
 MESSAGES: Mapping[str, str] = {
     "invalid": "ValidationError: the request is not valid",
@@ -38,8 +39,8 @@ class FaultRule:
 
     `effect`: `error` (before anything changes, with the code `error`), `delay` (by `delay_s` simulated seconds),
     `hang`, `crash` (the process ends: `when` = before | after the change), `lost` (changed, but the answer is an
-    error), `partial` (made, not ready). `skip` calls pass first, then at most `count` are struck (0: without limit),
-    each with probability `rate`.
+    error), `partial` (made, not ready), `stale` (made, and found by nobody for `delay_s`). `skip` calls pass first,
+    then at most `count` are struck (0: without limit), each with probability `rate`.
     """
 
     cloud: str = "*"
@@ -68,7 +69,7 @@ class FaultRule:
         """Tell whether the rule is about `call`."""
         return (
             self.op in ("*", call.operation)
-            and fnmatchcase(call.package, {"azure": "azure-native"}.get(self.cloud, self.cloud))
+            and fnmatchcase(call.package, package_of(self.cloud))
             and fnmatchcase(call.type, self.type)
             and fnmatchcase(call.name, self.name)
             and fnmatchcase(call.cell, self.cell)
@@ -133,7 +134,7 @@ def strike(rows: sqlite3.Connection, call: Call, *, start: str = "") -> FaultRul
         if not rule.meets(call) or not rule.type.startswith(start):
             continue
         rows.execute("UPDATE faults SET used = used + 1 WHERE id = ?", (number,))
-        if used < rule.skip or not _drawn(rows, number, used, rule.rate):
+        if used < rule.skip or not _drawn(rows, rule, call):
             continue
         if rule.count:
             _spend(rows, number, stored, rule.count)
@@ -148,9 +149,9 @@ def _spend(rows: sqlite3.Connection, number: int, stored: dict[str, object], cou
         rows.execute("UPDATE faults SET rule = ? WHERE id = ?", (json.dumps({**stored, "count": count - 1}), number))
 
 
-def _drawn(rows: sqlite3.Connection, number: int, used: int, rate: float) -> bool:
-    if rate >= 1:
+def _drawn(rows: sqlite3.Connection, rule: FaultRule, call: Call) -> bool:
+    if rule.rate >= 1:
         return True
-    seed = rows.execute("SELECT seed FROM clock").fetchone()[0]
-    draw = int.from_bytes(hashlib.sha256(f"{seed}/{number}/{used}".encode()).digest()[:4])
-    return draw < rate * 2**32
+    key = f"fault/{replace(rule, count=0)}/{call}"
+    seed = int(rows.execute("SELECT seed FROM clock").fetchone()[0])
+    return draws.strikes(seed, f"{key}/{counted(rows, key)}", rule.rate)

@@ -23,7 +23,7 @@ from cellctl_provider.protocol import (
     Update,
     Updated,
 )
-from cellctl_sandbox.clouds import checking, links
+from cellctl_sandbox.clouds import checking, drift, links
 from cellctl_sandbox.clouds.behaviour import Behaviour, NotSimulated, behaviour_of
 from cellctl_sandbox.clouds.calls import Caller
 from cellctl_sandbox.clouds.clock import SimulatedClock
@@ -105,6 +105,7 @@ class SimulatedCloud:
         with self._caller.call("create", behaviour, request.urn, inputs, timeout_s=request.timeout_s) as call:
             record = call.world.create(behaviour, request.urn, given(inputs), call.course)
             call.course = record.timeline
+            drift.born(call.world, behaviour, record)
             call.done(record)
         self._caller.finish(call, record)
         return Created(id=record.id, properties=record.properties())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -70,6 +71,17 @@ def cell_of(urn: str) -> str:
     'acme'
     """
     return urn.removeprefix("urn:pulumi:").partition("::")[0].removeprefix("cell-")
+
+
+def counted(rows: sqlite3.Connection, key: str) -> int:
+    """Return how often something was counted in this sandbox, this time included."""
+    statement = "INSERT INTO counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+    return int(rows.execute(statement, (key,)).fetchone()[0])
+
+
+def package_of(cloud: str) -> str:
+    """Return the package of a cloud as people name it: `azure` is `azure-native`; anything else stays."""
+    return "azure-native" if cloud == "azure" else cloud
 
 
 def record_of(database: Database, row: tuple[object, ...], tenant: str = "") -> CloudRecord:

@@ -40,16 +40,22 @@ class Stage:
     """One state of an object while an operation is under way.
 
     It lasts as long as `takes` says, or else `share` of what the operation's duration leaves. `outputs` appear when it
-    begins.
+    begins. In updates it counts only if one of the inputs in `changed`, where there are any, changes.
     """
 
     on: Operation
     state: str
     when: Condition
+    changed: frozenset[str]
     takes: Duration | None
     share: float
     outputs: tuple[str, ...]
     fails: Failing | None
+
+    def counts(self, operation: Operation, inputs: Struct, changed: Sequence[str]) -> bool:
+        """Tell whether a call passes through this stage."""
+        touched = not self.changed or not self.changed.isdisjoint(changed)
+        return self.on == operation and touched and self.when.holds(inputs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ def timeline(
 ) -> Timeline:
     """Return the course of one call; `key` tells it from all others, `ambient` multiplies the rates of failure."""
     whole = draws.seconds(behaviour.facts.durations.of(operation, inputs, changed=changed), seed, f"{key}/takes")
-    met = [stage for stage in behaviour.stages if stage.on == operation and stage.when.holds(inputs)]
+    met = [stage for stage in behaviour.stages if stage.counts(operation, inputs, changed)]
     if not met:
         state = UNDER_WAY[operation]
         states = ((begin_s, state.capitalize() if behaviour.package == "azure-native" else state),)
@@ -157,6 +163,7 @@ def read_stage(table: Table) -> Stage:
         on=_operation(table),
         state=table.text("state"),
         when=Condition.read(table.struct("when")),
+        changed=frozenset(table.texts("changed")),
         takes=duration_of(table, "takes") if takes is not None else None,
         share=table.number("share", 1),
         outputs=table.texts("outputs"),
@@ -165,6 +172,8 @@ def read_stage(table: Table) -> Stage:
     table.end()
     if takes is not None and "share" in table.data:
         raise table.fail("'takes' and 'share' exclude each other")
+    if stage.changed and stage.on != "update":
+        raise table.fail("'changed' is for updates")
     return stage
 
 

@@ -14,7 +14,7 @@ from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.outputs import visible
 from cellctl_sandbox.clouds.records import COLUMNS, CloudRecord, Tenancy, record_of
-from cellctl_sandbox.clouds.world import World
+from cellctl_sandbox.clouds.world import World, remove
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
 if TYPE_CHECKING:
@@ -77,18 +77,6 @@ def as_object(record: CloudRecord, now_s: float) -> CloudObject:
         region=record.tenancy.region,
         born_s=record.born_s,
     )
-
-
-def remove(rows: sqlite3.Connection, uid: str) -> None:
-    """Drop an object with its names, handles and references, whatever refers to it."""
-    for statement in (
-        "DELETE FROM names WHERE uid = ?",
-        "DELETE FROM handles WHERE uid = ?",
-        "DELETE FROM links WHERE source = ?",
-        "DELETE FROM links WHERE target = ?",
-        "DELETE FROM objects WHERE uid = ?",
-    ):
-        rows.execute(statement, (uid,))
 
 
 def _row(database: Database, rows: sqlite3.Connection, type_: str, id_: str) -> CloudRecord | None:

@@ -18,7 +18,7 @@ from cellctl_sandbox.clouds.behaviour import Behaviour, behaviour_of, known_beha
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.network import free_address
 from cellctl_sandbox.clouds.outputs import marked, outputs_of
-from cellctl_sandbox.clouds.records import COLUMNS, Attempt, CloudRecord, Tenancy, cell_of, record_of, refused
+from cellctl_sandbox.clouds.records import COLUMNS, Attempt, CloudRecord, Tenancy, cell_of, counted, record_of, refused
 from cellctl_sandbox.clouds.stages import Timeline
 from cellctl_sandbox.clouds.templates import Scope, render
 
@@ -46,10 +46,7 @@ class World:
 
     def counted(self, key: str) -> int:
         """Return how often something was counted, this time included."""
-        statement = (
-            "INSERT INTO counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
-        )
-        return int(self.rows.execute(statement, (key,)).fetchone()[0])
+        return counted(self.rows, key)
 
     # ---- looking up
     def find(self, behaviour: Behaviour, id_: str) -> CloudRecord | None:
@@ -113,7 +110,7 @@ class World:
         if existing is not None and not behaviour.adopts:
             raise refused(f"cannot create already existing resource '{id_}'", "conflict")
         if existing is not None:
-            self._forget(existing.uid)
+            remove(self.rows, existing.uid)
         record = CloudRecord(
             uid=uid,
             tenancy=replace(self.tenancy, region=str(scope.constants["region"])),
@@ -220,15 +217,6 @@ class World:
         self.rows.execute(f"DELETE FROM links WHERE target IN ({gone})", (self.now_s,))  # noqa: S608
         self.rows.execute("DELETE FROM objects WHERE gone_s IS NOT NULL AND gone_s <= ?", (self.now_s,))
 
-    def _forget(self, uid: str) -> None:
-        for statement in (
-            "DELETE FROM names WHERE uid = ?",
-            "DELETE FROM handles WHERE uid = ?",
-            "DELETE FROM links WHERE source = ?",
-            "DELETE FROM objects WHERE uid = ?",
-        ):
-            self.rows.execute(statement, (uid,))
-
     def _leave_behind(self, behaviour: Behaviour, record: CloudRecord, gone_s: float) -> None:
         for leaving in behaviour.leaves:
             if not leaving.when.holds(record.properties()):
@@ -275,3 +263,15 @@ class World:
     def _new_uid(self, urn: str) -> str:
         key = f"{self.tenancy.package}/{self.tenancy.account}/{urn}"
         return hashlib.sha256(f"{self.seed}/{key}/{self.counted(key)}".encode()).hexdigest()[:32]
+
+
+def remove(rows: sqlite3.Connection, uid: str) -> None:
+    """Drop an object with its names, handles and references, whatever refers to it."""
+    for statement in (
+        "DELETE FROM names WHERE uid = ?",
+        "DELETE FROM handles WHERE uid = ?",
+        "DELETE FROM links WHERE source = ?",
+        "DELETE FROM links WHERE target = ?",
+        "DELETE FROM objects WHERE uid = ?",
+    ):
+        rows.execute(statement, (uid,))
