@@ -14,7 +14,7 @@ from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.provider import CloudFactory
 from cellctl_sandbox.clouds.view import ObjectView
-from cellctl_sandbox.step_faults import ApiFaults, StepFactory
+from cellctl_sandbox.step_faults import StepFactory
 
 if TYPE_CHECKING:
     from cellctl.dialer import Dialer, Route
@@ -219,6 +219,7 @@ class _StandIns:
 
     @cached_property
     def _dialer(self) -> SandboxDialer:
+        from cellctl_sandbox.service_faults import ServiceFaults
         from cellctl_sandbox.standins.authority import Authority
         from cellctl_sandbox.standins.aws_endpoint import AwsEndpointStandin
         from cellctl_sandbox.standins.dialer import SandboxDialer
@@ -229,7 +230,7 @@ class _StandIns:
 
         authority = Authority(self._folder)
         gateways, secrets = self._documents("gateway_documents"), self._documents("secret_documents")
-        struck = ApiFaults(self._database, self._clock)
+        struck = ServiceFaults(self._database, self._clock, cell=self._cell)
         services = [
             storage_gateway_service(gateways, self._view, interference=struck),
             secrets_manager_service(secrets, self._view, managed=self._servers.managed_secret, interference=struck),
@@ -238,15 +239,34 @@ class _StandIns:
         return SandboxDialer(
             [
                 AwsEndpointStandin(services, regions=self._regions()),
-                ApplianceStandin(gateways, self._view, cell=self._cell, is_appliance=self._nodes.is_appliance),
-                KeyVaultStandin(secrets, self._view, authority, authorized=self._credentials.opens_vaults),
+                ApplianceStandin(
+                    gateways,
+                    self._view,
+                    cell=self._cell,
+                    is_appliance=self._nodes.is_appliance,
+                    disturb=struck.disturb("appliance"),
+                ),
+                KeyVaultStandin(
+                    secrets,
+                    self._view,
+                    authority,
+                    authorized=self._credentials.opens_vaults,
+                    disturb=struck.disturb("keyvault"),
+                ),
                 TdsStandin(
                     self._database.path,
                     catalogue=self._servers,
                     authority=authority,
                     issuer=self._credentials.issuer,
+                    faults=struck,
                 ),
-                OctopusStandin(self._documents("octopus_documents"), self._nodes, authority, cell=self._cell),
+                OctopusStandin(
+                    self._documents("octopus_documents"),
+                    self._nodes,
+                    authority,
+                    cell=self._cell,
+                    disturb=struck.disturb("octopus"),
+                ),
             ]
         )
 

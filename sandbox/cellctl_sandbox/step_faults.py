@@ -1,7 +1,6 @@
-"""Fault rules for what is no simulated type: steps of provider `cellctl`, and the AWS APIs behind them.
+"""Fault rules for steps of provider `cellctl`: a rule with `type = "cellctl:aws:FileGateway"` strikes that step.
 
-A rule with `type = "cellctl:aws:FileGateway"` strikes that step. One with `type = "service:storagegateway"` strikes the
-calls of that API, where `name` is the operation (`ActivateGateway`). Effects mean what they mean for simulated types.
+Effects mean what they mean for simulated types. What the steps call is struck on its own (`service_faults`).
 """
 
 from __future__ import annotations
@@ -9,8 +8,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from cellctl.state.values import Struct
 from cellctl_provider.protocol import (
     Check,
     Checked,
@@ -35,61 +34,6 @@ from cellctl_sandbox.clouds import faults
 from cellctl_sandbox.clouds.clock import FOREVER, Cancelled, SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.records import cell_of
-
-if TYPE_CHECKING:
-    from cellctl_sandbox.standins.aws_json import ApiError
-
-_API_CODES = {
-    "throttle": "ThrottlingException",
-    "auth": "AccessDeniedException",
-    "invalid": "ValidationException",
-    "quota": "LimitExceededException",
-    "not_found": "ResourceNotFoundException",
-}
-
-
-def struck(database: Database, call: faults.Call, *, start: str = "") -> faults.FaultRule | None:
-    """Return the rule that strikes a call, and count it; costs one look where there are no rules."""
-    if not database.rows("SELECT 1 FROM faults LIMIT 1"):
-        return None
-    with database.transaction() as rows:
-        return faults.strike(rows, call, start=start)
-
-
-class ApiFaults:
-    """Lets fault rules disturb the AWS APIs (`cellctl_sandbox.standins.aws_json.Interference`)."""
-
-    def __init__(self, database: Database, clock: SimulatedClock) -> None:
-        self._database = database
-        self._clock = clock
-        self._lost: set[str] = set()
-
-    def before(self, service: str, operation: str) -> ApiError | None:
-        """Return the error that a rule wants instead of the operation."""
-        call = faults.Call(operation="invoke", package="aws", type=f"service:{service}", name=operation, cell="")
-        rule = struck(self._database, call, start="service:")
-        if rule is None:
-            return None
-        if rule.delay_s:
-            self._clock.sleep(rule.delay_s)
-        if rule.effect == "crash" and rule.when == "before":
-            self._clock.crash()
-        if rule.effect in ("lost", "crash"):
-            self._lost.add(f"{rule.effect}/{operation}")
-        if rule.effect != "error":
-            return None
-        from cellctl_sandbox.standins.aws_json import ApiError  # botocore: no preview needs it
-
-        code = _API_CODES.get(rule.error, "InternalServerError")
-        return ApiError(code, rule.text(), status=400 if rule.error in _API_CODES else 500)
-
-    def after(self, service: str, operation: str) -> bool:  # noqa: ARG002
-        """Tell whether the response is lost; end the process where a rule says so."""
-        if f"crash/{operation}" in self._lost:
-            self._clock.crash()
-        lost = f"lost/{operation}" in self._lost
-        self._lost.discard(f"lost/{operation}")
-        return lost
 
 
 class StepFactory:
@@ -151,13 +95,7 @@ class Steps:
         with self._disturbed("create", request.urn) as rule:
             made = self._steps.create(request)
             if rule is not None and rule.effect == "partial":
-                raise InitFailed(
-                    rule.text(),
-                    id=made.id,
-                    properties=made.properties,
-                    inputs=request.properties,
-                    reasons=[rule.text()],
-                )
+                raise _unfinished(rule, made.id, made.properties, request.properties)
         return made
 
     def read(self, request: Read) -> Found | None:
@@ -169,8 +107,11 @@ class Steps:
         """Change an object."""
         if request.preview:
             return self._steps.update(request)
-        with self._disturbed("update", request.urn):
-            return self._steps.update(request)
+        with self._disturbed("update", request.urn) as rule:
+            changed = self._steps.update(request)
+            if rule is not None and rule.effect == "partial":
+                raise _unfinished(rule, request.id, changed.properties, request.news)
+        return changed
 
     def delete(self, request: Delete) -> None:
         """Delete an object."""
@@ -196,14 +137,14 @@ class Steps:
         type_ = urn.split("::")[2].rpartition("$")[2]
         name = urn.rpartition("::")[2]
         call = faults.Call(operation=operation, package="cellctl", type=type_, name=name, cell=cell_of(urn))
-        rule = struck(self._database, call)
+        rule = faults.struck(self._database, call)
         if rule is not None:
             self._before(rule)
         yield rule
         if rule is not None and rule.effect == "crash":
             self._clock.crash()
         if rule is not None and rule.effect in ("lost", "partial"):
-            raise ProviderError(rule.message or "RequestError: the connection was lost", code="unreachable")
+            raise ProviderError(rule.message or faults.LOST, code="unreachable")
 
     def _before(self, rule: faults.FaultRule) -> None:
         if rule.delay_s:
@@ -220,3 +161,8 @@ class Steps:
                 self._clock.wait(number, self._cancelled)
             except Cancelled:
                 raise ProviderError("the step was cancelled while it hung", code="cancelled") from None
+
+
+def _unfinished(rule: faults.FaultRule, id_: str, properties: Struct, inputs: Struct) -> InitFailed:
+    """Return the error for an object that is there and not ready."""
+    return InitFailed(rule.text(), id=id_, properties=properties, inputs=inputs, reasons=[rule.text()])

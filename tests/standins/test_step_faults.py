@@ -13,7 +13,8 @@ from cellctl_provider.provider import CellctlProvider
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.control import open_control
-from cellctl_sandbox.step_faults import ApiFaults, StepFactory, Steps
+from cellctl_sandbox.service_faults import ServiceFaults
+from cellctl_sandbox.step_faults import StepFactory, Steps
 
 TYPE = "cellctl:aws:ShareAccess"
 URN = f"urn:pulumi:cell-acme::octopus-cells::cells:aws:Cell${TYPE}::acme-shares-packages"
@@ -101,7 +102,7 @@ def test_a_step_that_hangs_ends_when_it_is_cancelled(home: Path) -> None:
 def test_an_api_is_struck_by_its_own_name_only(home: Path) -> None:
     control = open_control(home)
     database = Database.open(home)
-    apis = ApiFaults(database, SimulatedClock.of(database))
+    apis = ServiceFaults(database, SimulatedClock.of(database))
     control.add_fault({"type": "*", "name": "*"})
     assert apis.before("storagegateway", "ActivateGateway") is None
     control.add_fault({"type": "service:storagegateway", "name": "ActivateGateway", "error": "throttle", "count": 1})

@@ -147,10 +147,7 @@ class Caller:
 
     def _strike(self, call: Call) -> None:
         """Let fault rules strike before anything changes."""
-        if not self._database.rows("SELECT 1 FROM faults LIMIT 1"):
-            return
-        with self._database.transaction() as rows:
-            call.fault = faults.strike(rows, call.seen())
+        call.fault = faults.struck(self._database, call.seen())
         if call.fault is not None:
             try:
                 self._before(call.fault)
@@ -181,7 +178,7 @@ class Caller:
         with self._clock.call():
             self._clock.wait(call.number)
         if fault is not None and fault.effect == "lost":
-            raise ProviderError(fault.message or "RequestError: the connection was lost", code="unreachable")
+            raise ProviderError(fault.message or faults.LOST, code="unreachable")
         if fault is not None and fault.effect == "partial":
             raise _unfinished(call, record, fault.text(), "internal")
         if call.until_s < call.course.due_s:

@@ -15,10 +15,12 @@ from typing import get_args
 
 from cellctl_provider.protocol import ErrorCode
 from cellctl_sandbox.clouds import draws
+from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.records import counted, package_of
 
 EFFECTS = ("error", "delay", "hang", "crash", "lost", "partial", "stale")
 OPERATIONS = ("create", "read", "update", "delete", "invoke", "*")
+LOST = "RequestError: the connection was lost"
 MESSAGES: Mapping[str, str] = {
     "invalid": "ValidationError: the request is not valid",
     "not_found": "ResourceNotFound: the object does not exist",
@@ -140,6 +142,14 @@ def strike(rows: sqlite3.Connection, call: Call, *, start: str = "") -> FaultRul
             _spend(rows, number, stored, rule.count)
         return rule
     return None
+
+
+def struck(database: Database, call: Call, *, start: str = "") -> FaultRule | None:
+    """Return the rule that strikes a call, and count it; costs one look where there are no rules."""
+    if not database.rows("SELECT 1 FROM faults LIMIT 1"):
+        return None
+    with database.transaction() as rows:
+        return strike(rows, call, start=start)
 
 
 def _spend(rows: sqlite3.Connection, number: int, stored: dict[str, object], count: int) -> None:

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cellctl.dialer import Route
 from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.standins.documents import Documents
 from cellctl_sandbox.standins.octopus.api import NodeApi
 from cellctl_sandbox.standins.octopus.nodes import NodeCatalogue, NodeFacts, NodePort, NodeRows
-from cellctl_sandbox.standins.web import Listener
+from cellctl_sandbox.standins.web import Answer, Listener, undisturbed
 
 
 class OctopusStandin:
     """Octopus Server on every node that is up. `cell` narrows addresses to one cell, `` for any."""
 
-    def __init__(self, documents: Documents, catalogue: NodeCatalogue, authority: Authority, *, cell: str = "") -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        catalogue: NodeCatalogue,
+        authority: Authority,
+        *,
+        cell: str = "",
+        disturb: Callable[[Answer], Answer] = undisturbed,
+    ) -> None:
         self._catalogue = catalogue
         self._authority = authority
         self._cell = cell
+        self._disturb = disturb
         self._rows = NodeRows(documents, catalogue)
         self._lock = threading.Lock()
         self._listeners: dict[tuple[str, str, int], Listener] = {}
@@ -59,5 +68,5 @@ class OctopusStandin:
                 api = NodeApi(self._catalogue, self._rows, cell=node.cell, node=node.name, probe_only=at.probe_only)
                 names = (*node.tls_names, node.address)
                 tls = self._authority.server_context(*names) if at.tls else None
-                self._listeners[key] = Listener(api.answer, tls=tls)
+                self._listeners[key] = Listener(self._disturb(api.answer), tls=tls)
             return self._listeners[key]

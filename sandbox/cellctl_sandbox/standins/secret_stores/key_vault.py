@@ -14,7 +14,7 @@ from cellctl.state.values import Struct, bare, secret
 from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.standins.cloud_view import CloudView
 from cellctl_sandbox.standins.documents import Documents, Transaction
-from cellctl_sandbox.standins.web import Listener, Request, Response, json_response
+from cellctl_sandbox.standins.web import Answer, Listener, Request, Response, json_response, undisturbed
 
 VAULT = "azure-native:keyvault:Vault"
 SECRET = "azure-native:keyvault:Secret"  # noqa: S105  a type token
@@ -24,15 +24,25 @@ _PATH = re.compile(r"/secrets/(?P<name>[0-9a-zA-Z-]{1,127})(/(?P<version>[0-9a-f
 
 
 class KeyVaultStandin:
-    """Serves `NAME.vault.azure.net:443` for every vault. `authorized` judges a bearer token for Key Vault."""
+    """Serves `NAME.vault.azure.net:443` for every vault. `authorized` judges a bearer token for Key Vault.
+
+    `disturb` lets fault rules strike.
+    """
 
     def __init__(
-        self, documents: Documents, view: CloudView, authority: Authority, *, authorized: Callable[[str], bool]
+        self,
+        documents: Documents,
+        view: CloudView,
+        authority: Authority,
+        *,
+        authorized: Callable[[str], bool],
+        disturb: Callable[[Answer], Answer] = undisturbed,
     ) -> None:
         self._documents = documents
         self._view = view
         self._authority = authority
         self._authorized = authorized
+        self._disturb = disturb
         self._lock = threading.Lock()
         self._listener: Listener | None = None
 
@@ -43,7 +53,7 @@ class KeyVaultStandin:
         with self._lock:
             if self._listener is None:
                 context = self._authority.context_by_server_name(f"any{_SUFFIX}")
-                self._listener = Listener(self._answer, tls=context)
+                self._listener = Listener(self._disturb(self._answer), tls=context)
             here = self._listener.port
         return Route(
             host="127.0.0.1", port=here, url=f"https://127.0.0.1:{here}", trust_anchor=self._authority.trust_anchor

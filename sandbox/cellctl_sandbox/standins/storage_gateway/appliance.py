@@ -6,12 +6,13 @@ import secrets
 import string
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from cellctl.dialer import Route
 from cellctl_sandbox.standins.cloud_view import CloudObject, CloudView
 from cellctl_sandbox.standins.documents import Documents
 from cellctl_sandbox.standins.storage_gateway.gateways import INSTANCE, spread
-from cellctl_sandbox.standins.web import Listener, Request, Response
+from cellctl_sandbox.standins.web import Answer, Listener, Request, Response, undisturbed
 
 PORT = 80
 _LETTERS = string.ascii_uppercase + string.digits
@@ -31,11 +32,13 @@ class ApplianceStandin:
         *,
         cell: str = "",
         is_appliance: Callable[[CloudObject], bool],
+        disturb: Callable[[Answer], Answer] = undisturbed,
     ) -> None:
         self._documents = documents
         self._view = view
         self._cell = cell
         self._is_appliance = is_appliance
+        self._disturb = disturb
         self._lock = threading.Lock()
         self._listeners: dict[str, Listener] = {}
 
@@ -48,7 +51,7 @@ class ApplianceStandin:
             return None
         with self._lock:
             if instance.id not in self._listeners:
-                self._listeners[instance.id] = Listener(lambda request: self._answer(instance, request))
+                self._listeners[instance.id] = Listener(self._disturb(partial(self._answer, instance)))
             port_here = self._listeners[instance.id].port
         return Route(host="127.0.0.1", port=port_here, url=f"http://127.0.0.1:{port_here}")
 
