@@ -38,7 +38,9 @@ VERSION = "0.1.0"
 HANDLERS: Mapping[str, str] = {
     "cellctl:aws:FileGateway": "cellctl_provider.aws.file_gateway:FileGatewayHandler",
     "cellctl:aws:ShareAccess": "cellctl_provider.aws.share_access:ShareAccessHandler",
+    "cellctl:octopus:Administrator": "cellctl_provider.octopus.administrator:AdministratorHandler",
     "cellctl:octopus:MasterKey": "cellctl_provider.octopus.master_key:MasterKeyHandler",
+    "cellctl:octopus:Node": "cellctl_provider.octopus.node:NodeHandler",
     "cellctl:sql:CellDatabase": "cellctl_provider.sql.cell_database:CellDatabaseHandler",
 }
 """Where the class of each type is; it is called with the Context. Imported on first use."""

@@ -63,6 +63,16 @@ class SecretStores:
 
         return key_vault.ensure(self._context, reference, make)
 
+    def replace(self, reference: str, value: str) -> StoredSecret:
+        """Make `value` the current one, whatever was there."""
+        if reference.startswith("arn:"):
+            from cellctl_provider.aws import secrets_manager
+
+            return secrets_manager.replace(self._context, reference, value)
+        from cellctl_provider.azure import key_vault
+
+        return key_vault.replace(self._context, reference, value)
+
 
 def _password(value: str) -> str:
     if not value.startswith("{"):

@@ -2,9 +2,10 @@
 
 | type | operations |
 |---|---|
-| `service:storagegateway` `service:secretsmanager` | of the API: `ActivateGateway`, `GetSecretValue` |
+| `service:storagegateway` `service:secretsmanager` `service:ssm` | of the API: `ActivateGateway`, `SendCommand` |
 | `service:appliance` | `GET /` |
 | `service:keyvault` | `GET /secrets/NAME`, `PUT /secrets/NAME` |
+| `service:management` | `PUT /subscriptions/…/runCommands/NAME` |
 | `service:octopus` | `GET /api/octopusservernodes/ping` |
 | `service:sql` | `LOGIN`, or the first two words of a statement: `CREATE DATABASE` |
 
@@ -25,7 +26,10 @@ from cellctl_sandbox.standins.web import Answer, NoAnswer, Request, Response, js
 
 CLIENT_TIMEOUT_S = 60.0
 """How long a client waits for a service that hangs, in simulated seconds, unless the rule says another delay."""
-PACKAGES = {"storagegateway": "aws", "secretsmanager": "aws", "appliance": "aws", "keyvault": "azure-native"}
+PACKAGES = {
+    "storagegateway": "aws", "secretsmanager": "aws", "appliance": "aws", "keyvault": "azure-native", "ssm": "aws",
+    "management": "azure-native",
+}  # fmt: skip
 AWS_CODES = {
     "throttle": "ThrottlingException",
     "auth": "AccessDeniedException",

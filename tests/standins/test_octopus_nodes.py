@@ -13,9 +13,9 @@ import pytest
 from cellctl.dialer import Route
 from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.standins.documents import Documents
-from cellctl_sandbox.standins.octopus import NodeFacts, NodePort, OctopusStandin
+from cellctl_sandbox.standins.octopus import NodeFacts, NodePort, OctopusStandin, people
 
-KEY = {"X-Octopus-ApiKey": "API-SANDBOX"}
+KEY: dict[str, str] = {}
 PING = "/api/octopusservernodes/ping"
 
 
@@ -48,6 +48,10 @@ def machines() -> Machines:
 def standin(tmp_path: Path, machines: Machines) -> Iterator[OctopusStandin]:
     documents = Documents(tmp_path / "sandbox.db", "octopus_documents")
     made = OctopusStandin(documents, machines, Authority(), cell="acme")
+    with made.cluster.moment("acme") as moment:
+        robot = people.add_user(moment, username="robot", email="", display="robot", service=True)
+        moment.put("user", str(robot["id"]), {**robot, "administrates": True})
+        KEY["X-Octopus-ApiKey"] = people.add_key(moment, robot, "tests")[1]
     yield made
     made.close()
 
@@ -173,5 +177,5 @@ def test_a_wrong_body_changes_nothing(standin: OctopusStandin, body: bytes) -> N
 
 
 def test_paths_that_do_not_exist_are_404(standin: OctopusStandin) -> None:
-    assert get(standin, "/api/tasks", **KEY).status_code == 404
+    assert get(standin, "/api/projects", **KEY).status_code == 404
     assert httpx.post(route(standin).url + PING, headers=KEY, trust_env=False).status_code == 404

@@ -14,8 +14,7 @@ from cellctl.errors import EngineError
 from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.standins.dialer import SandboxDialer
 from cellctl_sandbox.standins.documents import Documents
-from cellctl_sandbox.standins.octopus import NodeFacts, NodePort, OctopusStandin
-from cellctl_sandbox.standins.octopus.nodes import NodeRows
+from cellctl_sandbox.standins.octopus import Cluster, NodeFacts, NodePort, OctopusStandin
 
 ONCE = verify.Patience(limit_s=0.0, every_s=1.0)
 
@@ -38,7 +37,7 @@ class Machines:
 @dataclass
 class World:
     machines: Machines
-    rows: NodeRows
+    cluster: Cluster
     dialer: SandboxDialer
 
 
@@ -54,8 +53,9 @@ def machine(name: str, address: str, up_from_s: float) -> NodeFacts:
 def world(tmp_path: Path) -> Iterator[World]:
     machines = Machines([machine("acme-1", "10.64.1.21", 0.0), machine("acme-2", "10.64.2.22", 400.0)])
     documents = Documents(tmp_path / "sandbox.db", "octopus_documents")
-    dialer = SandboxDialer([OctopusStandin(documents, machines, Authority(), cell="acme")])
-    yield World(machines, NodeRows(documents, machines), dialer)
+    standin = OctopusStandin(documents, machines, Authority(), cell="acme")
+    dialer = SandboxDialer([standin])
+    yield World(machines, standin.cluster, dialer)
     dialer.close()
 
 
@@ -94,8 +94,9 @@ def test_a_certificate_of_another_authority_is_not_trusted(world: World) -> None
 
 
 def test_a_draining_node_says_so(world: World) -> None:
-    (row,) = world.rows.all("acme")
-    world.rows.change("acme", row.id, draining=True, cap=None)
+    with world.cluster.moment("acme") as moment:
+        (row,) = moment.rows()
+        moment.change(row.id, draining=True, cap=None)
     (result,) = verify.run(outputs(), world.dialer, patience=ONCE, sleep=world.machines.sleep)
     assert (result.code, result.passed) == ("verify_node_draining", False)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol, cast
 
 from cellctl.dialer import Dialer
@@ -24,6 +24,23 @@ class SecretsManagerClient(Protocol):
 
     def put_secret_value(self, *, SecretId: str, SecretString: str, ClientRequestToken: str) -> Mapping[str, object]:  # noqa: N803
         """Add a version; `ClientRequestToken` is its id and makes the call idempotent."""
+
+
+class SystemsManagerClient(Protocol):
+    """The part of boto3's Systems Manager client that is used here; parameter names are AWS's."""
+
+    def send_command(
+        self,
+        *,
+        InstanceIds: Sequence[str],  # noqa: N803
+        DocumentName: str,  # noqa: N803
+        Comment: str,  # noqa: N803
+        Parameters: Mapping[str, Sequence[str]],  # noqa: N803
+    ) -> Mapping[str, object]:
+        """Start a command; return it as `Command`."""
+
+    def get_command_invocation(self, *, CommandId: str, InstanceId: str) -> Mapping[str, object]:  # noqa: N803
+        """Return `Status` and what the command wrote on one instance."""
 
 
 class Closing(Protocol):
@@ -85,6 +102,14 @@ class AwsClients:
 
         return cast("SecretsManagerClient", self._client("secretsmanager", region, make))
 
+    def systems_manager(self, region: str) -> SystemsManagerClient:
+        """Return the Systems Manager client of a region."""
+
+        def make(url: str | None, config: Config) -> object:
+            return self._credentials.aws(region).client("ssm", region_name=region, endpoint_url=url, config=config)
+
+        return cast("SystemsManagerClient", self._client("ssm", region, make))
+
     def close(self) -> None:
         """Close the connections of all clients; a client asked for again is made anew."""
         with self._lock:
@@ -120,6 +145,18 @@ def translated(what: str) -> Iterator[None]:
     except BotoCoreError as error:
         # The text of these names the endpoint, never parameters.
         raise ProviderError(f"{what}: {error}", code="unreachable") from error
+
+
+@contextlib.contextmanager
+def tolerated(code: str) -> Iterator[None]:
+    """Pass over one error of boto3 inside the block: what is asked for is not there yet."""
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") != code:
+            raise
 
 
 def gateway_code(response: object) -> str:

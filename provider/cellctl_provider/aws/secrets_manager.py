@@ -50,6 +50,17 @@ def ensure(context: Context, arn: str, make: Callable[[], str]) -> StoredSecret:
     return StoredSecret(reference=stored.reference, version=stored.version, value=stored.value, made=made)
 
 
+def replace(context: Context, arn: str, value: str) -> StoredSecret:
+    """Add `value` as the current version."""
+    client = _client(context, arn)
+    with translated(f"writing secret {arn}"):
+        client.put_secret_value(SecretId=arn, SecretString=value, ClientRequestToken=str(uuid.uuid4()))
+        stored = _current(client, arn)
+    if stored is None:
+        raise ProviderError(f"secret {arn} has no current version although one was written", code="internal")
+    return stored
+
+
 def _current(client: SecretsManagerClient, arn: str) -> StoredSecret | None:
     """Return the current version; a secret without a value answers ResourceNotFound about its label AWSCURRENT."""
     from botocore.exceptions import ClientError

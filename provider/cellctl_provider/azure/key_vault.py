@@ -49,6 +49,11 @@ def ensure(context: Context, reference: str, make: Callable[[], str]) -> StoredS
     return StoredSecret(reference=held.reference, version=held.version, value=held.value, made=True)
 
 
+def replace(context: Context, reference: str, value: str) -> StoredSecret:
+    """Add `value` as the current version."""
+    return _stored(reference, _request(context, "PUT", reference, {"value": value}), made=True)
+
+
 def _request(context: Context, method: str, reference: str, body: dict[str, str] | None = None) -> httpx.Response:
     import httpx
 

@@ -1,124 +1,215 @@
-"""The part of Octopus Server's HTTP API that load balancers, `verify` and node operations use.
+"""Octopus Server's HTTP API on one node: who may ask what, nodes and tasks; the rest is in `administration`.
 
-Paths, status codes and members: reference/octopus.md 2.2, read in Octopus' documentation until 2026-10.
+Paths, status codes and members: reference/octopus.md 2.2; users, keys, teams and licences: the clients that Octopus
+publishes (OctopusDeploy/OctopusClients and the API's own Swagger, read 2026-11).
 """
 
 from __future__ import annotations
 
-import json
+import datetime
 import re
+from collections.abc import Callable
+from http.cookies import CookieError, SimpleCookie
 
 from cellctl.state.values import Struct, Value
-from cellctl_sandbox.standins.octopus.nodes import NodeCatalogue, NodeFacts, NodeRow, NodeRows
+from cellctl_sandbox.standins.octopus import people
+from cellctl_sandbox.standins.octopus.administration import administration
+from cellctl_sandbox.standins.octopus.answers import error, fields, not_found
+from cellctl_sandbox.standins.octopus.cluster import Cluster, Moment, NodeRow, TaskRow
 from cellctl_sandbox.standins.web import Request, Response, json_response
 
 _NODES = "/api/octopusservernodes"
 _PING = f"{_NODES}/ping"
 _ONE = re.compile(rf"{_NODES}/(?P<id>OctopusServerNodes-[^/]+)")
+_CANCEL = re.compile(r"/api/tasks/(?P<id>ServerTasks-\d+)/cancel")
 _DRAINING = 418
+_TASK_S = 300.0
+"""How long a task of the sandbox takes that does not say it itself."""
 
 
 class NodeApi:
-    """The API of one node. It accepts any API key that looks like one; the sandbox keeps none."""
+    """The API of one node. `read_secret` gives the password that the bootstrap gave the first administrator."""
 
-    def __init__(self, catalogue: NodeCatalogue, rows: NodeRows, *, cell: str, node: str, probe_only: bool) -> None:
-        self._catalogue = catalogue
-        self._rows = rows
+    def __init__(
+        self, cluster: Cluster, *, cell: str, node: str, probe_only: bool, read_secret: Callable[[str], str]
+    ) -> None:
+        self._cluster = cluster
         self._cell = cell
         self._node = node
         self._probe_only = probe_only
+        self._read_secret = read_secret
 
     def answer(self, request: Request) -> Response:
         """Answer one HTTP request."""
-        node = self._facts()
-        if node is None:
-            return Response(drop=True)  # the machine is gone
         path = request.path.rstrip("/").lower() or "/"
-        if self._probe_only and path != _PING:
-            return _error(404, "This port answers the health probe only.")
-        if not node.database:
-            return _error(503, "The database cannot be opened.")
-        open_to_all = self._open(request, path, node)
-        return open_to_all or self._with_key(request, path)
+        with self._cluster.moment(self._cell) as moment:
+            node = next((item for item in moment.nodes if item.name == self._node), None)
+            if node is None or not moment.machines[node.name].running:
+                return Response(drop=True)  # the machine is gone, or nothing listens
+            if self._probe_only and path != _PING:
+                return error(404, "This port answers the health probe only.")
+            if not node.database:
+                return error(503, "The database cannot be opened.")
+            if moment.damaged:
+                return error(500, "The database was written to by two versions of Octopus Server.")
+            open_to_all = self._open(request, path, moment)
+        if open_to_all is not None:
+            return open_to_all
+        if path == "/api/users/login" and request.method == "POST":
+            return self._sign_in(request)
+        with self._cluster.moment(self._cell) as moment:
+            return self._with_caller(request, path, moment)
 
-    def _facts(self) -> NodeFacts | None:
-        found = [node for node in self._catalogue.nodes() if (node.cell, node.name) == (self._cell, self._node)]
-        return found[0] if found else None
-
-    def _open(self, request: Request, path: str, node: NodeFacts) -> Response | None:
+    def _open(self, request: Request, path: str, moment: Moment) -> Response | None:
         """Answer what needs no API key; None for everything else."""
         if request.method not in ("GET", "HEAD"):
             return None
         if path == _PING:
-            return self._ping()
+            return self._ping(moment)
         if path in ("/", "/app"):
             return Response(body=b"<!doctype html><title>Octopus Deploy (sandbox)</title>", content_type="text/html")
+        version = moment.machines[self._node].version
         documents: dict[str, Struct] = {
-            "/api": {"Application": "Octopus Deploy", "Version": node.version, "ApiVersion": "3.0.0", "Links": {}},
+            "/api": {"Application": "Octopus Deploy", "Version": version, "ApiVersion": "3.0.0", "Links": {}},
             "/api/serverstatus": {"IsInMaintenanceMode": False, "IsDatabaseEncrypted": True, "Links": {}},
             "/api/serverstatus/hosted/internal": {"IsReady": True},
             "/api/serverstatus/redis": {"IsEnabled": False, "IsConfigured": False, "IsReachable": False},
         }
         return json_response(documents[path]) if path in documents else None
 
-    def _ping(self) -> Response:
-        row = next((row for row in self._rows.all(self._cell) if row.name == self._node), None)
+    def _ping(self, moment: Moment) -> Response:
+        row = next((row for row in moment.rows() if row.name == self._node), None)
         if row is None:
-            return _error(503, "The node has not checked in yet.")
-        return json_response(self._described(row), status=_DRAINING if row.draining else 200)
+            return error(503, "The node has not checked in yet.")
+        return json_response(_described(moment, row), status=_DRAINING if row.draining else 200)
 
-    def _with_key(self, request: Request, path: str) -> Response:
-        if not request.headers.get("x-octopus-apikey", "").startswith("API-"):
-            return _error(401, "You must be logged in to request this resource. Please provide a valid API key.")
+    def _sign_in(self, request: Request) -> Response:
+        given = fields(request.body, Username=str, Password=str)
+        if isinstance(given, Response):
+            return given
+        self._ensure_administrator()
+        with self._cluster.moment(self._cell) as moment:
+            found = people.sign_in(moment, str(given["Username"]), str(given["Password"]))
+        if found is None:
+            return error(400, "Invalid username or password.")
+        user, token, csrf = found
+        attributes = "; Path=/; SameSite=Lax" + ("; Secure" if request.tls else "")
+        cookies = [
+            f"{people.SESSION_COOKIE}={token}{attributes}; HttpOnly",
+            f"{people.CSRF_COOKIE}={csrf}{attributes}",
+        ]
+        answer = json_response({"Id": user["id"], "Username": user["username"]})
+        return Response(body=answer.body, cookies=cookies)
+
+    def _ensure_administrator(self) -> None:
+        """The bootstrap of the first node made one; the secret is read outside any transaction."""
+        with self._cluster.moment(self._cell) as moment:
+            wanted = next((node.administrator for node in moment.nodes if node.administrator), None)
+            there = wanted is None or bool(moment.all("user"))
+        if wanted is not None and not there:
+            password = self._read_secret(wanted.password_secret)
+            with self._cluster.moment(self._cell) as moment:
+                people.ensure_administrator(moment, wanted, password)
+
+    def _with_caller(self, request: Request, path: str, moment: Moment) -> Response:
+        caller = _caller(request, moment)
+        if caller is None:
+            return error(401, "You must be logged in to request this resource. Please provide a valid API key.")
+        if request.method not in ("GET", "HEAD") and not people.admits(
+            caller, request.headers.get("x-octopus-csrf-token", "")
+        ):
+            return error(401, "A required anti-forgery token was not supplied or was invalid.")
+        if path == "/api/users/me" and request.method == "GET":
+            return json_response({"Id": caller.user["id"], "Username": caller.user["username"]})
+        if not caller.administrates:
+            return error(403, "You do not have permission to perform this action.")
+        return self._nodes(request, path, moment) or _tasks(request, path, moment) or administration(request, moment)
+
+    def _nodes(self, request: Request, path: str, moment: Moment) -> Response | None:
         if path in (_NODES, f"{_NODES}/all", f"{_NODES}/summary") and request.method == "GET":
-            return self._listed(summary=path.endswith("summary"))
+            nodes: list[Value] = [_described(moment, row) for row in moment.rows()]
+            summary = path.endswith("summary")
+            return json_response({"Nodes": nodes} if summary else {"Items": nodes, "TotalResults": len(nodes)})
         one = _ONE.fullmatch(request.path.rstrip("/"))
         if one is None:
-            return _error(404, f"The resource '{request.path}' was not found.")
+            return None
         if request.method == "PUT":
-            return self._put(one["id"], request.body)
+            return _put(moment, one["id"], request.body)
         if request.method == "DELETE":
-            gone = self._rows.delete(self._cell, one["id"])
-            return json_response({}) if gone else _error(404, f"The resource '{one['id']}' was not found.")
-        row = next((row for row in self._rows.all(self._cell) if row.id == one["id"]), None)
-        return json_response(self._described(row)) if row else _error(404, f"The resource '{one['id']}' was not found.")
+            return json_response({}) if moment.delete(one["id"]) else not_found(one["id"])
+        row = next((row for row in moment.rows() if row.id == one["id"]), None)
+        return json_response(_described(moment, row)) if row else not_found(one["id"])
 
-    def _listed(self, *, summary: bool) -> Response:
-        nodes: list[Value] = [self._described(row) for row in self._rows.all(self._cell)]
-        return json_response({"Nodes": nodes} if summary else {"Items": nodes, "TotalResults": len(nodes)})
 
-    def _put(self, row_id: str, body: bytes) -> Response:
-        try:
-            document = json.loads(body)
-            draining, cap = document["IsInMaintenanceMode"], document.get("MaxConcurrentTasks")
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return _error(400, "The body has no IsInMaintenanceMode.")
-        if not isinstance(draining, bool) or not (cap is None or (isinstance(cap, int) and cap >= 0)):
-            return _error(400, "IsInMaintenanceMode is true or false, MaxConcurrentTasks a number.")
-        changed = self._rows.change(self._cell, row_id, draining=draining, cap=cap)
-        return json_response(self._described(changed)) if changed else _error(404, f"'{row_id}' was not found.")
+def _caller(request: Request, moment: Moment) -> people.Caller | None:
+    key = request.headers.get("x-octopus-apikey", "")
+    if key:
+        return people.caller_of_key(moment, key)
+    try:
+        cookie = SimpleCookie(request.headers.get("cookie", "")).get(people.SESSION_COOKIE)
+    except CookieError:
+        return None
+    return people.caller_of_session(moment, cookie.value) if cookie else None
 
-    def _described(self, row: NodeRow) -> Struct:
-        up = row.name in {node.name for node in self._rows.up(self._cell)}
-        return {
-            "Id": row.id,
-            "Name": row.name,
-            "IsInMaintenanceMode": row.draining,
-            "IsOffline": not up,
-            "MaxConcurrentTasks": row.cap,
-            "RunningTaskCount": 0,
-            "LastSeen": _instant(self._catalogue.now()) if up else None,
-            "Links": {"Self": f"{_NODES}/{row.id}"},
-        }
+
+def _put(moment: Moment, row_id: str, body: bytes) -> Response:
+    given = fields(body, IsInMaintenanceMode=bool)
+    if isinstance(given, Response):
+        return given
+    cap = given.get("MaxConcurrentTasks")
+    if cap is not None and (isinstance(cap, bool) or not isinstance(cap, int) or cap < 0):
+        return error(400, "MaxConcurrentTasks is a number from 0.")
+    changed = moment.change(row_id, draining=given["IsInMaintenanceMode"] is True, cap=cap)
+    return json_response(_described(moment, changed)) if changed else not_found(row_id)
+
+
+def _tasks(request: Request, path: str, moment: Moment) -> Response | None:
+    if path == "/api/tasks" and request.method == "GET":
+        states = {word for word in request.query.get("states", "").split(",") if word}
+        node = request.query.get("node", "")
+        found = [
+            task for task in moment.tasks() if (not states or task.state in states) and node in ("", _id(task.node))
+        ]
+        items: list[Value] = [_task(task) for task in reversed(found)]
+        return json_response({"Items": items, "TotalResults": len(items)})
+    if path == "/api/tasks" and request.method == "POST":
+        given = fields(request.body, Name=str)
+        if isinstance(given, Response):
+            return given
+        arguments = given.get("Arguments")
+        seconds = arguments.get("SandboxSeconds") if isinstance(arguments, dict) else None
+        lasts = float(seconds) if isinstance(seconds, int | float) else _TASK_S
+        return json_response(_task(moment.add_task(str(given["Name"]), lasts)), status=201)
+    cancel = _CANCEL.fullmatch(request.path)
+    if cancel is None or request.method != "POST":
+        return None
+    task = moment.cancel(cancel["id"])
+    return json_response(_task(task)) if task else not_found(cancel["id"])
+
+
+def _task(task: TaskRow) -> Struct:
+    return {"Id": task.id, "Name": task.name, "State": task.state, "ServerNode": _id(task.node) if task.node else None}
+
+
+def _id(node: str) -> str:
+    return f"OctopusServerNodes-{node}"
+
+
+def _described(moment: Moment, row: NodeRow) -> Struct:
+    up = row.name in {node.name for node in moment.up}
+    return {
+        "Id": row.id,
+        "Name": row.name,
+        "IsInMaintenanceMode": row.draining,
+        "IsOffline": not up,
+        "MaxConcurrentTasks": row.cap,
+        "RunningTaskCount": moment.running(row.name),
+        "LastSeen": _instant(moment.now) if up else None,
+        "Links": {"Self": f"{_NODES}/{row.id}"},
+    }
 
 
 def _instant(seconds: float) -> str:
     """Return simulated seconds as a time of day of the sandbox's first year, 2026."""
-    import datetime
-
     epoch = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
     return (epoch + datetime.timedelta(seconds=seconds)).isoformat(timespec="milliseconds")
-
-
-def _error(status: int, message: str) -> Response:
-    return json_response({"ErrorMessage": message, "Errors": [message]}, status=status)

@@ -9,12 +9,21 @@ from cellctl.dialer import Route
 from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.standins.documents import Documents
 from cellctl_sandbox.standins.octopus.api import NodeApi
-from cellctl_sandbox.standins.octopus.nodes import NodeCatalogue, NodeFacts, NodePort, NodeRows
+from cellctl_sandbox.standins.octopus.cluster import Cluster
+from cellctl_sandbox.standins.octopus.nodes import NodeCatalogue, NodeFacts, NodePort
 from cellctl_sandbox.standins.web import Answer, Listener, undisturbed
 
 
+def _no_secret(reference: str) -> str:
+    raise LookupError(f"nobody to ask for {reference}")
+
+
 class OctopusStandin:
-    """Octopus Server on every node that is up. `cell` narrows addresses to one cell, `` for any."""
+    """Octopus Server on every node that is up. `cell` narrows addresses to one cell, `` for any.
+
+    `read_secret` gives the value of a secret by its reference: the first administrator's password. `disturb` lets fault
+    rules strike.
+    """
 
     def __init__(
         self,
@@ -23,20 +32,21 @@ class OctopusStandin:
         authority: Authority,
         *,
         cell: str = "",
+        read_secret: Callable[[str], str] = _no_secret,
         disturb: Callable[[Answer], Answer] = undisturbed,
     ) -> None:
-        self._catalogue = catalogue
+        self.cluster = Cluster(documents, catalogue)
         self._authority = authority
         self._cell = cell
+        self._read_secret = read_secret
         self._disturb = disturb
-        self._rows = NodeRows(documents, catalogue)
         self._lock = threading.Lock()
         self._listeners: dict[tuple[str, str, int], Listener] = {}
 
     def route(self, name: str, port: int) -> Route | None:
         """Return the route to a node by its address and port; None while its server does not run."""
-        found = next(((node, at) for node, at in self._listening() if node.address == name and at.port == port), None)
-        if found is None:
+        found = next(((node, at) for node, at in self._placed(name) if at.port == port), None)
+        if found is None or not self._runs(found[0]):
             return None
         node, at = found
         here = self._listener(node, at).port
@@ -46,7 +56,11 @@ class OctopusStandin:
 
     def names(self) -> Sequence[tuple[str, int, str]]:
         """Return the addresses and ports of nodes that are up."""
-        return [(node.address, at.port, f"Octopus Server on node {node.name}") for node, at in self._listening()]
+        return [
+            (node.address, at.port, f"Octopus Server on node {node.name}")
+            for node, at in self._placed()
+            if self._runs(node)
+        ]
 
     def close(self) -> None:
         """Stop all listeners."""
@@ -55,17 +69,28 @@ class OctopusStandin:
                 listener.close()
             self._listeners.clear()
 
-    def _listening(self) -> list[tuple[NodeFacts, NodePort]]:
-        """Return what listens now: the process runs although its database may be gone (it answers 503 then)."""
-        now = self._catalogue.now()
-        nodes = [node for node in self._catalogue.nodes() if self._cell in ("", node.cell) and now >= node.up_from_s]
-        return [(node, at) for node in nodes for at in node.ports]
+    def _placed(self, address: str = "") -> list[tuple[NodeFacts, NodePort]]:
+        catalogue = self.cluster.catalogue
+        now = catalogue.now()
+        nodes = [node for node in catalogue.nodes() if self._cell in ("", node.cell) and now >= node.up_from_s]
+        return [(node, at) for node in nodes if address in ("", node.address) for at in node.ports]
+
+    def _runs(self, node: NodeFacts) -> bool:
+        """Tell whether the process listens, also where its database may be gone (it answers 503 then)."""
+        with self.cluster.moment(node.cell) as moment:
+            return not node.database or node.name in {one.name for one in moment.up}
 
     def _listener(self, node: NodeFacts, at: NodePort) -> Listener:
         key = (node.cell, node.name, at.port)
         with self._lock:
             if key not in self._listeners:
-                api = NodeApi(self._catalogue, self._rows, cell=node.cell, node=node.name, probe_only=at.probe_only)
+                api = NodeApi(
+                    self.cluster,
+                    cell=node.cell,
+                    node=node.name,
+                    probe_only=at.probe_only,
+                    read_secret=self._read_secret,
+                )
                 names = (*node.tls_names, node.address)
                 tls = self._authority.server_context(*names) if at.tls else None
                 self._listeners[key] = Listener(self._disturb(api.answer), tls=tls)

@@ -1,0 +1,163 @@
+"""Runs one script on the machine of a node: Systems Manager's Run Command on AWS, managed Run Command on Azure.
+
+Both are agents that the clouds keep on the machine, so no port is open for this. Arguments are an action and a version;
+there is no secret to pass. A run that was begun is waited for; one that is sent again finds its work done.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import ssl
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import TYPE_CHECKING, Literal
+
+from cellctl_provider.aws.clients import tolerated, translated
+from cellctl_provider.polling import poll
+from cellctl_provider.protocol import ErrorCode, ProviderError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from cellctl.state.values import Struct
+    from cellctl_provider.context import Context
+
+Action = Literal["fetch", "stop", "start", "upgrade"]
+SCRIPT = files("cellctl_provider.octopus").joinpath("machine.ps1").read_text(encoding="utf-8")
+LIMIT_S = 3600
+"""How long an action may take; an upgrade of a large schema is the longest."""
+_EVERY_S = 15.0
+_AUDIENCE = "https://management.azure.com/"
+_HOST = "management.azure.com"
+_API_VERSION = "2024-03-01"
+_COMMAND = "cellctl-octopus"
+_VERSION = re.compile(r"\d{4}\.\d{1,2}\.\d{1,6}")
+_VIRTUAL_MACHINE = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute/virtualMachines/[^/]+", re.IGNORECASE
+)
+_TIMEOUT_S = 60.0
+_CODES: Mapping[int, ErrorCode] = {401: "auth", 403: "auth", 404: "not_found", 429: "throttle"}
+_UNDER_WAY = ("Pending", "InProgress", "Delayed", "Cancelling")
+
+
+def run(context: Context, machine: str, action: Action, *, region: str = "", version: str = "") -> None:
+    """Run an action on a machine (an EC2 instance id, or the ARM id of a virtual machine) and wait for its end.
+
+    Raises:
+        ProviderError: It failed, with the last line it wrote; or the machine takes no commands (`unreachable`).
+    """
+    if version and not _VERSION.fullmatch(version):
+        raise ProviderError(f"{version} is not a version of Octopus Server", code="invalid")
+    if _VIRTUAL_MACHINE.fullmatch(machine):
+        _on_azure(context, machine, action, region, version)
+    else:
+        _on_aws(context, machine, action, region, version)
+
+
+def _failed(action: Action, machine: str, wrote: str) -> ProviderError:
+    last = next((line.strip() for line in reversed(wrote.splitlines()) if line.strip()), "it wrote nothing")
+    return ProviderError(f"{action} failed on {machine.rpartition('/')[2]}: {last[:300]}")
+
+
+def _on_aws(context: Context, machine: str, action: Action, region: str, version: str) -> None:
+    client = context.aws.systems_manager(region)
+    what = f"{action} on {machine}"
+    call = f"& {{\n{SCRIPT}\n}} -action '{action}' -version '{version}'"
+
+    def sent() -> str | None:
+        """A machine that has just booted is not known yet."""
+        answer: Mapping[str, object] = {}
+        with translated(what), tolerated("InvalidInstanceId"):
+            answer = client.send_command(
+                InstanceIds=[machine],
+                DocumentName="AWS-RunPowerShellScript",
+                Comment=f"cellctl: {action} {version}".strip(),
+                Parameters={"commands": call.split("\n"), "executionTimeout": [str(LIMIT_S)]},
+            )
+        command = answer.get("Command")
+        return str(command["CommandId"]) if isinstance(command, Mapping) else None
+
+    command = poll(context, sent, what=f"{machine} taking commands", every_s=_EVERY_S, limit_s=600)
+
+    def ended() -> Mapping[str, object] | None:
+        found: Mapping[str, object] = {}
+        with translated(what), tolerated("InvocationDoesNotExist"):
+            found = client.get_command_invocation(CommandId=command, InstanceId=machine)
+        return found if found.get("Status", "Pending") not in _UNDER_WAY else None
+
+    result = poll(context, ended, what=what, every_s=_EVERY_S, limit_s=LIMIT_S)
+    if result["Status"] != "Success":
+        raise _failed(action, machine, str(result.get("StandardErrorContent") or result["Status"]))
+
+
+def _on_azure(context: Context, machine: str, action: Action, region: str, version: str) -> None:
+    path = f"{machine}/runCommands/{_COMMAND}"
+    what = f"{action} on {machine.rpartition('/')[2]}"
+    body: Struct = {
+        "location": region,
+        "properties": {
+            "source": {"script": SCRIPT},
+            # A request that is like the last one would not be run again.
+            "parameters": [
+                {"name": "action", "value": action},
+                {"name": "version", "value": version},
+                {"name": "run", "value": secrets.token_hex(8)},
+            ],
+            "timeoutInSeconds": LIMIT_S,
+            "asyncExecution": False,
+        },
+    }
+
+    def sent() -> bool | None:
+        """A run that another process began goes first."""
+        answer = _manager(context, "PUT", path, body)
+        return None if answer.status_code == 409 else bool(_accepted(answer, what))
+
+    poll(context, sent, what=f"{what} begins", every_s=_EVERY_S, limit_s=LIMIT_S)
+
+    def ended() -> Struct | None:
+        found = _accepted(_manager(context, "GET", path), what)
+        view = _member(_member(found, "properties"), "instanceView")
+        return view if view.get("executionState") not in ("Running", "Pending", "Unknown", None) else None
+
+    result = poll(context, ended, what=what, every_s=_EVERY_S, limit_s=LIMIT_S)
+    if result.get("executionState") != "Succeeded":
+        raise _failed(action, machine, str(result.get("error") or result.get("executionState")))
+
+
+def _member(document: Struct, key: str) -> Struct:
+    found = document.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _manager(context: Context, method: str, path: str, body: Struct | None = None) -> httpx.Response:
+    import httpx
+
+    route = context.dialer.route(_HOST, 443)
+    headers = {"Host": _HOST, "Authorization": f"Bearer {context.credentials.azure_token(_AUDIENCE)}"}
+    verify = ssl.create_default_context(cadata=route.trust_anchor or None)
+    try:
+        with httpx.Client(verify=verify, timeout=_TIMEOUT_S, trust_env=False) as client:
+            return client.request(
+                method,
+                f"https://{route.host}:{route.port}{path}",
+                params={"api-version": _API_VERSION, "$expand": "instanceView"},
+                headers=headers,
+                json=body,
+                extensions={"sni_hostname": _HOST},
+            )
+    except httpx.HTTPError as error:
+        raise ProviderError(f"{_HOST} cannot be reached ({type(error).__name__})", code="unreachable") from None
+
+
+def _accepted(answer: httpx.Response, what: str) -> Struct:
+    if answer.is_success:
+        document = answer.json()
+        return document if isinstance(document, dict) else {}
+    try:
+        error = answer.json()["error"]
+        said = f"{error['message']} ({error['code']})"
+    except (ValueError, KeyError, TypeError):
+        said = f"HTTP {answer.status_code}"
+    raise ProviderError(f"{what}: {said}", code=_CODES.get(answer.status_code, "internal"))
