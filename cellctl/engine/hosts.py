@@ -131,7 +131,7 @@ def secrets_of(host: EngineHost) -> SecretReader | None:
 
 
 def look_up(setup: Setup, host: EngineHost, urns: Sequence[str]) -> Struct:
-    """Return for each URN the id of the object that a create may have made: `` if it is not there, None if unknown.
+    """Return for each URN the ids of the objects that it has made and that exist; None where that is unknown.
 
     A host that can look does (`look_up(urn)`); for the simulated clouds their control is asked; of real clouds nothing
     is known before look-ups by tag exist.
@@ -142,15 +142,17 @@ def look_up(setup: Setup, host: EngineHost, urns: Sequence[str]) -> Struct:
     if host.simulated_now() is None:
         return dict.fromkeys(urns)
     objects = _simulated_objects(Path(setup.home))
-    return {urn: objects.get(urn, "") for urn in urns}
+    return {urn: list(objects.get(urn, ())) for urn in urns}
 
 
-def _simulated_objects(home: Path) -> dict[str, str]:
-    """Return the id of each simulated object by the URN that made it."""
-    found: dict[str, str] = {}
+def _simulated_objects(home: Path) -> dict[str, list[str]]:
+    """Return the ids of the simulated objects by the URN that made them; what is being deleted does not count."""
+    found: dict[str, list[str]] = {}
     for entry in entry_points(group="cellctl.sandboxes"):
         control = cast("SandboxControl", entry.load()(home))
         accounts = control.show().get("accounts")
         for account in accounts if isinstance(accounts, list) else []:
-            found.update({str(row["urn"]): str(row["id"]) for row in account.get("objects", []) if row.get("urn")})
+            for row in account.get("objects", []):
+                if row.get("urn") and row.get("state") != "deleting":
+                    found.setdefault(str(row["urn"]), []).append(str(row["id"]))
     return found

@@ -21,6 +21,8 @@ from cellctl.events import (
 )
 from cellctl.plan import COUNTED, Diagnostic, Failure
 
+UNANSWERED = ("answer_lost", "provider_crashed")
+
 
 @dataclass
 class _Running:
@@ -34,7 +36,8 @@ class _Running:
 @dataclass
 class Progress:
     """Follows one operation. `counts` are done steps, as the engine counts them, `of_cloud` those without components
-    and providers; `failures` in order of occurrence.
+    and providers; `failures` in order of occurrence. `unanswered`: creations whose answer never came, so that nobody
+    knows whether they have made something.
     """
 
     facts: TypeFacts
@@ -44,6 +47,7 @@ class Progress:
     failures: list[Failure] = field(default_factory=list)
     running: dict[str, _Running] = field(default_factory=dict)
     summary: SummaryEvent | None = None
+    unanswered: list[StepEvent] = field(default_factory=list)
     _complaints: dict[str, Failure] = field(default_factory=dict)
     _failed: dict[str, StepEvent] = field(default_factory=dict)
     _replaced: set[str] = field(default_factory=set)
@@ -141,6 +145,8 @@ class Progress:
         yield self._failure(event, complaint, now)
 
     def _failure(self, event: StepEvent, failure: Failure, now: Moment) -> ResourceFailed:
+        if failure.code in UNANSWERED and event.op in ("create", "create-replacement"):
+            self.unanswered.append(event)
         return ResourceFailed(
             moment=now,
             urn=event.urn,

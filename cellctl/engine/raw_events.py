@@ -30,6 +30,7 @@ class Side:
     parent: str
     protect: bool
     custom: bool
+    provider: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,6 +148,7 @@ def _side(value: Value) -> Side | None:
         parent=_text(value, "parent"),
         protect=value.get("protect") is True,
         custom=value.get("custom") is True,
+        provider=_text(value, "provider"),
     )
 
 

@@ -132,10 +132,13 @@ def protected(target: Target, loaded: Loaded) -> dict[str, str]:
 
 
 def stateful_urns(loaded: Loaded | None) -> frozenset[str]:
-    """Return the URNs of the state that hold data."""
+    """Return the URNs of the state that hold data, without those that a run which ended early was deleting."""
     facts = FactsOfTypes()
     rows = living(loaded.checkpoint if loaded else None)
-    return frozenset(row.urn for row in rows if row.id and (row.protect or facts.stateful(row.type)))
+    going = {item.resource.urn for item in loaded.checkpoint.pending if item.kind == "deleting"} if loaded else set()
+    return frozenset(
+        row.urn for row in rows if row.id and row.urn not in going and (row.protect or facts.stateful(row.type))
+    )
 
 
 def read_stateful(session: Session, loaded: Loaded | None) -> tuple[Diagnostic, ...]:

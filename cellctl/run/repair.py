@@ -1,7 +1,8 @@
 """What an earlier run left behind, repaired before anything is changed, by looking: never by forgetting.
 
-Stale locks of dead processes go. A create that had begun may have made an object that no state knows: it is looked up
-and adopted; only what is certainly not there is cleared. Pending updates and deletes are done again by the engine.
+Stale locks of dead processes go. A create that had begun may have made an object that no state knows, also beside the
+one that it is to replace: it is looked up, becomes a resource of the state, and is read; only what is certainly not
+there is cleared. Pending updates and deletes are done again by the engine.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from cellctl.engine.wire import Task
 from cellctl.engine.workspace import stack_name
-from cellctl.errors import GuardError, Locked, Objection
+from cellctl.errors import EngineError, GuardError, Locked, Objection
 from cellctl.run.session import checkpoint_text
-from cellctl.state.backend import FileBackend, Loaded
+from cellctl.state.backend import FileBackend
 from cellctl.state.checkpoint import Checkpoint
 from cellctl.state.locks import Lock, provably_dead
-from cellctl.state.pending import cleared, pending_creates, unresolved_creates
+from cellctl.state.pending import adopted, cleared, known_ids, pending_creates
 from cellctl.state.resources import PendingOperation, ResourceState
 
 if TYPE_CHECKING:
-    from cellctl.plan import Failure
+    from cellctl.engine.raw_events import StepEvent
     from cellctl.run.session import Session
     from cellctl.run.target import Target
 
@@ -31,7 +33,7 @@ POLL_S = 0.1
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Repaired:
-    """What was found and done. `adopt`: URN -> id of objects the coming `up` takes over. `said`: one line each."""
+    """What was found and done. `adopt`: URN -> id of objects the coming `up` imports. `said`: one line each."""
 
     adopt: Mapping[str, str] = field(default_factory=dict)
     said: tuple[str, ...] = ()
@@ -43,6 +45,7 @@ def repair(session: Session) -> Repaired:
     Raises:
         Locked: A living process holds the stack's lock.
         GuardError: An object may exist and nobody can say; the caller must adopt or forget it.
+        EngineError: What was found could not be read; it stays pending.
     """
     target, options = session.target, session.options
     files = target.files
@@ -53,50 +56,73 @@ def repair(session: Session) -> Repaired:
     said += _unlock(files, target)
     if loaded is None:
         return Repaired(said=tuple(said))
-    adopt, gone = _resolve(loaded.checkpoint, session)
-    said += [f"{_name(urn)} had been created when a run ended early; it is adopted" for urn in adopt]
+    found, gone = _resolve(loaded.checkpoint, session)
+    checkpoint = loaded.checkpoint
+    for urn in gone:
+        checkpoint = cleared(checkpoint, urn)
+    for urn, id_ in found.items():
+        checkpoint = adopted(checkpoint, urn, id=id_)
+    if checkpoint is not loaded.checkpoint or loaded.recovered:
+        files.write(stack_name(target.name), checkpoint_text(checkpoint))
+    if found:
+        _read_adopted(session, files, tuple(found))
+    said += [f"{_name(urn)} had been created when a run ended early; it is adopted" for urn in found]
     said += [f"{_name(urn)} was about to be created when a run ended early; it is not there" for urn in gone]
-    known = {row.urn for row in loaded.checkpoint.resources if not row.delete}
-    stale = [item.resource.urn for item in pending_creates(loaded.checkpoint) if item.resource.urn in known]
-    _clear(files, target, loaded, {*gone, *stale})
-    return Repaired(adopt={**adopt, **options.adopt}, said=tuple(said))
+    return Repaired(adopt={urn: id_ for urn, id_ in options.adopt.items() if urn not in found}, said=tuple(said))
 
 
-def tidy(target: Target) -> None:
-    """After a run: drop the pending creates whose objects the state holds by now."""
-    files, loaded = target.files, target.load()
-    if files is None or loaded is None:
-        return
-    known = {row.urn for row in loaded.checkpoint.resources if not row.delete}
-    done = {item.resource.urn for item in pending_creates(loaded.checkpoint) if item.resource.urn in known}
-    _clear(files, target, loaded, done)
+def _read_adopted(session: Session, files: FileBackend, urns: tuple[str, ...]) -> None:
+    """Read what was adopted, because only its id is known; then its creation is pending no more."""
+    progress, ended = session.change(Task(verb="refresh", targets=urns, parallel=session.options.parallel))
+    session.stop_if_interrupted()
+    if ended.broke:
+        raise ended.broke
+    name = stack_name(session.target.name)
+    checkpoint = files.read(name).checkpoint
+    missing = [urn for urn in urns if checkpoint.find(urn) is None]
+    if ended.failed or progress.failures or missing:
+        failure = next(iter(progress.failures), None)
+        why = failure.message if failure else ended.failed or f"the cloud does not show {_name(missing[0])} yet"
+        hint = "run the same command again in a minute: it goes on looking"
+        raise EngineError(f"what a run that ended early has made cannot be read: {why}", hint=hint, code="unread")
+    for urn in urns:
+        checkpoint = cleared(checkpoint, urn)
+    files.write(name, checkpoint_text(checkpoint))
 
 
-def doubt(target: Target, failures: Sequence[Failure]) -> None:
+def doubt(target: Target, unanswered: Sequence[StepEvent]) -> None:
     """After a run: keep as pending each create whose answer was lost, so that the next run looks for its object.
 
-    Resources of provider `cellctl` look for themselves before they create.
+    The embedded engine does so itself; the real CLI forgets it. Resources of provider `cellctl` look for themselves
+    before they create.
     """
     files, loaded = target.files, target.load()
     if files is None or loaded is None:
         return
     checkpoint = loaded.checkpoint
-    known = {row.urn for row in checkpoint.resources if not row.delete} | {
-        item.resource.urn for item in checkpoint.pending
-    }
-    lost = {failure.urn: _type(failure.urn) for failure in failures if failure.code == "answer_lost" and failure.urn}
+    known = {item.resource.urn for item in checkpoint.pending}
+    lost = {event.urn: event for event in unanswered if event.urn not in known}
     new = tuple(
-        PendingOperation(resource=ResourceState(urn=urn, type=type_, custom=True), kind="creating")
-        for urn, type_ in lost.items()
-        if urn not in known and not type_.startswith("cellctl:")
+        PendingOperation(resource=_half_made(event), kind="creating")
+        for event in lost.values()
+        if not event.type.startswith("cellctl:")
     )
     if new:
         checkpoint = replace(checkpoint, pending=(*checkpoint.pending, *new))
         files.write(stack_name(target.name), checkpoint_text(checkpoint))
 
 
-def _type(urn: str) -> str:
-    return urn.split("::")[2].rsplit("$", 1)[-1] if urn.count("::") >= 3 else ""
+def _half_made(event: StepEvent) -> ResourceState:
+    """Return what an event tells of a resource; its inputs are left out, because events hide secrets."""
+    new = event.new
+    return ResourceState(
+        urn=event.urn,
+        type=event.type,
+        custom=True,
+        parent=new.parent if new else "",
+        protect=new.protect if new else False,
+        provider=new.provider if new else "",
+    )
 
 
 def _unlock(files: FileBackend, target: Target) -> list[str]:
@@ -125,24 +151,26 @@ def _locked_by(lock: Lock) -> Locked:
 
 
 def _resolve(checkpoint: Checkpoint, session: Session) -> tuple[dict[str, str], list[str]]:
-    """Return which unresolved creates to adopt (URN -> id), and which are certainly not there."""
-    adopt: dict[str, str] = {}
+    """Return which pending creates have made an object that the state does not know (URN -> id), and which have not."""
+    found: dict[str, str] = {}
     gone: list[str] = []
     unknown: list[Objection] = []
-    options, pending = session.options, unresolved_creates(checkpoint)
-    objects = session.look_up(tuple(item.resource.urn for item in pending if _has_object(item.resource)))
-    for item in pending:
-        urn = item.resource.urn
-        found = objects.get(urn)
-        if urn in options.forget or found == "" or not _has_object(item.resource):
+    options, urns = session.options, {item.resource.urn: item.resource for item in pending_creates(checkpoint)}
+    objects = session.look_up(tuple(urn for urn, resource in urns.items() if _has_object(resource)))
+    for urn, resource in urns.items():
+        listed = objects.get(urn)
+        new = [id_ for id_ in listed if id_ not in known_ids(checkpoint, urn)] if isinstance(listed, list) else None
+        if urn in options.adopt:
+            found[urn] = options.adopt[urn]
+        elif urn in options.forget or new == [] or not _has_object(resource):
             gone.append(urn)
-        elif urn not in options.adopt and found is None:
+        elif new is None or len(new) > 1:
             unknown.append(_unknown(urn))
-        elif isinstance(found, str) and urn not in options.adopt:
-            adopt[urn] = found
+        else:
+            found[urn] = str(new[0])
     if unknown:
         raise GuardError(unknown)
-    return adopt, gone
+    return found, gone
 
 
 def _has_object(resource: ResourceState) -> bool:
@@ -157,14 +185,6 @@ def _unknown(urn: str) -> Objection:
         flag=f"--adopt '{urn}=ID' or --forget '{urn}'",
         urn=urn,
     )
-
-
-def _clear(files: FileBackend, target: Target, loaded: Loaded, urns: set[str]) -> None:
-    checkpoint = loaded.checkpoint
-    for urn in urns:
-        checkpoint = cleared(checkpoint, urn)
-    if checkpoint is not loaded.checkpoint or loaded.recovered:
-        files.write(stack_name(target.name), checkpoint_text(checkpoint))
 
 
 def forget(target: Target, urns: frozenset[str]) -> None:

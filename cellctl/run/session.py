@@ -174,7 +174,7 @@ class Session:
         return good, bad
 
     def look_up(self, urns: tuple[str, ...]) -> Struct:
-        """Return for each URN the id of its object in the cloud: `` if it is not there, None if that is unknown."""
+        """Return for each URN the ids of its objects in the cloud, None where that is unknown."""
         if not urns:
             return {}
         self.begin("repair", len(urns))

@@ -102,9 +102,8 @@ def _apply(ledger: Ledger, session: Session, plan: Plan, task: Task) -> Outcome:
     total = sum(1 for change in plan.changes if change.action not in ("same", "read"))
     session.begin("apply", total)
     progress, ended = session.change(replace(task, parallel=session.options.parallel))
-    if not ended.broke:  # an engine that is still dying may write yet; the next run tidies up
-        repair.tidy(session.target)
-        repair.doubt(session.target, progress.failures)
+    if not ended.broke:  # an engine that is still dying may write yet; what it began is pending all the same
+        repair.doubt(session.target, progress.unanswered)
     result = result_of(session, progress, ended)
     return replace(
         ledger.outcome(result),

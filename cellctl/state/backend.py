@@ -22,7 +22,7 @@ from pathlib import Path
 
 from cellctl.errors import CellctlError, UsageError
 from cellctl.state.checkpoint import Checkpoint, parse
-from cellctl.state.files import sync_folder, write_atomically
+from cellctl.state.files import DISK, Disk, write_atomically
 from cellctl.state.locks import LockFolder
 from cellctl.state.resources import MalformedState
 from cellctl.state.values import Struct
@@ -104,8 +104,9 @@ class FileBackend:
     An instance belongs to one process. Writers hold the stack's lock; readers need none, for writes are atomic.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, disk: Disk = DISK) -> None:
         self.root = root
+        self._disk = disk
         self._state = root / ".pulumi"
         self._damaged: set[Path] = set()
 
@@ -182,7 +183,7 @@ class FileBackend:
             self._damaged.discard(path)
         else:
             _keep(path, _backup_path(path))
-        write_atomically(path, text.encode())
+        write_atomically(path, text.encode(), disk=self._disk)
 
     def remove(self, name: StackName) -> None:
         """Remove the stack with its history; a backup of the last checkpoint stays."""
@@ -193,7 +194,7 @@ class FileBackend:
         path.replace(backup)
         with suppress(FileNotFoundError):
             _backup_path(path).unlink()
-        sync_folder(path.parent)
+        self._disk.sync_folder(path.parent)
         shutil.rmtree(self._history(name), ignore_errors=True)
 
     def rename(self, name: StackName, new: StackName, text: str) -> None:

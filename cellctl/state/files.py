@@ -8,7 +8,36 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+class Disk:
+    """The four calls that a durable write is made of, in this order; a test's disk fails or ends in one of them."""
+
+    def write(self, descriptor: int, data: bytes) -> None:
+        """Write all of `data`."""
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(data)
+
+    def sync(self, descriptor: int) -> None:
+        """Wait until the content of a file is on the disk."""
+        os.fsync(descriptor)
+
+    def rename(self, path: Path, target: Path) -> None:
+        """Put a file in the place of another, at once."""
+        path.replace(target)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Make renames in `folder` durable; where a file system cannot, that is no error."""
+        with suppress(OSError):
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+
+DISK = Disk()
+
+
+def write_atomically(path: Path, data: bytes, *, mode: int = 0o600, disk: Disk = DISK) -> None:
     """Replace the content of `path` by `data`, durably: temporary file, fsync, rename, fsync of the folder.
 
     A reader sees the old or the new content, never a mixture. Raises OSError with `path` unchanged.
@@ -17,23 +46,14 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        try:
+            disk.write(descriptor, data)
+            disk.sync(descriptor)
+        finally:
+            os.close(descriptor)
+        disk.rename(temporary, path)
     except BaseException:
         with suppress(OSError):
             temporary.unlink()
         raise
-    sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in `folder` durable; where a file system cannot, that is no error."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    disk.sync_folder(path.parent)

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from cellctl.errors import Locked
 from cellctl.state.checkpoint import now_text
-from cellctl.state.files import sync_folder, write_atomically
+from cellctl.state.files import DISK, write_atomically
 
 REUSE_MARGIN_S = 5.0  # the kernel's boot time is whole seconds, and clocks are slewed
 
@@ -82,7 +82,7 @@ class LockFolder:
         """Remove one lock; its absence is no error."""
         with suppress(FileNotFoundError):
             (self.folder / f"{key}.json").unlink()
-        sync_folder(self.folder)
+        DISK.sync_folder(self.folder)
 
     def clear(self) -> int:
         """Remove all locks, whoever holds them; return how many there were."""

@@ -1,17 +1,18 @@
 """What an interrupted operation left behind, and how to repair it: pure functions on a Checkpoint.
 
 A SIGKILL leaves pending operations in the checkpoint and a lock file. Pending updates and deletes need no repair: the
-next `up` does them again. A pending *create* may have made an object that no state knows: look it up in the cloud, then
-`adopted` it (import option in the program, or with what was read) or `cleared` it. Source: reference/engine.md 7.
+next `up` does them again. A pending *create* may have made an object that no state knows, also where the state holds
+what it is to replace: look it up in the cloud, then take it over (`adopted`) and read it, or drop it (`cleared`).
+Source: reference/engine.md 7.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 from cellctl.state.checkpoint import Checkpoint, now_text
-from cellctl.state.resources import PendingOperation, ResourceState
-from cellctl.state.values import Struct
+from cellctl.state.resources import PendingOperation, ResourceState, next_row
 
 
 def pending_creates(checkpoint: Checkpoint) -> tuple[PendingOperation, ...]:
@@ -19,10 +20,9 @@ def pending_creates(checkpoint: Checkpoint) -> tuple[PendingOperation, ...]:
     return tuple(item for item in checkpoint.pending if item.kind == "creating")
 
 
-def unresolved_creates(checkpoint: Checkpoint) -> tuple[PendingOperation, ...]:
-    """Return the pending creates whose URN the state does not hold: an object may exist that nobody owns."""
-    known = {item.urn for item in checkpoint.resources if not item.delete}
-    return tuple(item for item in pending_creates(checkpoint) if item.resource.urn not in known)
+def known_ids(checkpoint: Checkpoint, urn: str) -> frozenset[str]:
+    """Return the ids of the objects of a URN that the state owns, those about to be deleted included."""
+    return frozenset(row.id for row in checkpoint.resources if row.urn == urn and not row.pending_replacement)
 
 
 def cleared(checkpoint: Checkpoint, urn: str = "") -> Checkpoint:
@@ -34,22 +34,36 @@ def cleared(checkpoint: Checkpoint, urn: str = "") -> Checkpoint:
     return replace(checkpoint, pending=rest)
 
 
-def adopted(checkpoint: Checkpoint, urn: str, *, id: str, outputs: Struct) -> Checkpoint:
-    """Return the checkpoint with the object of a pending create as a resource of the state.
+def adopted(checkpoint: Checkpoint, urn: str, *, id: str) -> Checkpoint:
+    """Return the checkpoint as if the answer to a pending create had come: the object is a resource of the state.
 
-    `id` and `outputs` are what a look-up in the cloud found. The inputs are those of the pending operation.
+    `id` is what a look-up in the cloud found; the inputs are those of the pending operation, outputs come from the
+    refresh that has to follow. An object that it replaces is marked for deletion. The operation stays pending until
+    it is `cleared`, so that a second crash before that refresh loses nothing.
 
     Raises:
         KeyError: No create of that URN is pending.
     """
+    if id in known_ids(checkpoint, urn):
+        return checkpoint
     for item in pending_creates(checkpoint):
         if item.resource.urn == urn:
             now = now_text()
-            resource = replace(item.resource, id=id, outputs=outputs, created=now, modified=now)
-            return _with_resource(cleared(checkpoint, urn), resource)
+            new = replace(item.resource, id=id, outputs=item.resource.inputs, created=now, modified=now, row=next_row())
+            return replace(checkpoint, resources=tuple(_in_place(checkpoint.resources, new)))
     raise KeyError(urn)
 
 
-def _with_resource(checkpoint: Checkpoint, resource: ResourceState) -> Checkpoint:
-    others = tuple(item for item in checkpoint.resources if item.urn != resource.urn or item.delete)
-    return replace(checkpoint, resources=(*others, resource))
+def _in_place(resources: tuple[ResourceState, ...], new: ResourceState) -> Iterator[ResourceState]:
+    """Yield the resources with `new` where its URN lived, because what depends on it comes later; else at the end."""
+    placed = False
+    for item in resources:
+        if item.urn != new.urn or item.delete:
+            yield item
+            continue
+        placed = True
+        yield new
+        if not item.pending_replacement:  # where the old object is deleted first, it is gone by now
+            yield replace(item, delete=True)
+    if not placed:
+        yield new

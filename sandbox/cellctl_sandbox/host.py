@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cellctl.errors import UsageError
+from cellctl_provider.probes import Probe, unobserved
 from cellctl_provider.provider import CellctlProviderFactory
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
@@ -29,8 +30,8 @@ if TYPE_CHECKING:
 CLOUD_PACKAGES = {"aws": ("aws",), "azure": ("azure-native",)}
 
 
-def open_host(*, home: Path, cell: str, cloud: str, clock: str = "") -> SandboxHost:
-    """Open the sandbox of a home for one operation (entry-point group `cellctl.engines`).
+def open_host(*, home: Path, cell: str, cloud: str, clock: str = "", probe: Probe = unobserved) -> SandboxHost:
+    """Open the sandbox of a home for one operation (entry-point group `cellctl.engines`); `probe` looks at each step.
 
     Raises:
         UsageError: The clock is neither `stepped` nor a scale.
@@ -38,7 +39,7 @@ def open_host(*, home: Path, cell: str, cloud: str, clock: str = "") -> SandboxH
     database = Database.open(home)
     simulated = SimulatedClock.of(database)
     simulated.pace = pace_of(clock)
-    return SandboxHost(database, simulated, cell=cell, cloud=cloud)
+    return SandboxHost(database, simulated, cell=cell, cloud=cloud, probe=probe)
 
 
 def pace_of(clock: str) -> float | None:
@@ -60,12 +61,15 @@ class SandboxHost:
 
     name = "embedded"
 
-    def __init__(self, database: Database, clock: SimulatedClock, *, cell: str, cloud: str) -> None:
+    def __init__(
+        self, database: Database, clock: SimulatedClock, *, cell: str, cloud: str, probe: Probe = unobserved
+    ) -> None:
         self._database = database
         self._clock = clock
         self._cell = cell
         self._cloud = cloud
-        self._standins = _StandIns(database, clock, cell)
+        self._probe = probe
+        self._standins = _StandIns(database, clock, cell, probe)
 
     @property
     def version(self) -> str:
@@ -77,7 +81,7 @@ class SandboxHost:
         """The engine itself."""
         from cellctl_sandbox.engine.command import EmbeddedCommand
 
-        return EmbeddedCommand(providers=self.providers())
+        return EmbeddedCommand(providers=self.providers(), probe=self._probe)
 
     @property
     def command(self) -> EmbeddedCommand:
@@ -109,11 +113,11 @@ class SandboxHost:
     def providers(self) -> dict[str, ProviderFactory]:
         """Return the providers of this sandbox by package."""
         packages = CLOUD_PACKAGES.get(self._cloud, tuple(name for names in CLOUD_PACKAGES.values() for name in names))
-        found: dict[str, ProviderFactory] = {name: CloudFactory(name, self._database) for name in packages}
+        found: dict[str, ProviderFactory] = {name: CloudFactory(name, self._database, self._probe) for name in packages}
         steps = CellctlProviderFactory(
             dialer=self._standins, sleep=self.sleep, credentials=self._standins.credentials_of
         )
-        found["cellctl"] = StepFactory(steps, self._database, self._clock)
+        found["cellctl"] = StepFactory(steps, self._database, self._clock, self._probe)
         return found
 
     def simulated_now(self) -> float | None:
@@ -142,10 +146,11 @@ class SandboxHost:
 class _StandIns:
     """All stand-ins of one host as one `Dialer`; nothing is loaded before the first dial."""
 
-    def __init__(self, database: Database, clock: SimulatedClock, cell: str) -> None:
+    def __init__(self, database: Database, clock: SimulatedClock, cell: str, probe: Probe) -> None:
         self._database = database
         self._clock = clock
         self._cell = cell
+        self._probe = probe
         self._dialled = False
         self._reads = False
 
@@ -230,7 +235,7 @@ class _StandIns:
 
         authority = Authority(self._folder)
         gateways, secrets = self._documents("gateway_documents"), self._documents("secret_documents")
-        struck = ServiceFaults(self._database, self._clock, cell=self._cell)
+        struck = ServiceFaults(self._database, self._clock, cell=self._cell, probe=self._probe)
         services = [
             storage_gateway_service(gateways, self._view, interference=struck),
             secrets_manager_service(secrets, self._view, managed=self._servers.managed_secret, interference=struck),

@@ -17,6 +17,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from cellctl_provider.probes import Moment, Probe, unobserved
 from cellctl_sandbox.clouds import faults
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
@@ -63,7 +64,8 @@ SQL_UNAVAILABLE = 40613
 class ServiceFaults:
     """Lets fault rules disturb the services of one operation's stand-ins; `cell` is the operation's, `` for any."""
 
-    def __init__(self, database: Database, clock: SimulatedClock, *, cell: str = "") -> None:
+    def __init__(self, database: Database, clock: SimulatedClock, *, cell: str = "", probe: Probe = unobserved) -> None:
+        self._probe = probe
         self._database = database
         self._clock = clock
         self._cell = cell
@@ -86,6 +88,7 @@ class ServiceFaults:
 
     def after(self, service: str, operation: str) -> bool:
         """Tell whether the response is lost; end the process where a rule says so."""
+        self._probe(Moment(place="after_change", operation="invoke", urn=f"service:{service}", part=operation))
         rule = self._after.pop((threading.get_ident(), service, operation), None)
         if rule is not None and rule.effect == "crash":
             self._clock.crash()
@@ -122,6 +125,7 @@ class ServiceFaults:
 
     def _struck(self, service: str, operation: str) -> faults.FaultRule | None:
         """Return the rule that strikes, after what happens before the operation."""
+        self._probe(Moment(place="before_change", operation="invoke", urn=f"service:{service}", part=operation))
         package = PACKAGES.get(service, "cellctl")
         call = faults.Call(
             operation="invoke", package=package, type=f"service:{service}", name=operation, cell=self._cell

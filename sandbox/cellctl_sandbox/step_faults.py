@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 
 from cellctl.state.values import Struct
+from cellctl_provider.probes import Moment, Probe, unobserved
 from cellctl_provider.protocol import (
     Check,
     Checked,
@@ -39,10 +40,13 @@ from cellctl_sandbox.clouds.records import cell_of
 class StepFactory:
     """Makes instances of provider `cellctl` whose steps fault rules can strike."""
 
-    def __init__(self, steps: ProviderFactory, database: Database, clock: SimulatedClock) -> None:
+    def __init__(
+        self, steps: ProviderFactory, database: Database, clock: SimulatedClock, probe: Probe = unobserved
+    ) -> None:
         self._steps = steps
         self._database = database
         self._clock = clock
+        self._probe = probe
 
     @property
     def package(self) -> str:
@@ -56,13 +60,14 @@ class StepFactory:
 
     def __call__(self) -> Provider:
         """Return a fresh, unconfigured instance."""
-        return Steps(self._steps(), self._database, self._clock)
+        return Steps(self._steps(), self._database, self._clock, self._probe)
 
 
 class Steps:
     """One provider `cellctl`, disturbed by fault rules; previews are left alone."""
 
-    def __init__(self, steps: Provider, database: Database, clock: SimulatedClock) -> None:
+    def __init__(self, steps: Provider, database: Database, clock: SimulatedClock, probe: Probe) -> None:
+        self._probe = probe
         self._steps = steps
         self._database = database
         self._clock = clock
@@ -140,7 +145,9 @@ class Steps:
         rule = faults.struck(self._database, call)
         if rule is not None:
             self._before(rule)
+        self._probe(Moment(place="before_change", operation=operation, urn=urn))
         yield rule
+        self._probe(Moment(place="after_change", operation=operation, urn=urn))
         if rule is not None and rule.effect == "crash":
             self._clock.crash()
         if rule is not None and rule.effect in ("lost", "partial"):

@@ -195,7 +195,7 @@ def test_a_kill_leaves_a_sound_state_that_says_what_was_under_way(tmp_path, call
     bench = EngineBench(tmp_path, world)
     assert bench.names() == names
     assert [(item.kind, item.resource.name) for item in bench.checkpoint().pending] == [left]
-    assert bool(pending.unresolved_creates(bench.checkpoint())) == (call == "create")
+    assert bool(pending.pending_creates(bench.checkpoint())) == (call == "create")
 
     seen = bench.up(Thing("a", {"size": 1}), Thing("b", {"of": Ref("a")}))
     assert seen.result.succeeded, seen.errors

@@ -272,11 +272,24 @@ def test_a_pending_create_can_be_listed_cleared_or_adopted():
         ),
     )
     assert [item.resource.name for item in pending.pending_creates(left)] == ["half", "done"]
-    assert [item.resource.name for item in pending.unresolved_creates(left)] == ["half"]
     assert [item.resource.name for item in pending.cleared(left, half.urn).pending] == ["done", "u"]
-    adopted = pending.adopted(left, half.urn, id="half-0", outputs={"arn": "x"})
+    adopted = pending.adopted(left, half.urn, id="half-0")
     assert adopted.find(half.urn).id == "half-0"
     assert adopted.find(half.urn).inputs == {"size": 1}
-    assert pending.unresolved_creates(adopted) == ()
+    assert pending.known_ids(adopted, half.urn) == {"half-0"}
+    assert adopted.pending == left.pending  # until it has been read
+    assert pending.adopted(adopted, half.urn, id="half-0") is adopted
     with pytest.raises(KeyError):
-        pending.adopted(left, "urn:none", id="x", outputs={})
+        pending.adopted(left, "urn:none", id="x")
+
+
+@pytest.mark.parametrize("deleted_first", [False, True])
+def test_an_adopted_replacement_stands_where_its_users_expect_it(deleted_first):
+    old = thing("a", id="a-0", pending_replacement=deleted_first)
+    user = thing("b", id="b-0", dependencies=(old.urn,))
+    left = state(old, user, pending=(PendingOperation(resource=thing("a"), kind="creating"),))
+    assert pending.known_ids(left, old.urn) == (frozenset() if deleted_first else {"a-0"})
+    adopted = pending.adopted(left, old.urn, id="a-1")
+    gone = [] if deleted_first else [("a-0", True)]
+    assert [(row.id, row.delete) for row in adopted.resources] == [("a-1", False), *gone, ("b-0", False)]
+    assert checkpoints.integrity_problem(adopted) == ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cellctl.facts.model import Operation
 from cellctl.state.values import Struct, bare_struct
+from cellctl_provider.probes import Moment, Probe, unobserved
 from cellctl_provider.protocol import ErrorCode, InitFailed, ProviderError
 from cellctl_sandbox.clouds import drift, faults, rates, stages
 from cellctl_sandbox.clouds.behaviour import Behaviour
@@ -82,8 +83,9 @@ class Call:
 class Caller:
     """Makes the calls of one provider, which works in `tenancy`."""
 
-    def __init__(self, database: Database, clock: SimulatedClock, tenancy: Tenancy) -> None:
+    def __init__(self, database: Database, clock: SimulatedClock, tenancy: Tenancy, probe: Probe = unobserved) -> None:
         self.tenancy = tenancy
+        self._probe = probe
         self._database = database
         self._clock = clock
         self._cancelled = threading.Event()
@@ -108,6 +110,7 @@ class Caller:
         call = Call(operation, behaviour, urn)
         with self._clock.call():
             self._strike(call)
+            self._probe(Moment(place="before_change", operation=operation, urn=urn))
             try:
                 with self._database.transaction() as rows:
                     now = self._clock.settled(rows)
@@ -172,6 +175,7 @@ class Caller:
     def finish(self, call: Call, record: CloudRecord | None) -> None:
         """Wait until the call is due, then let what was struck happen."""
         fault = call.fault
+        self._probe(Moment(place="after_change", operation=call.operation, urn=call.urn))
         if fault is not None and fault.effect == "crash":
             self._clock.forget(call.number)
             self._clock.crash()

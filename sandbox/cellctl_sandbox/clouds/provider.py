@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cellctl.state.values import bare, bare_struct
+from cellctl_provider.probes import Probe, unobserved
 from cellctl_provider.protocol import (
     Check,
     Checked,
@@ -42,9 +43,10 @@ if TYPE_CHECKING:
 class CloudFactory:
     """Makes simulated providers of one package (`aws` or `azure-native`) over one sandbox."""
 
-    def __init__(self, package: str, database: Database) -> None:
+    def __init__(self, package: str, database: Database, probe: Probe = unobserved) -> None:
         self._package = package
         self._database = database
+        self._probe = probe
 
     @property
     def package(self) -> str:
@@ -58,15 +60,15 @@ class CloudFactory:
 
     def __call__(self) -> SimulatedCloud:
         """Return a fresh, unconfigured instance."""
-        return SimulatedCloud(self._package, self._database, SimulatedClock.of(self._database))
+        return SimulatedCloud(self._package, self._database, SimulatedClock.of(self._database), self._probe)
 
 
 class SimulatedCloud:
     """One configured provider."""
 
-    def __init__(self, package: str, database: Database, clock: SimulatedClock) -> None:
+    def __init__(self, package: str, database: Database, clock: SimulatedClock, probe: Probe = unobserved) -> None:
         self._package = package
-        self._caller = Caller(database, clock, unconfigured(package))
+        self._caller = Caller(database, clock, unconfigured(package), probe)
 
     # ---- configuration
     def check_config(self, request: Check) -> Checked:

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, opened
 from cellctl.state.sealing import Vault
 from cellctl.state.values import Struct
+from cellctl_provider.probes import Probe, unobserved
 from cellctl_provider.protocol import ProviderFactory
 from cellctl_sandbox.engine.deployment import Deployment
 from cellctl_sandbox.engine.errors import StepFailed, UnsupportedFeature
@@ -115,8 +116,15 @@ class Session:
 class Engine:
     """Runs operations, one at a time for each stack; holds no state between them."""
 
-    def __init__(self, providers: Mapping[str, ProviderFactory], beyond: ProviderSource | None = None) -> None:
+    def __init__(
+        self,
+        providers: Mapping[str, ProviderFactory],
+        beyond: ProviderSource | None = None,
+        *,
+        probe: Probe = unobserved,
+    ) -> None:
         self._source = InProcess(providers, beyond)
+        self._probe = probe
         self._sessions: list[Session] = []
         self._interrupted = False
 
@@ -152,9 +160,10 @@ class Engine:
             planning=kind.startswith("preview"),
             options=options or Options(),
             config=config or {},
-            journal=_journal(kind, target, saved),
+            journal=_journal(kind, target, saved, self._probe),
             log=EventLog(sink, planning=kind.startswith("preview"), observer=observer),
             registry=Registry(self._source),
+            probe=self._probe,
         )
         session = Session(deployment=Deployment(scope))
         self._sessions.append(session)
@@ -169,7 +178,7 @@ class Engine:
         return _result(kind, session.deployment, error, saved[0])
 
 
-def _journal(kind: Kind, target: Target, saved: list[str]) -> Journal:
+def _journal(kind: Kind, target: Target, saved: list[str], probe: Probe) -> Journal:
     """Return the journal of an operation; `saved` keeps the text that was saved last."""
     writer = CheckpointWriter(target.vault)
 
@@ -180,7 +189,7 @@ def _journal(kind: Kind, target: Target, saved: list[str]) -> Journal:
 
     sealer = target.vault.sealer
     checkpoint = replace(opened(target.checkpoint, target.vault), secrets_kind=sealer.kind, secrets_state=sealer.state)
-    return Journal(checkpoint, None if kind.startswith("preview") else save)
+    return Journal(checkpoint, None if kind.startswith("preview") else save, probe)
 
 
 def _operate(kind: Kind, deployment: Deployment, program: Program | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from cellctl.state.checkpoint import now_text
 from cellctl.state.resources import PendingKind, ResourceState
 from cellctl.state.values import Struct, contains_secret, is_secret, secret
+from cellctl_provider.probes import Moment, Place
 from cellctl_provider.protocol import Create, Delete, Found, InitFailed, Provider, ProviderError, Read, Update
 from cellctl_sandbox.engine.errors import StepFailed, UnsupportedFeature, crashed
 from cellctl_sandbox.engine.importing import imported
@@ -59,9 +60,13 @@ class Executor:
         try:
             if kind and subject.custom and not scope.planning:
                 scope.journal.begin(kind, subject)
+                self.observe("before_call", step)
             done = self._do(step)
+            if kind and subject.custom and not scope.planning:
+                self.observe("after_call", step)
         except (ProviderError, StepFailed) as error:
-            scope.journal.abandon(subject)
+            if not (kind == "creating" and _unanswered(error)):
+                scope.journal.abandon(subject)
             scope.log.failed(_with_old_id(step))
             raise StepFailed(str(error), urn=step.urn) from error
         except UnsupportedFeature:
@@ -73,6 +78,10 @@ class Executor:
             scope.log.failed(_with_old_id(step))
             raise crashed(step.urn, error) from error
         return self._record(step, done, subject)
+
+    def observe(self, place: Place, step: Step) -> None:
+        """Let the operation's probe look."""
+        self._scope.probe(Moment(place=place, operation=step.op, urn=step.urn))
 
     def _replaced(self, step: Step) -> ResourceState | None:
         """Tell of a replacement as a whole: nothing is done here, its halves are steps of their own."""
@@ -285,6 +294,11 @@ class Executor:
         """Return the provider; None in a preview where its configuration is not known."""
         instance = self._scope.instance(state.provider)
         return instance.provider if instance.known else None
+
+
+def _unanswered(error: Exception) -> bool:
+    """Tell whether nobody knows what the provider did: the operation then stays pending, as after a crash."""
+    return isinstance(error, ProviderError) and error.code in ("unreachable", "cancelled")
 
 
 def _both(step: Step) -> tuple[ResourceState, ResourceState]:

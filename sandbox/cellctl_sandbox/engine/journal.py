@@ -18,6 +18,7 @@ from cellctl.state.resources import (
     renamed,
     without_references,
 )
+from cellctl_provider.probes import Moment, Probe, unobserved
 from cellctl_sandbox.engine.errors import StepFailed
 
 Save = Callable[[Checkpoint], None]
@@ -33,9 +34,10 @@ class SaveFailed(StepFailed):
 class Journal:
     """Owner of the state of one operation. Every method may be called from any thread."""
 
-    def __init__(self, checkpoint: Checkpoint, save: Save | None) -> None:
+    def __init__(self, checkpoint: Checkpoint, save: Save | None, probe: Probe = unobserved) -> None:
         self._base = checkpoint
         self._save = save
+        self._probe = probe
         self._lock = threading.Lock()
         self._olds = {item.row: item for item in checkpoint.resources}
         self._news: dict[int, ResourceState] = {}
@@ -57,13 +59,13 @@ class Journal:
         """Record that an operation on `resource` is about to begin, and save."""
         with self._lock:
             self._pending[resource.row] = PendingOperation(resource=resource, kind=kind)
-            self._write()
+            self._write("begin", resource.urn)
 
     def abandon(self, resource: ResourceState) -> None:
         """Record that the operation on `resource` ended without a change, and save."""
         with self._lock:
             self._pending.pop(resource.row, None)
-            self._write()
+            self._write("abandon", resource.urn)
 
     def commit(
         self,
@@ -92,7 +94,8 @@ class Journal:
             if pending is not None:
                 self._pending.pop(pending.row, None)
             if not lazily:
-                self._write()
+                about = new or kept or (gone[0] if gone else None)
+                self._write("commit", about.urn if about else "")
 
     def rename(self, old: str, new: str) -> None:
         """Let what has not been dealt with yet refer to a resource by its new URN."""
@@ -120,7 +123,7 @@ class Journal:
     def finish(self) -> None:
         """Save the final state, also if nothing changed: the manifest says when the last operation was."""
         with self._lock:
-            self._write()
+            self._write("finish")
 
     def checkpoint(self) -> Checkpoint:
         """Return the state as it is now, secrets opened."""
@@ -147,9 +150,10 @@ class Journal:
             fresh=False,
         )
 
-    def _write(self) -> None:
+    def _write(self, event: str, urn: str = "") -> None:
         if self._save is None:
             return
+        self._probe(Moment(place="saving", operation=event, urn=urn))
         try:
             self._save(self._snapshot())
         except OSError as error:

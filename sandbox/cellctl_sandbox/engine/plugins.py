@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, Protocol
 
 import grpc
 from google.protobuf import empty_pb2
@@ -49,10 +50,48 @@ _START_SECONDS = 10.0  # how long the CLI gives a plugin to answer
 _KINDS: tuple[DiffKind, ...] = ("add", "add-replace", "delete", "delete-replace", "update", "update-replace")
 
 
+class PluginProcess(Protocol):
+    """What is needed of a plugin's process; `subprocess.Popen` has it."""
+
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+    pid: int
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raises `subprocess.TimeoutExpired`."""
+
+
+class Launch(Protocol):
+    """Starts a plugin."""
+
+    def __call__(self, path: Path, folder: Path, environment: Mapping[str, str]) -> PluginProcess:
+        """Start the plugin at `path` in `folder`, in a process group of its own."""
+
+
+def launch_process(path: Path, folder: Path, environment: Mapping[str, str]) -> PluginProcess:
+    """Start a plugin as a child of this process."""
+    return subprocess.Popen(
+        [str(path), "127.0.0.1:0"],
+        cwd=folder,
+        env={"PATH": os.defpath, **environment},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
+    )
+
+
 class LaunchedPlugins:
     """A source of providers that are plugins of this machine."""
 
-    def __init__(self, allowed: Collection[str], folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        allowed: Collection[str],
+        folder: Path,
+        environment: Mapping[str, str],
+        launch: Launch = launch_process,
+    ) -> None:
+        self._launch = launch
         self._allowed = frozenset(allowed)
         self._folder = folder
         self._environment = dict(environment)
@@ -70,22 +109,14 @@ class LaunchedPlugins:
         path = Path(home) / "plugins" / f"resource-{package}-v{version}" / f"pulumi-resource-{package}"
         if not home or not path.is_file():
             raise missing(package, version, urn)
-        return PluginProvider(path, self._folder, self._environment)
+        return PluginProvider(path, self._folder, self._environment, self._launch)
 
 
 class PluginProvider:
     """One plugin process."""
 
-    def __init__(self, path: Path, folder: Path, environment: Mapping[str, str]) -> None:
-        self._process = subprocess.Popen(
-            [str(path), "127.0.0.1:0"],
-            cwd=folder,
-            env={"PATH": os.defpath, **environment},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            process_group=0,
-        )
+    def __init__(self, path: Path, folder: Path, environment: Mapping[str, str], launch: Launch) -> None:
+        self._process = launch(path, folder, environment)
         self._secrets = self._outputs = True
         try:
             self._channel = grpc.insecure_channel(f"127.0.0.1:{self._port()}", options=CHANNEL_OPTIONS)
@@ -346,4 +377,5 @@ def _failure(error: grpc.RpcError) -> ProviderError:
                         inputs=from_struct(failed.inputs),
                         reasons=tuple(failed.reasons),
                     )
-    return ProviderError(error.details() or "the provider failed")
+    lost = error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
+    return ProviderError(error.details() or "the provider failed", code="unreachable" if lost else "internal")

@@ -56,11 +56,15 @@ class Refresh:
         if not old.custom or old.is_provider or old.delete or old.pending_replacement or not old.id:
             scope.log.done(step, old, Op.SAME, count=self._counted)
             return old
+        if not scope.planning:
+            self._executor.observe("before_call", step)
         try:
             new = self._found(old)
         except (ProviderError, StepFailed):
             scope.log.failed(step)
             raise
+        if not scope.planning:
+            self._executor.observe("after_call", step)
         if new is None:
             scope.journal.commit(gone=(old,), lazily=True)
             scope.log.done(step, None, Op.DELETE, count=self._counted)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cellctl.state.resources import ResourceState
+from cellctl_provider.probes import Probe, unobserved
 from cellctl_sandbox.engine.eventlog import EventLog
 from cellctl_sandbox.engine.journal import Journal
 from cellctl_sandbox.engine.registry import Instance, Registry
@@ -71,6 +72,7 @@ class Scope:
     olds: dict[str, ResourceState] = field(default_factory=dict)
     decisions: Decisions = field(default_factory=Decisions)
     made: dict[str, ResourceState] = field(default_factory=dict)
+    probe: Probe = unobserved
 
     def __post_init__(self) -> None:
         """Index the living resources."""

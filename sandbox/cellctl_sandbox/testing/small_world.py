@@ -217,9 +217,9 @@ class SmallHost:
         """Wait."""
         time.sleep(seconds)
 
-    def look_up(self, urn: str) -> str:
-        """Return the id of an object by the URN that made it."""
-        return next((id_ for id_, (owner, _) in self.world.objects().items() if owner == urn), "")
+    def look_up(self, urn: str) -> list[str]:
+        """Return the ids of the objects that a URN has made."""
+        return [id_ for id_, (owner, _) in self.world.objects().items() if owner == urn]
 
     def interrupt(self) -> None:
         """Stop gracefully."""

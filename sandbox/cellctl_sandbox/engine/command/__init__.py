@@ -12,6 +12,8 @@ from semver import VersionInfo
 
 from cellctl.errors import CellctlError
 from cellctl.state.backend import Recovered, StackName
+from cellctl.state.files import DISK, Disk
+from cellctl_provider.probes import Probe, unobserved
 from cellctl_provider.protocol import ProviderFactory
 from cellctl_sandbox.engine.command import configuration, operations, stacks, states
 from cellctl_sandbox.engine.command.arguments import Arguments, parse
@@ -21,7 +23,7 @@ from cellctl_sandbox.engine.command.replies import Refusal, Reply
 from cellctl_sandbox.engine.core import Engine
 from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.eventlog import Sink
-from cellctl_sandbox.engine.plugins import LaunchedPlugins
+from cellctl_sandbox.engine.plugins import Launch, LaunchedPlugins, launch_process
 
 VERSION = VersionInfo(3, 260, 0)  # of the CLI whose behaviour and formats this engine has
 Verb = Callable[[Call, Arguments], Reply]
@@ -66,6 +68,9 @@ class EmbeddedCommand(PulumiCommand):
         plugins: Packages whose plugin may be launched from `$PULUMI_HOME/plugins`; none by default.
         program: What up and preview run; None dials the `--client` of each call.
         sink: Gets every raw engine event, in order.
+        launch: Starts the process of a plugin.
+        probe: Looks at each step of each operation.
+        disk: Where checkpoints are written.
     """
 
     def __init__(
@@ -75,6 +80,9 @@ class EmbeddedCommand(PulumiCommand):
         *,
         program: Callable[[], None] | None = None,
         sink: Sink | None = None,
+        launch: Launch = launch_process,
+        probe: Probe = unobserved,
+        disk: Disk = DISK,
     ) -> None:
         self.command = "embedded"
         self.version = VERSION
@@ -83,6 +91,7 @@ class EmbeddedCommand(PulumiCommand):
         self._providers = dict(providers or {})
         self._plugins = frozenset(plugins)
         self._program = program
+        self._launch, self._probe, self._disk = launch, probe, disk
         self._selection: dict[str, StackName] = {}
         self._running: list[Engine] = []
 
@@ -126,9 +135,10 @@ class EmbeddedCommand(PulumiCommand):
             if parsed.words == ("plugin", "ls"):
                 return Reply(stdout="[]\n")
             verb = _verb(parsed)
-            engine = Engine(self._providers, LaunchedPlugins(self._plugins, folder, environment))
+            plugins = LaunchedPlugins(self._plugins, folder, environment, self._launch)
+            engine = Engine(self._providers, plugins, probe=self._probe)
             call = Call(
-                project=Project(folder, environment),
+                project=Project(folder, environment, self._disk),
                 selection=self._selection,
                 engine=lambda: engine,
                 program=self._program,

@@ -11,7 +11,7 @@ import yaml
 
 from cellctl.state.backend import FileBackend, StackName
 from cellctl.state.checkpoint import Checkpoint
-from cellctl.state.files import write_atomically
+from cellctl.state.files import DISK, Disk, write_atomically
 from cellctl.state.sealing import PassphraseSealer, Vault, WrongPassphrase
 from cellctl.state.values import Value
 from cellctl_sandbox.engine.command.replies import Refusal
@@ -26,7 +26,7 @@ NO_PASSPHRASE = (
 class Project:
     """One working directory with one environment; reads files when asked, so it is never stale."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], disk: Disk = DISK) -> None:
         self.folder = folder
         self.environment = environment
         document = _document(folder / "Pulumi.yaml")
@@ -35,7 +35,7 @@ class Project:
             raise Refusal("no Pulumi.yaml project file found (searching upwards from the working directory)")
         backend = document.get("backend")
         configured = backend.get("url") if isinstance(backend, dict) else None
-        self.backend = _backend(environment.get("PULUMI_BACKEND_URL") or str(configured or ""), environment)
+        self.backend = _backend(environment.get("PULUMI_BACKEND_URL") or str(configured or ""), environment, disk)
 
     def stack_name(self, given: str) -> StackName:
         """Return the name that a command line means; a full name must be of this project."""
@@ -97,14 +97,14 @@ def refuse_other_managers(settings: Settings, checkpoint: Checkpoint | None) -> 
         raise UnsupportedFeature(f"the secrets provider '{checkpoint.secrets_kind}'")
 
 
-def _backend(url: str, environment: Mapping[str, str]) -> FileBackend:
+def _backend(url: str, environment: Mapping[str, str], disk: Disk) -> FileBackend:
     parsed = urlparse(url)
     if parsed.scheme != "file":
         raise UnsupportedFeature(f"the backend '{parsed.scheme or url}': only file:// is there")
     path = unquote(parsed.netloc + parsed.path)
     if path.startswith("~"):
         path = environment.get("HOME", "") + path[1:]
-    return FileBackend(Path(path))
+    return FileBackend(Path(path), disk)
 
 
 def _document(path: Path) -> dict[str, Value]:
