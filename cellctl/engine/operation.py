@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
+from typing import Protocol, TypeAlias
 
 from cellctl.engine.wire import Channel, Message, Setup, Task, error_of, setup_json
 from cellctl.errors import EngineError, Interrupted
@@ -33,12 +34,52 @@ OnRaw = Callable[[str, float | None], None]
 OnBeat = Callable[[float | None], None]
 
 
-class Operation:
-    """An operation process. Use as a context manager; `perform` blocks until a verb has ended."""
+class Process(Protocol):
+    """What a run needs of an operation process; `subprocess.Popen` has it."""
 
-    def __init__(self, setup: Setup) -> None:
+    pid: int
+    returncode: int | None
+
+    def poll(self) -> int | None:
+        """Return how it ended, None while it lives."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raises `subprocess.TimeoutExpired`."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+Start: TypeAlias = Callable[[Setup, socket.socket], Process]
+
+
+def fresh_interpreter(setup: Setup, theirs: socket.socket) -> Process:
+    """Start an operation process that serves its end of the channel: a new interpreter in a session of its own."""
+    log = Path(setup.run_dir) / "log.txt"
+    with log.open("ab") as output:
+        log.chmod(0o600)
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "cellctl.engine.child", str(theirs.fileno()), str(os.getpid())],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=setup.work_dir,
+            env=child_environment(setup.environment),
+            pass_fds=(theirs.fileno(),),
+            start_new_session=True,
+        )
+
+
+class Operation:
+    """An operation process. Use as a context manager; `perform` blocks until a verb has ended.
+
+    `start` makes the process: a service that has warm ones may pass its own.
+    """
+
+    def __init__(self, setup: Setup, start: Start = fresh_interpreter) -> None:
         self._setup = setup
-        self._process: subprocess.Popen[bytes] | None = None
+        self._start = start
+        self._process: Process | None = None
         self._channel: Channel | None = None
         self._interrupts = 0
         self._ready = False
@@ -50,19 +91,8 @@ class Operation:
         """Start the process; it imports while the caller goes on."""
         mine, theirs = socket.socketpair()
         self._channel = Channel(mine.detach())
-        log = Path(self._setup.run_dir) / "log.txt"
-        with theirs, log.open("ab") as output:
-            log.chmod(0o600)
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "cellctl.engine.child", str(theirs.fileno()), str(os.getpid())],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=self._setup.work_dir,
-                env=child_environment(self._setup.environment),
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
+        with theirs:
+            self._process = self._start(self._setup, theirs)
         self._channel.send("setup", setup_json(self._setup))
         return self
 

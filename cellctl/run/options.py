@@ -5,11 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from cellctl.errors import Objection
 from cellctl.events import Event
 from cellctl.plan import Plan
+
+if TYPE_CHECKING:
+    from cellctl.engine.operation import Start
 
 RefreshScope = Literal["none", "stateful", "all"]
 
@@ -27,7 +30,8 @@ class RunOptions:
     engine steps at once. `clock`: of the sandbox, `` for its own setting, `stepped` or a scale. `engine`: `embedded`,
     `pulumi` or `` (by account). `deadline_s`: the operation is interrupted after so many seconds, 0 for never.
     `command`: the words the user typed, for the lease and the run record. `environment`: the caller's environment; of
-    it only PATH and the like, and for a real account what proves this machine's identity, reach an engine.
+    it only PATH and the like, and for a real account what proves this machine's identity, reach an engine. `start`
+    makes the operation process, None for a fresh interpreter.
     """
 
     refresh: RefreshScope = "stateful"
@@ -40,6 +44,7 @@ class RunOptions:
     deadline_s: float = 0.0
     command: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
+    start: Start | None = None
 
 
 class Interrupter:

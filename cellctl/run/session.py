@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cellctl.engine import raw_events
-from cellctl.engine.operation import Operation, inherited
+from cellctl.engine.operation import Operation, fresh_interpreter, inherited
 from cellctl.engine.progress import Progress
 from cellctl.engine.redact import Redactor
 from cellctl.engine.translate import Planner
@@ -78,7 +78,7 @@ class Session:
         self.redactor = Redactor(_passphrases(spaces.key_file))
         ambient = inherited(options.environment, () if target.account.simulated else CREDENTIALS)
         setup = _setup(target, run, options, work_dir, {**ambient, **spaces.environment(backend)})
-        self.operation = worker.operation(setup) if worker else Operation(setup)
+        self.operation = worker.operation(setup) if worker else Operation(setup, options.start or fresh_interpreter)
         self._warm = worker is not None
 
     def __enter__(self) -> Session:
