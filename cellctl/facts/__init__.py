@@ -55,6 +55,7 @@ __all__ = [
 ]
 
 ROOT = Path(__file__).parent
+_FOLDERS = [ROOT]
 CLOUD_OF_PACKAGE = {"aws": "aws", "azure-native": "azure", "cellctl": "cellctl"}
 
 
@@ -81,14 +82,33 @@ def service(cloud: str, name: str) -> ServiceFacts:
     Raises:
         FactsError: The file breaks the format.
     """
-    path = ROOT / cloud / f"{name}.toml"
-    return read_service(path) if path.is_file() else ServiceFacts()
+    found = (folder / cloud / f"{name}.toml" for folder in _FOLDERS)
+    path = next((path for path in found if path.is_file()), None)
+    return read_service(path) if path is not None else ServiceFacts()
 
 
 @lru_cache(maxsize=8)
 def services(cloud: str) -> tuple[str, ...]:
     """Return the names of the services of `cloud` that have a file."""
-    return tuple(sorted(path.stem for path in (ROOT / cloud).glob("*.toml")))
+    return tuple(sorted({path.stem for folder in _FOLDERS for path in (folder / cloud).glob("*.toml")}))
+
+
+def add_folder(folder: Path) -> None:
+    """Read services from `FOLDER/<cloud>/<service>.toml` too; what is here already stays."""
+    _FOLDERS.append(folder)
+    forget()
+
+
+def remove_folder(folder: Path) -> None:
+    """Take back `add_folder`."""
+    _FOLDERS.remove(folder)
+    forget()
+
+
+def forget() -> None:
+    """Read the files anew when they are asked next."""
+    for cached in (service, services, of, buckets_of):
+        cached.cache_clear()
 
 
 @lru_cache(maxsize=1024)

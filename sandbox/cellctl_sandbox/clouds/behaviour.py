@@ -6,7 +6,8 @@ The format is docs/sandbox.md. Files lie in `clouds/<cloud>/<service>.toml`, fou
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -22,6 +23,7 @@ from cellctl_sandbox.clouds.sdk import Shape, UnknownType, shape_of
 from cellctl_sandbox.clouds.stages import Stage, duration_of, read_stage
 
 ROOT = Path(__file__).parent
+_FOLDERS = [ROOT]
 ERROR_CODES: tuple[str, ...] = get_args(ErrorCode)
 
 
@@ -149,9 +151,28 @@ def file_of(token: str) -> str:
 def simulated_types(cloud: str) -> tuple[str, ...]:
     """Return the tokens of all types of `cloud` with simulation data, sorted."""
     found: list[str] = []
-    for path in sorted((ROOT / cloud).glob("*.toml")):
-        found.extend(_service(cloud, path.stem).types)
+    for name in sorted({path.stem for folder in _FOLDERS for path in (folder / cloud).glob("*.toml")}):
+        found.extend(_service(cloud, name).types)
     return tuple(sorted(found))
+
+
+@contextmanager
+def types_from(folder: Path) -> Iterator[None]:
+    """Simulate, inside the context, also what is in `FOLDER/facts` and `FOLDER/clouds`: services of one's own.
+
+    Both have `<cloud>/<service>.toml` in them; a service that cellctl knows already stays as it is.
+    """
+    facts.add_folder(folder / "facts")
+    _FOLDERS.append(folder / "clouds")
+    behaviour_of.cache_clear()
+    _service.cache_clear()
+    try:
+        yield
+    finally:
+        facts.remove_folder(folder / "facts")
+        _FOLDERS.remove(folder / "clouds")
+        behaviour_of.cache_clear()
+        _service.cache_clear()
 
 
 @lru_cache(maxsize=2048)
@@ -196,8 +217,9 @@ def function_of(token: str) -> Function:
 
 @lru_cache(maxsize=128)
 def _service(cloud: str, name: str) -> Service:
-    path = ROOT / cloud / f"{name}.toml"
-    if not name.replace("-", "").isalnum() or not path.is_file():
+    found = (folder / cloud / f"{name}.toml" for folder in _FOLDERS)
+    path = next((path for path in found if path.is_file()), None) if name.replace("-", "").isalnum() else None
+    if path is None:
         return Service(types={}, functions={}, tables={})
     document = Table.load(path)
     tables = {key: dict(table.data) for key, table in document.named("tables")}

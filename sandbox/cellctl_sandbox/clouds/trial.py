@@ -25,7 +25,7 @@ class Examples:
     """Makes the example of a type and all that it refers to, each type once."""
 
     def __init__(self, provider: Provider, *, stack: str = "cell-trial") -> None:
-        self._provider = provider
+        self.provider = provider
         self._stack = stack
         self.made: dict[str, tuple[Struct, Created]] = {}
 
@@ -46,7 +46,7 @@ class Examples:
             ProviderError: Check refuses them.
         """
         request = Check(urn=self.urn(token, name), olds={}, news=inputs, type=token, name=name)
-        checked = self._provider.check(request)
+        checked = self.provider.check(request)
         if checked.failures:
             raise ProviderError(f"{token}: {checked.failures[0].reason}", code="invalid")
         return checked.inputs
@@ -55,7 +55,7 @@ class Examples:
         """Return the example object of a type, made when first asked for."""
         if token not in self.made:
             inputs = self.checked(token, self.inputs(token))
-            created = self._provider.create(Create(urn=self.urn(token), properties=inputs, type=token, name="example"))
+            created = self.provider.create(Create(urn=self.urn(token), properties=inputs, type=token, name="example"))
             self.made[token] = (inputs, created)
         return self.made[token][1]
 
