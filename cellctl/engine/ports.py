@@ -72,8 +72,14 @@ class SandboxControl(Protocol):
         `{"accounts": [{"cloud", "account", "objects": [{"type", "id", "name", "cell", "urn", "state"}]}]}`.
         """
 
-    def reset(self) -> int:
-        """Delete every simulated object, fault and held name; return how many objects there were."""
+    def known(self, what: str) -> list[str]:
+        """Return words for completion: types, names, ids, quotas, held, accounts, regions; loads nothing heavy."""
+
+    def reset(self, *, seed: int | None = None) -> int:
+        """Delete every simulated object, rule and held name; return how many objects there were.
+
+        With a seed, which decides all that is random, time begins at 0 again.
+        """
 
     def faults(self) -> list[Mapping[str, object]]:
         """Return the fault rules in force, oldest first, each with its `id`."""
@@ -84,8 +90,47 @@ class SandboxControl(Protocol):
     def clear_faults(self, rule_id: int | None = None) -> int:
         """Remove one or all fault rules; return how many."""
 
+    def set_ambient(self, factor: float) -> None:
+        """Let what the data files call rare happen `factor` times as often as they say; 0: never."""
+
+    def drifts(self) -> list[Mapping[str, object]]:
+        """Return the drift rules in force, oldest first, each with its `id` and how many objects are `pending`."""
+
+    def add_drift(self, rule: Mapping[str, object]) -> tuple[int, int]:
+        """Add a drift rule (docs/sandbox.md); return its id and how many objects changed at once.
+
+        ValueError as above.
+        """
+
+    def clear_drifts(self, rule_id: int | None = None) -> int:
+        """Remove one or all drift rules and what they have not done yet; return how many."""
+
+    def quotas(self, *, everything: bool = False) -> list[Mapping[str, object]]:
+        """Return quotas that something counts against or that were set, or every one.
+
+        `{"cloud", "quota", "account", "region", "used", "limit", "documented", "because"}`.
+        """
+
+    def limit(self, name: str, maximum: int, *, cloud: str = "", account: str = "*", region: str = "*") -> None:
+        """Set a quota (`SERVICE.NAME`); UsageError if there is none of that name."""
+
+    def clear_quotas(self, name: str | None = None) -> int:
+        """Forget what was set for one quota or all; return how many limits."""
+
+    def held(self) -> list[Mapping[str, object]]:
+        """Return names that deleted objects hold: `{"name", "of", "left_s", "said"}`."""
+
+    def purge(self, name: str | None = None) -> int:
+        """Give one held name or all free; return how many."""
+
+    def export(self, passphrase: str = "") -> Mapping[str, object]:
+        """Return the whole sandbox as JSON-like data; secrets are sealed, their key under the passphrase, if any."""
+
+    def restore(self, document: object, *, passphrase: str = "", without_secrets: bool = False) -> int:
+        """Replace the sandbox by an exported one; return how many objects; UsageError if that is not possible."""
+
     def clock(self) -> Mapping[str, object]:
-        """Return `{"mode": "paced"|"stepped", "scale": float, "now_s": float, "waiters": int}`."""
+        """Return `{"mode": "paced"|"stepped", "scale", "now_s", "waiters", "seed", "ambient"}`."""
 
     def set_clock(self, *, mode: str, scale: float | None = None) -> None:
         """Set how simulated time passes."""

@@ -59,8 +59,8 @@ def short_id(text: str) -> str:
     return text.split(":", 5)[-1] if text.startswith("arn:") else text
 
 
-def faults_text(faults: Iterable[Mapping[str, object]]) -> RenderableType:
-    """Return fault rules, one a line."""
+def rules_text(faults: Iterable[Mapping[str, object]], nothing: str) -> RenderableType:
+    """Return rules of faults or drift, one a line, or `nothing`."""
     table = Table.grid(padding=(0, 2))
     rows = 0
     for fault in faults:
@@ -69,16 +69,43 @@ def faults_text(faults: Iterable[Mapping[str, object]]) -> RenderableType:
         )
         table.add_row(Text(f"#{fault.get('id')}", "bold"), rest)
         rows += 1
-    return table if rows else Text("No faults: the simulated clouds behave.")
+    return table if rows else Text(nothing)
 
 
 def clock_text(clock: Mapping[str, object]) -> RenderableType:
     """Return the clock in a sentence."""
     now = clock.get("now_s")
     passed = duration(float(now)) if isinstance(now, int | float) else "0:00"
+    seed = f"seed {clock.get('seed')}"
     if clock.get("mode") == "stepped":
-        return Text(f"stepped: nothing waits; {passed} simulated have passed")
-    return Text(f"paced: {clock.get('scale')} simulated seconds a second; {passed} simulated have passed")
+        return Text(f"stepped: nothing waits; {passed} simulated have passed; {seed}")
+    return Text(f"paced: {clock.get('scale')} simulated seconds a second; {passed} simulated have passed; {seed}")
+
+
+def quotas_text(quotas: Iterable[Mapping[str, object]]) -> RenderableType:
+    """Return quotas with what is used, the limit and where it comes from, one a line."""
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for title, justify in (("quota", "left"), ("account", "left"), ("region", "left"), ("used", "right")):
+        table.add_column(title, justify=justify)  # type: ignore[arg-type]  # both are words that rich knows
+    table.add_column("limit", justify="right")
+    table.add_column("because", overflow="fold")
+    for item in quotas:
+        full = isinstance(item["used"], int) and isinstance(item["limit"], int) and item["used"] >= item["limit"]
+        cells = [str(item[key]) for key in ("quota", "account", "region", "used", "limit", "because")]
+        table.add_row(*cells, style="bold red" if full else "")
+    return table if table.rows else Text("Nothing is used and no limit was set; --all lists every quota.")
+
+
+def held_text(held: Iterable[Mapping[str, object]]) -> RenderableType:
+    """Return the names that deleted objects hold, one a line."""
+    table = Table.grid(padding=(0, 2))
+    for item in held:
+        left = item.get("left_s")
+        span = duration(float(left)) if isinstance(left, int | float) else ""
+        table.add_row(
+            Text(str(item.get("name")), "bold"), str(item.get("of")), f"for {span} simulated", str(item.get("said"))
+        )
+    return table if table.rows else Text("No deleted object holds a name.")
 
 
 def served_text(served: Iterable[Mapping[str, object]]) -> RenderableType:

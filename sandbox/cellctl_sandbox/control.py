@@ -6,20 +6,29 @@ import contextlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import asdict
 from pathlib import Path
 
+from cellctl import facts
 from cellctl.errors import EngineError, UsageError
 from cellctl.facts.document import to_value
-from cellctl_sandbox.clouds import drift, faults
+from cellctl_sandbox.clouds import drift, faults, names, quotas
 from cellctl_sandbox.clouds.behaviour import known_behaviour
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
-from cellctl_sandbox.clouds.records import CloudRecord
+from cellctl_sandbox.clouds.records import CloudRecord, Tenancy
 from cellctl_sandbox.clouds.view import records
 from cellctl_sandbox.clouds.world import World, remove
 
 CLOUDS = {"aws": "aws", "azure-native": "azure"}
-TABLES = ("objects", "handles", "links", "names", "faults", "calls", "counters", "quotas")
+CLOUDS_OF_FACTS = ("aws", "azure", "cellctl")
+SERVICES = {
+    f"service:{name}" for name in ("appliance", "keyvault", "octopus", "secretsmanager", "sql", "storagegateway")
+}
+"""What stand-ins serve, as fault rules name it (`service_faults`)."""
+TABLES = (
+    "objects", "handles", "links", "names", "faults", "calls", "counters", "quotas", "buckets", "drifts", "drift_rules",
+)  # fmt: skip
 
 
 def open_control(home: Path) -> Control:
@@ -46,6 +55,7 @@ class Control:
     def show(self) -> Mapping[str, object]:
         """Return every simulated object, by account."""
         now = self.now()
+        self._drift(now)
         accounts: dict[tuple[str, str], list[object]] = {}
         for record in records(self._database):
             place = record.tenancy
@@ -54,10 +64,28 @@ class Control:
         listed = [{"cloud": cloud, "account": account, "objects": rows} for (cloud, account), rows in accounts.items()]
         return {"accounts": sorted(listed, key=lambda item: (str(item["cloud"]), str(item["account"])))}
 
-    def reset(self) -> int:
-        """Delete every simulated object, fault and held name, and what stand-ins keep; return how many objects."""
+    def known(self, what: str) -> list[str]:
+        """Return words for completion: types, names, ids, quotas, held, accounts, regions."""
+        columns = {"names": "name", "ids": "id", "accounts": "account", "regions": "region"}
+        if what in columns:
+            query = f"SELECT DISTINCT {columns[what]} FROM objects WHERE gone_s IS NULL ORDER BY 1"  # noqa: S608  ours
+            return [str(word) for (word,) in self._database.rows(query)]
+        if what == "quotas":
+            return sorted({name for _, _, name in quotas.all_quotas()})
+        if what == "held":
+            return [str(item["name"]) for item in self.held()]
+        if what != "types":
+            raise ValueError(f"there are no {what}")
+        clouds = (facts.service(cloud, name) for cloud in CLOUDS_OF_FACTS for name in facts.services(cloud))
+        return sorted({token for service in clouds for token in service.types} | SERVICES)
+
+    def reset(self, *, seed: int | None = None) -> int:
+        """Delete every simulated object, rule and held name, and what stand-ins keep; return how many objects."""
         count = len(records(self._database))
         with self._database.transaction() as rows:
+            if seed is not None:
+                rows.execute("UPDATE clock SET seed = ?, now_s = 0, running = 0", (seed,))
+                rows.execute("DELETE FROM sqlite_sequence")
             others = rows.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND (name LIKE 'sql!_%' ESCAPE '!' "
                 "OR name LIKE 'gateway!_%' ESCAPE '!' OR name LIKE 'octopus!_%' ESCAPE '!' "
@@ -89,10 +117,35 @@ class Control:
                 return rows.execute("DELETE FROM faults").rowcount
             return rows.execute("DELETE FROM faults WHERE id = ?", (rule_id,)).rowcount
 
+    def set_ambient(self, factor: float) -> None:
+        """Let what the data files call rare happen `factor` times as often as they say; 0: never."""
+        if factor < 0:
+            raise ValueError("a factor is not negative")
+        with self._database.transaction() as rows:
+            rows.execute("UPDATE clock SET ambient = ?", (factor,))
+
+    def drifts(self) -> list[Mapping[str, object]]:
+        """Return the drift rules in force, oldest first, each with its id and how many objects are pending."""
+        found = drift.listed(self._database)
+        return [{"id": number, **asdict(rule), "pending": pending} for number, rule, pending in found]
+
+    def add_drift(self, rule: Mapping[str, object]) -> tuple[int, int]:
+        """Add a drift rule; return its id and how many objects changed at once."""
+        made = drift.parse(rule)
+        with self._worlds(self.now()) as world:
+            return drift.add(world, made), drift.happen(world)
+
+    def clear_drifts(self, rule_id: int | None = None) -> int:
+        """Remove one or all drift rules and what they have not done yet; return how many."""
+        with self._database.transaction() as rows:
+            return drift.clear(rows, rule_id)
+
     def clock(self) -> Mapping[str, object]:
-        """Return how simulated time passes, what time it is and how many calls wait."""
-        mode, scale, waiters = self._database.rows("SELECT mode, scale, (SELECT count(*) FROM waiters) FROM clock")[0]
-        return {"mode": mode, "scale": scale, "now_s": SimulatedClock.of(self._database).now(), "waiters": waiters}
+        """Return how simulated time passes, what time it is, how many calls wait, and what is random."""
+        query = "SELECT mode, scale, (SELECT count(*) FROM waiters), seed, ambient FROM clock"
+        mode, scale, waiters, seed, ambient = self._database.rows(query)[0]
+        passes = {"mode": mode, "scale": scale, "now_s": self.now(), "waiters": waiters}
+        return {**passes, "seed": seed, "ambient": ambient}
 
     def set_clock(self, *, mode: str, scale: float | None = None) -> None:
         """Set how simulated time passes: `paced` with a scale, or `stepped`."""
@@ -101,12 +154,61 @@ class Control:
         with self._database.transaction() as rows:
             rows.execute("UPDATE clock SET mode = ?, scale = coalesce(?, scale), running = 0", (mode, scale))
 
+    def quotas(self, *, everything: bool = False) -> list[Mapping[str, object]]:
+        """Return the quotas that something counts against or that were set, or every one, by account and region."""
+        living = self._places("objects WHERE gone_s IS NULL")
+        busy = {package for package, _, _ in living}
+        places = living + [item for item in self._places("quotas") if "*" not in item or item[0] not in busy]
+        if everything:
+            places = places or [(package, "*", "*") for package in CLOUDS]
+        found: list[Mapping[str, object]] = []
+        with self._database.transaction() as rows:
+            for package, account, region in places:
+                there = Tenancy(package=package, account=account, region=region)
+                found += quotas.listed(World(self._database, rows, there, self.now()), everything=everything)
+        unique = {(item["quota"], item["account"], item["region"], item["cloud"]): item for item in found}
+        return list(unique.values())
+
+    def limit(self, name: str, maximum: int, *, cloud: str = "", account: str = "*", region: str = "*") -> None:
+        """Set a quota (`SERVICE.NAME`) of an account and region, `*` for every one."""
+        self.set_quota(quotas.package_of_quota(name, cloud), name, maximum, account=account, region=region)
+
     def set_quota(self, package: str, name: str, maximum: int, *, account: str = "*", region: str = "*") -> None:
         """Set a quota (`SERVICE.NAME` of the facts) of an account and region, `*` for every one."""
         with self._database.transaction() as rows:
             rows.execute(
                 "INSERT OR REPLACE INTO quotas VALUES (?, ?, ?, ?, ?)", (package, name, account, region, maximum)
             )
+
+    def clear_quotas(self, name: str | None = None) -> int:
+        """Forget what was set for one quota or all; return how many limits."""
+        with self._database.transaction() as rows:
+            if name is None:
+                return rows.execute("DELETE FROM quotas").rowcount
+            return rows.execute("DELETE FROM quotas WHERE name = ?", (name,)).rowcount
+
+    def held(self) -> list[Mapping[str, object]]:
+        """Return the names that deleted objects hold, and for how long."""
+        now = self.now()
+        with self._database.reading() as rows:
+            return [dict(item) for item in names.held(rows, now)]
+
+    def purge(self, name: str | None = None) -> int:
+        """Give one held name or all free; return how many."""
+        with self._database.transaction() as rows:
+            return names.purge(rows, name)
+
+    def export(self, passphrase: str = "") -> Mapping[str, object]:
+        """Return the whole sandbox as JSON-like data without a secret in clear."""
+        from cellctl_sandbox.portable import exported
+
+        return exported(self._database, passphrase)
+
+    def restore(self, document: object, *, passphrase: str = "", without_secrets: bool = False) -> int:
+        """Replace the sandbox by an exported one; return how many objects it has."""
+        from cellctl_sandbox.portable import imported
+
+        return imported(self._database, to_value(document), passphrase=passphrase, without_secrets=without_secrets)
 
     def calls(self) -> list[Mapping[str, object]]:
         """Return the call log, oldest first."""
@@ -130,6 +232,22 @@ class Control:
                 else:
                     world = World(self._database, rows, record.tenancy, self.now())
                     world.store(drift.edited(record, {path: to_value(value)}))
+
+    def _places(self, table: str) -> list[tuple[str, str, str]]:
+        query = f"SELECT DISTINCT package, account, region FROM {table} ORDER BY 1, 2, 3"  # noqa: S608  our own
+        return [(str(package), str(account), str(region)) for package, account, region in self._database.rows(query)]
+
+    @contextlib.contextmanager
+    def _worlds(self, now: float) -> Iterator[World]:
+        """Open a transaction on everything, whatever the account."""
+        with self._database.transaction() as rows:
+            yield World(self._database, rows, Tenancy(package="", account="", region=""), now)
+
+    def _drift(self, now: float) -> None:
+        """Let happen what is due: no call of a cloud may have come by since."""
+        if self._database.rows("SELECT 1 FROM drifts WHERE at_s <= ? LIMIT 1", (now,)):
+            with self._worlds(now) as world:
+                drift.happen(world)
 
     def secret(self, reference: str) -> str:
         """Return a simulated secret in clear."""

@@ -7,15 +7,25 @@ from typing import Annotated, Optional
 import typer
 
 from cellctl.cli.options import Format, FormatOption, HomeOption
+from cellctl.cli.sandbox.completion import choices
 
 Setting = Annotated[
     Optional[str],  # noqa: UP045  typer reads the annotation
-    typer.Argument(metavar="stepped|SCALE", help="`stepped` never waits; a number is simulated seconds per second."),
+    typer.Argument(
+        metavar="stepped|SCALE",
+        help="`stepped` never waits; a number is simulated seconds per second.",
+        autocompletion=choices("stepped", "60", "600"),
+    ),
 ]
 
 
 def clock(setting: Setting = None, home: HomeOption = None, format_: FormatOption = Format.TEXT) -> None:
-    """Show the simulated clock, or set how it passes: `cellctl sandbox clock 600`, `cellctl sandbox clock stepped`."""
+    """Show the simulated clock and the seed, or set how time passes.
+
+    `cellctl sandbox clock 600`
+
+    `cellctl sandbox clock stepped`
+    """
     from cellctl.cli import streams
     from cellctl.cli.sandbox.control import open_control
     from cellctl.views.sandbox_text import clock_text

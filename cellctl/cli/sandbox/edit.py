@@ -8,8 +8,14 @@ from typing import Annotated, Optional
 import typer
 
 from cellctl.cli.options import HomeOption
+from cellctl.cli.sandbox.completion import completes
 
-IdArgument = Annotated[str, typer.Argument(metavar="ID", help="Id of the object, as `sandbox show` prints it.")]
+IdArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID", help="Id of the object, as `sandbox show` prints it.", autocompletion=completes("ids")
+    ),
+]
 PathOption = Annotated[
     Optional[str],  # noqa: UP045  typer reads the annotation
     typer.Option("--path", help="Property to change, for example tags.owner.", show_default=False),
@@ -28,7 +34,12 @@ def edit(
     delete: DeleteFlag = False,
     home: HomeOption = None,
 ) -> None:
-    """Change or delete a simulated object as a person in the cloud's console would."""
+    """Change or delete a simulated object as a person in the cloud's console would.
+
+    `cellctl sandbox edit vpc-0a1b2c3d4e5f60718 --path tags.owner --value nobody`
+
+    `cellctl sandbox edit db-ABCDEFGHIJKLMNOPQRSTUVWXYZ --delete`
+    """
     from cellctl.cli import streams
     from cellctl.cli.sandbox.control import open_control
     from cellctl.errors import UsageError

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from cellctl.errors import UsageError
+from cellctl.state.files import write_atomically
 from cellctl.state.values import SECRET, SIGNATURE, Struct, Value, contains_secret, is_secret
 
 BUSY_S = 30.0
@@ -158,14 +159,29 @@ def _made(path: Path) -> Database:
 class Sealer:
     """Encrypts secret values; the key is a file that only its owner can read, made when first needed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, key: bytes = b"") -> None:
         self._path = path
-        self._key = b""
+        self._key = key
+
+    @classmethod
+    def under(cls, key: bytes) -> Sealer:
+        """Return a sealer with a key of 32 bytes that is no file."""
+        return cls(Path(), key)
+
+    def fingerprint(self) -> str:
+        """Return what tells this key from others and nothing about it."""
+        return hmac.new(self.material(), b"fingerprint", "sha256").hexdigest()[:32]
+
+    def replace(self, key: bytes) -> None:
+        """Make another key this file's own: whoever sealed with the old one has lost it."""
+        write_atomically(self._path, key)
+        self._path.chmod(0o600)
+        self._key = key
 
     def seal(self, value: Value) -> Value:
         """Return `value` with each secret wrapper's content encrypted."""
         if is_secret(value):
-            return {SIGNATURE: SECRET, "sealed": self._encrypt(json.dumps(value.get("value")))}
+            return {SIGNATURE: SECRET, "sealed": self.encrypt(json.dumps(value.get("value")))}
         if isinstance(value, dict):
             return {key: self.seal(item) for key, item in value.items()}
         return [self.seal(item) for item in value] if isinstance(value, list) else value
@@ -174,29 +190,31 @@ class Sealer:
         """Return `value` with each secret wrapper's content in clear."""
         if is_secret(value):
             sealed = value.get("sealed")
-            return {SIGNATURE: SECRET, "value": json.loads(self._decrypt(sealed))} if isinstance(sealed, str) else value
+            return {SIGNATURE: SECRET, "value": json.loads(self.decrypt(sealed))} if isinstance(sealed, str) else value
         if isinstance(value, dict):
             return {key: self.unseal(item) for key, item in value.items()}
         return [self.unseal(item) for item in value] if isinstance(value, list) else value
 
     def derive(self, purpose: str) -> str:
         """Return a password for a purpose, the same every time: what a cloud makes and never shows. A secret."""
-        digest = hmac.new(self._material(), purpose.encode(), "sha256").digest()
+        digest = hmac.new(self.material(), purpose.encode(), "sha256").digest()
         return f"Aa1!{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
-    def _encrypt(self, text: str) -> str:
+    def encrypt(self, text: str) -> str:
+        """Return a text encrypted, as base64."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         nonce = os.urandom(12)
-        return base64.b64encode(nonce + AESGCM(self._material()).encrypt(nonce, text.encode(), None)).decode()
+        return base64.b64encode(nonce + AESGCM(self.material()).encrypt(nonce, text.encode(), None)).decode()
 
-    def _decrypt(self, sealed: str) -> str:
+    def decrypt(self, sealed: str) -> str:
+        """Return what `encrypt` made of a text; cryptography's InvalidTag if the key is another."""
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
         data = base64.b64decode(sealed)
-        return AESGCM(self._material()).decrypt(data[:12], data[12:], None).decode()
+        return AESGCM(self.material()).decrypt(data[:12], data[12:], None).decode()
 
-    def _material(self) -> bytes:
+    def material(self) -> bytes:
         """Return the key; whoever comes first makes it, whole, and threads and processes that come later read it."""
         if not self._key:
             if not self._path.exists():

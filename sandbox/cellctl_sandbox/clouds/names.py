@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cellctl.facts.conditions import at
+from cellctl.state.values import Struct
 from cellctl_sandbox.clouds.behaviour import Behaviour
 from cellctl_sandbox.clouds.records import CloudRecord, refused
 from cellctl_sandbox.clouds.templates import render
@@ -53,3 +55,26 @@ def release(world: World, behaviour: Behaviour | None, record: CloudRecord, gone
     world.rows.execute(
         "UPDATE names SET uid = NULL, held_until = ?, message = ? WHERE uid = ?", (until, message, record.uid)
     )
+
+
+def held(rows: sqlite3.Connection, now_s: float) -> list[Struct]:
+    """Return the names that deleted objects hold at a time, the soonest free first."""
+    query = (
+        "SELECT name, namespace, held_until - ?, message FROM names WHERE uid IS NULL AND held_until > ? ORDER BY 3, 1"
+    )
+    return [
+        {"name": _shown(str(name)), "of": namespace, "left_s": left, "said": said}
+        for name, namespace, left, said in rows.execute(query, (now_s, now_s)).fetchall()
+    ]
+
+
+def purge(rows: sqlite3.Connection, name: str | None) -> int:
+    """Give one held name or all free, as a purge of the soft-deleted object does; return how many."""
+    found = rows.execute("SELECT scope, namespace, name FROM names WHERE uid IS NULL").fetchall()
+    doomed = [row for row in found if name is None or _shown(row[2]) == name.lower()]
+    rows.executemany("DELETE FROM names WHERE scope = ? AND namespace = ? AND name = ?", doomed)
+    return len(doomed)
+
+
+def _shown(name: str) -> str:
+    return name.replace("\n", "/")

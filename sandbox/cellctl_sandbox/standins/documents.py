@@ -24,6 +24,14 @@ class Seal(Protocol):
         """Return what was sealed."""
 
 
+def schema_of(table: str) -> str:
+    """Return the statement that makes a table of documents where there is none."""
+    return (
+        f"CREATE TABLE IF NOT EXISTS {table} (kind TEXT NOT NULL, key TEXT NOT NULL, "
+        "document TEXT NOT NULL, PRIMARY KEY (kind, key))"
+    )
+
+
 class Transaction:
     """Reads and writes of one moment; nothing else writes meanwhile."""
 
@@ -89,10 +97,7 @@ class Documents:
         with contextlib.closing(self._connect()) as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
-                connection.execute(
-                    f"CREATE TABLE IF NOT EXISTS {self._table} (kind TEXT NOT NULL, key TEXT NOT NULL, "
-                    "document TEXT NOT NULL, PRIMARY KEY (kind, key))"
-                )
+                connection.execute(schema_of(self._table))
                 yield Transaction(connection, self._table, self._seal)
             except BaseException:
                 connection.execute("ROLLBACK")

@@ -27,12 +27,13 @@ from cellctl_sandbox.standins.tds.model import (
     to_json_value,
 )
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS sql_servers (host TEXT PRIMARY KEY, version INTEGER NOT NULL, content TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS sql_databases (
-    host TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (host, key)
-);
-"""
+SCHEMAS = {
+    "sql_servers": "CREATE TABLE IF NOT EXISTS sql_servers "
+    "(host TEXT PRIMARY KEY, version INTEGER NOT NULL, content TEXT NOT NULL)",
+    "sql_databases": "CREATE TABLE IF NOT EXISTS sql_databases (host TEXT NOT NULL, key TEXT NOT NULL, "
+    "version INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (host, key))",
+}
+"""How its tables are made, by name."""
 _BUSY_SECONDS = 30.0
 _Result = TypeVar("_Result")
 
@@ -50,7 +51,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self.connection() as connection:
             connection.execute("PRAGMA journal_mode=WAL")
-            connection.executescript(_SCHEMA)
+            connection.executescript("; ".join(SCHEMAS.values()))
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
