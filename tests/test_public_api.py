@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import cellctl
+import cellctl_sandbox.testing
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_names_are_sorted_and_resolve() -> None:
-    assert sorted(cellctl.__all__) == cellctl.__all__
-    for name in cellctl.__all__:
-        assert getattr(cellctl, name) is not None
-
-
-def test_an_unknown_name_is_an_attribute_error() -> None:
+@pytest.mark.parametrize("module", [cellctl, cellctl_sandbox.testing])
+def test_names_are_sorted_and_resolve(module: ModuleType) -> None:
+    assert sorted(module.__all__) == module.__all__
+    for name in module.__all__:
+        assert getattr(module, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'Cel'"):
-        cellctl.Cel  # type: ignore[attr-defined]  # noqa: B018
+        module.Cel  # noqa: B018
+
+
+def test_everything_public_in_the_testing_kit_says_what_it_is() -> None:
+    for name in cellctl_sandbox.testing.__all__:
+        found = getattr(cellctl_sandbox.testing, name)
+        members = [item for key, item in vars(found).items() if key[0] != "_" and callable(item)]
+        assert all(item.__doc__ for item in (found, *members)), name
 
 
 def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -162,6 +162,19 @@ def _type(name: str, table: Table, sources: Sources) -> TypeFacts:
     return facts
 
 
+def read_own(name: str, table: Table) -> TypeFacts:
+    """Return facts that stand beside a simulation, as those of a user's own type do: the user is their source.
+
+    Raises:
+        FactsError: The table breaks the format, or names a quota: those are counted over shipped types only.
+    """
+    sources = Sources({"own": Source(what="their user", date="")})
+    facts = _type(name, Table({"source": "own", **table.data}, table.where), sources)
+    if facts.quotas:
+        raise table.fail("a type of your own has no quotas")
+    return facts
+
+
 def _durations(table: Table) -> Durations:
     variants = []
     for entry in table.tables("variants"):

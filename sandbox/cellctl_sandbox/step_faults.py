@@ -38,7 +38,7 @@ from cellctl_sandbox.clouds.records import cell_of
 
 
 class StepFactory:
-    """Makes instances of provider `cellctl` whose steps fault rules can strike."""
+    """Makes instances of a provider, `cellctl` or a user's own, whose steps fault rules can strike."""
 
     def __init__(
         self, steps: ProviderFactory, database: Database, clock: SimulatedClock, probe: Probe = unobserved
@@ -64,7 +64,7 @@ class StepFactory:
 
 
 class Steps:
-    """One provider `cellctl`, disturbed by fault rules; previews are left alone."""
+    """One provider, disturbed by fault rules; previews are left alone."""
 
     def __init__(self, steps: Provider, database: Database, clock: SimulatedClock, probe: Probe) -> None:
         self._probe = probe
@@ -141,7 +141,8 @@ class Steps:
         """Let a rule strike before or after the step in the block; yield it."""
         type_ = urn.split("::")[2].rpartition("$")[2]
         name = urn.rpartition("::")[2]
-        call = faults.Call(operation=operation, package="cellctl", type=type_, name=name, cell=cell_of(urn))
+        package = type_.partition(":")[0]
+        call = faults.Call(operation=operation, package=package, type=type_, name=name, cell=cell_of(urn))
         rule = faults.struck(self._database, call)
         if rule is not None:
             self._before(rule)

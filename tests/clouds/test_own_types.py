@@ -10,9 +10,10 @@ import pytest
 
 from cellctl.facts.document import FactsError
 from cellctl_provider.protocol import Check, Create, Delete, Diff, ProviderError, Read, Update
-from cellctl_sandbox.clouds.behaviour import NotSimulated, behaviour_of, simulated_types, types_from
+from cellctl_sandbox.clouds.behaviour import NotSimulated, behaviour_of, simulated_types
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.own_types import types_from
 from cellctl_sandbox.clouds.provider import CloudFactory
 from cellctl_sandbox.clouds.trial import Examples
 

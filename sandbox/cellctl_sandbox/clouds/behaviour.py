@@ -6,8 +6,7 @@ The format is docs/sandbox.md. Files lie in `clouds/<cloud>/<service>.toml`, fou
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -17,13 +16,15 @@ from cellctl import facts
 from cellctl.facts.conditions import Condition
 from cellctl.facts.document import Table
 from cellctl.facts.model import Duration, TypeFacts
+from cellctl.facts.reader import read_own
 from cellctl.state.values import Struct, Value
 from cellctl_provider.protocol import ErrorCode
 from cellctl_sandbox.clouds.sdk import Shape, UnknownType, shape_of
 from cellctl_sandbox.clouds.stages import Stage, duration_of, read_stage
 
 ROOT = Path(__file__).parent
-_FOLDERS = [ROOT]
+folders = [ROOT]
+"""Where simulation files are: the shipped ones, then those of a user's own, which win."""
 ERROR_CODES: tuple[str, ...] = get_args(ErrorCode)
 
 
@@ -151,28 +152,23 @@ def file_of(token: str) -> str:
 def simulated_types(cloud: str) -> tuple[str, ...]:
     """Return the tokens of all types of `cloud` with simulation data, sorted."""
     found: list[str] = []
-    for name in sorted({path.stem for folder in _FOLDERS for path in (folder / cloud).glob("*.toml")}):
+    for name in sorted({path.stem for folder in folders for path in (folder / cloud).glob("*.toml")}):
         found.extend(_service(cloud, name).types)
     return tuple(sorted(found))
 
 
-@contextmanager
-def types_from(folder: Path) -> Iterator[None]:
-    """Simulate, inside the context, also what is in `FOLDER/facts` and `FOLDER/clouds`: services of one's own.
-
-    Both have `<cloud>/<service>.toml` in them; a service that cellctl knows already stays as it is.
-    """
-    facts.add_folder(folder / "facts")
-    _FOLDERS.append(folder / "clouds")
+def forget_data() -> None:
+    """Read data files anew when they are next needed."""
     behaviour_of.cache_clear()
     _service.cache_clear()
-    try:
-        yield
-    finally:
-        facts.remove_folder(folder / "facts")
-        _FOLDERS.remove(folder / "clouds")
-        behaviour_of.cache_clear()
-        _service.cache_clear()
+
+
+def _unknown(token: str, file: str) -> NotSimulated:
+    cloud, name = facts.place_of(token)
+    return NotSimulated(
+        f"the sandbox does not simulate '{token}': add it to {file} (docs/sandbox.md); in a test give your own data, "
+        f"pulumi_sandbox.types(FOLDER) with FOLDER/{cloud}/{name}.toml, or pulumi_sandbox.provide('{token}', PROVIDER)"
+    )
 
 
 @lru_cache(maxsize=2048)
@@ -183,16 +179,18 @@ def behaviour_of(token: str) -> Behaviour:
         NotSimulated: There are no data, or the SDK has no such type.
         FactsError: A data file breaks the format.
     """
-    table = _service(*facts.place_of(token)).types.get(token)
-    known = facts.of(token)
-    if table is None or known is None:
-        missing = file_of(token) if table is None else facts.file_of(token)
-        raise NotSimulated(f"the sandbox does not simulate '{token}': add it to {missing} (docs/sandbox.md)")
+    given = _service(*facts.place_of(token)).types.get(token)
+    if given is None:
+        raise _unknown(token, file_of(token))
+    table = Table(given.data, given.where)
+    known = read_own(token, table.table("facts")) if "facts" in table.data else facts.of(token)
+    if known is None:
+        raise _unknown(token, facts.file_of(token))
     try:
         shape = shape_of(token)
     except UnknownType as error:
         raise NotSimulated(str(error)) from error
-    return _behaviour(token, Table(table.data, table.where), known, shape)
+    return _behaviour(token, table, known, shape)
 
 
 def known_behaviour(token: str) -> Behaviour | None:
@@ -211,16 +209,27 @@ def function_of(token: str) -> Function:
     """
     found = _service(*facts.place_of(token)).functions.get(token)
     if found is None:
-        raise NotSimulated(f"the sandbox does not simulate '{token}': add it to {file_of(token)} (docs/sandbox.md)")
+        raise _unknown(token, file_of(token))
     return found
 
 
 @lru_cache(maxsize=128)
 def _service(cloud: str, name: str) -> Service:
-    found = (folder / cloud / f"{name}.toml" for folder in _FOLDERS)
-    path = next((path for path in found if path.is_file()), None) if name.replace("-", "").isalnum() else None
-    if path is None:
+    """Return the simulation files of a service as one: what a folder of one's own says wins."""
+    if not name.replace("-", "").isalnum():
         return Service(types={}, functions={}, tables={})
+    paths = [folder / cloud / f"{name}.toml" for folder in folders]
+    found = [read_file(path) for path in paths if path.is_file()]
+    return Service(
+        types={key: item for one in found for key, item in one.types.items()},
+        functions={key: item for one in found for key, item in one.functions.items()},
+        tables={key: item for one in found for key, item in one.tables.items()},
+        granted={key: item for one in found for key, item in one.granted.items()},
+    )
+
+
+def read_file(path: Path) -> Service:
+    """Return one simulation file; raises `FactsError`."""
     document = Table.load(path)
     tables = {key: dict(table.data) for key, table in document.named("tables")}
     functions = {key: _function(key, table, tables) for key, table in document.named("functions")}

@@ -21,7 +21,6 @@ from functools import lru_cache
 from cellctl.state.values import Value
 
 _LOCK = threading.RLock()
-_DISTRIBUTIONS = {"aws": "pulumi_aws", "azure-native": "pulumi_azure_native"}
 
 
 class UnknownType(LookupError):
@@ -49,9 +48,14 @@ class Shape:
 def version_of(package: str) -> str:
     """Return the version of the installed SDK of a package, `0.0.0` if there is none."""
     try:
-        return importlib.metadata.version(_DISTRIBUTIONS[package])
-    except (KeyError, importlib.metadata.PackageNotFoundError):
+        return importlib.metadata.version(_sdk(package))
+    except importlib.metadata.PackageNotFoundError:
         return "0.0.0"
+
+
+def _sdk(package: str) -> str:
+    """Return the import name of a package's SDK; its distribution has the same one."""
+    return f"pulumi_{package.replace('-', '_')}"
 
 
 @lru_cache(maxsize=2048)
@@ -75,9 +79,10 @@ def shape_of(token: str) -> Shape:
 
 def _resource_class(token: str) -> type:
     package = token.partition(":")[0]
-    if package not in _DISTRIBUTIONS:
-        raise UnknownType(f"there is no simulated package '{package}'")
-    importlib.import_module(_DISTRIBUTIONS[package])
+    try:
+        importlib.import_module(_sdk(package))
+    except ModuleNotFoundError as error:
+        raise UnknownType(f"the SDK of '{package}' is not installed: pip install {_sdk(package)}") from error
     from pulumi.runtime import rpc
 
     for module in rpc._RESOURCE_MODULES.get(token.rpartition(":")[0], []):

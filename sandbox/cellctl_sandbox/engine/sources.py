@@ -17,11 +17,11 @@ class InProcess:
         self._beyond = beyond
 
     def open(self, package: str, version: str, urn: str) -> Provider:
-        """Return a fresh provider; a version must match exactly, as it must for a plugin."""
+        """Return a fresh provider; a version must match exactly, as for a plugin, unless the factory names none."""
         factory = self._factories.get(package)
         if factory is None and self._beyond is not None:
             return self._beyond.open(package, version, urn)
-        if factory is None or (version and version != factory.version):
+        if factory is None or (version and factory.version not in ("", version)):
             raise missing(package, version, urn)
         return factory()
 

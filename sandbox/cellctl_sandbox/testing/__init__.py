@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from cellctl_sandbox.testing.account import Call, Cloud, SimulatedObject
     from cellctl_sandbox.testing.outcome import Diagnostic, OperationFailed, Outcome, PropertyChange, Step
+    from cellctl_sandbox.testing.own_provider import OwnProvider
     from cellctl_sandbox.testing.sandbox import Fault, PulumiSandbox, SimulatedTime
     from cellctl_sandbox.testing.stack import SandboxStack
 
@@ -28,6 +29,7 @@ __all__ = [
     "Fault",
     "OperationFailed",
     "Outcome",
+    "OwnProvider",
     "PropertyChange",
     "PulumiSandbox",
     "SandboxStack",
@@ -39,6 +41,7 @@ _HOMES = {
     **dict.fromkeys(("Call", "Cloud", "SimulatedObject"), "account"),
     **dict.fromkeys(("Diagnostic", "OperationFailed", "Outcome", "PropertyChange", "Step"), "outcome"),
     **dict.fromkeys(("Fault", "PulumiSandbox", "SimulatedTime"), "sandbox"),
+    "OwnProvider": "own_provider",
     "SandboxStack": "stack",
 }
 

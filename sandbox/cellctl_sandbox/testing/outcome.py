@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cellctl import facts
 from cellctl.state.events import StepEvent, SummaryEvent, masked, read_event
 from cellctl.state.values import UNKNOWN, Struct, Value, is_secret
+from cellctl_sandbox.clouds.behaviour import known_behaviour
 from cellctl_sandbox.engine import paths
 from cellctl_sandbox.engine.core import Result
 from cellctl_sandbox.engine.eventlog import Severity
@@ -60,6 +60,7 @@ class Step:
 
     `op`: create, update, replace, delete, same, read, import, discard. `replaces` names the properties that made a
     replacement necessary. `inputs` and `outputs` are those after the step (before it, for a deletion).
+    `stateful`: deleting or replacing it loses what cannot be made again.
     """
 
     op: str
@@ -69,15 +70,10 @@ class Step:
     changes: tuple[PropertyChange, ...] = ()
     replaces: tuple[str, ...] = ()
     failed: bool = False
+    stateful: bool = False
     id: str = ""
     inputs: Mapping[str, object] = field(default_factory=dict, repr=False)
     outputs: Mapping[str, object] = field(default_factory=dict, repr=False)
-
-    @property
-    def stateful(self) -> bool:
-        """Whether deleting or replacing this resource loses what cannot be made again."""
-        known = facts.of(self.type)
-        return known is not None and known.stateful
 
     def change(self, path: str) -> PropertyChange:
         """Return the change of a property; raises LookupError that lists those there are."""
@@ -225,7 +221,7 @@ def _note(found: dict[tuple[str, str], StepEvent], event: StepEvent) -> None:
 
 
 def _step(event: StepEvent) -> Step:
-    state = event.new or event.old
+    state, known = event.new or event.old, known_behaviour(event.type)
     return Step(
         op=_WHOLE.get(event.op) or str(event.op),
         urn=event.urn,
@@ -234,6 +230,7 @@ def _step(event: StepEvent) -> Step:
         changes=_changes(event),
         replaces=event.keys,
         failed=event.phase == "failed",
+        stateful=known is not None and known.facts.stateful,
         id=state.id if state and state.id != UNKNOWN else "",
         inputs=shown_struct(state.inputs) if state else {},
         outputs=shown_struct(state.outputs) if state else {},

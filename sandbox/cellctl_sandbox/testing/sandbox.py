@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-from cellctl_provider.protocol import ProviderError
+from cellctl_provider.probes import unobserved
+from cellctl_provider.protocol import Provider, ProviderError
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.own_types import add_types, remove_types
+from cellctl_sandbox.clouds.provider import CloudFactory
 from cellctl_sandbox.control import Control
 from cellctl_sandbox.host import SandboxHost
+from cellctl_sandbox.step_faults import Steps
 from cellctl_sandbox.testing.account import Cloud
-from cellctl_sandbox.testing.stack import Place, Program, SandboxStack
+from cellctl_sandbox.testing.own_provider import OwnFactory, RoutingFactory
+from cellctl_sandbox.testing.stack import PASSPHRASE, Place, Program, SandboxStack
+
+if TYPE_CHECKING:
+    from cellctl_sandbox.engine.command.workspace import LocalWorkspaceOptions
 
 
 class SimulatedTime:
@@ -65,6 +73,7 @@ class PulumiSandbox:
         self._host = SandboxHost(self._database, self._clock, cell="", cloud="")
         self._control = Control(folder)
         self._place = Place(folder=folder, providers=self._host.providers(), now=self._clock.now)
+        self._types: list[Path] = []
         self.clock = SimulatedTime(self._clock)
 
     # ---- stacks
@@ -87,6 +96,49 @@ class PulumiSandbox:
             secrets: Configuration that is secret.
         """
         return SandboxStack(self._place, name, program, project=project, config=config or {}, secrets=secrets or {})
+
+    def automation(self) -> LocalWorkspaceOptions:
+        """Return options for `pulumi.automation`: `create_or_select_stack(…, opts=sandbox.automation())` works here.
+
+        For programs that drive the Automation API themselves. `stack` sees the same stacks, by name and project.
+        """
+        from cellctl_sandbox.engine.command import EmbeddedCommand
+        from cellctl_sandbox.engine.command.workspace import workspace_options
+
+        command = EmbeddedCommand(self._place.providers)
+        return workspace_options(command, state=self._place.backend.root, passphrase=PASSPHRASE)
+
+    # ---- what the simulated clouds do not know
+    def types(self, folder: Path) -> None:
+        """Simulate the types and functions of FOLDER/<cloud>/<service>.toml too, of any package whose SDK is installed.
+
+        The format is docs/sandbox.md, with the facts of a type in its table `facts`. Known to the whole process until
+        this sandbox is closed.
+
+        Raises:
+            FactsError: A file breaks the format; the message names file and place.
+            NotSimulated: The installed SDKs have no such type.
+        """
+        packages = add_types(folder)
+        self._types.append(folder)
+        for package in packages:
+            if package not in self._place.providers:
+                self._place.providers[package] = CloudFactory(package, self._database)
+
+    def provide(self, what: str, provider: Provider) -> None:
+        """Serve a package (`random`), or one type or function (`aws:dynamodb/table:Table`), by a provider of your own.
+
+        `OwnProvider` is a base class for one. Faults strike its calls as they strike others.
+        """
+        package, colon, _ = what.partition(":")
+        rest = self._place.providers.get(package)
+        own = Steps(provider, self._database, self._clock, unobserved)
+        if not colon:
+            self._place.providers[package] = OwnFactory(package, own)
+        elif rest is None:
+            raise LookupError(f"there is no package '{package}' that '{what}' could be a type of: provide the package")
+        else:
+            self._place.providers[package] = RoutingFactory(rest, {what: own})
 
     # ---- the clouds
     def cloud(self, name: str) -> Cloud:
@@ -139,6 +191,9 @@ class PulumiSandbox:
     # ---- the end
     def close(self) -> None:
         """Stop everything that was started; the folder stays for a look at what a failed test left."""
+        for folder in self._types:
+            remove_types(folder)
+        self._types.clear()
         self._host.close()
         self._clock.stop()
         self._database.close()

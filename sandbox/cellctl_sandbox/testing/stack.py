@@ -16,10 +16,11 @@ from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, opened
 from cellctl.state.resources import ResourceState
 from cellctl.state.sealing import PassphraseSealer, Vault
 from cellctl.state.values import Struct, Value, bare, bare_struct, is_secret
-from cellctl_provider.protocol import ProviderFactory
+from cellctl_provider.protocol import Provider, ProviderFactory
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.view import records
 from cellctl_sandbox.engine.core import ConfigValue, Engine, Inline, Kind, Options, Target
+from cellctl_sandbox.engine.errors import StepFailed
 from cellctl_sandbox.engine.urns import ROOT_TYPE, is_default_provider
 from cellctl_sandbox.testing.outcome import OperationFailed, Outcome, masked_outputs, outcome_of, shown_struct
 
@@ -50,6 +51,19 @@ class Place:
         self.ended = True
         for engine in list(self.running):
             engine.interrupt()
+
+
+class _Unknown:
+    """Answers for packages that the sandbox has not."""
+
+    def open(self, package: str, version: str, urn: str) -> Provider:
+        """Raise `StepFailed` that says what to do."""
+        del version
+        raise StepFailed(
+            f"the sandbox has no provider '{package}': give one, pulumi_sandbox.provide('{package}', PROVIDER), "
+            f"or data, pulumi_sandbox.types(FOLDER) with FOLDER/{package}/<module>.toml",
+            urn=urn,
+        )
 
 
 @functools.cache
@@ -133,7 +147,7 @@ class SandboxStack:
             vault=self._vault,
             save=self._save,
         )
-        engine = Engine(place.providers)
+        engine = Engine(place.providers, _Unknown())
         place.running.append(engine)
         try:
             result = engine.run(
