@@ -135,6 +135,7 @@ class Outcome:
     `changes` are steps as the engine counts them, `of_cloud` those of them that are about something in a cloud.
     `outputs` are the stack's outputs with secrets as `[secret]`. `simulated_s` is None outside the sandbox.
     `checks` are sentences on what `verify` found good; a check that failed is a Failure with code `verify_*`.
+    `retained` are sentences on what the clouds keep of deleted data by their own rules.
     """
 
     cell: str
@@ -147,6 +148,7 @@ class Outcome:
     outputs: Mapping[str, Value] = field(default_factory=dict)
     failures: tuple[Failure, ...] = ()
     checks: tuple[str, ...] = ()
+    retained: tuple[str, ...] = ()
     engine_name: str = ""
     engine_version: str = ""
     simulated_s: float | None = None

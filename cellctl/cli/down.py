@@ -24,7 +24,8 @@ KeepOption = Annotated[
     bool, typer.Option("--keep-data", help="Keep what holds data; `up` completes the cell again around it.")
 ]
 DeleteOption = Annotated[
-    bool, typer.Option("--delete-data", help="Delete the data as well, after final backups. There is no way back.")
+    bool,
+    typer.Option("--delete-data", help="Delete the data as well. Says what could still be brought back, for how long."),
 ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 from cellctl.errors import CellctlError, EngineError, ExitCode, GuardError, NotYet, Objection, SpecError
 
-_MOST_REASONS = 5
+_MOST_REASONS = 3
 
 
 def guarded(run: Callable[[], int]) -> None:

@@ -153,6 +153,18 @@ class Settles:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AfterDeletion:
+    """What becomes of an object's data when it is deleted, where `when` holds. `text` has `{path}` of inputs.
+
+    `lost`: a warning to give before; else it says what the cloud keeps, for how long and how it is brought back.
+    """
+
+    text: str
+    lost: bool = False
+    when: Condition = field(default_factory=Condition)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Price:
     """A list price."""
 
@@ -182,6 +194,7 @@ class TypeFacts:
     held: Held | None = None
     settles: Settles | None = None
     waits_s: float = 0.0
+    after_deletion: tuple[AfterDeletion, ...] = ()
     id_form: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
 

@@ -10,6 +10,7 @@ from typing import get_args
 from cellctl.facts.conditions import Condition
 from cellctl.facts.document import FactsError, Table, to_value
 from cellctl.facts.model import (
+    AfterDeletion,
     Bucket,
     Duration,
     Durations,
@@ -155,6 +156,7 @@ def _type(name: str, table: Table, sources: Sources) -> TypeFacts:
         held=_held(held) if held.data else None,
         settles=_settles(settles) if settles.data else None,
         waits_s=table.number("waits_s", 0),
+        after_deletion=tuple(_after_deletion(entry) for entry in table.tables("after_deletion")),
         id_form=_pattern(table, table.text("id_form", "")),
         sources=origin,
     )
@@ -173,6 +175,12 @@ def read_own(name: str, table: Table) -> TypeFacts:
     if facts.quotas:
         raise table.fail("a type of your own has no quotas")
     return facts
+
+
+def _after_deletion(table: Table) -> AfterDeletion:
+    found = AfterDeletion(text=table.text("text"), lost=table.flag("lost"), when=Condition.read(table.struct("when")))
+    table.end()
+    return found
 
 
 def _durations(table: Table) -> Durations:

@@ -11,8 +11,8 @@ from cellctl.engine.translate import plan_hash
 from cellctl.engine.wire import Task
 from cellctl.errors import UsageError
 from cellctl.events import PlanReady
-from cellctl.plan import Change, Outcome, Plan
-from cellctl.run import preview, repair, unprotect
+from cellctl.plan import Change, Diagnostic, Outcome, Plan
+from cellctl.run import preview, remains, repair, unprotect
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
@@ -84,6 +84,10 @@ def plan_down(session: Session, loaded: Loaded, *, keep: bool) -> Plan:
         account=head.account,
         operation="down",
         changes=changes,
+        diagnostics=tuple(
+            Diagnostic(severity="warning", message=line)
+            for line in remains.lost(row for row in rows if row.urn not in kept)
+        ),
         applyable=not blocked,
         spec_digest=head.spec_digest,
         checkpoint_digest=head.checkpoint_digest,
@@ -140,6 +144,11 @@ def _destroy(ledger: Ledger, session: Session, data: DataChoice) -> Outcome:
         failures=failures_of(progress, ended) if result == "failed" else (),
         remaining=objects or left,
     )
+    there = {row.urn for row in after.checkpoint.resources} if after else set()
+    gone = [row for row in before.checkpoint.resources if row.urn not in there] if before else []
+    outcome = replace(outcome, retained=remains.kept(gone))
+    for line in outcome.retained:
+        session.say(line, "info")
     if result == "succeeded" and not keep:
         _end(target, data)
     return outcome

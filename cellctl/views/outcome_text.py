@@ -27,6 +27,9 @@ def outcome_text(outcome: Outcome, *, again: str, home: str = "") -> RenderableT
         lines.append(Text.assemble(("  ✘ ", "bold red"), _where(failure.urn), failure.message))
         if failure.hint:
             lines.append(Text(f"    {failure.hint}", style="yellow"))
+    if outcome.retained:
+        lines.append(Text("Kept by the clouds' own rules:"))
+        lines.extend(Text(f"  {line}") for line in outcome.retained)
     if outcome.result in ("failed", "interrupted"):
         lines.append(Text(_rest(outcome)))
         lines.append(Text.assemble("To go on: ", (again, "bold")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 
@@ -23,6 +24,7 @@ VERBS = {
     "import": "to adopt",
 }
 _MOST_PROPERTIES = 12
+_MOST_ALIKE = 2  # more that go, of one type, share a line
 _VALUE_WIDTH = 48
 
 
@@ -58,8 +60,13 @@ def plan_text(plan: Plan, *, details: bool = False) -> RenderableType:
     spelled = [change for change in plan.changes if _shown_alone(change, details)]
     grouped = [change for change in plan.changes if _counts(change) and not _shown_alone(change, details)]
     order = {"replace": 0, "delete": 1, "update": 2, "import": 3, "create": 4}
-    for change in sorted(spelled, key=lambda c: (not c.stateful, order.get(c.action, 5), c.urn)):
-        lines.extend(_change_lines(change))
+    ranked = sorted(spelled, key=lambda c: (not c.stateful, order.get(c.action, 5), type_name(c.type), c.urn))
+    for (action, type_, _), same in itertools.groupby(ranked, key=lambda c: (c.action, c.type, c.stateful)):
+        members = list(same)
+        if action == "delete" and len(members) > _MOST_ALIKE and not details:
+            lines.append(_alike_line(type_, members))
+        else:
+            lines.extend(line for change in members for line in _change_lines(change))
     lines.extend(_groups(plan, grouped))
     expected = [change.expected_s for change in plan.changes if change.expected_s and change.action == "create"]
     if expected:
@@ -94,6 +101,16 @@ def _shown_alone(change: Change, details: bool) -> bool:
         return False
     plain = change.action == "create" or (change.action == "delete" and not change.stateful)
     return details or not plain
+
+
+def _alike_line(type_: str, members: Sequence[Change]) -> Text:
+    """One line for many of a type that go: what they are, how many, and as many names as there is room for."""
+    line = Text.assemble("  ", (f"- {len(members)} {type_name(type_)}", STYLES["delete"]))
+    if members[0].stateful:
+        line.append("  hold data", style="bold red")
+    line.append(f": {', '.join(change.name for change in members)}", style="dim")
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
 
 
 def _change_lines(change: Change) -> list[RenderableType]:

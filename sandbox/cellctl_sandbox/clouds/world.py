@@ -226,7 +226,7 @@ class World:
             scope.constants = {**scope.constants, "id": record.id}
             inputs = render(dict(leaving.inputs), scope, "leaves")
             assert isinstance(inputs, dict)
-            self.create(left, record.urn, inputs, Timeline(gone_s, gone_s))
+            self.create(left, "", inputs, Timeline(gone_s, gone_s))  # no program made it: its URN is nobody's
 
     # ---- rules
     def refuse_on(self, operation: str, behaviour: Behaviour, values: Struct, id_: str) -> None:
