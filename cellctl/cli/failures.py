@@ -83,7 +83,10 @@ def _other(error: Exception) -> int:
     if isinstance(error, typer.Abort):
         return _say("interrupted; nothing was changed", code=ExitCode.INTERRUPTED)
     if isinstance(error, typer.TyperException):
+        from cellctl.cli.reporting import report_unparsed
+
         hint = "`cellctl --help` and `cellctl COMMAND --help` show what there is"
+        report_unparsed(sys.argv[1:], error.format_message(), hint)
         return _say(error.format_message(), code=ExitCode.WRONG_INPUT, hint=hint)
     path = _report(error)
     return _say(

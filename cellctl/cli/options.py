@@ -51,8 +51,8 @@ def complete_cell(context: typer.Context, incomplete: str) -> list[str]:
     """Return names of cells in this home that begin with what was typed; nothing heavy is loaded."""
     from cellctl.cli.place import cell_names
 
-    home = context.params.get("home")
-    return [name for name in cell_names(home if isinstance(home, Path) else None) if name.startswith(incomplete)]
+    home = context.params.get("home")  # here still the text that was typed, or that of CELLCTL_HOME
+    return [name for name in cell_names(Path(home) if home else None) if name.startswith(incomplete)]
 
 
 def complete_cloud(incomplete: str) -> list[str]:

@@ -63,6 +63,8 @@ def preview(
     from cellctl.views.plan_text import plan_text
 
     with reporting("preview", output, cell=cell, cloud=cloud) as report:
+        if save is not None:
+            streams.check_writable(save)
         place = locate("preview", cell, cloud=cloud, home=home, create=True)
         report.at(place)
         again = place.command("preview")

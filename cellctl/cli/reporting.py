@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -52,6 +53,17 @@ def reporting(operation: str, mode: OutputMode, *, cell: str | None, cloud: str 
             failure = Failure(code="interrupted" if interrupted else "internal", message=type(error).__name__)
             _summarise(report, "interrupted" if interrupted else "failed", [failure])
         raise
+
+
+def report_unparsed(words: Sequence[str], message: str, hint: str) -> None:
+    """Write the summary line of a command line that could not be read, where it asks for jsonl."""
+    from cellctl.plan import Failure
+
+    asked = "--output=jsonl" in words or ("--output", "jsonl") in itertools.pairwise(words)
+    operation = next((word for word in words if not word.startswith("-")), "")
+    if asked:
+        failure = Failure(code="usage", message=message, hint=hint)
+        _summarise(Report(operation=operation, cell="", cloud=""), "failed", [failure])
 
 
 def failures_of(error: CellctlError) -> list[Failure]:

@@ -110,6 +110,17 @@ def show_json(value: object) -> None:
     out().line(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def check_writable(path: Path) -> None:
+    """Say before the work that `path` cannot be written after it.
+
+    Raises:
+        UsageError: Its folder is not there, or nobody may write it.
+    """
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        why = "no write access" if path.parent.is_dir() else f"{path.parent} is not there"
+        raise UsageError(f"cannot write {path}: {why}", hint="name a file in a folder that exists and is yours")
+
+
 def write_json(path: Path, value: object) -> None:
     """Write a value to a file as indented JSON.
 

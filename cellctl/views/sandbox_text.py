@@ -26,7 +26,7 @@ def only_cell(shown: Mapping[str, object], cell: str | None) -> Mapping[str, obj
     return {**shown, "accounts": accounts}
 
 
-def sandbox_text(shown: Mapping[str, object]) -> RenderableType:
+def sandbox_text(shown: Mapping[str, object], *, cell: str = "") -> RenderableType:
     """Return every object, grouped by account; long ids are shortened (`--format json` has them whole)."""
     parts: list[RenderableType] = [Text(SANDBOX_NOTE, style="cyan")]
     for account in _entries(shown.get("accounts")):
@@ -34,7 +34,9 @@ def sandbox_text(shown: Mapping[str, object]) -> RenderableType:
         if objects:
             title = f"\n{account.get('cloud')} {account.get('account')} · {count(len(objects), 'object')}"
             parts += [Text(title, "bold"), *_by_cell(objects)]
-    if len(parts) == 1:
+    if len(parts) == 1 and cell:
+        parts.append(Text(f"Nothing exists of cell {cell}; without --cell everything is listed."))
+    elif len(parts) == 1:
         parts.append(Text("Nothing exists yet. Start with: cellctl up --cloud aws acme"))
     return Group(*parts)
 

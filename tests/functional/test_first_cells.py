@@ -26,6 +26,18 @@ SECRETS = {
 }
 
 
+KEPT = {
+    "aws": (
+        "a key, disabled, for 30 days",
+        "the secret for 30 days",
+        "final snapshot ",
+        "point-in-time backups, for 14",
+    ),
+    "azure": ("the vault with its secrets for 90 days", "the account with its shares for about 14 days"),
+}
+LOST = {"aws": "a bucket goes with every version", "azure": "go with the server"}
+
+
 @dataclass(frozen=True)
 class World:
     """One home, and everything that was ever printed in it."""
@@ -193,7 +205,14 @@ def test_data_outlives_a_down_and_the_cell_is_completed_again(world: World) -> N
 
 
 def test_down_with_the_data_leaves_nothing_and_a_new_cell_can_follow(world: World) -> None:
-    summary = world.run("down", "--delete-data", "--yes")[-1]
-    assert summary["result"] == "succeeded"
+    lines = world.run("down", "--delete-data", "--yes")
+    assert lines[-1]["result"] == "succeeded"
     assert [item for item in world.objects() if item["state"] == "available"] == []
+    said = " ".join(str(line["message"]) for line in lines if line["kind"] == "diagnostic")
+    assert all(words in said for words in KEPT[world.cloud])
+    warned = [row["message"] for line in lines if line["kind"] == "plan.ready" for row in line["plan"]["diagnostics"]]
+    assert any(LOST[world.cloud] in text for text in warned)  # before the question, not after it
+    left = json.loads(world.cellctl("sandbox", "show", "--format", "json"))
+    snapshots = [row for account in left["accounts"] for row in account["objects"] if "napshot" in row["type"]]
+    assert [row["id"] in said for row in snapshots] == [True] * (world.cloud == "aws")
     assert world.run("up", "--yes")[-1]["result"] == "succeeded"

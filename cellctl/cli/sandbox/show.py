@@ -24,4 +24,4 @@ def show(home: HomeOption = None, cell: OfCell = None, format_: FormatOption = F
     if format_ is Format.JSON:
         streams.show_json(found)
     else:
-        streams.show(sandbox_text(found))
+        streams.show(sandbox_text(found, cell=cell or ""))
