@@ -153,21 +153,23 @@ class Cell:
             self.home, self.name, ask, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
         )
 
-    def outputs(self, *, show_secrets: bool = False) -> Mapping[str, Value]:
+    def outputs(self, *, options: RunOptions | None = None, show_secrets: bool = False) -> Mapping[str, Value]:
         """Return the stack's outputs, without an engine: secrets read `[secret]` unless `show_secrets`.
+
+        A state that is not in a folder is asked of the CLI on the PATH of `options.environment`.
 
         Raises:
             UsageError: There is no stack of this name (code `no_stack`).
         """
         from cellctl.run import status
 
-        return status.outputs(self.home, self.name, show_secrets=show_secrets)
+        return status.outputs(self.home, self.name, options=options, show_secrets=show_secrets)
 
-    def status(self) -> CellStatus:
-        """Return what is known of the cell without asking the cloud: state, lease, last run."""
+    def status(self, *, options: RunOptions | None = None) -> CellStatus:
+        """Return what is known of the cell without asking the cloud: state (see `outputs`), lease, last run."""
         from cellctl.run import status
 
-        return status.status(self.home, self.name, self.spec)
+        return status.status(self.home, self.name, self.spec, options=options)
 
     def _written(self) -> CellSpec:
         """Return the spec, or say that the file is gone."""
@@ -176,11 +178,11 @@ class Cell:
         return self.spec
 
 
-def cells(home: Home) -> list[CellStatus]:
+def cells(home: Home, *, options: RunOptions | None = None) -> list[CellStatus]:
     """Return the status of every cell of a home that has a file or a stack, by name."""
     from cellctl.run import status
 
-    return status.cells(home)
+    return status.cells(home, options=options)
 
 
 def preview_all(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from typing import TYPE_CHECKING, Literal
@@ -32,9 +32,10 @@ class Finding:
     remedy: str = ""
 
 
-def examine(home: Home, *, search_path: str) -> list[Finding]:
-    """Return every finding. `search_path` is a PATH in which the Pulumi CLI is looked for."""
-    return [*_versions(), *_engines(home, search_path), *_place(home), *_accounts(home), *_cells(home)]
+def examine(home: Home, *, environment: Mapping[str, str]) -> list[Finding]:
+    """Return every finding. The Pulumi CLI is looked for on the PATH of `environment`."""
+    search_path = environment.get("PATH", os.defpath)
+    return [*_versions(), *_engines(home, search_path), *_place(home), *_accounts(home), *_cells(home, environment)]
 
 
 def _versions() -> Iterator[Finding]:
@@ -108,10 +109,11 @@ def _accounts(home: Home) -> Iterator[Finding]:
         yield Finding(subject="account", level="ok", message=f"{name}: {note}")
 
 
-def _cells(home: Home) -> Iterator[Finding]:
+def _cells(home: Home, environment: Mapping[str, str]) -> Iterator[Finding]:
     from cellctl.cell import cells
+    from cellctl.run.options import RunOptions
 
-    for cell in cells(home):
+    for cell in cells(home, options=RunOptions(environment=environment)):
         yield from _cell(cell)
 
 

@@ -20,7 +20,7 @@ def doctor(home: HomeOption = None, format_: FormatOption = Format.TEXT) -> None
     from cellctl.doctor import examine
     from cellctl.views.doctor_text import doctor_text
 
-    findings = examine(open_home(home), search_path=os.environ.get("PATH", os.defpath))
+    findings = examine(open_home(home), environment=dict(os.environ))
     if format_ is Format.JSON:
         streams.show_json({"findings": [dataclasses.asdict(finding) for finding in findings]})
     else:

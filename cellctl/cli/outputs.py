@@ -27,11 +27,11 @@ def outputs(
     Addresses, names, references of secrets; never a secret.
     """
     from cellctl.cli import streams
-    from cellctl.cli.place import locate
+    from cellctl.cli.place import locate, looking
     from cellctl.errors import UsageError
     from cellctl.views.status_text import outputs_text
 
-    found = locate("outputs", cell, cloud=cloud, home=home).handle().outputs()
+    found = locate("outputs", cell, cloud=cloud, home=home).handle().outputs(options=looking())
     if name is not None:
         if name not in found:
             raise UsageError(f"there is no output '{name}'", hint=f"outputs are: {', '.join(sorted(found))}")

@@ -124,6 +124,13 @@ def run_options(
     )
 
 
+def looking() -> RunOptions:
+    """Return the options of commands that only look: where the CLI is found, and what may open a state elsewhere."""
+    from cellctl.run.options import RunOptions
+
+    return RunOptions(environment=dict(os.environ))
+
+
 def seconds(text: str) -> float:
     """Return the seconds of `90`, `90s`, `30m` or `2h`; 0 for ``.
 

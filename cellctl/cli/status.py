@@ -19,10 +19,10 @@ def status(
     Its state, its last run, who changes it now; asks no cloud.
     """
     from cellctl.cli import streams
-    from cellctl.cli.place import locate
+    from cellctl.cli.place import locate, looking
     from cellctl.views.status_text import status_text
 
-    found = locate("status", cell, cloud=cloud, home=home).handle().status()
+    found = locate("status", cell, cloud=cloud, home=home).handle().status(options=looking())
     if format_ is Format.JSON:
         streams.show_json(dataclasses.asdict(found))
     else:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 import pulumi
-from pulumi.automation import LocalWorkspace, Stack
+from pulumi.automation import Deployment, LocalWorkspace, Stack
 from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackNotFoundError
 
 from cellctl import clouds
@@ -45,6 +45,12 @@ class Cockpit:
         self._task = task
         if task.verb == "verify":
             return self._verify(task)
+        if task.verb == "export":
+            return {"deployment": self._exported(task)}
+        if task.verb == "import":
+            deployment = Deployment(version=3, deployment=dict(task.deployment))
+            self._workspace(task).import_stack(self.setup.stack, deployment)
+            return {}
         if task.verb == "look_up":
             return {"found": hosts.look_up(self.setup, self.host, task.targets)}
         return self._operate(task)
@@ -102,19 +108,7 @@ class Cockpit:
 
     def _stack(self, task: Task) -> Stack:
         """Return the stack in the workspace of this task, made if there is none yet."""
-        exists = hosts.stack_file(task.backend or self.setup.environment["PULUMI_BACKEND_URL"], self.setup.stack)
-        command = self.host.command
-        bind = getattr(command, "bind", None)
-        if callable(bind):  # an engine in this process runs the program itself: no sockets, half the CPU
-            bind(self._inline if self._program else None)
-        seam = Seam(command, self._event, stack=self.setup.stack, exists=exists)
-        workspace = LocalWorkspace(
-            work_dir=self.setup.work_dir,
-            pulumi_home=self.setup.environment["PULUMI_HOME"],
-            program=self._inline if self._program else None,
-            env_vars=self._environment(task),
-            pulumi_command=seam,
-        )
+        workspace = self._workspace(task)
         try:
             stack = Stack.select(self.setup.stack, workspace)
         except StackNotFoundError:
@@ -122,6 +116,35 @@ class Cockpit:
         except CommandError as error:
             raise failure_of(_line(error)) from None
         return stack
+
+    def _exported(self, task: Task) -> Struct:
+        """Return the state as the backend has it, secrets sealed; `{}` where there is no such stack."""
+        workspace = self._workspace(task)
+        seam = workspace.pulumi_command
+        assert isinstance(seam, Seam)
+        try:
+            deployment = seam.export(workspace.work_dir, self._environment(task)).get("deployment")
+        except StackNotFoundError:
+            return {}
+        except CommandError as error:
+            raise failure_of(_line(error)) from None
+        return deployment if isinstance(deployment, dict) else {}
+
+    def _workspace(self, task: Task) -> LocalWorkspace:
+        exists = hosts.stack_file(task.backend or self.setup.environment["PULUMI_BACKEND_URL"], self.setup.stack)
+        command = self.host.command
+        bind = getattr(command, "bind", None)
+        if callable(bind):  # an engine in this process runs the program itself: no sockets, half the CPU
+            bind(self._inline if self._program else None)
+        seam = Seam(command, self._event, stack=self.setup.stack, exists=exists)
+        return LocalWorkspace(
+            work_dir=self.setup.work_dir,
+            pulumi_home=self.setup.environment["PULUMI_HOME"],
+            program=self._inline if self._program else None,
+            env_vars=self._environment(task),
+            secrets_provider=self.setup.secrets_provider or None,
+            pulumi_command=seam,
+        )
 
     def _environment(self, task: Task) -> Mapping[str, str]:
         backend = {"PULUMI_BACKEND_URL": task.backend} if task.backend else {}

@@ -17,7 +17,9 @@ from cellctl import errors
 from cellctl.clouds import AccountFacts
 from cellctl.state.values import Struct, Value
 
-Verb = Literal["preview", "up", "destroy", "refresh", "preview_refresh", "preview_destroy", "verify", "look_up"]
+Verb = Literal[
+    "preview", "up", "destroy", "refresh", "preview_refresh", "preview_destroy", "verify", "look_up", "export", "import"
+]
 MessageKind = Literal["setup", "do", "interrupt", "close", "ready", "event", "heartbeat", "done", "error"]
 
 
@@ -26,7 +28,8 @@ class Setup:
     """Everything a child needs to open its engine and program.
 
     `spec` is the cell's spec as JSON, empty where no program will run (destroy, refresh). `engine` is `embedded` or
-    `pulumi`. `environment` is what the engine's processes get, nothing else. `record` is stored in the stack.
+    `pulumi`. `environment` is what the engine's processes get, nothing else. `secrets_provider` seals a new
+    stack, `` for the passphrase. `record` is stored in the stack.
     """
 
     home: str
@@ -41,6 +44,7 @@ class Setup:
     incarnation: int
     account: AccountFacts
     environment: Mapping[str, str]
+    secrets_provider: str = ""
     record: Mapping[str, Value] = field(default_factory=dict)
 
 
@@ -50,7 +54,8 @@ class Task:
 
     `unprotect`: URNs to take protection off (`*` for all), the clouds' own locks too unless `keep_locks`. `adopt`:
     URN -> id. `targets`: URNs to look at alone. `keep_protected`: a destroy leaves what is protected. `spec` replaces
-    that of the Setup: what runs now, where a phase must change nothing else. `backend` likewise.
+    that of the Setup: what runs now, where a phase must change nothing else. `backend` likewise. `deployment` is what
+    an import makes the state, secrets sealed.
     """
 
     verb: Verb
@@ -64,6 +69,7 @@ class Task:
     outputs: Mapping[str, Value] = field(default_factory=dict)
     backend: str = ""
     spec: Mapping[str, Value] = field(default_factory=dict)
+    deployment: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,7 +57,7 @@ def down(
         session = ledger.session
         for line in repair.repair(session).said:
             session.say(line)
-        loaded = target.load()
+        loaded = session.load()
         if loaded is None or not loaded.checkpoint.resources:
             return ledger.close(_gone(ledger, target, data))
         session.begin("preview")
@@ -126,13 +126,13 @@ def _change(row: ResourceState, stays: bool) -> Change:
 
 def _destroy(ledger: Ledger, session: Session, data: DataChoice) -> Outcome:
     target = session.target
-    before = target.load()
+    before = session.load()
     total = len(before.checkpoint.resources) if before else 0
     session.begin("destroy", total)
     keep = data is DataChoice.KEEP
     progress, ended = session.change(Task(verb="destroy", keep_protected=keep, parallel=session.options.parallel))
     result = result_of(session, progress, ended)
-    after = target.load()
+    after = session.load()
     left = len(after.checkpoint.resources) if after else 0
     objects = len(living(after.checkpoint)) if after else 0
     if result == "succeeded" and left and not keep:

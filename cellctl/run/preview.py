@@ -16,7 +16,7 @@ from cellctl.run import unprotect
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import running
 from cellctl.run.session import Session
-from cellctl.run.target import Target, checkpoint_digest, living, of_spec, versions
+from cellctl.run.target import Target, checkpoint_digest, living, of_spec, refuse_move, versions
 
 if TYPE_CHECKING:
     from cellctl.home import Home
@@ -51,12 +51,19 @@ def preview(
     warm = worker if target.account.simulated else None
     with running("preview", target, options, on_event, interrupter, worker=warm) as ledger:
         session = ledger.session
+        refuse_move_elsewhere(session)
         warnings = _read_unless_moving(session)
         plan = plan_up(session, {}).plan
         plan = replace(plan, diagnostics=(*warnings, *plan.diagnostics))
         on_event(PlanReady(moment=session.moment(), plan=plan))
         ledger.result = "failed" if plan.errored else "succeeded"
         return plan
+
+
+def refuse_move_elsewhere(session: Session) -> None:
+    """Refuse what an existing cell cannot become, where its state could be read only now."""
+    if session.target.files is None:
+        refuse_move(session.target, session.record(), session.load())
 
 
 def _read_unless_moving(session: Session) -> tuple[Diagnostic, ...]:
@@ -67,7 +74,7 @@ def _read_unless_moving(session: Session) -> tuple[Diagnostic, ...]:
     """
     target = session.target
     try:
-        return read_stateful(session, target.load())
+        return read_stateful(session, session.load())
     except GuardError:
         lease = SqliteLeases(target.home.database).current(target.name)
         if lease is None:
@@ -84,7 +91,7 @@ def plan_up(session: Session, adopt: Mapping[str, str]) -> Looked:
     Where protection stops the engine half way, a second preview against an unprotected copy of the state finds the
     rest, and the plan says what is blocked.
     """
-    loaded = session.target.load()
+    loaded = session.load()
     session.begin("preview")
     backend = "" if loaded or session.target.files is None else session.shadow(None)
     planner, _ = session.look(_task(session, adopt, backend))

@@ -28,7 +28,7 @@ def refresh(
         session = ledger.session
         for line in repair.repair(session).said:
             session.say(line)
-        loaded = target.load()
+        loaded = session.load()
         if loaded is None:
             raise UsageError(f"cell '{name}' has no state yet", hint=f"cellctl up {name}", code="no_stack")
         session.begin("refresh")

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 from cellctl.engine.wire import Task
 from cellctl.engine.workspace import stack_name
 from cellctl.errors import EngineError, GuardError, Locked, Objection
-from cellctl.run.session import checkpoint_text
 from cellctl.state.backend import FileBackend
 from cellctl.state.checkpoint import Checkpoint
 from cellctl.state.locks import Lock, provably_dead
@@ -48,12 +47,9 @@ def repair(session: Session) -> Repaired:
         EngineError: What was found could not be read; it stays pending.
     """
     target, options = session.target, session.options
-    files = target.files
-    if files is None:
-        return Repaired(adopt=dict(options.adopt))
-    loaded = target.load()
+    loaded = session.load()
     said = [str(loaded.recovered)] if loaded and loaded.recovered else []
-    said += _unlock(files, target)
+    said += _unlock(target.files, target) if target.files else []
     if loaded is None:
         return Repaired(said=tuple(said))
     found, gone = _resolve(loaded.checkpoint, session)
@@ -63,22 +59,23 @@ def repair(session: Session) -> Repaired:
     for urn, id_ in found.items():
         checkpoint = adopted(checkpoint, urn, id=id_)
     if checkpoint is not loaded.checkpoint or loaded.recovered:
-        files.write(stack_name(target.name), checkpoint_text(checkpoint))
+        session.store(checkpoint)
     if found:
-        _read_adopted(session, files, tuple(found))
+        _read_adopted(session, tuple(found))
     said += [f"{_name(urn)} had been created when a run ended early; it is adopted" for urn in found]
     said += [f"{_name(urn)} was about to be created when a run ended early; it is not there" for urn in gone]
     return Repaired(adopt={urn: id_ for urn, id_ in options.adopt.items() if urn not in found}, said=tuple(said))
 
 
-def _read_adopted(session: Session, files: FileBackend, urns: tuple[str, ...]) -> None:
+def _read_adopted(session: Session, urns: tuple[str, ...]) -> None:
     """Read what was adopted, because only its id is known; then its creation is pending no more."""
     progress, ended = session.change(Task(verb="refresh", targets=urns, parallel=session.options.parallel))
     session.stop_if_interrupted()
     if ended.broke:
         raise ended.broke
-    name = stack_name(session.target.name)
-    checkpoint = files.read(name).checkpoint
+    loaded = session.load()
+    assert loaded is not None
+    checkpoint = loaded.checkpoint
     missing = [urn for urn in urns if checkpoint.find(urn) is None]
     if ended.failed or progress.failures or missing:
         failure = next(iter(progress.failures), None)
@@ -87,17 +84,17 @@ def _read_adopted(session: Session, files: FileBackend, urns: tuple[str, ...]) -
         raise EngineError(f"what a run that ended early has made cannot be read: {why}", hint=hint, code="unread")
     for urn in urns:
         checkpoint = cleared(checkpoint, urn)
-    files.write(name, checkpoint_text(checkpoint))
+    session.store(checkpoint)
 
 
-def doubt(target: Target, unanswered: Sequence[StepEvent]) -> None:
+def doubt(session: Session, unanswered: Sequence[StepEvent]) -> None:
     """After a run: keep as pending each create whose answer was lost, so that the next run looks for its object.
 
     The embedded engine does so itself; the real CLI forgets it. Resources of provider `cellctl` look for themselves
     before they create.
     """
-    files, loaded = target.files, target.load()
-    if files is None or loaded is None:
+    loaded = session.load() if unanswered else None
+    if loaded is None:
         return
     checkpoint = loaded.checkpoint
     known = {item.resource.urn for item in checkpoint.pending}
@@ -109,7 +106,7 @@ def doubt(target: Target, unanswered: Sequence[StepEvent]) -> None:
     )
     if new:
         checkpoint = replace(checkpoint, pending=(*checkpoint.pending, *new))
-        files.write(stack_name(target.name), checkpoint_text(checkpoint))
+        session.store(checkpoint)
 
 
 def _half_made(event: StepEvent) -> ResourceState:
@@ -187,16 +184,16 @@ def _unknown(urn: str) -> Objection:
     )
 
 
-def forget(target: Target, urns: frozenset[str]) -> None:
+def forget(session: Session, urns: frozenset[str]) -> None:
     """Drop resources from the state whose objects are gone; references to them go too, so that the state is sound."""
     from cellctl.state.resources import without_references
 
-    files, loaded = target.files, target.load()
-    if files is None or loaded is None or not urns:
+    loaded = session.load() if urns else None
+    if loaded is None:
         return
     rows = tuple(without_references(row, urns) for row in loaded.checkpoint.resources if row.urn not in urns)
     if len(rows) != len(loaded.checkpoint.resources):
-        files.write(stack_name(target.name), checkpoint_text(replace(loaded.checkpoint, resources=rows)))
+        session.store(replace(loaded.checkpoint, resources=rows))
 
 
 def _name(urn: str) -> str:

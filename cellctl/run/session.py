@@ -20,8 +20,9 @@ from cellctl.errors import EngineError, Interrupted
 from cellctl.events import Moment, RunStarted, Said
 from cellctl.plan import Diagnostic, Failure
 from cellctl.run.knowledge import FactsOfTypes
-from cellctl.state.backend import FileBackend
-from cellctl.state.checkpoint import Checkpoint, deployment_to_json
+from cellctl.run.target import RECORD, outputs_of
+from cellctl.state.backend import FileBackend, Loaded
+from cellctl.state.checkpoint import Checkpoint, deployment_from_json, deployment_to_json
 from cellctl.state.values import Struct, Value
 
 if TYPE_CHECKING:
@@ -73,6 +74,8 @@ class Session:
         self._interrupter = interrupter
         self._last_beat = 0.0
         self._began_simulated: float | None = None
+        self._elsewhere: Loaded | None = None
+        self._looked_elsewhere = False
         spaces, backend = target.workspaces, target.backend
         work_dir = spaces.prepare(target.stack, target.config(), share_salt=target.account.simulated)
         self.redactor = Redactor(_passphrases(spaces.key_file))
@@ -149,6 +152,7 @@ class Session:
         What was done before the operation broke off is in the Progress; why it did is `Ended.broke`.
         """
         progress = Progress(FactsOfTypes(), self.redactor)
+        self._looked_elsewhere = False
 
         def heard(text: str, simulated: float | None) -> None:
             event = raw_events.parse(text)
@@ -180,6 +184,30 @@ class Session:
         self.begin("repair", len(urns))
         result = self._raw(Task(verb="look_up", targets=urns), Progress(FactsOfTypes(), self.redactor))
         found = result.get("found")
+        return found if isinstance(found, dict) else {}
+
+    def load(self) -> Loaded | None:
+        """Return the checkpoint as it is now, None if there is no stack: from its file, or through the engine."""
+        if self.target.files is not None:
+            return self.target.load()
+        if not self._looked_elsewhere:
+            result = self._raw(Task(verb="export"), Progress(FactsOfTypes(), self.redactor))
+            self._elsewhere, self._looked_elsewhere = of_export(result.get("deployment"), self.target.name), True
+        return self._elsewhere
+
+    def store(self, checkpoint: Checkpoint) -> None:
+        """Make the checkpoint what the next engine command finds; its secrets are sealed."""
+        if self.target.files is not None:
+            self.target.files.write(stack_name(self.target.name), checkpoint_text(checkpoint))
+            return
+        self._looked_elsewhere = False
+        task = Task(verb="import", deployment=deployment_to_json(checkpoint))
+        self._raw(task, Progress(FactsOfTypes(), self.redactor))
+
+    def record(self) -> Struct:
+        """Return what the stack's outputs say of its cell: made by which cellctl, from which spec."""
+        loaded = self.load()
+        found = outputs_of(loaded.checkpoint).get(RECORD) if loaded else None
         return found if isinstance(found, dict) else {}
 
     def shadow(self, checkpoint: Checkpoint | None) -> str:
@@ -221,6 +249,13 @@ def _unheard(text: str, simulated: float | None) -> None:
     del text, simulated
 
 
+def of_export(deployment: Value, cell: str) -> Loaded | None:
+    """Return the checkpoint in the deployment of an export, None where there is none."""
+    if not isinstance(deployment, dict) or not deployment:
+        return None
+    return Loaded(checkpoint=deployment_from_json(deployment, stack=stack_name(cell).full))
+
+
 def checkpoint_text(checkpoint: Checkpoint) -> str:
     """Return a checkpoint whose secrets are sealed as the text of its file."""
     import json
@@ -243,6 +278,7 @@ def _setup(target: Target, run: Run, options: RunOptions, work_dir: Path, enviro
         incarnation=target.incarnation,
         account=target.facts(),
         environment=environment,
+        secrets_provider="" if target.backend.secrets_provider == "passphrase" else target.backend.secrets_provider,
         record=target.record(),
     )
 

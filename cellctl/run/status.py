@@ -14,7 +14,8 @@ from cellctl.leases import SqliteLeases
 from cellctl.plan import SECRET_TEXT
 from cellctl.run.finding import find
 from cellctl.run.knowledge import FactsOfTypes
-from cellctl.run.target import RECORD, living, outputs_of, record_of
+from cellctl.run.options import RunOptions
+from cellctl.run.target import RECORD, Target, living, of_stack, outputs_of, record_of
 from cellctl.state.backend import Loaded
 from cellctl.state.checkpoint import Checkpoint
 from cellctl.state.sealing import PassphraseSealer, Vault
@@ -58,9 +59,11 @@ class CellStatus:
     warnings: tuple[str, ...] = ()
 
 
-def outputs(home: Home, name: str, *, show_secrets: bool = False) -> Mapping[str, Value]:
+def outputs(
+    home: Home, name: str, *, options: RunOptions | None = None, show_secrets: bool = False
+) -> Mapping[str, Value]:
     """Return a stack's outputs; secrets read `[secret]` unless `show_secrets`."""
-    loaded = _load(home, name)
+    loaded = _load(home, name, options or RunOptions())
     if loaded is None:
         raise UsageError(f"cell '{name}' has no stack here", hint=f"cellctl up {name}", code="no_stack")
     if not show_secrets:
@@ -87,13 +90,13 @@ def _vault(home: Home, checkpoint: Checkpoint) -> Vault:
     return Vault(PassphraseSealer(passphrase, str(checkpoint.secrets_state.get("salt") or "")))
 
 
-def status(home: Home, name: str, spec: CellSpec | None) -> CellStatus:
+def status(home: Home, name: str, spec: CellSpec | None, *, options: RunOptions | None = None) -> CellStatus:
     """Return the status of one cell."""
     try:
-        loaded, damaged = _load(home, name), ""
+        loaded, damaged = _load(home, name, options or RunOptions()), ""
     except CellctlError as error:
         loaded, damaged = None, error.summary
-    record, last = record_of(home, name) if not damaged else {}, _last_run(home, name)
+    record, last = _record(home, name, loaded) if not damaged else {}, _last_run(home, name)
     lease = SqliteLeases(home.database).current(name) if home.database.exists() else None
     checkpoint = loaded.checkpoint if loaded else None
     warnings = [damaged] if damaged else []
@@ -121,18 +124,18 @@ def status(home: Home, name: str, spec: CellSpec | None) -> CellStatus:
     )
 
 
-def cells(home: Home) -> list[CellStatus]:
+def cells(home: Home, *, options: RunOptions | None = None) -> list[CellStatus]:
     """Return the status of every cell with a file or a stack, by name; a file that is wrong is a warning."""
-    return [_listed(home, name) for name in sorted({*home.cell_names(), *home.stack_names()})]
+    return [_listed(home, name, options) for name in sorted({*home.cell_names(), *home.stack_names()})]
 
 
-def _listed(home: Home, name: str) -> CellStatus:
+def _listed(home: Home, name: str, options: RunOptions | None) -> CellStatus:
     try:
         spec = find(name, home)[1]
     except CellctlError as error:
-        found = status(home, name, None)
+        found = status(home, name, None, options=options)
         return replace(found, file=True, warnings=(*found.warnings, f"its file is wrong: {error.summary}"))
-    return status(home, name, spec)
+    return status(home, name, spec, options=options)
 
 
 def _state(checkpoint: Checkpoint | None, last: RunRecord | None) -> CellState:
@@ -159,11 +162,33 @@ def _last_run(home: Home, name: str) -> RunRecord | None:
     return next(iter(decided or runs), None)
 
 
-def _load(home: Home, name: str) -> Loaded | None:
-    files = file_backend(Workspaces(home.root).local)
-    if files is None or not files.exists(stack_name(name)):
-        return None
-    return files.read(stack_name(name))
+def _load(home: Home, name: str, options: RunOptions) -> Loaded | None:
+    """Return the state: from its file, or asked of the CLI where it is in no folder of this machine."""
+    try:
+        target = of_stack(home, name, options)
+    except UsageError:  # its account is not in cellctl.yaml, or nothing says which it is: what is here is shown
+        files = file_backend(Workspaces(home.root).local)
+        return files.read(stack_name(name)) if files and files.exists(stack_name(name)) else None
+    return target.load() if target.files is not None else _elsewhere(target, options)
+
+
+def _elsewhere(target: Target, options: RunOptions) -> Loaded | None:
+    from cellctl.engine.elsewhere import deployment
+    from cellctl.engine.operation import inherited
+    from cellctl.run.session import CREDENTIALS, of_export
+
+    spaces = target.workspaces
+    folder = spaces.folder(target.stack)
+    if not folder.exists():
+        spaces.prepare(target.stack, {})
+    environment = {**inherited(options.environment, CREDENTIALS), **spaces.environment(target.backend)}
+    return of_export(deployment(target.stack, folder, environment), target.name)
+
+
+def _record(home: Home, name: str, loaded: Loaded | None) -> Struct:
+    """Return what the stack says of its cell: a state that is elsewhere knows better than this machine."""
+    found = outputs_of(loaded.checkpoint).get(RECORD) if loaded else None
+    return found if isinstance(found, dict) and found.get("cloud") else record_of(home, name)
 
 
 def _octopus_version(record: Struct) -> str:

@@ -128,7 +128,8 @@ def of_spec(home: Home, spec: CellSpec, options: RunOptions) -> Target:
         incarnation=home.incarnation(spec.metadata.name),
         engine=engine_of(account, options),
     )
-    _refuse_move(target)
+    if target.files is not None:
+        refuse_move(target, record_of(home, target.name), target.load())
     return target
 
 
@@ -138,7 +139,7 @@ def of_stack(home: Home, name: str, options: RunOptions) -> Target:
     Raises:
         UsageError: There is no such stack, or nothing says in which account it is.
     """
-    record = record_of(home, name)
+    record = record_of(home, name) or _record_of_file(home, name)
     if not record:
         raise UsageError(f"there is no cell '{name}' here", hint="`cellctl cells` lists what there is", code="no_stack")
     account = home.account(str(record.get("account")))
@@ -166,6 +167,17 @@ def record_of(home: Home, name: str) -> Struct:
         if isinstance(found, dict) and found.get("cloud"):
             return found
     return recorded(spaces.folder(stack.stack) / f"Pulumi.{stack.stack}.yaml")
+
+
+def _record_of_file(home: Home, name: str) -> Struct:
+    """Return what the cell's file says, for a stack whose state is elsewhere and that was never run from here."""
+    from cellctl.spec import load
+
+    file = home.cell_file(name)
+    body = load(file).spec if file.exists() else None
+    if body is None or not home.account(body.account).state:
+        return {}
+    return {"cloud": body.cloud, "account": body.account, "region": body.region}
 
 
 def outputs_of(checkpoint: Checkpoint) -> Struct:
@@ -206,31 +218,31 @@ def _version(package: str) -> str:
         return ""
 
 
-def _refuse_move(target: Target) -> None:
-    before = record_of(target.home, target.name)
+def refuse_move(target: Target, before: Struct, loaded: Loaded | None) -> None:
+    """Refuse what an existing cell cannot become. `before` is the record of its stack, `loaded` its state.
+
+    Raises:
+        GuardError: Another cloud, account or region, or what running nodes would never take.
+    """
+    checkpoint = loaded.checkpoint if loaded else None
+    exists = checkpoint is not None and bool(living(checkpoint) or checkpoint.pending)
     case = guard.Case(
-        recorded={key: str(before.get(key) or "") for key in guard.FROZEN} if before and _has_resources(target) else {},
+        recorded={key: str(before.get(key) or "") for key in guard.FROZEN} if before and exists else {},
         wanted={"cloud": target.cloud, "account": target.account.name, "region": target.region},
     )
-    objections = (*guard.frozen_fields(None, case), *guard.first_boot(_first_boot_case(target, before)))
+    objections = (*guard.frozen_fields(None, case), *guard.first_boot(_first_boot_case(target, before, checkpoint)))
     if objections:
         raise GuardError(objections)
 
 
-def _first_boot_case(target: Target, before: Struct) -> guard.Case:
+def _first_boot_case(target: Target, before: Struct, checkpoint: Checkpoint | None) -> guard.Case:
     """Return what `guard.first_boot` must know; nothing where no node runs that could miss a change."""
     record, wanted = before.get("spec"), target.spec.get("spec")
     recorded = record.get("spec") if isinstance(record, dict) else None
-    loaded = target.load()
-    nodes = [row for row in living(loaded.checkpoint if loaded else None) if NODES in row.urn and row.id]
+    nodes = [row for row in living(checkpoint) if NODES in row.urn and row.id]
     if not nodes or not isinstance(recorded, dict) or not isinstance(wanted, dict):
         return guard.Case()
     return guard.Case(recorded_spec=recorded, wanted_spec=wanted, first_boot=first_boot_fields(target.cloud))
-
-
-def _has_resources(target: Target) -> bool:
-    loaded = target.load()
-    return loaded is not None and bool(living(loaded.checkpoint) or loaded.checkpoint.pending)
 
 
 def _struct(body: Mapping[str, object]) -> Struct:

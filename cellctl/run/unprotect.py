@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from cellctl.engine.classify import classify
 from cellctl.engine.wire import Task
 from cellctl.errors import EngineError, GuardError, Interrupted, Objection
-from cellctl.run.target import record_of
 
 if TYPE_CHECKING:
     from cellctl.plan import Change
@@ -52,7 +51,7 @@ def take_off(session: Session, urns: tuple[str, ...]) -> None:
 
 def _running_spec(session: Session) -> Struct:
     """Return the spec that runs now: that of the stack, not that of the file."""
-    recorded = record_of(session.target.home, session.target.name).get("spec")
+    recorded = session.record().get("spec")
     return recorded if isinstance(recorded, dict) and recorded else session.target.spec
 
 

@@ -31,10 +31,11 @@ def up(
     target = of_spec(home, spec, options)
     with running("up", target, options, on_event, interrupter) as ledger:
         session = ledger.session
+        preview.refuse_move_elsewhere(session)
         repaired = repair.repair(session)
         for line in repaired.said:
             session.say(line)
-        warnings = preview.read_stateful(session, target.load())
+        warnings = preview.read_stateful(session, session.load())
         _take_refreshed(session)
         looked = preview.plan_up(session, repaired.adopt)
         plan = replace(looked.plan, diagnostics=(*warnings, *looked.plan.diagnostics))
@@ -64,8 +65,8 @@ def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case | None = N
 
 def _take_refreshed(session: Session) -> None:
     """Before the preview: forget what the caller said is gone; `--refresh all` records how everything is."""
-    repair.forget(session.target, session.options.forget)
-    if session.options.refresh == "all" and session.target.load() is not None:
+    repair.forget(session, session.options.forget)
+    if session.options.refresh == "all" and session.load() is not None:
         session.begin("refresh")
         _, ended = session.change(Task(verb="refresh", parallel=session.options.parallel))
         session.stop_if_interrupted()
@@ -103,7 +104,7 @@ def _apply(ledger: Ledger, session: Session, plan: Plan, task: Task) -> Outcome:
     session.begin("apply", total)
     progress, ended = session.change(replace(task, parallel=session.options.parallel))
     if not ended.broke:  # an engine that is still dying may write yet; what it began is pending all the same
-        repair.doubt(session.target, progress.unanswered)
+        repair.doubt(session, progress.unanswered)
     result = result_of(session, progress, ended)
     return replace(
         ledger.outcome(result),
@@ -141,7 +142,7 @@ def _unchanged(ledger: Ledger, session: Session, plan: Plan) -> Outcome:
     """Nothing to do; what runs is verified all the same."""
     from cellctl.run.status import masked
 
-    loaded = session.target.load()
+    loaded = session.load()
     outputs = masked(loaded.checkpoint) if loaded else {}
     return _verified(session, replace(ledger.outcome("nothing"), changes=plan.summary(), outputs=outputs))
 

@@ -14,7 +14,9 @@ from cellctl.engine.workspace import stack_name
 from cellctl.events import Moment
 from cellctl.run import repair
 from cellctl.run.knowledge import FactsOfTypes
+from cellctl.run.session import checkpoint_text
 from cellctl.state.backend import FileBackend, Loaded
+from cellctl.state.checkpoint import Checkpoint
 
 PREFIX = "urn:pulumi:cell-acme::octopus-cells::cells:aws:Cell$"
 PROVIDER = "urn:pulumi:cell-acme::octopus-cells::pulumi:providers:aws::cell::1-2"
@@ -24,13 +26,16 @@ LOST = "RequestError: the connection was lost"
 
 @dataclass
 class Place:
-    """What `doubt` needs of a target."""
+    """What `doubt` needs of a session."""
 
     files: FileBackend
     name: str = "acme"
 
     def load(self) -> Loaded | None:
         return self.files.read(stack_name(self.name))
+
+    def store(self, checkpoint: Checkpoint) -> None:
+        self.files.write(stack_name(self.name), checkpoint_text(checkpoint))
 
 
 def failed(op: str, urn: str, message: str) -> list[raw_events.StepEvent]:

@@ -1,0 +1,139 @@
+"""An account whose state is no folder of this machine: everything goes through the CLI, here a recording one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cellctl.engine.workspace import stack_name
+from cellctl.state.values import SECRET, SIGNATURE
+from cellctl.testing import FakeCli
+
+ROOT = Path(__file__).resolve().parents[2]
+HOME = """accounts:
+  prod: {cloud: aws, id: "123456789012", state: "s3://cells-state", secrets: "awskms://alias/cells"}
+"""
+CELL = "metadata: {name: acme}\nspec: {cloud: aws, account: prod, region: %s}\n"
+PREFIX = "urn:pulumi:cell-acme::octopus-cells::"
+BUCKET, VPC = f"{PREFIX}aws:s3/bucket:Bucket::files", f"{PREFIX}aws:ec2/vpc:Vpc::network"
+STACK = f"{PREFIX}pulumi:pulumi:Stack::octopus-cells-cell-acme"
+
+
+def deployment(*, pending: bool = False) -> dict[str, Any]:
+    """Return an export: a bucket, outputs of which one is sealed, and maybe a create that a crash left."""
+    record = {"cell": "acme", "cloud": "aws", "account": "prod", "region": "eu-west-1", "incarnation": 1, "spec": {}}
+    sealed = {SIGNATURE: SECRET, "ciphertext": "v1:abc:def"}
+    outputs = {"url": "https://acme.example.com", "password": sealed, "cellctl": record}
+    half = {"resource": {"urn": VPC, "custom": True, "type": "aws:ec2/vpc:Vpc"}, "type": "creating"}
+    return {
+        "manifest": {"time": "2026-11-28T10:00:00Z", "version": "v3.260.0"},
+        "secrets_providers": {"type": "cloud", "state": {"url": "awskms://alias/cells", "encryptedkey": "x"}},
+        "resources": [
+            {"urn": STACK, "custom": False, "type": "pulumi:pulumi:Stack", "outputs": outputs},
+            {"urn": BUCKET, "custom": True, "id": "files-1", "type": "aws:s3/bucket:Bucket", "parent": STACK,
+             "protect": True},
+        ],
+        "pending_operations": [half] if pending else [],
+    }  # fmt: skip
+
+
+class Site:
+    """A home on a machine that has never run the cell, and a CLI that answers."""
+
+    def __init__(self, root: Path, region: str = "eu-west-1") -> None:
+        self.root = root
+        (root / "cellctl.yaml").write_text(HOME)
+        (root / "cells").mkdir()
+        (root / "cells/acme.yaml").write_text(CELL % region)
+        self.cli = FakeCli(root / "bin")
+
+    def has(self, found: dict[str, Any]) -> None:
+        self.cli.plays("stack export", stdout=json.dumps({"version": 3, "deployment": found}))
+
+    def __call__(self, *words: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, str(ROOT / "cli.py"), *words], cwd=self.root, capture_output=True, text=True, check=False,
+            stdin=subprocess.DEVNULL, timeout=120,
+            env={"PATH": str(self.cli.folder), "HOME": str(self.root), "COLUMNS": "200", "LC_ALL": "C.UTF-8"},
+        )  # fmt: skip
+        said = done.stdout + done.stderr
+        assert "Traceback" not in said
+        assert done.returncode == code, said
+        return said
+
+    def called(self) -> list[str]:
+        return [" ".join(call.words[:2]) for call in self.cli.calls()]
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
+def test_status_cells_and_outputs_read_it(site: Site) -> None:
+    site.has(deployment())
+    shown = json.loads(site("status", "acme", "--format", "json"))
+    assert (shown["state"], shown["resources"], shown["url"]) == ("up", 1, "https://acme.example.com")
+    assert json.loads(site("cells", "--format", "json"))["cells"][0]["resources"] == 1
+    outputs = json.loads(site("outputs", "acme", "--format", "json"))
+    assert outputs == {"url": "https://acme.example.com", "password": "[secret]"}
+    (call,) = [call for call in site.cli.calls() if call.words[0] == "stack"][:1]
+    assert call.environment["PULUMI_BACKEND_URL"] == "s3://cells-state"
+    assert "--show-secrets" not in call.argv
+
+
+def test_what_the_cli_says_of_a_state_that_cannot_be_read_is_a_warning(site: Site) -> None:
+    site.cli.plays("stack export", code=1, stderr="error: read .pulumi/meta.yaml: AccessDenied: not allowed")
+    assert "AccessDenied" in " ".join(json.loads(site("status", "acme", "--format", "json"))["warnings"])
+    site.cli.plays("stack export", code=6, stderr="error: no stack named 'cell-acme' found")
+    assert json.loads(site("status", "acme", "--format", "json"))["state"] == "absent"
+
+
+def test_down_knows_what_holds_data(site: Site) -> None:
+    site.has(deployment())
+    said = site("down", "acme", "--yes", code=4)
+    assert "1 to DELETE" in said
+    assert "files (aws:s3/bucket:Bucket) holds data" in said
+    assert "destroy" not in site.called()
+
+
+@pytest.mark.parametrize("verb", ["up", "down"])
+def test_a_create_that_ended_early_is_asked_about_and_never_repeated(site: Site, verb: str) -> None:
+    site.has(deployment(pending=True))
+    said = site(verb, "acme", "--yes", code=4)
+    assert "refused [pending_unknown]: a run ended while it created network" in said
+    assert f"--forget '{VPC}'" in said
+    assert {"up", "destroy"}.isdisjoint(site.called())
+
+
+def test_what_was_forgotten_leaves_the_state_through_the_cli(site: Site) -> None:
+    site.has(deployment(pending=True))
+    site.cli.plays("preview", code=1, stderr="error: no more")
+    said = site("up", "acme", "--yes", "--refresh", "none", "--forget", VPC, code=1)
+    assert "network was about to be created when a run ended early; it is not there" in said
+    assert "stack import" in site.called()
+
+
+def test_a_cell_never_moves_although_only_its_state_knows_where_it_is(tmp_path: Path) -> None:
+    site = Site(tmp_path, region="eu-central-1")
+    site.has(deployment())
+    said = site("preview", "acme", code=4)
+    assert "region is eu-west-1 and cannot become eu-central-1" in said
+
+
+def test_a_new_stack_is_sealed_by_the_accounts_own_key(site: Site) -> None:
+    site.cli.plays("stack export", code=6, stderr="error: no stack named 'cell-acme' found")
+    site.cli.plays("stack select", code=6, stderr="error: no stack named 'cell-acme' found")
+    site.cli.plays("preview", code=1, stderr="error: no more")
+    site("up", "acme", "--yes", code=1)
+    (call,) = [call for call in site.cli.calls() if call.words[:2] == ["stack", "init"]]
+    assert call.argv[-2:] == ("--secrets-provider", "awskms://alias/cells")
+    assert call.words[2] == stack_name("acme").stack
+    assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in call.environment
+    assert not os.path.exists(site.root / ".cellctl/state/.pulumi")
