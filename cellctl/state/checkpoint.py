@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import weakref
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -191,29 +191,39 @@ def _head(checkpoint: Checkpoint) -> Struct:
     return head
 
 
+_BLOCK = 64
+
+
 class CheckpointWriter:
     """Writes checkpoints whose secrets are opened; seals them and caches the text of each resource."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._texts: weakref.WeakKeyDictionary[ResourceState, str] = weakref.WeakKeyDictionary()
+        self._joined: dict[int, tuple[tuple[ResourceState, ...], str]] = {}
 
     def text(self, checkpoint: Checkpoint) -> str:
         """Return the file's text: one line, the CLI's key order."""
-        body = _head(checkpoint)
-        parts = [_compact(body)[:-1]]
-        if checkpoint.resources:
-            parts.append(f',"resources":[{self._joined(checkpoint.resources)}]')
-        if checkpoint.pending:
-            items = ",".join(
-                f'{{"resource":{self._text(item.resource)},"type":"{item.kind}"}}' for item in checkpoint.pending
-            )
-            parts.append(f',"pending_operations":[{items}]')
-        parts.append(f',"metadata":{_compact(checkpoint.metadata)}}}')
-        return f'{{"version":3,"checkpoint":{{"stack":{_compact(checkpoint.stack)},"latest":{"".join(parts)}}}}}'
+        parts = ['{"version":3,"checkpoint":{"stack":', _compact(checkpoint.stack), ',"latest":']
+        parts.append(_compact(_head(checkpoint))[:-1])
+        for place, block in enumerate(self._blocks(checkpoint.resources)):
+            parts += ("," if place else ',"resources":[', block)
+        parts.append("]" if checkpoint.resources else "")
+        for place, pending in enumerate(checkpoint.pending):
+            start = "," if place else ',"pending_operations":['
+            parts += (start, '{"resource":', self._text(pending.resource), f',"type":"{pending.kind}"}}')
+        parts.append("]" if checkpoint.pending else "")
+        parts += (',"metadata":', _compact(checkpoint.metadata), "}}}")
+        return "".join(parts)  # once: a state of megabytes is written hundreds of times
 
-    def _joined(self, resources: Iterable[ResourceState]) -> str:
-        return ",".join(self._text(item) for item in resources)
+    def _blocks(self, resources: tuple[ResourceState, ...]) -> Iterator[str]:
+        """Yield the text of the resources, many at a time: from one write to the next most stay as they are."""
+        for start in range(0, len(resources), _BLOCK):
+            block = resources[start : start + _BLOCK]
+            known = self._joined.get(start)
+            if known is None or known[0] != block:  # the very same resources: they compare by identity
+                known = self._joined[start] = block, ",".join(map(self._text, block))
+            yield known[1]
 
     def _text(self, resource: ResourceState) -> str:
         text = self._texts.get(resource)

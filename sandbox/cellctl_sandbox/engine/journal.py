@@ -1,5 +1,8 @@
 """The state while an operation changes it, and its writing: before and after each mutating step.
 
+Nobody goes on before a write holds what he recorded. Who comes while another writes waits, and the next write holds the
+records of all who waited: sixteen steps at once cost few writes, and the whole state is written so often only once.
+
 Rows identify resources (two copies of a URN exist during a replacement). The state is: what this operation registered,
 in the order in which it was done, then what it has not dealt with yet, in the old order.
 """
@@ -7,6 +10,7 @@ in the order in which it was done, then what it has not dealt with yet, in the o
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,6 +25,8 @@ from cellctl.state.resources import (
 from cellctl_provider.probes import Moment, Probe, unobserved
 from cellctl_sandbox.engine.errors import StepFailed
 
+LONG_WRITE_S = 0.002
+MOST_PAUSE_S = 0.05
 Save = Callable[[Checkpoint], None]
 
 
@@ -39,6 +45,11 @@ class Journal:
         self._save = save
         self._probe = probe
         self._lock = threading.Lock()
+        self._turn = threading.Condition()
+        self._writing = False
+        self._changes = 0  # records made
+        self._written = 0  # of these, in the last write
+        self._took = 0.0
         self._olds = {item.row: item for item in checkpoint.resources}
         self._news: dict[int, ResourceState] = {}
         self._names: dict[str, str] = {}
@@ -59,13 +70,15 @@ class Journal:
         """Record that an operation on `resource` is about to begin, and save."""
         with self._lock:
             self._pending[resource.row] = PendingOperation(resource=resource, kind=kind)
-            self._write("begin", resource.urn)
+            change = self._changed()
+        self._write(change, "begin", resource.urn)
 
     def abandon(self, resource: ResourceState) -> None:
         """Record that the operation on `resource` ended without a change, and save."""
         with self._lock:
             self._pending.pop(resource.row, None)
-            self._write("abandon", resource.urn)
+            change = self._changed()
+        self._write(change, "abandon", resource.urn)
 
     def commit(
         self,
@@ -93,9 +106,10 @@ class Journal:
                 self._news[new.row] = new
             if pending is not None:
                 self._pending.pop(pending.row, None)
-            if not lazily:
-                about = new or kept or (gone[0] if gone else None)
-                self._write("commit", about.urn if about else "")
+            change = self._changed()
+        if not lazily:
+            about = new or kept or (gone[0] if gone else None)
+            self._write(change, "commit", about.urn if about else "")
 
     def rename(self, old: str, new: str) -> None:
         """Let what has not been dealt with yet refer to a resource by its new URN."""
@@ -123,7 +137,8 @@ class Journal:
     def finish(self) -> None:
         """Save the final state, also if nothing changed: the manifest says when the last operation was."""
         with self._lock:
-            self._write("finish")
+            change = self._changed()
+        self._write(change, "finish")
 
     def checkpoint(self) -> Checkpoint:
         """Return the state as it is now, secrets opened."""
@@ -150,11 +165,34 @@ class Journal:
             fresh=False,
         )
 
-    def _write(self, event: str, urn: str = "") -> None:
+    def _changed(self) -> int:
+        self._changes += 1
+        return self._changes
+
+    def _write(self, change: int, event: str, urn: str = "") -> None:
+        """Write the state, or wait until a write that another thread began after `change` is done."""
         if self._save is None:
             return
         self._probe(Moment(place="saving", operation=event, urn=urn))
+        with self._turn:
+            while self._writing and self._written < change:
+                self._turn.wait()
+            if self._written >= change:
+                return
+            self._writing = True
+        written = 0
+        if self._took > LONG_WRITE_S:
+            time.sleep(min(2 * self._took, MOST_PAUSE_S))  # a large state: let more records come together
+        began = time.monotonic()
         try:
-            self._save(self._snapshot())
+            with self._lock:
+                snapshot, newest = self._snapshot(), self._changes
+            self._save(snapshot)
+            written = newest
         except OSError as error:
             raise SaveFailed(error) from error
+        finally:
+            self._took = time.monotonic() - began
+            with self._turn:
+                self._writing, self._written = False, max(self._written, written)
+                self._turn.notify_all()
