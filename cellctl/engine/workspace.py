@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -109,17 +109,27 @@ class Workspaces:
         """
         salt = self.key_file.with_name("salt")
         if kept:
-            own = kept.get("encryptionsalt")
-            if set(kept) == {"encryptionsalt"} and isinstance(own, str) and not salt.exists():
-                write_atomically(salt, own.encode())
             return kept
-        return {"encryptionsalt": salt.read_text(encoding="utf-8")} if salt.exists() else kept
+        if not salt.exists():
+            own = next(self._salts(), "")
+            if own:
+                write_atomically(salt, own.encode())
+        text = salt.read_text(encoding="utf-8") if salt.exists() else ""
+        return {"encryptionsalt": text} if text else kept
+
+    def _salts(self) -> Iterator[str]:
+        """Yield the salts of the home's stacks."""
+        for settings in sorted(self.private.glob("pulumi/*/Pulumi.*.yaml")):
+            kept = _kept(settings)
+            if set(kept) == {"encryptionsalt"}:
+                yield str(kept["encryptionsalt"])
 
     def _key(self) -> None:
         if self.key_file.exists():
             return
         self.key_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self.key_file.with_name("salt").unlink(missing_ok=True)  # it was checked against the key that is gone
+        if any(self._salts()):  # checked against a key that is gone: no new stack may have one of them
+            write_atomically(self.key_file.with_name("salt"), b"")
         temporary = self.key_file.with_name(f".key.{os.getpid()}")
         write_atomically(temporary, secrets.token_urlsafe(32).encode())
         try:

@@ -6,6 +6,8 @@ import pulumi
 import pytest
 from pulumi import automation as auto
 
+from cellctl.engine.workspace import Workspaces
+from cellctl.state import sealing
 from cellctl.state.backend import FileBackend, StackName
 from cellctl_sandbox.engine.command import EmbeddedCommand
 from cellctl_sandbox.engine.errors import UnsupportedFeature
@@ -278,3 +280,42 @@ def test_a_language_server_that_fails_is_an_error_not_a_crash(site):
         site.cli("up", "--yes", "--client=127.0.0.1:1")
     assert site.backend.locks(site.name).held() == ()
     assert stack.history()[0].result == "failed"
+
+
+# ---- the key ----
+def test_a_process_derives_the_key_of_a_stack_once(site):
+    """A derivation costs as much CPU as a whole preview; each of these commands opens the stack's secrets."""
+    before = sealing._key.cache_info().misses
+    stack = site.stack()
+    stack.set_config("proj:token", auto.ConfigValue("hunter2", secret=True))
+    stack.preview()
+    stack.up()
+    assert stack.outputs()["pw"].value == "s3cret"
+    stack.refresh()
+    stack.export_stack()
+    stack.destroy()
+    assert sealing._key.cache_info().misses - before == 1
+
+
+def test_new_stacks_of_a_home_share_one_derivation_and_a_new_key_shares_none_of_the_old_ones(tmp_path):
+    program = program_of((Thing("p", kind="provider"), Thing("a", {"pw": Hidden("s3")}, {"provider": "p"})), {})
+    spaces = Workspaces(tmp_path / "home")
+
+    def made(name):
+        folder = spaces.prepare(name, {}, share_salt=True)
+        command = EmbeddedCommand({"fake": FakeFactory(World())}, program=program)
+        variables = {
+            "PULUMI_BACKEND_URL": f"file://{tmp_path / 'state'}",
+            "PULUMI_CONFIG_PASSPHRASE_FILE": str(spaces.key_file),
+        }
+        workspace = auto.LocalWorkspace(
+            work_dir=str(folder), program=program, env_vars=variables, pulumi_command=command
+        )
+        assert auto.Stack.create(name, workspace).up().summary.resource_changes["create"] == 3
+
+    before = sealing._key.cache_info().misses
+    for name in ("cell-anna", "cell-bert", "cell-cleo"):
+        made(name)
+    assert sealing._key.cache_info().misses - before == 1
+    spaces.key_file.unlink()
+    made("cell-dora")
