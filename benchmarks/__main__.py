@@ -10,19 +10,24 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import cells, previews, startup
+from benchmarks import cells, engine, previews, startup
 from benchmarks.measure import ROOT, Figure
 
 PAGE = ROOT / "docs" / "benchmarks.md"
 RUNS = 3
-PARTS = (("startup", startup.figures), ("previews", previews.figures), ("cells", cells.figures))
+PARTS = (
+    ("startup", startup.figures),
+    ("previews", previews.figures),
+    ("cells", cells.figures),
+    ("engine", engine.figures),
+)
 
 
 def main() -> None:
     """Measure everything, or the parts that are named."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one run each")
-    parser.add_argument("parts", nargs="*", help="startup, previews, cells; all without")
+    parser.add_argument("parts", nargs="*", help="startup, previews, cells, engine; all without")
     asked = parser.parse_args()
     runs = 1 if asked.quick else RUNS
     found: list[Figure] = []
@@ -40,10 +45,10 @@ def table(found: Sequence[Figure]) -> list[str]:
     rows = ["| figure | measured | target | met | of what |", "|---|---|---|---|---|"]
     for item in found:
         sign = "<=" if item.better == "lower" else ">="
-        met = "yes" if item.met else "**no**"
-        value = f"{item.value:.2f}".rstrip("0").rstrip(".")
+        met = "-" if item.skipped else "yes" if item.met else "**no**"
+        value = "-" if item.skipped else f"{item.value:.2f}".rstrip("0").rstrip(".") + item.unit
         target = f"{sign} {item.target:g}{item.unit}"
-        rows.append(f"| {item.name} | {value}{item.unit} | {target} | {met} | {item.detail} |")
+        rows.append(f"| {item.name} | {value} | {target} | {met} | {item.detail} |")
     return rows
 
 

@@ -14,7 +14,8 @@ from cellctl.plan import Plan
 from cellctl.run.options import RunOptions
 
 
-def _child() -> int:
+def child() -> int:
+    """Return the process id of the operation process of this process."""
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
     return next(int(pid) for pid in children if b"engine.child" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
@@ -26,7 +27,7 @@ def main(home: Path) -> None:
         if not isinstance(plan, Plan) or plan.errored:
             raise RuntimeError(f"{name}: {plan if not isinstance(plan, Plan) else plan.diagnostics}")
         resources = len(plan.changes)
-        memory = memory_of(_child())
+        memory = memory_of(child())
         first = first or memory
     sys.stdout.write(json.dumps({"resources": resources, **first, "after_all_mb": memory["peak_mb"]}) + "\n")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,40 @@ def test_cells_of_one_cloud_share_a_process_and_keep_their_evidence_apart(home: 
         assert f"cell-{other}::" not in text
         assert all(json.loads(line) for line in text.splitlines())
         assert (home.runs_folder / run.id / "log.txt").exists()
+
+
+@pytest.mark.parametrize("count", [12, pytest.param(500, marks=pytest.mark.explore)])
+def test_a_worker_mixes_no_stacks_and_holds_no_more_with_each(tmp_path: Path, count: int) -> None:
+    made = Home(tmp_path)
+    made.prepare()
+    for name, region in (("ida", "westeurope"), ("kurt", "northeurope")):
+        made.write_cell(CellSpec.minimal(name, cloud="azure", account="sandbox", region=region))
+    first: dict[str, tuple[object, ...]] = {}
+    sizes: list[float] = []
+    for name, plan in preview_all(made, islice(cycle(["ida", "kurt"]), count), options=OPTIONS):
+        assert isinstance(plan, Plan), plan
+        assert all(row.urn.startswith(f"urn:pulumi:cell-{name}::") for row in plan.changes)
+        config, outputs = _told(made, name)
+        assert {"ida": "westeurope", "kurt": "northeurope"}[name] in config
+        assert name in outputs
+        assert {"ida": "kurt", "kurt": "ida"}[name] not in config + outputs
+        assert first.setdefault(name, _said(plan)) == _said(plan)
+        sizes.append(_resident_mb(_child()))
+    assert sizes[-1] - sizes[8] < 6, sizes[8:]
+
+
+def _told(home: Home, name: str) -> tuple[str, str]:
+    """Return the config and the stack's outputs that the newest run of a cell told of."""
+    run = home.runs(limit=1)[0]
+    assert run.cell == name
+    lines = (home.runs_folder / run.id / "events.ndjson").read_text().splitlines()
+    done = [line for line in lines if "resOutputsEvent" in line and '"type":"pulumi:pulumi:Stack"' in line]
+    stack = json.loads(done[-1])["resOutputsEvent"]["metadata"]["new"]
+    return next(line for line in lines if "preludeEvent" in line), json.dumps(stack["outputs"])
+
+
+def _resident_mb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def test_a_worker_that_dies_is_replaced_for_the_next_cell(home: Home) -> None:
