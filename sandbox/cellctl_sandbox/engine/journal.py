@@ -180,11 +180,11 @@ class Journal:
             if self._written >= change:
                 return
             self._writing = True
-        written = 0
-        if self._took > LONG_WRITE_S:
-            time.sleep(min(2 * self._took, MOST_PAUSE_S))  # a large state: let more records come together
-        began = time.monotonic()
+        written, began = 0, time.monotonic()
         try:
+            if self._took > LONG_WRITE_S:
+                time.sleep(min(2 * self._took, MOST_PAUSE_S))  # a large state: let more records come together
+                began = time.monotonic()
             with self._lock:
                 snapshot, newest = self._snapshot(), self._changes
             self._save(snapshot)
