@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Protocol
 
+from cellctl import facts
 from cellctl.errors import Objection
-from cellctl.plan import Change, Plan
+from cellctl.plan import UNKNOWN_TEXT, Change, Plan, PropertyChange
 from cellctl.state.values import Value
 
 FROZEN = ("cloud", "account", "region")
@@ -80,6 +81,29 @@ def _at(spec: Mapping[str, Value], path: str) -> Value:
     return value
 
 
+def immutable_inputs(plan: Plan, case: Case) -> Iterator[Objection]:
+    """Refuse an update of what its cloud never changes: it looks harmless, and would be refused half way through.
+
+    The provider does not know these (reference: azure-native sends the update, Azure answers 409); the facts do.
+    """
+    del case
+    for change in plan.changes:
+        known = facts.of(change.type) if change.action == "update" and plan.operation == "up" else None
+        for path in sorted(known.immutable) if known else ():
+            if any(_touches(item, path) for item in change.diff):
+                yield Objection(
+                    code="immutable",
+                    reason=f"{path} of {change.name} ({change.type}) would change, and its cloud never changes it",
+                    remedy="set back in the cell file what it comes from, or create another cell",
+                    urn=change.urn,
+                )
+
+
+def _touches(item: PropertyChange, path: str) -> bool:
+    here = item.path == path or item.path.startswith((f"{path}.", f"{path}["))
+    return here and item.after != UNKNOWN_TEXT
+
+
 def stateful_loss(plan: Plan, case: Case) -> Iterator[Objection]:
     """Refuse to replace or delete anything stateful or protected that is not named."""
     if plan.operation == "refresh":
@@ -115,7 +139,7 @@ def _down(change: Change, case: Case) -> Iterator[Objection]:
     )
 
 
-BUILT_IN: tuple[Guard, ...] = (frozen_fields, stateful_loss)
+BUILT_IN: tuple[Guard, ...] = (frozen_fields, immutable_inputs, stateful_loss)
 
 
 def judge(plan: Plan, case: Case) -> tuple[Objection, ...]:

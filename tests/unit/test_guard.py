@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from cellctl.guard import Case, first_boot, judge
-from cellctl.plan import Action, Change, Plan
+from cellctl.plan import UNKNOWN_TEXT, Action, Change, Plan, PropertyChange
 from cellctl.state.values import Value
 
 URN = "urn:pulumi:cell-a::octopus-cells::aws:rds/instance:Instance::db"
@@ -51,6 +51,30 @@ def test_a_cell_never_moves(key: str) -> None:
     assert (objection.code, objection.flag) == ("frozen_field", "")
     assert key in objection.reason
     assert judge(plan("create"), Case(recorded={}, wanted=here)) == ()
+
+
+@pytest.mark.parametrize(
+    ("type_", "path", "after"),
+    [
+        ("azure-native:network:LoadBalancer", "sku.name", "Basic"),
+        ("azure-native:network:LoadBalancer", "location", "northeurope"),
+        ("azure-native:network:NetworkInterface", "location", "northeurope"),
+        ("azure-native:network:NetworkSecurityGroup", "location", "northeurope"),
+        ("azure-native:network:NatGateway", "zones[0]", "2"),
+        ("azure-native:storage:StorageAccount", "kind", "StorageV2"),
+        ("azure-native:compute:VirtualMachine", "zones[0]", "2"),
+    ],
+)
+def test_what_azure_would_refuse_half_way_is_refused_before(type_: str, path: str, after: str) -> None:
+    def change(path: str, after: Value) -> Plan:
+        item = PropertyChange(path=path, before="1", after=after, kind="update")
+        changed = Change(urn=URN, type=type_, name="thing", action="update", diff=(item,))
+        return Plan(cell="a", cloud="azure", account="sandbox", operation="up", changes=(changed,))
+
+    (objection,) = judge(change(path, after), Case(allow=frozenset({URN})))
+    assert (objection.code, objection.urn) == ("immutable", URN)
+    assert path.split("[", maxsplit=1)[0].split(".", maxsplit=1)[0] in objection.reason
+    assert judge(change("tags.owner", after), Case()) == judge(change(path, UNKNOWN_TEXT), Case()) == ()
 
 
 OLD = {"octopus": {"taskCap": 10, "version": "2026.4.7000"}, "nodes": {"roles": ["both", "both"]}}
