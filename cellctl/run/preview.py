@@ -96,7 +96,9 @@ def plan_up(session: Session, adopt: Mapping[str, str]) -> Looked:
     backend = "" if loaded or session.target.files is None else session.shadow(None)
     planner, _ = session.look(_task(session, adopt, backend))
     _stop_if_cancelled(session)
+    advice = tuple(Diagnostic(severity="warning", message=line) for line in session.target.advice)
     plan = planner.plan(head(session, "up", loaded))
+    plan = replace(plan, diagnostics=(*advice, *plan.diagnostics))
     if planner.blocked and loaded is not None:
         bare = replace(
             _task(session, adopt, session.shadow(loaded.checkpoint)), unprotect=(unprotect.ALL,), keep_locks=True

@@ -13,6 +13,7 @@ from cellctl.clouds import AccountFacts, first_boot_fields
 from cellctl.engine.workspace import Backend, Workspaces, file_backend, recorded, stack_name
 from cellctl.errors import GuardError, UsageError
 from cellctl.spec.pending import refuse_pending
+from cellctl.spec.rules import advice
 from cellctl.state.backend import FileBackend, Loaded
 from cellctl.state.checkpoint import Checkpoint, digest
 from cellctl.state.resources import ResourceState
@@ -32,7 +33,10 @@ _PACKAGES = {"aws": "pulumi-aws", "azure": "pulumi-azure-native"}
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One cell of one home. `spec` is its JSON, `{}` where only the stack is known and it holds no record."""
+    """One cell of one home. `spec` is its JSON, `{}` where only the stack is known and it holds no record.
+
+    `advice` is what the file may say and had better not.
+    """
 
     home: Home
     name: str
@@ -43,6 +47,7 @@ class Target:
     spec_digest: str
     incarnation: int
     engine: str
+    advice: tuple[str, ...] = ()
 
     @property
     def stack(self) -> str:
@@ -127,6 +132,7 @@ def of_spec(home: Home, spec: CellSpec, options: RunOptions) -> Target:
         spec_digest=spec.digest(),
         incarnation=home.incarnation(spec.metadata.name),
         engine=engine_of(account, options),
+        advice=advice(spec),
     )
     if target.files is not None:
         refuse_move(target, record_of(home, target.name), target.load())

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Tasks at once that a node of each size carries: 2 cores 5-10, 4 cores 20-30, 8 cores 40.
 TASKS_BY_SIZE = {"small": 10, "medium": 30, "large": 40}
+ADVISED_NODES = 6  # tested up to 8
 # rotate-master-key and every shared folder we create exist from here on.
 OLDEST_VERSION = "2022.4.0"
 # A Redis queue serves all polling Tentacles at one address from here on.
@@ -40,6 +41,17 @@ class Finding:
 def findings(spec: CellSpec) -> list[Finding]:
     """Return every broken rule."""
     return [finding for rule in _RULES for finding in rule(spec.spec)]
+
+
+def advice(spec: CellSpec) -> tuple[str, ...]:
+    """Return what is allowed and unwise, a sentence each (best practice of Octopus: 2 to 4 nodes)."""
+    count = spec.spec.nodes.count
+    if count <= ADVISED_NODES:
+        return ()
+    return (
+        f"{count} nodes: Octopus advises 2 to 4 and not beyond {ADVISED_NODES}, because every node loads the one "
+        "database; larger nodes carry more tasks",
+    )
 
 
 def _broken(message: str, *fields: str, hint: str = "") -> Finding:
