@@ -26,9 +26,22 @@ TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
 }
 
 
+def required_tools() -> set[str]:
+    """Return the tools that CELLCTL_REQUIRE names."""
+    return {name.strip() for name in os.environ.get("CELLCTL_REQUIRE", "").split(",") if name.strip()}
+
+
+def pytest_configure() -> None:
+    """Refuse a CELLCTL_REQUIRE that names no tool: a typing error there would let tests be skipped."""
+    unknown = required_tools() - set(TOOLS)
+    if unknown:
+        known = ", ".join(sorted(TOOLS))
+        raise pytest.UsageError(f"CELLCTL_REQUIRE names {', '.join(sorted(unknown))}; known are: {known}")
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip a test whose tool is missing, or fail it where CELLCTL_REQUIRE names the tool."""
-    required = {name.strip() for name in os.environ.get("CELLCTL_REQUIRE", "").split(",") if name.strip()}
+    required = required_tools()
     for mark in item.iter_markers("needs"):
         for tool in mark.args:
             present, why = TOOLS[tool]
