@@ -24,7 +24,7 @@ VERBS = {
     "import": "to adopt",
 }
 _MOST_PROPERTIES = 12
-_MOST_ALIKE = 2  # more that go, of one type, share a line
+_MOST_ALIKE = 3  # more of one type that share a fate, and hold no data or go, share a line
 _VALUE_WIDTH = 48
 
 
@@ -61,12 +61,16 @@ def plan_text(plan: Plan, *, details: bool = False) -> RenderableType:
     grouped = [change for change in plan.changes if _counts(change) and not _shown_alone(change, details)]
     order = {"replace": 0, "delete": 1, "update": 2, "import": 3, "create": 4}
     ranked = sorted(spelled, key=lambda c: (not c.stateful, order.get(c.action, 5), type_name(c.type), c.urn))
+    crowded = False
     for (action, type_, _), same in itertools.groupby(ranked, key=lambda c: (c.action, c.type, c.stateful)):
         members = list(same)
-        if action == "delete" and len(members) > _MOST_ALIKE and not details:
-            lines.append(_alike_line(type_, members))
+        if len(members) > _MOST_ALIKE and not details and (action == "delete" or not members[0].stateful):
+            lines.append(_alike_line(action, type_, members))
+            crowded = crowded or action != "delete"
         else:
             lines.extend(line for change in members for line in _change_lines(change))
+    if crowded:
+        lines.append(Text("  `--details` spells out every change.", style="dim"))
     lines.extend(_groups(plan, grouped))
     expected = [change.expected_s for change in plan.changes if change.expected_s and change.action == "create"]
     if expected:
@@ -103,14 +107,22 @@ def _shown_alone(change: Change, details: bool) -> bool:
     return details or not plain
 
 
-def _alike_line(type_: str, members: Sequence[Change]) -> Text:
-    """One line for many of a type that go: what they are, how many, and as many names as there is room for."""
-    line = Text.assemble("  ", (f"- {len(members)} {type_name(type_)}", STYLES["delete"]))
+def _alike_line(action: str, type_: str, members: Sequence[Change]) -> Text:
+    """One line for many of a type that share a fate: how many, because of what, and the names there is room for."""
+    line = Text.assemble("  ", (f"{SIGNS[action]} {len(members)} {type_name(type_)}", STYLES.get(action, "")))
+    causes = sorted({item.path.partition("[")[0] for change in members for item in change.diff if _tells(item, action)})
+    if causes:
+        line.append(f"  {', '.join(causes)}", style="magenta" if action == "replace" else "yellow")
     if members[0].stateful:
         line.append("  hold data", style="bold red")
     line.append(f": {', '.join(change.name for change in members)}", style="dim")
     line.no_wrap, line.overflow = True, "ellipsis"
     return line
+
+
+def _tells(item: PropertyChange, action: str) -> bool:
+    """Whether a property says why: of a replacement, only what forces it does."""
+    return item.replaces or action != "replace"
 
 
 def _change_lines(change: Change) -> list[RenderableType]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 from cellctl.events import (
@@ -200,3 +200,40 @@ def test_a_removal_is_shown_by_component_from_its_first_moment():
 
 def _lines(progress: Progress) -> list[Text]:
     return frame(progress, title="acme", sandbox=True, wall_s=1.0, note="", width=80, height=24)
+
+
+def test_many_changes_alike_share_a_line_and_details_spell_them_out():
+    rules = [
+        Change(
+            urn=f"rule-{at}", type="aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule", name=f"in-{at}",
+            action="replace", diff=(_moved("securityGroupId", replaces=True), _moved("description")),
+        )
+        for at in range(9)
+    ]  # fmt: skip
+    kept = Change(
+        urn="db",
+        type="aws:rds/instance:Instance",
+        name="sql",
+        action="replace",
+        stateful=True,
+        diff=(_moved("dbName"),),
+    )
+    plan = Plan(cell="acme", cloud="aws", account="sandbox", operation="up", changes=(*rules, kept))
+    short, whole = _drawn(plan_text(plan)), _drawn(plan_text(plan, details=True))
+    assert "Plan: 10 to REPLACE" in short
+    assert "± 9 vpc SecurityGroupIngressRule  securityGroupId: in-0, in-1" in short
+    assert "± sql  rds Instance  holds data\n      dbName: a → b" in short  # what holds data is never summed up
+    assert "`--details` spells out every change." in short
+    assert all(f"± in-{at} " in whole for at in range(9))
+    assert "description: a → b" in whole
+
+
+def _moved(path: str, *, replaces: bool = False) -> PropertyChange:
+    return PropertyChange(path=path, before="a", after="b", kind="update", replaces=replaces)
+
+
+def _drawn(text: RenderableType) -> str:
+    console = Console(width=100, file=io.StringIO(), color_system=None)
+    with console.capture() as captured:
+        console.print(text)
+    return captured.get()
