@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,9 +14,18 @@ from cellctl_sandbox.standins.tds.tokens_entra import BadToken, Bearer, TokenIss
 
 if TYPE_CHECKING:
     from boto3 import Session
+    from botocore.loaders import Loader
 
 RUNNER = str(uuid.uuid5(uuid.NAMESPACE_URL, "cellctl-sandbox-runner"))
 VAULT_AUDIENCE = "https://vault.azure.net/"
+
+
+@functools.cache
+def _loader() -> Loader:
+    """Return the one loader of this process: reading a service's model is most of what a client costs."""
+    import botocore.loaders
+
+    return botocore.loaders.create_loader()
 
 
 class SandboxCredentials:
@@ -34,8 +44,16 @@ class SandboxCredentials:
     def aws(self, region: str) -> Session:
         """Return a session whose keys open nothing but stand-ins."""
         import boto3
+        import botocore.session
 
-        return boto3.Session(aws_access_key_id="SANDBOX", aws_secret_access_key="sandbox", region_name=region)  # noqa: S106
+        core = botocore.session.Session()
+        core.register_component("data_loader", _loader())
+        return boto3.Session(
+            botocore_session=core,
+            aws_access_key_id="SANDBOX",
+            aws_secret_access_key="sandbox",  # noqa: S106
+            region_name=region,
+        )
 
     def azure_token(self, audience: str) -> str:
         """Return a token of the runner."""
