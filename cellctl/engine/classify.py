@@ -25,6 +25,11 @@ def _class(code: str, pattern: str, hint: str) -> _Class:
 
 _CLASSES = (
     _class(
+        "state_unsaved",
+        r"state could not be saved",
+        "make room, or mend the disk that holds the home; then run the same command: the last good state is in place",
+    ),
+    _class(
         "protected", r"marked for protection|because it is protected", "name it with --allow-replace, or see `down`"
     ),
     _class("cancelled", r"update canceled|operation was cancell?ed|context canceled", "run the same command again"),
@@ -74,8 +79,9 @@ _CLASSES = (
     ),
     _class(
         "provider_crashed",
-        r"plugin .*(exited|crashed)|transport is closing|error reading from server: EOF|provider .*(crashed|died)",
-        "the provider ended in the middle; what it had begun is looked up by the next `up`",
+        r"plugin .*(exited|crashed)|transport is closing|error reading from server: EOF|"
+        r"provider\b.*\b(crashed|died|ended)",
+        "run the same command again: what the provider had begun is looked up first",
     ),
     _class(
         "no_plugin", r"no resource plugin|not an allowed package|plugin .* not found", "install the provider plugin"

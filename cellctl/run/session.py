@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from cellctl.engine import raw_events
+from cellctl.engine.classify import classify
 from cellctl.engine.operation import Operation, fresh_interpreter, inherited
 from cellctl.engine.progress import Progress
 from cellctl.engine.redact import Redactor
@@ -196,9 +197,17 @@ class Session:
         return self._elsewhere
 
     def store(self, checkpoint: Checkpoint) -> None:
-        """Make the checkpoint what the next engine command finds; its secrets are sealed."""
+        """Make the checkpoint what the next engine command finds; its secrets are sealed.
+
+        Raises:
+            EngineError: The disk does not take it; the last good state is in place.
+        """
         if self.target.files is not None:
-            self.target.files.write(stack_name(self.target.name), checkpoint_text(checkpoint))
+            try:
+                self.target.files.write(stack_name(self.target.name), checkpoint_text(checkpoint))
+            except OSError as error:
+                failure = classify(f"the state could not be saved: {error.strerror or error}")
+                raise EngineError(failure.message, hint=failure.hint, code=failure.code) from None
             return
         self._looked_elsewhere = False
         task = Task(verb="import", deployment=deployment_to_json(checkpoint))

@@ -237,7 +237,7 @@ def _backup_path(path: Path) -> Path:
 
 def _keep(path: Path, copy: Path) -> None:
     """Make `copy` another name of the content of `path`; a link, so that neither is ever half written."""
-    if not path.exists():
+    if not path.exists() or (copy.exists() and path.samefile(copy)):  # kept already: the write after that failed
         return
     temporary = copy.with_name(f".{copy.name}.tmp")
     with suppress(FileNotFoundError):

@@ -46,6 +46,8 @@ from cellctl_sandbox.engine.sdk import CHANNEL_OPTIONS, metadata_of
 from cellctl_sandbox.engine.sources import missing
 from cellctl_sandbox.engine.wire import from_struct, to_struct
 
+_BROKEN = ("Socket closed", "Connection reset", "failed to connect to all addresses", "recvmsg")
+"""What gRPC says where a plugin's process is gone."""
 _START_SECONDS = 10.0  # how long the CLI gives a plugin to answer
 _KINDS: tuple[DiffKind, ...] = ("add", "add-replace", "delete", "delete-replace", "update", "update-replace")
 
@@ -377,5 +379,8 @@ def _failure(error: grpc.RpcError) -> ProviderError:
                         inputs=from_struct(failed.inputs),
                         reasons=tuple(failed.reasons),
                     )
-    lost = error.code() in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
-    return ProviderError(error.details() or "the provider failed", code="unreachable" if lost else "internal")
+    said = error.details() or "the provider failed"
+    if error.code() not in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED):
+        return ProviderError(said)
+    ended = any(mark in said for mark in _BROKEN)
+    return ProviderError("the provider's process ended in the middle" if ended else said, code="unreachable")

@@ -23,6 +23,7 @@ from cellctl_sandbox.engine.command.replies import Refusal, Reply
 from cellctl_sandbox.engine.core import Engine
 from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.eventlog import Sink
+from cellctl_sandbox.engine.journal import SaveFailed
 from cellctl_sandbox.engine.plugins import Launch, LaunchedPlugins, launch_process
 
 VERSION = VersionInfo(3, 260, 0)  # of the CLI whose behaviour and formats this engine has
@@ -157,6 +158,8 @@ class EmbeddedCommand(PulumiCommand):
             raise
         except CellctlError as error:
             return Reply(stderr=f"error: {error}\n", code=1)
+        except OSError as error:  # a lock, a checkpoint or a history that the disk does not take
+            return Reply(stderr=f"error: {SaveFailed(error).message}\n", code=1)
 
 
 def _verb(args: Arguments) -> Verb:

@@ -1,0 +1,49 @@
+"""A small world whose checkpoints go to a disk that fails: `disk.json` in the home says in which call, and how."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from pathlib import Path
+
+from cellctl.state.files import Disk
+from cellctl_sandbox.engine.command import EmbeddedCommand
+from cellctl_sandbox.testing.small_world import SmallFactory, SmallHost
+
+
+class FailingDisk(Disk):
+    """A disk on which every call named `where` fails with `number`, from the `after`-th one on."""
+
+    def __init__(self, where: str, number: int, after: int = 0) -> None:
+        self._where, self._number, self._left = where, number, after
+
+    def _fail(self, where: str) -> None:
+        if where == self._where:
+            self._left -= 1
+            if self._left < 0:
+                raise OSError(self._number, os.strerror(self._number))
+
+    def write(self, descriptor: int, data: bytes) -> None:
+        super().write(descriptor, data[: len(data) // 2])
+        self._fail("write")
+        super().write(descriptor, data[len(data) // 2 :])
+
+    def sync(self, descriptor: int) -> None:
+        self._fail("sync")
+        super().sync(descriptor)
+
+    def rename(self, path: Path, target: Path) -> None:
+        self._fail("rename")
+        super().rename(path, target)
+
+
+def open_host(*, home: Path, cell: str, cloud: str, clock: str = "") -> SmallHost:
+    """Open a small world on the disk that `disk.json` describes, on a good one without."""
+    host = SmallHost(home, cell, cloud)
+    path = home / "disk.json"
+    if path.exists():
+        given = json.loads(path.read_text())
+        disk = FailingDisk(given["where"], getattr(errno, given["error"]), given["after"])
+        host.command = EmbeddedCommand({"small": SmallFactory(host.world)}, disk=disk)
+    return host

@@ -1,0 +1,107 @@
+"""One command on one cell, as a person types it, in this process; and the same in a process that can be killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cellctl.cell import Cell
+from cellctl.errors import CellctlError, GuardError
+from cellctl.home import Home
+from cellctl.run.options import RunOptions
+from cellctl.spec import CellSpec
+from crashes.aim import Aim, Observer
+from crashes.host import ENGINE, Run, start_operation
+from crashes.witness import SHARE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """`verb` on a cell of a cloud; `labels` choose the witness's variation."""
+
+    verb: str
+    cell: str
+    cloud: str
+    region: str
+    variation: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """How a command ended: `result` is the outcome's, `raised`, or `killed`."""
+
+    result: str
+    code: str = ""
+    text: str = ""
+    said: tuple[str, ...] = ()
+    changes: Mapping[str, int] = field(default_factory=dict)
+    cpu_s: float = 0.0
+
+
+def perform(home: Path, command: Command, log: Path, aim: Aim | None = None, *, apart: bool = False) -> Ended:
+    """Run a command in a process group of its own, to its end or to the aim."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        _in_child(write, lambda: _command(home, command, log, aim, apart))
+    os.close(write)
+    with os.fdopen(read) as answer:
+        text = answer.read()
+    _, _, used = os.wait4(pid, 0)
+    told: dict[str, object] = json.loads(text) if text else {"result": "killed"}
+    return Ended(**{**told, "cpu_s": used.ru_utime + used.ru_stime})  # type: ignore[arg-type]
+
+
+def _in_child(write: int, work: Callable[[], Mapping[str, object]]) -> None:
+    os.setpgid(0, 0)
+    try:
+        told = work()
+    except BaseException:
+        told = {"result": "crashed", "text": traceback.format_exc()}
+    os.write(write, json.dumps(told).encode())
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _command(home: Path, command: Command, log: Path, aim: Aim | None, apart: bool) -> Mapping[str, object]:
+    Run.observer, Run.apart = Observer(log, aim), apart
+    said: list[str] = []
+    options = RunOptions(
+        engine=ENGINE,
+        clock="stepped",
+        start=start_operation,
+        command=f"cellctl {command.verb} {command.cell}",
+        allow=frozenset({SHARE}),
+    )
+    spec = CellSpec.minimal(command.cell, cloud=command.cloud, region=command.region)  # type: ignore[arg-type]
+    if command.variation:
+        metadata = spec.metadata.model_copy(update={"labels": {"variation": command.variation}})
+        spec = spec.model_copy(update={"metadata": metadata})
+    cell = Cell(spec, home=Home(home))
+
+    def heard(event: object) -> None:
+        diagnostic = getattr(event, "diagnostic", None)
+        if diagnostic is not None:
+            said.append(diagnostic.message)
+
+    try:
+        if command.verb == "down":
+            outcome = cell.down(ask=_yes, options=options, on_event=heard, delete_data=True)
+        elif command.verb == "refresh":
+            outcome = cell.refresh(ask=_yes, options=options, on_event=heard)
+        else:
+            outcome = cell.up(ask=_yes, options=options, on_event=heard)
+    except CellctlError as error:
+        more = [item.reason for item in error.objections] if isinstance(error, GuardError) else []
+        return {"result": "raised", "code": error.code, "text": "; ".join([str(error), *more]), "said": said}
+    text = "; ".join(f"{item.code}: {item.message} ({item.urn.rpartition('::')[2]})" for item in outcome.failures)
+    return {"result": outcome.result, "text": text, "said": said, "changes": dict(outcome.changes)}
+
+
+def _yes(plan: object, objections: object) -> bool:
+    return True

@@ -1,0 +1,52 @@
+"""Loads what a run needs once, in a process that stays without threads, so that forks of it start warm."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from cellctl.state.checkpoint import Checkpoint
+from cellctl.state.sealing import PassphraseSealer, Vault
+from cellctl_sandbox.access import SandboxCredentials
+from cellctl_sandbox.engine.core import Engine, Inline, Target
+from cellctl_sandbox.host import open_host
+from crashes import witness
+
+MODULES = (
+    "cellctl.guard", "cellctl.run.up", "cellctl.run.down", "cellctl.run.refresh", "cellctl.verify.nodes",
+    "cellctl.verify.database", "cellctl.verify.outputs", "cellctl.engine.automation", "cellctl.engine.child",
+    "cellctl_provider.aws.file_gateway", "cellctl_provider.aws.share_access", "cellctl_provider.octopus.master_key",
+    "cellctl_provider.sql.cell_database", "cellctl_provider.hosts.plugin", "cellctl_sandbox.engine.command",
+    "cellctl_sandbox.standins.aws_endpoint", "cellctl_sandbox.standins.octopus.standin",
+    "cellctl_sandbox.standins.secret_stores", "cellctl_sandbox.standins.storage_gateway",
+    "cellctl_sandbox.standins.tds.server", "cellctl_sandbox.standins.tds.standin",
+)  # fmt: skip
+
+
+def load(home: Path, land: Mapping[str, str]) -> None:
+    """Import everything, preview the witness once, and freeze what that has made."""
+    for name in MODULES:
+        importlib.import_module(name)
+    host = open_host(home=home, cell=witness.CELL, cloud="aws", clock="stepped")
+    stack = f"cell-{witness.CELL}"
+    target = Target(
+        project="octopus-cells",
+        stack=stack,
+        checkpoint=Checkpoint(stack=f"organization/octopus-cells/{stack}", fresh=True),
+        vault=Vault(PassphraseSealer.fresh("warm")),
+        save=lambda _text: None,
+    )
+    result = Engine(host.providers()).run("preview", target, Inline(lambda: witness.declare("base", land)))
+    assert result.succeeded, result.said
+    host.close()
+    session = SandboxCredentials(None, None, None).aws(witness.REGION)  # type: ignore[arg-type]
+    for service in ("storagegateway", "secretsmanager"):
+        session.client(service, endpoint_url="http://127.0.0.1:1")
+    while threading.active_count() > 1:  # the clock's keeper leaves by itself
+        time.sleep(0.05)
+    gc.collect()
+    gc.freeze()

@@ -1,0 +1,63 @@
+"""Every kill point of the witness, and a sample of those of whole cells: the next run ends well and nothing is lost.
+
+The points are those that the run itself passes (`crashes.explore`); each is struck by a real SIGKILL. Here every point
+meets one victim, another one with every seed; `make explore` lets every point meet every victim.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent
+SEED = int(os.environ.get("CELLCTL_CRASH_SEED", "0"))
+
+
+def explored(tmp_path: Path, module: str, *words: str) -> tuple[list[dict[str, object]], dict[str, object]]:
+    """Run an exploration; return the lines of its journal and its summary."""
+    done = subprocess.run(
+        [sys.executable, "-m", f"crashes.{module}", str(tmp_path), "--seed", str(SEED), *words],
+        cwd=FOLDER, capture_output=True, text=True, check=False, timeout=3600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    lines = (tmp_path / "journal.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines], json.loads(done.stdout.splitlines()[-1])
+
+
+def sound(lines: list[dict[str, object]]) -> None:
+    """Every point was hit, and no fault was found at any."""
+    assert [line["key"] for line in lines if not line["hit"]] == []
+    assert [(line["key"], line["faults"], line.get("again")) for line in lines if line["faults"]] == []
+
+
+def test_no_kill_point_of_the_witness_loses_or_doubles_anything(tmp_path: Path) -> None:
+    lines, summary = explored(tmp_path, "explore")
+    sound(lines)
+    keys = {str(line["key"]) for line in lines}
+    assert len(keys) == summary["points"]
+    assert {key.split("/")[1] for key in keys} == {
+        "before_call", "before_change", "after_change", "after_call", "saving",
+    }  # fmt: skip
+    assert {key.split("/")[0] for key in keys} == {"up", "update", "replace", "refresh", "down"}
+    assert {key.rpartition("/")[2] for key in keys} == {"operation", "host", "group"}
+
+
+def test_the_witness_holds_the_types_of_provider_cellctl() -> None:
+    from crashes import witness
+
+    from cellctl_provider.provider import HANDLERS
+
+    source = Path(witness.__file__).read_text()
+    outside = {token for token in HANDLERS if f"cellctl.{token.rpartition(':')[2]}(" not in source}
+    assert outside == {"cellctl:octopus:Administrator", "cellctl:octopus:Node"}  # KNOWN_ISSUES.md
+
+
+@pytest.mark.explore
+def test_every_kill_point_with_every_victim(tmp_path: Path) -> None:
+    lines, _ = explored(tmp_path, "explore", "--every-victim", "--inner")
+    sound(lines)
