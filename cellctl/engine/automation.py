@@ -110,9 +110,10 @@ class Cockpit:
         """Return the stack in the workspace of this task, made if there is none yet."""
         workspace = self._workspace(task)
         try:
-            stack = Stack.select(self.setup.stack, workspace)
-        except StackNotFoundError:
-            stack = Stack.create(self.setup.stack, workspace)
+            try:
+                stack = Stack.select(self.setup.stack, workspace)
+            except StackNotFoundError:
+                stack = Stack.create(self.setup.stack, workspace)
         except CommandError as error:
             raise failure_of(_line(error)) from None
         return stack

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import os
 import signal
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +34,7 @@ class Observer:
         self._aim = aim
         self._log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._shared = mmap.mmap(-1, 2)  # changing has begun; how often the aim was met
-        self._doomed = threading.local()
+        self._doomed = False
         self.operation = 0
         self.kill_hosts: Callable[[], None] | None = None
 
@@ -52,7 +51,7 @@ class Observer:
         if self._shared[1] != self._aim.nth:
             return
         if moment.place == "saving":
-            self._doomed.now = True  # in the middle of the write that follows on this thread
+            self._doomed = True  # in the middle of the next write, whichever thread makes it for both
         else:
             self.strike()
 
@@ -77,8 +76,7 @@ class Observer:
 
     def doomed(self) -> bool:
         """Tell, once, whether the write that begins now is the aim."""
-        found = bool(getattr(self._doomed, "now", False))
-        self._doomed.now = False
+        found, self._doomed = self._doomed, False
         return found
 
 

@@ -1,4 +1,4 @@
-"""Explore crash points: `python -m crashes.explore FOLDER [--victims one|all] [--inner] [--seed N] [--journal FILE]`.
+"""Explore crash points: `python -m crashes.explore FOLDER [--every-victim] [--inner] [--seed N] [--journal FILE]`.
 
 The points come from the run itself: each command runs once unharmed and says what it passes. Then each point is struck:
 the same home, the same command, a SIGKILL there; the same command again; and the judge looks. One JSON line for each.
@@ -68,7 +68,7 @@ class Templates:
         empty.mkdir(parents=True)
         _in_child(lambda: (empty / "landscape.json").write_text(json.dumps(witness.build_landscape(empty))))
         land = json.loads((empty / "landscape.json").read_text())
-        warmth.load(empty, land)
+        warmth.load(empty, witness.CELL, "aws", lambda: witness.declare("base", land))
         shutil.copytree(empty, made)
         log = folder / "making.log"
         for _ in range(2):  # the second one keeps the salt for other stacks
@@ -167,8 +167,8 @@ def _line(point: Point, first: Ended, again: Ended, hit: bool, found: list[str])
     return {**told, "cpu_s": round(first.cpu_s + again.cpu_s, 2)}
 
 
-def walk(templates: Templates, kills: list[Point], walkers: int, journal: Path) -> None:
-    """Strike all points, `walkers` at a time; each result is a line of the journal as soon as it is there."""
+def walk(templates: Templates, kills: list[Point], walkers: int, journal: Path, until: float) -> None:
+    """Strike points, `walkers` at a time, until it is late; each result is a line of the journal at once."""
     pids = []
     for number in range(walkers):
         pid = os.fork()
@@ -178,7 +178,9 @@ def walk(templates: Templates, kills: list[Point], walkers: int, journal: Path) 
         code = 1
         try:
             for point in kills[number::walkers]:
-                _append(journal, strike(templates, point, templates.folder / f"walker-{number}"))
+                if time.monotonic() >= until:
+                    break
+                append(journal, strike(templates, point, templates.folder / f"walker-{number}"))
             code = 0
         except BaseException:
             traceback.print_exc()
@@ -189,7 +191,7 @@ def walk(templates: Templates, kills: list[Point], walkers: int, journal: Path) 
         assert status == 0, "a walker died"
 
 
-def _append(journal: Path, told: dict[str, object]) -> None:
+def append(journal: Path, told: dict[str, object]) -> None:
     with journal.open("a") as file:
         file.write(json.dumps(told) + "\n")
 
@@ -211,7 +213,7 @@ def main() -> None:
     parser.add_argument("--inner", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--walkers", type=int, default=2)
-    parser.add_argument("--limit", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--only", default="")
     parser.add_argument("--journal", type=Path)
     given = parser.parse_args()
@@ -224,8 +226,9 @@ def main() -> None:
     finished = {str(line["key"]) for line in done(journal) if not line["faults"] and line["hit"]}
     left = [point for point in kills if point.key not in finished]
     assert threading.active_count() == 1, "a process with threads must not fork"
-    walk(templates, left[: given.limit] if given.limit else left, given.walkers, journal)
+    walk(templates, left, given.walkers, journal, began + given.seconds)
     told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(finished)}
+    (journal.with_suffix(".summary.json")).write_text(json.dumps(told))
     sys.stdout.write(json.dumps({**told, "wall_s": round(time.monotonic() - began, 1)}) + "\n")
     sys.stdout.flush()
     os._exit(0)

@@ -6,7 +6,7 @@ import gc
 import importlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from cellctl.state.checkpoint import Checkpoint
@@ -14,7 +14,6 @@ from cellctl.state.sealing import PassphraseSealer, Vault
 from cellctl_sandbox.access import SandboxCredentials
 from cellctl_sandbox.engine.core import Engine, Inline, Target
 from cellctl_sandbox.host import open_host
-from crashes import witness
 
 MODULES = (
     "cellctl.guard", "cellctl.run.up", "cellctl.run.down", "cellctl.run.refresh", "cellctl.verify.nodes",
@@ -27,12 +26,12 @@ MODULES = (
 )  # fmt: skip
 
 
-def load(home: Path, land: Mapping[str, str]) -> None:
-    """Import everything, preview the witness once, and freeze what that has made."""
+def load(home: Path, cell: str, cloud: str, program: Callable[[], None]) -> None:
+    """Import everything, preview `program` once, and freeze what that has made."""
     for name in MODULES:
         importlib.import_module(name)
-    host = open_host(home=home, cell=witness.CELL, cloud="aws", clock="stepped")
-    stack = f"cell-{witness.CELL}"
+    host = open_host(home=home, cell=cell, cloud=cloud, clock="stepped")
+    stack = f"cell-{cell}"
     target = Target(
         project="octopus-cells",
         stack=stack,
@@ -40,10 +39,10 @@ def load(home: Path, land: Mapping[str, str]) -> None:
         vault=Vault(PassphraseSealer.fresh("warm")),
         save=lambda _text: None,
     )
-    result = Engine(host.providers()).run("preview", target, Inline(lambda: witness.declare("base", land)))
+    result = Engine(host.providers()).run("preview", target, Inline(program))
     assert result.succeeded, result.said
     host.close()
-    session = SandboxCredentials(None, None, None).aws(witness.REGION)  # type: ignore[arg-type]
+    session = SandboxCredentials(None, None, None).aws("eu-west-1")  # type: ignore[arg-type]
     for service in ("storagegateway", "secretsmanager"):
         session.client(service, endpoint_url="http://127.0.0.1:1")
     while threading.active_count() > 1:  # the clock's keeper leaves by itself
