@@ -30,7 +30,8 @@ class Dialer(Protocol):
     def route(self, name: str, port: int) -> Route:
         """Return where `name`:`port` is reached.
 
-        `name` is a DNS name, an address, or `service:<aws service>:<region>`.
+        `name` is a DNS name, an address, or `service:<aws service>:<region>`. Where a dialer knows already that
+        connecting fails, it raises the OSError that connecting would: callers treat both alike.
         """
 
 

@@ -120,8 +120,8 @@ class Endpoint:
         raise Lost(f"{self.server} sends its clients round in circles")
 
     def _log_in(self, host: str, port: int, identity: Identity, database: str) -> SqlConnection:
-        route = self.dialer.route(host, port)
         try:
+            route = self.dialer.route(host, port)
             channel = Channel(route, host, timeout_s=_LOGIN_TIMEOUT_S, fedauth=bool(identity.token))
         except OSError as problem:
             raise Lost(f"{host}:{port} cannot be reached: {problem}") from None

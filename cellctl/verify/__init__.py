@@ -9,6 +9,9 @@
 
 - `nodes`: `[{"name", "address", "port", "scheme", "tlsName"}]`, one for each node. `address` is what is dialled,
   `scheme` is `http` or `https`, `tlsName` the name that the certificate must carry (default: the address).
+- `entries`: `{"web": [{"host", "port", "nodes"}], "polling": [{"host", "port"}], "closed": [{"host", "port"}]}`: the
+  names that people and Tentacles dial, as far as the machine that runs cellctl can reach them (`nodes`: who must answer
+  there), and what must not answer it.
 - `database`: `{"server", "port", "name", "kind", "region", "login", "passwordSecret", "identity"}`. `kind` is `rds` or
   `azure-sql`; either `login` with `passwordSecret` (a reference, never a value) or `identity` (display name).
 

@@ -1,4 +1,4 @@
-"""The checks that follow an `up`, and the order they run in: all nodes at once, then the database."""
+"""The checks that follow an `up`: every node, the ways in, the database, side by side."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from cellctl.dialer import Dialer
-from cellctl.verify.outputs import DatabaseTarget, NodeTarget, database_of, nodes_of
+from cellctl.verify.outputs import DatabaseTarget, NodeTarget, database_of, entries_of, nodes_of
 
-CheckKind = Literal["node", "database"]
+CheckKind = Literal["node", "web", "polling", "closed", "database"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,16 +67,20 @@ def run(
     patience: Patience | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[CheckResult, ...]:
-    """Check every node and the database of a cell; failures are results, not exceptions.
+    """Check every node, the ways in and the database of a cell; failures are results, not exceptions.
 
     `sleep` waits between attempts (simulated in the sandbox) and may raise to end the checks early. Without `secrets`
     the database is checked only as far as it answers without signing in.
     """
     from cellctl.verify.database import database_check
+    from cellctl.verify.entries import closed_check, polling_check, web_check
     from cellctl.verify.nodes import node_check
 
     nodes = nodes_of(outputs)
     checks: list[Check] = [node_check(node, dialer) for node in nodes]
+    checks.extend(web_check(entry, dialer) for entry in entries_of(outputs, "web"))
+    checks.extend(polling_check(entry, dialer) for entry in entries_of(outputs, "polling"))
+    checks.extend(closed_check(entry, dialer) for entry in entries_of(outputs, "closed"))
     database = database_of(outputs)
     if database is not None:
         checks.append(database_check(database, dialer, secrets))

@@ -24,10 +24,10 @@ def database_check(database: DatabaseTarget, dialer: Dialer, secrets: SecretRead
             return _failed(database, error.summary, error.hint, "verify_database_secret")
         except SqlFailure as failure:
             return _refused(database, failure.number)
-        except Lost:
+        except Lost as lost:
             return _failed(
                 database,
-                f"{database.server}:{database.port} cannot be reached, or its certificate is not trusted",
+                str(lost),
                 "may this machine reach it? `cellctl doctor` tests the path",
                 "verify_database_unreachable",
             )

@@ -12,6 +12,7 @@ from cellctl.verify.outputs import NodeTarget
 
 PING = "/api/octopusservernodes/ping"
 _TIMEOUT_S = 5.0
+_LONGEST = 300  # characters of a server's own words
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
 
 
@@ -20,15 +21,15 @@ def node_check(node: NodeTarget, dialer: Dialer) -> Check:
 
     def look() -> CheckResult:
         try:
-            status = _ping(node, dialer.route(node.address, node.port))
-        except httpx.HTTPError as error:
+            answer = _ping(node, dialer.route(node.address, node.port))
+        except (httpx.HTTPError, OSError) as error:
             return _unreachable(node, error)
-        return _judged(node, status)
+        return _judged(node, answer)
 
     return look
 
 
-def _ping(node: NodeTarget, route: Route) -> int:
+def _ping(node: NodeTarget, route: Route) -> httpx.Response:
     port = f":{node.port}" if node.port != {"http": 80, "https": 443}[node.scheme] else ""
     url = f"{node.scheme}://{route.host}:{route.port}{PING}"
     headers = {"Host": f"{node.tls_name}{port}"}
@@ -37,10 +38,11 @@ def _ping(node: NodeTarget, route: Route) -> int:
     # The socket goes to the route, the certificate must be of the name that users dial.
     extensions = {"sni_hostname": node.tls_name}
     with httpx.Client(verify=verify, timeout=_TIMEOUT_S, trust_env=False) as client:
-        return client.get(url, headers=headers, extensions=extensions).status_code
+        return client.get(url, headers=headers, extensions=extensions)
 
 
-def _judged(node: NodeTarget, status: int) -> CheckResult:
+def _judged(node: NodeTarget, answer: httpx.Response) -> CheckResult:
+    status = answer.status_code
     if status == httpx.codes.OK:
         message = f"node {node.name} answers on {node.address}:{node.port}"
         return CheckResult(kind="node", target=node.name, passed=True, message=message)
@@ -57,13 +59,22 @@ def _judged(node: NodeTarget, status: int) -> CheckResult:
         kind="node",
         target=node.name,
         passed=False,
-        message=f"node {node.name} answers its ping with HTTP {status}",
+        message=f"node {node.name} answers its ping with HTTP {status}{said(answer)}",
         hint="look at the Octopus Server log on the node; 503 right after a start is usual",
         code="verify_node_status",
     )
 
 
-def _unreachable(node: NodeTarget, error: httpx.HTTPError) -> CheckResult:
+def said(answer: httpx.Response) -> str:
+    """Return what Octopus says of an error, after a colon and on one line; `` if it says nothing."""
+    try:
+        message = answer.json()["ErrorMessage"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return f": {' '.join(str(message).split())[:_LONGEST]}" if message else ""
+
+
+def _unreachable(node: NodeTarget, error: httpx.HTTPError | OSError) -> CheckResult:
     untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
     why = "its certificate is not trusted or of another name" if untrusted else _reason(error)
     return CheckResult(
@@ -80,7 +91,9 @@ def _unreachable(node: NodeTarget, error: httpx.HTTPError) -> CheckResult:
     )
 
 
-def _reason(error: httpx.HTTPError) -> str:
+def _reason(error: httpx.HTTPError | OSError) -> str:
+    if isinstance(error, OSError):
+        return str(error)
     if isinstance(error, httpx.TimeoutException):
         return f"no answer within {_TIMEOUT_S:.0f} s"
     if isinstance(error, httpx.ConnectError):

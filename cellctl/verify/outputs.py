@@ -20,6 +20,15 @@ class NodeTarget:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EntryTarget:
+    """A name and port that people or Tentacles dial. `nodes` are the names of all nodes that must answer there."""
+
+    host: str
+    port: int
+    nodes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseTarget:
     """Where the cell's database is and as whom its nodes open it; `password_secret` is a reference."""
 
@@ -43,6 +52,19 @@ def nodes_of(outputs: Mapping[str, object]) -> tuple[NodeTarget, ...]:
     if not isinstance(listed, list):
         raise _wrong("nodes")
     return tuple(_node(item, index) for index, item in enumerate(listed))
+
+
+def entries_of(outputs: Mapping[str, object], key: str) -> tuple[EntryTarget, ...]:
+    """Return the names and ports of `outputs["entries"][key]` (`web`, `polling`, `closed`), none if there are none.
+
+    Raises:
+        EngineError: The output has another shape (code `verify_outputs`).
+    """
+    entries = outputs.get("entries", {})
+    listed = entries.get(key, []) if isinstance(entries, dict) else None
+    if not isinstance(listed, list):
+        raise _wrong("entries")
+    return tuple(_entry(item, f"entries.{key}") for item in listed)
 
 
 def database_of(outputs: Mapping[str, object]) -> DatabaseTarget | None:
@@ -103,6 +125,14 @@ def _port(item: Mapping[object, object], where: str, default: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 65536:
         raise _wrong(f"{where}.port")
     return int(value)
+
+
+def _entry(item: object, where: str) -> EntryTarget:
+    if not isinstance(item, dict):
+        raise _wrong(where)
+    names = item.get("nodes")
+    nodes = tuple(str(name) for name in names) if isinstance(names, list) else ()
+    return EntryTarget(host=_text(item, "host", where), port=_port(item, where, 443), nodes=nodes)
 
 
 def _wrong(where: str) -> EngineError:

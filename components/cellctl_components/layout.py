@@ -34,6 +34,12 @@ def json_object(value: object) -> dict[str, Json]:
     return data
 
 
+def covered(cidr: str, ranges: Sequence[str]) -> bool:
+    """Tell whether one of `ranges` holds all of `cidr`; then a rule of its own would say nothing."""
+    wanted = ipaddress.IPv4Network(cidr)
+    return any(wanted.subnet_of(ipaddress.IPv4Network(one)) for one in ranges)
+
+
 def equal_parts(cidr: str, parts: int) -> tuple[str, ...]:
     """Return `cidr` cut into `parts` equal networks, lowest first; `parts` is a power of two. They never overlap."""
     network = ipaddress.IPv4Network(cidr)

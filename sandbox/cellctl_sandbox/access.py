@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from cellctl_provider.protocol import ProviderError
 from cellctl_sandbox.clouds.view import ObjectView
 from cellctl_sandbox.inventory import IDENTITY, SqlServers
+from cellctl_sandbox.standins.cloud_view import CloudObject
 from cellctl_sandbox.standins.tds.tokens_entra import BadToken, Bearer, TokenIssuer
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from botocore.loaders import Loader
 
 RUNNER = str(uuid.uuid5(uuid.NAMESPACE_URL, "cellctl-sandbox-runner"))
+_OPERATORS = uuid.UUID("8c1f7f3c-53f3-5d3a-9a39-6a3c2a1f5b10")
+"""Name space of the ids that programs give the sandbox's own principals: the runner is each subscription's operator."""
 VAULT_AUDIENCE = "https://vault.azure.net/"
 
 
@@ -31,9 +34,17 @@ def _loader() -> Loader:
 class SandboxCredentials:
     """Satisfies `cellctl_provider.credentials.Credentials`. The runner is in every group that administers databases."""
 
-    def __init__(self, view: ObjectView, servers: SqlServers, issuer: TokenIssuer) -> None:
+    def __init__(
+        self,
+        view: ObjectView,
+        servers: SqlServers,
+        issuer: TokenIssuer,
+        *,
+        permitted: Callable[[CloudObject, str, str], str],
+    ) -> None:
         self._view = view
         self._servers = servers
+        self._permitted = permitted
         self.issuer = issuer
 
     def __call__(self, variables: Mapping[str, str]) -> SandboxCredentials:
@@ -70,10 +81,18 @@ class SandboxCredentials:
                 return self.issuer.issue(bearer, audience=audience)
         raise ProviderError(f"there is no managed identity '{identity}'", code="not_found")
 
-    def opens_vaults(self, token: str) -> bool:
-        """Tell whether a token is one of this sandbox, for Key Vault."""
+    def vault_refusal(self, token: str, vault: CloudObject, action: str) -> str | None:
+        """Return why a token may not act on a vault, `` if it may; None if it is no token of this sandbox."""
         try:
-            self.issuer.check(token, audience=VAULT_AUDIENCE)
+            bearer = self.issuer.check(token, audience=VAULT_AUDIENCE)
         except BadToken:
-            return False
-        return True
+            return None
+        principal = bearer.object_id
+        if principal == RUNNER:
+            principal = operator_of(vault.id)
+        return self._permitted(vault, principal, action)
+
+
+def operator_of(id: str) -> str:
+    """Return the principal that runs cellctl in the subscription of an ARM id."""
+    return str(uuid.uuid5(_OPERATORS, f"operator/{id.split('/')[2]}"))

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from cellctl_sandbox.access import SandboxCredentials
     from cellctl_sandbox.engine.command import EmbeddedCommand
     from cellctl_sandbox.inventory import Nodes, SqlServers
+    from cellctl_sandbox.network import Reachability
     from cellctl_sandbox.standins.dialer import SandboxDialer
     from cellctl_sandbox.standins.documents import Documents
+    from cellctl_sandbox.workings import Workings
 
 CLOUD_PACKAGES = {"aws": ("aws",), "azure": ("azure-native",)}
 
@@ -106,6 +108,26 @@ class SandboxHost:
         return self._standins
 
     @property
+    def database(self) -> Database:
+        """The sandbox's file."""
+        return self._database
+
+    @property
+    def view(self) -> ObjectView:
+        """The objects of the simulated clouds."""
+        return self._standins.view
+
+    @property
+    def network(self) -> Reachability:
+        """Who reaches whom."""
+        return self._standins.network
+
+    @property
+    def services(self) -> Workings:
+        """What simulated services do with objects."""
+        return self._standins.services
+
+    @property
     def secrets(self) -> ProviderSecrets:
         """Reads secrets of the simulated clouds (`cellctl.verify.SecretReader`)."""
         return self._standins.secrets
@@ -113,7 +135,10 @@ class SandboxHost:
     def providers(self) -> dict[str, ProviderFactory]:
         """Return the providers of this sandbox by package."""
         packages = CLOUD_PACKAGES.get(self._cloud, tuple(name for names in CLOUD_PACKAGES.values() for name in names))
-        found: dict[str, ProviderFactory] = {name: CloudFactory(name, self._database, self._probe) for name in packages}
+        services = self._standins.services
+        found: dict[str, ProviderFactory] = {
+            name: CloudFactory(name, self._database, self._probe, services) for name in packages
+        }
         steps = CellctlProviderFactory(
             dialer=self._standins, sleep=self.sleep, credentials=self._standins.credentials_of
         )
@@ -191,27 +216,44 @@ class _StandIns:
             self._dialer.close()
 
     @cached_property
-    def _view(self) -> ObjectView:
+    def view(self) -> ObjectView:
+        """Return the objects of the simulated clouds."""
         return ObjectView(self._database, self._clock)
 
     @cached_property
     def _servers(self) -> SqlServers:
         from cellctl_sandbox.inventory import SqlServers
 
-        return SqlServers(self._view, self._database)
+        return SqlServers(self.view, self._database)
 
     @cached_property
     def _nodes(self) -> Nodes:
         from cellctl_sandbox.inventory import Nodes
 
-        return Nodes(self._view, self._database, self._clock)
+        return Nodes(self.view, self._database, self._clock, hindrance=self.network.hindrance)
+
+    @cached_property
+    def network(self) -> Reachability:
+        """Return who reaches whom."""
+        from cellctl_sandbox.network import Reachability
+
+        return Reachability(self._database, self._clock, cell=self._cell)
+
+    @cached_property
+    def services(self) -> Workings:
+        """Return what simulated services do with objects."""
+        from cellctl_sandbox.workings import Workings
+
+        return Workings(lambda: self.network)
 
     @cached_property
     def _credentials(self) -> SandboxCredentials:
         from cellctl_sandbox.access import SandboxCredentials
         from cellctl_sandbox.standins.tds.tokens_entra import TokenIssuer
 
-        return SandboxCredentials(self._view, self._servers, TokenIssuer(self._folder))
+        return SandboxCredentials(
+            self.view, self._servers, TokenIssuer(self._folder), permitted=self.network.vault_refusal
+        )
 
     @property
     def _folder(self) -> Path:
@@ -227,6 +269,7 @@ class _StandIns:
         from cellctl_sandbox.service_faults import ServiceFaults
         from cellctl_sandbox.standins.authority import Authority
         from cellctl_sandbox.standins.aws_endpoint import AwsEndpointStandin
+        from cellctl_sandbox.standins.balancers import BalancerStandin
         from cellctl_sandbox.standins.dialer import SandboxDialer
         from cellctl_sandbox.standins.octopus.standin import OctopusStandin
         from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
@@ -237,25 +280,38 @@ class _StandIns:
         gateways, secrets = self._documents("gateway_documents"), self._documents("secret_documents")
         struck = ServiceFaults(self._database, self._clock, cell=self._cell, probe=self._probe)
         services = [
-            storage_gateway_service(gateways, self._view, interference=struck),
-            secrets_manager_service(secrets, self._view, managed=self._servers.managed_secret, interference=struck),
+            storage_gateway_service(
+                gateways,
+                self.view,
+                interference=struck,
+                hindrance=self.network.appliance_hindrance,
+                share_trouble=self.network.share_trouble,
+            ),
+            secrets_manager_service(secrets, self.view, managed=self._servers.managed_secret, interference=struck),
         ]
+        machines = OctopusStandin(
+            self._documents("octopus_documents"),
+            self._nodes,
+            authority,
+            cell=self._cell,
+            disturb=struck.disturb("octopus"),
+        )
         self._dialled = True
         return SandboxDialer(
             [
                 AwsEndpointStandin(services, regions=self._regions()),
                 ApplianceStandin(
                     gateways,
-                    self._view,
+                    self.view,
                     cell=self._cell,
                     is_appliance=self._nodes.is_appliance,
                     disturb=struck.disturb("appliance"),
                 ),
                 KeyVaultStandin(
                     secrets,
-                    self._view,
+                    self.view,
                     authority,
-                    authorized=self._credentials.opens_vaults,
+                    refusal=self._credentials.vault_refusal,
                     disturb=struck.disturb("keyvault"),
                 ),
                 TdsStandin(
@@ -265,14 +321,10 @@ class _StandIns:
                     issuer=self._credentials.issuer,
                     faults=struck,
                 ),
-                OctopusStandin(
-                    self._documents("octopus_documents"),
-                    self._nodes,
-                    authority,
-                    cell=self._cell,
-                    disturb=struck.disturb("octopus"),
-                ),
-            ]
+                machines,
+                BalancerStandin(self.network, machines, authority),
+            ],
+            way=self.network,
         )
 
     def _regions(self) -> list[str]:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from cellctl.facts.conditions import at
 from cellctl.state.values import Struct, Value, bare_struct
@@ -32,8 +32,9 @@ IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 APPLIANCE_IMAGE = "/aws/service/storagegateway/ami/FILE_S3/latest"
 BOOT_S = 480.0
 """From a running EC2 machine to an Octopus Server that answers. Source: estimate, Windows first boot, 2026-11."""
-AWS_PORTS = (NodePort(port=8080), NodePort(port=80))
-AZURE_PORTS = (NodePort(port=443, tls=True), NodePort(port=80, probe_only=True))
+_POLLING = NodePort(port=10943, tls=True, polling=True)
+AWS_PORTS = (NodePort(port=8080), NodePort(port=80), _POLLING)
+AZURE_PORTS = (NodePort(port=443, tls=True), NodePort(port=80, probe_only=True), _POLLING)
 VERSION = "2026.4.7000"
 SYSTEM_DATABASES = ("master", "tempdb", "model", "msdb", "rdsadmin")
 DEFAULT_COLLATION = "SQL_Latin1_General_CP1_CI_AS"
@@ -120,10 +121,18 @@ def _rds(record: CloudRecord, database: Database, now: float) -> SqlServerFacts:
 class Nodes:
     """Satisfies the Octopus stand-in's `NodeCatalogue`."""
 
-    def __init__(self, view: ObjectView, database: Database, clock: SimulatedClock) -> None:
+    def __init__(
+        self,
+        view: ObjectView,
+        database: Database,
+        clock: SimulatedClock,
+        *,
+        hindrance: Callable[[CloudObject], str] | None = None,
+    ) -> None:
         self._view = view
         self._database = database
         self._clock = clock
+        self._hindrance = hindrance or (lambda _: "")
 
     def now(self) -> float:
         """Return simulated seconds."""
@@ -151,6 +160,7 @@ class Nodes:
             up_from_s=item.born_s + BOOT_S,
             database=self._has_database(item.cell),
             version=VERSION,
+            hindered=self._hindrance(item),
         )
 
     def _azure(self) -> list[NodeFacts]:
@@ -170,6 +180,7 @@ class Nodes:
                     database=any(one.cell == item.cell for one in self._view.objects(AZURE_DATABASE)),
                     version=VERSION,
                     tls_names=(host,) if isinstance(host, str) else (),
+                    hindered=self._hindrance(item),
                 )
             )
         return found

@@ -140,7 +140,7 @@ class Cell(pulumi.ComponentResource):
                 guest_secret=guest.arn if guest else None,
                 log_days=layout.network.log_days,
                 protected=layout.protected,
-                after=[*ways, network.s3_endpoint],
+                after=[*ways, network.s3_endpoint, *network.ways_out],
             ),
             opts=child(self),
         )
@@ -212,6 +212,7 @@ class Cell(pulumi.ComponentResource):
                     self.files.record,
                     *self.shares.access.values(),
                     *network.ways_out,
+                    *network.rules.values(),
                 ],
             ),
             opts=child(self),
@@ -250,6 +251,8 @@ class Cell(pulumi.ComponentResource):
             "url": f"https://{host.host}",
             "webAddress": self.ingress.web.dns_name,
             "nodes": nodes,
+            # A balancer that faces the internet is not looked at: cellctl's public address need not be allowed there.
+            "entries": _entries(layout) if host.internal else {},
             "pollAddresses": [f"https://{host.polling_host}:{node.polling_port}" for node in layout.nodes.items],
             "pollingAddress": self.ingress.polling.dns_name,
             "database": {
@@ -275,6 +278,15 @@ class Cell(pulumi.ComponentResource):
             "buckets": {share.name: share.bucket for share in layout.shares},
             "alarmTopic": self.alarms.topic_arn,
         }
+
+
+def _entries(layout: AwsLayout) -> dict[str, list[dict[str, object]]]:
+    host = layout.ingress
+    polling = [{"host": host.polling_host, "port": node.polling_port} for node in layout.nodes.items]
+    nodes = [node.name for node in layout.nodes.items]
+    # The gateway's shares are for nodes only.
+    closed: list[dict[str, object]] = [{"host": layout.gateway.address, "port": port} for port in (445, 2049)]
+    return {"web": [{"host": host.host, "port": 443, "nodes": nodes}], "polling": polling, "closed": closed}
 
 
 def _licence(layout: AwsLayout, account: str) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cellctl_components.aws.layout import POLLING_PORT, WEB_PORT, AwsLayout, Protocol
+from cellctl_components.layout import covered
 
 Group = Literal["web", "polling", "nodes", "gateway", "database", "endpoints"]
 GROUPS: tuple[Group, ...] = ("web", "polling", "nodes", "gateway", "database", "endpoints")
@@ -59,7 +60,7 @@ class Rule:
 def rules(layout: AwsLayout, *, control: str) -> tuple[Rule, ...]:
     """Return all rules of a cell. `control` is the range where cellctl runs."""
     return (
-        *_balancers(layout),
+        *_balancers(layout, control),
         *_nodes(control),
         *gateway_rules(layout, control=control),
         *database_rules(layout, control=control),
@@ -72,15 +73,16 @@ def _rule(  # noqa: PLR0917  a row of a table
     return Rule(group=group, way=way, protocol=protocol, first=port, last=port, peer=peer, reason=reason)
 
 
-def _balancers(layout: AwsLayout) -> Sequence[Rule]:
+def _balancers(layout: AwsLayout, control: str) -> Sequence[Rule]:
     last = POLLING_PORT + len(layout.nodes.items) - 1
-    web = [_rule("web", "in", "tcp", 443, peer, "People and Tentacles") for peer in layout.ingress.allow]
+    allow = [*layout.ingress.allow, *([] if covered(control, layout.ingress.allow) else [control])]
+    web = [_rule("web", "in", "tcp", 443, peer, "People and Tentacles") for peer in allow]
     polling = [
         Rule(
             group="polling", way="in", protocol="tcp", first=POLLING_PORT, last=last, peer=peer,
             reason="Polling Tentacles",
         )
-        for peer in layout.ingress.allow
+        for peer in allow
     ]  # fmt: skip
     return [
         *web,

@@ -31,8 +31,8 @@ class Network(pulumi.ComponentResource):
     """A VPC over two or three zones.
 
     `subnets` are by tier and letter (`("nodes", "a")`), `groups` by name; `storage_endpoint` is the DNS name through
-    which the gateway reaches its service, with private DNS off, as the service demands. `ways_out` are the routes that
-    a node needs before it boots.
+    which the gateway reaches its service, with private DNS off, as the service demands. `ways_out` are what nodes and
+    the gateway need before they boot, and as long as they live: their subnets' tables and the routes in them.
     """
 
     vpc_id: pulumi.Output[str]
@@ -91,8 +91,8 @@ class Network(pulumi.ComponentResource):
             opts=child(self),
         )
 
-    def _associate(self, tier: str, letter: str, table: ec2.RouteTable) -> None:
-        ec2.RouteTableAssociation(
+    def _associate(self, tier: str, letter: str, table: ec2.RouteTable) -> ec2.RouteTableAssociation:
+        return ec2.RouteTableAssociation(
             f"{self._name}-{tier}-{letter}",
             subnet_id=self.subnets[tier, letter].id,
             route_table_id=table.id,
@@ -104,18 +104,17 @@ class Network(pulumi.ComponentResource):
             f"{self._name}-internet", vpc_id=self.vpc.id, tags={"Name": self._layout.name}, opts=child(self)
         )
         table = self._table("public")
-        ec2.Route(
+        route = ec2.Route(
             f"{self._name}-public-internet",
             route_table_id=table.id,
             destination_cidr_block=ANYWHERE,
             gateway_id=gateway.id,
             opts=child(self),
         )
-        for zone in self._layout.zones:
-            self._associate("public", zone.letter, table)
-        self._nats = {letter: self._nat(letter, gateway) for letter in self._layout.nat_zones}
+        ways = {zone.letter: self._associate("public", zone.letter, table) for zone in self._layout.zones}
+        self._nats = {letter: self._nat(letter, gateway, route, ways[letter]) for letter in self._layout.nat_zones}
 
-    def _nat(self, letter: str, internet: ec2.InternetGateway) -> ec2.NatGateway:
+    def _nat(self, letter: str, internet: ec2.InternetGateway, *ways: pulumi.Resource) -> ec2.NatGateway:
         address = ec2.Eip(
             f"{self._name}-nat-{letter}",
             domain="vpc",
@@ -127,7 +126,7 @@ class Network(pulumi.ComponentResource):
             allocation_id=address.allocation_id,
             subnet_id=self.subnets["public", letter].id,
             tags={"Name": f"{self._layout.name}-{letter}"},
-            opts=child(self, internet),
+            opts=child(self, internet, *ways),
         )
 
     def _route_private(self) -> list[ec2.RouteTable]:
@@ -136,9 +135,11 @@ class Network(pulumi.ComponentResource):
         for zone in self._layout.zones:
             table = self._table(f"private-{zone.letter}")
             nat = self._nats.get(zone.letter) or self._nats[self._layout.nat_zones[0]]
-            self.ways_out.append(self._way_out(zone.letter, table, nat))
-            for tier in ("ingress", "nodes"):
-                self._associate(tier, zone.letter, table)
+            self._associate("ingress", zone.letter, table)
+            self.ways_out += [
+                self._way_out(zone.letter, table, nat),
+                self._associate("nodes", zone.letter, table),
+            ]
             tables.append(table)
         closed = self._table("data")
         for zone in self._layout.zones:

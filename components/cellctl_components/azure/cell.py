@@ -233,6 +233,8 @@ class Cell(pulumi.ComponentResource):
                 }
                 for node in layout.nodes
             ],
+            # A balancer that faces the internet is not looked at: cellctl's public address need not be allowed there.
+            "entries": _entries(layout) if layout.ingress.exposure == "internal" else {},
             "pollAddresses": [f"https://{layout.ingress.host}:{node.poll_port}" for node in layout.nodes],
             "database": {
                 "server": self.database.host,
@@ -250,3 +252,13 @@ class Cell(pulumi.ComponentResource):
             "masterKeySecret": self.secrets.master_key,
             "resourceGroup": layout.names.resource_group,
         }
+
+
+def _entries(layout: AzureLayout) -> dict[str, list[dict[str, object]]]:
+    host = layout.ingress.host
+    polling: list[dict[str, object]] = [{"host": host, "port": node.poll_port} for node in layout.nodes]
+    nodes = [node.computer_name for node in layout.nodes if node.role != "worker"]
+    # Port 80 is for the load balancer's probe, the file shares are for nodes only.
+    closed: list[dict[str, object]] = [{"host": node.address, "port": 80} for node in layout.nodes]
+    closed.append({"host": f"{layout.storage.account}.file.core.windows.net", "port": 445})
+    return {"web": [{"host": host, "port": 443, "nodes": nodes}], "polling": polling, "closed": closed}

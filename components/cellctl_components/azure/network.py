@@ -12,6 +12,7 @@ from cellctl_components.azure.endpoint import EndpointArgs
 from cellctl_components.azure.layout import NetworkLayout, NodeSubnet
 from cellctl_components.azure.place import Place, child, lock, stateful
 from cellctl_components.azure.private_names import SERVICE_ZONES, linked_zone
+from cellctl_components.layout import covered
 
 PROBE_SOURCE = "AzureLoadBalancer"
 """Service tag of the load balancer's probes; without it every node counts as down."""
@@ -79,11 +80,13 @@ class Network(pulumi.ComponentResource):
         )
 
     def _node_rules(self) -> list[network.SecurityRuleArgs]:
-        allow, control = list(self._args.allow), [self._args.control]
+        allow, control = list(self._args.allow), self._args.control
+        # cellctl asks every node, and every way in; where people come from the same range, their rules are its too.
+        own = [] if covered(control, allow) else [_allow("in-control", 120, [control], ["443", "10943"])]
         return [
             _allow("in-https", 100, allow, ["443"]),
             _allow("in-polling", 110, allow, ["10943"]),
-            _allow("in-control", 120, control, ["443"]),
+            *own,
             _probe("in-probe", 130, "80"),
         ]
 

@@ -67,15 +67,18 @@ def activated(context: Context, client: StorageGatewayClient, appliance: Applian
         ProviderError: The appliance gave no key within 20 minutes (`unreachable`).
     """
 
+    trouble = ""
+
     def look() -> str | None:
+        nonlocal trouble
         arn = find(client, appliance.instance_id)
         if arn:
             return arn
-        key = _key(context, appliance)
+        key, trouble = _key(context, appliance)
         return _activate(client, appliance, key) if key else None
 
     what = f"an answer of the appliance on {appliance.address}:80 (instance {appliance.instance_id})"
-    return poll(context, look, what=what, every_s=_EVERY_S, limit_s=APPLIANCE_LIMIT_S)
+    return poll(context, look, what=what, every_s=_EVERY_S, limit_s=APPLIANCE_LIMIT_S, why=lambda: trouble)
 
 
 def _activate(client: StorageGatewayClient, appliance: Appliance, key: str) -> str | None:
@@ -98,30 +101,31 @@ def _activate(client: StorageGatewayClient, appliance: Appliance, key: str) -> s
     return answer["GatewayARN"]
 
 
-def _key(context: Context, appliance: Appliance) -> str:
-    """Return an activation key, `` while the appliance does not answer (booting, or activated)."""
-    route = context.dialer.route(appliance.address, 80)
+def _key(context: Context, appliance: Appliance) -> tuple[str, str]:
+    """Return an activation key, or `` and why the appliance does not answer (booting, or activated)."""
     query = {"activationRegion": appliance.region, "gatewayType": "FILE_S3", "no_redirect": ""}
     if appliance.vpc_endpoint:
         query["vpcEndpoint"] = appliance.vpc_endpoint
-    status, location, body = _get(route, f"/?{urlencode(query)}")
+    try:
+        route = context.dialer.route(appliance.address, 80)
+        status, location, body = _get(route, f"/?{urlencode(query)}")
+    except (OSError, HTTPException) as error:
+        return "", str(error)
     if status == HTTPStatus.FOUND:
         target = urlsplit(location)
         found = parse_qs(target.query) | parse_qs(target.fragment.partition("?")[2])
         text = found.get("activationKey", [""])[0]
     else:
         text = body.strip() if status == HTTPStatus.OK else ""
-    return text if _KEY.fullmatch(text) else ""
+    return (text, "") if _KEY.fullmatch(text) else ("", f"HTTP {status} without a key")
 
 
 def _get(route: Route, path: str) -> tuple[int, str, str]:
-    """Return status, Location and body of a plain GET; status 0 where nobody answers. Redirects are not followed."""
+    """Return status, Location and body of a plain GET. Redirects are not followed."""
     connection = HTTPConnection(route.host, route.port, timeout=_TIMEOUT_S)
     try:
         connection.request("GET", path)
         answer = connection.getresponse()
         return answer.status, answer.headers.get("location", ""), answer.read(4096).decode("latin-1")
-    except (OSError, HTTPException):
-        return 0, "", ""
     finally:
         connection.close()

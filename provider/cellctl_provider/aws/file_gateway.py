@@ -191,19 +191,30 @@ class FileGatewayHandler:
 
     def _wait_connected(self, client: StorageGatewayClient, arn: str, *, limit_s: float, times: int) -> None:
         """Wait until the gateway answers, `times` times in a row."""
+        trouble = ""
 
         def look() -> bool | None:
+            nonlocal trouble
             try:
                 with translated("looking for the gateway"):
                     client.describe_gateway_information(GatewayARN=arn)
             except ProviderError as error:
                 if error.code == "unreachable":
+                    trouble = error.message
                     return None
                 raise
             return True
 
         what = f"a connection of gateway {arn.rpartition('/')[2]}"
-        poll(self._context, look, what=what, every_s=_CONNECTED_EVERY_S, limit_s=limit_s, times=times)
+        poll(
+            self._context,
+            look,
+            what=what,
+            every_s=_CONNECTED_EVERY_S,
+            limit_s=limit_s,
+            times=times,
+            why=lambda: trouble,
+        )
 
     def _client(self, values: Mapping[str, Value]) -> StorageGatewayClient:
         return self._context.aws.storage_gateway(needed(values, "region"))

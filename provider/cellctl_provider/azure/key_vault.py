@@ -61,11 +61,11 @@ def _request(context: Context, method: str, reference: str, body: dict[str, str]
         raise ProviderError(f"{reference} is not the URI of a Key Vault secret", code="invalid")
     parts = urlsplit(reference)
     host = str(parts.hostname)
-    route = context.dialer.route(host, 443)
     headers = {"Host": host, "Authorization": f"Bearer {context.credentials.azure_token(AUDIENCE)}"}
-    verify = ssl.create_default_context(cadata=route.trust_anchor or None)
-    url = f"https://{route.host}:{route.port}{parts.path}"
     try:
+        route = context.dialer.route(host, 443)
+        verify = ssl.create_default_context(cadata=route.trust_anchor or None)
+        url = f"https://{route.host}:{route.port}{parts.path}"
         with httpx.Client(verify=verify, timeout=_TIMEOUT_S, trust_env=False) as client:
             return client.request(
                 method,
@@ -75,8 +75,8 @@ def _request(context: Context, method: str, reference: str, body: dict[str, str]
                 json=body,
                 extensions={"sni_hostname": host},
             )
-    except httpx.HTTPError as error:
-        message = f"{host} cannot be reached ({type(error).__name__})"
+    except (httpx.HTTPError, OSError) as error:
+        message = f"{host} cannot be reached ({type(error).__name__}: {error})"
         raise ProviderError(message, code="unreachable") from error
 
 

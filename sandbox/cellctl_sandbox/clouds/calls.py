@@ -20,6 +20,7 @@ from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.outputs import visible
 from cellctl_sandbox.clouds.records import CloudRecord, Tenancy, cell_of
 from cellctl_sandbox.clouds.stages import Timeline
+from cellctl_sandbox.clouds.trouble import Services
 from cellctl_sandbox.clouds.world import World
 
 if TYPE_CHECKING:
@@ -83,8 +84,16 @@ class Call:
 class Caller:
     """Makes the calls of one provider, which works in `tenancy`."""
 
-    def __init__(self, database: Database, clock: SimulatedClock, tenancy: Tenancy, probe: Probe = unobserved) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: SimulatedClock,
+        tenancy: Tenancy,
+        probe: Probe = unobserved,
+        services: Services | None = None,
+    ) -> None:
         self.tenancy = tenancy
+        self._services = services
         self._probe = probe
         self._database = database
         self._clock = clock
@@ -192,6 +201,16 @@ class Caller:
             raise _unfinished(call, record, failing.message, failing.error)
         if failing is not None:
             raise ProviderError(failing.message, code=failing.error)
+        if self._services is not None and record is not None and call.operation in ("create", "update"):
+            self._set_to_work(call, record, self._services)
+
+    def _set_to_work(self, call: Call, record: CloudRecord, services: Services) -> None:
+        """Let the service do its work with what was made; where it cannot, the provider waits and says so."""
+        trouble = services.trouble(record)
+        if trouble is not None:
+            if trouble.after_s:
+                self._clock.sleep(trouble.after_s)
+            raise _unfinished(call, record, trouble.why, "internal")
 
 
 def _disturbed(course: Timeline, fault: faults.FaultRule) -> Timeline:

@@ -35,6 +35,7 @@ from cellctl_sandbox.clouds.functions import call_function
 from cellctl_sandbox.clouds.outputs import visible
 from cellctl_sandbox.clouds.sdk import version_of
 from cellctl_sandbox.clouds.stages import Timeline
+from cellctl_sandbox.clouds.trouble import Services
 
 if TYPE_CHECKING:
     pass
@@ -43,10 +44,13 @@ if TYPE_CHECKING:
 class CloudFactory:
     """Makes simulated providers of one package (`aws` or `azure-native`) over one sandbox."""
 
-    def __init__(self, package: str, database: Database, probe: Probe = unobserved) -> None:
+    def __init__(
+        self, package: str, database: Database, probe: Probe = unobserved, services: Services | None = None
+    ) -> None:
         self._package = package
         self._database = database
         self._probe = probe
+        self._services = services
 
     @property
     def package(self) -> str:
@@ -60,15 +64,23 @@ class CloudFactory:
 
     def __call__(self) -> SimulatedCloud:
         """Return a fresh, unconfigured instance."""
-        return SimulatedCloud(self._package, self._database, SimulatedClock.of(self._database), self._probe)
+        clock = SimulatedClock.of(self._database)
+        return SimulatedCloud(self._package, self._database, clock, self._probe, self._services)
 
 
 class SimulatedCloud:
     """One configured provider."""
 
-    def __init__(self, package: str, database: Database, clock: SimulatedClock, probe: Probe = unobserved) -> None:
+    def __init__(
+        self,
+        package: str,
+        database: Database,
+        clock: SimulatedClock,
+        probe: Probe = unobserved,
+        services: Services | None = None,
+    ) -> None:
         self._package = package
-        self._caller = Caller(database, clock, unconfigured(package), probe)
+        self._caller = Caller(database, clock, unconfigured(package), probe, services)
 
     # ---- configuration
     def check_config(self, request: Check) -> Checked:

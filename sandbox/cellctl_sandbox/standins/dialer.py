@@ -1,6 +1,7 @@
 """The sandbox's Dialer: a cloud's name and port lead to a stand-in on loopback, started when first asked for.
 
-A name that nothing serves leads to a loopback port that refuses connections, which is what a client would meet.
+Before anything else the simulated network is asked: what it does not let through raises what connecting would. A name
+that nothing serves leads to a loopback port that refuses connections, which is what a client would meet.
 """
 
 from __future__ import annotations
@@ -47,19 +48,33 @@ class Standin(Protocol):
         """Stop all listeners."""
 
 
-class SandboxDialer:
-    """Asks each stand-in in turn; names nobody serves refuse connections."""
+class Way(Protocol):
+    """The network between cellctl and the stand-ins."""
 
-    def __init__(self, standins: Sequence[Standin]) -> None:
+    def dialled(self, name: str, port: int) -> None:
+        """Let a dial through, or raise the OSError that its client meets."""
+
+
+class SandboxDialer:
+    """Asks the way, then each stand-in in turn; names nobody serves refuse connections."""
+
+    def __init__(self, standins: Sequence[Standin], *, way: Way | None = None) -> None:
         self._standins = tuple(standins)
+        self._way = way
         self._lock = threading.Lock()
         self._refusing: socket.socket | None = None
         self._closed = False
 
     def route(self, name: str, port: int) -> Route:
-        """Return the route to the stand-in of `name`:`port`."""
+        """Return the route to the stand-in of `name`:`port`.
+
+        Raises:
+            OSError: The network lets nothing through; the text names the hop.
+        """
         if self._closed:
             return Route(host="127.0.0.1", port=_NOBODY)
+        if self._way is not None:
+            self._way.dialled(name, port)
         for standin in self._standins:
             route = standin.route(name, port)
             if route is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from cellctl.state.values import Struct
@@ -79,3 +79,8 @@ def attached_volume(volume_id: str, instance_id: str, *, size_gib: int) -> tuple
         properties={"volumeId": volume_id, "instanceId": instance_id, "deviceName": "/dev/sdb"},
     )
     return volume, attachment
+
+
+def only_ours(token: str) -> Callable[[str, CloudObject, str], str | None]:
+    """Return who may use vaults where one token opens them all (a `KeyVaultStandin` refusal)."""
+    return lambda given, vault, action: "" if given == token else None

@@ -25,7 +25,7 @@ from cellctl_sandbox.standins.dialer import SandboxDialer
 from cellctl_sandbox.standins.documents import Documents, Seal
 from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
 from cellctl_sandbox.standins.storage_gateway import ApplianceStandin, storage_gateway_service
-from cellctl_sandbox.testing.cloud import ObjectsInMemory
+from cellctl_sandbox.testing.cloud import ObjectsInMemory, only_ours
 
 REGION = "eu-west-1"
 _LOADER = botocore.loaders.create_loader()  # shared: reading a service's model is most of what a client costs
@@ -129,7 +129,7 @@ class GatewayBench:
             storage_gateway_service(gateways, self.view, interference=self.counter),
             secrets_manager_service(values, self.view, interference=self.counter),
         ]
-        vault = KeyVaultStandin(values, self.view, self.authority, authorized=lambda token: token == TOKEN)
+        vault = KeyVaultStandin(values, self.view, self.authority, refusal=only_ours(TOKEN))
         appliance = ApplianceStandin(gateways, self.view, is_appliance=lambda item: item.text("ami") == "ami-gateway")
         self.dialer = SandboxDialer([AwsEndpointStandin(services), appliance, vault])
 

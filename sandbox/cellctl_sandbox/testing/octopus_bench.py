@@ -31,7 +31,7 @@ from cellctl_sandbox.standins.octopus import FirstAdministrator, NodeFacts, Node
 from cellctl_sandbox.standins.run_command import ResourceManagerStandin, Runs, systems_manager_service
 from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
 from cellctl_sandbox.standins.web import Answer, Request, Response
-from cellctl_sandbox.testing.cloud import ObjectsInMemory
+from cellctl_sandbox.testing.cloud import ObjectsInMemory, only_ours
 from cellctl_sandbox.testing.gateway_bench import TOKEN, BenchCredentials, PlainSeal
 
 OLD, NEW = "2026.4.7000", "2026.4.7100"
@@ -113,7 +113,7 @@ class OctopusBench:
         self.dialer = SandboxDialer(
             [
                 AwsEndpointStandin(services),
-                KeyVaultStandin(self._values, self.view, self.authority, authorized=lambda token: token == TOKEN),
+                KeyVaultStandin(self._values, self.view, self.authority, refusal=only_ours(TOKEN)),
                 ResourceManagerStandin(self.runs, self.authority, authorized=lambda token: token == TOKEN),
                 self.octopus,
             ]

@@ -83,7 +83,8 @@ def test_a_cell_comes_up_answers_changes_in_place_and_goes(runner: Runner) -> No
         secrets=runner.host.secrets,
         sleep=runner.host.sleep,
     )
-    assert [(check.kind, check.passed) for check in found] == [("node", True), ("node", True), ("database", True)]
+    kinds = ["node", "node", "web", "polling", "polling", "closed", "closed", "closed", "database"]
+    assert [(check.kind, check.passed) for check in found] == [(kind, True) for kind in kinds]
 
     assert counts(runner.stack.preview().change_summary) == {"same": created["create"]}
 

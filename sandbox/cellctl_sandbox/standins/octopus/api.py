@@ -16,6 +16,7 @@ from cellctl_sandbox.standins.octopus import people
 from cellctl_sandbox.standins.octopus.administration import administration
 from cellctl_sandbox.standins.octopus.answers import error, fields, not_found
 from cellctl_sandbox.standins.octopus.cluster import Cluster, Moment, NodeRow, TaskRow
+from cellctl_sandbox.standins.octopus.nodes import NodePort
 from cellctl_sandbox.standins.web import Request, Response, json_response
 
 _NODES = "/api/octopusservernodes"
@@ -31,12 +32,12 @@ class NodeApi:
     """The API of one node. `read_secret` gives the password that the bootstrap gave the first administrator."""
 
     def __init__(
-        self, cluster: Cluster, *, cell: str, node: str, probe_only: bool, read_secret: Callable[[str], str]
+        self, cluster: Cluster, *, cell: str, node: str, port: NodePort, read_secret: Callable[[str], str]
     ) -> None:
         self._cluster = cluster
         self._cell = cell
         self._node = node
-        self._probe_only = probe_only
+        self._port = port
         self._read_secret = read_secret
 
     def answer(self, request: Request) -> Response:
@@ -46,10 +47,13 @@ class NodeApi:
             node = next((item for item in moment.nodes if item.name == self._node), None)
             if node is None or not moment.machines[node.name].running:
                 return Response(drop=True)  # the machine is gone, or nothing listens
-            if self._probe_only and path != _PING:
+            if self._port.polling:
+                page = b"<!doctype html><title>Octopus Server</title>Polling Tentacles connect here."
+                return Response(body=page, content_type="text/html")
+            if self._port.probe_only and path != _PING:
                 return error(404, "This port answers the health probe only.")
-            if not node.database:
-                return error(503, "The database cannot be opened.")
+            if not node.works:
+                return error(503, node.hindered or "The database cannot be opened.")
             if moment.damaged:
                 return error(500, "The database was written to by two versions of Octopus Server.")
             open_to_all = self._open(request, path, moment)

@@ -195,7 +195,7 @@ class Moment:
     def _is_up(self, node: NodeFacts) -> bool:
         machine = self.machines[node.name]
         starts = not self.schema or _key(machine.version) >= _key(self.schema)
-        return node.database and machine.running and starts and self.now >= max(node.up_from_s, machine.from_s)
+        return node.works and machine.running and starts and self.now >= max(node.up_from_s, machine.from_s)
 
     def _settle_schema(self) -> None:
         versions = {self.machines[node.name].version for node in self.up}

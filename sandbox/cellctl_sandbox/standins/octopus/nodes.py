@@ -12,11 +12,12 @@ DEFAULT_CAP = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodePort:
-    """One port a node listens on. `probe_only` answers nothing but the health probe."""
+    """One port a node listens on. `probe_only` answers nothing but the health probe, `polling` only Tentacles."""
 
     port: int
     tls: bool = False
     probe_only: bool = False
+    polling: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,7 +35,8 @@ class NodeFacts:
 
     `up_from_s` is when Octopus Server answers for the first time (machine, boot, installation), `database` tells
     whether the cell's database exists and `store` which one it is, `tls_names` are the names its certificate carries.
-    `machine` is the id of the machine, `version` what its boot installs, `task_cap` what it joins with.
+    `machine` is the id of the machine, `version` what its boot installs, `task_cap` what it joins with. `hindered` says
+    why the server does not work (whom it cannot reach, what it may not use), `` if it does.
     """
 
     cell: str
@@ -49,6 +51,12 @@ class NodeFacts:
     store: str = ""
     task_cap: int = DEFAULT_CAP
     administrator: FirstAdministrator | None = None
+    hindered: str = ""
+
+    @property
+    def works(self) -> bool:
+        """Whether the server can work at all once it is up."""
+        return self.database and not self.hindered
 
 
 class NodeCatalogue(Protocol):

@@ -78,7 +78,7 @@ class OctopusStandin:
     def _runs(self, node: NodeFacts) -> bool:
         """Tell whether the process listens, also where its database may be gone (it answers 503 then)."""
         with self.cluster.moment(node.cell) as moment:
-            return not node.database or node.name in {one.name for one in moment.up}
+            return not node.works or node.name in {one.name for one in moment.up}
 
     def _listener(self, node: NodeFacts, at: NodePort) -> Listener:
         key = (node.cell, node.name, at.port)
@@ -88,7 +88,7 @@ class OctopusStandin:
                     self.cluster,
                     cell=node.cell,
                     node=node.name,
-                    probe_only=at.probe_only,
+                    port=at,
                     read_secret=self._read_secret,
                 )
                 names = (*node.tls_names, node.address)

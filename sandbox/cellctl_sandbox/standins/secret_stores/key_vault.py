@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from cellctl.dialer import Route
 from cellctl.state.values import Struct, bare, secret
 from cellctl_sandbox.standins.authority import Authority
-from cellctl_sandbox.standins.cloud_view import CloudView
+from cellctl_sandbox.standins.cloud_view import CloudObject, CloudView
 from cellctl_sandbox.standins.documents import Documents, Transaction
 from cellctl_sandbox.standins.web import Answer, Listener, Request, Response, json_response, undisturbed
 
@@ -24,9 +24,10 @@ _PATH = re.compile(r"/secrets/(?P<name>[0-9a-zA-Z-]{1,127})(/(?P<version>[0-9a-f
 
 
 class KeyVaultStandin:
-    """Serves `NAME.vault.azure.net:443` for every vault. `authorized` judges a bearer token for Key Vault.
+    """Serves `NAME.vault.azure.net:443` for every vault.
 
-    `disturb` lets fault rules strike.
+    `refusal` judges a bearer token for a vault and an action (`readSecret`, `writeSecret`): why it may not, `` if it
+    may, None if it is no token at all. `disturb` lets fault rules strike.
     """
 
     def __init__(
@@ -35,13 +36,13 @@ class KeyVaultStandin:
         view: CloudView,
         authority: Authority,
         *,
-        authorized: Callable[[str], bool],
+        refusal: Callable[[str, CloudObject, str], str | None],
         disturb: Callable[[Answer], Answer] = undisturbed,
     ) -> None:
         self._documents = documents
         self._view = view
         self._authority = authority
-        self._authorized = authorized
+        self._refusal = refusal
         self._disturb = disturb
         self._lock = threading.Lock()
         self._listener: Listener | None = None
@@ -71,15 +72,23 @@ class KeyVaultStandin:
                 self._listener = None
 
     def _hosts(self) -> list[str]:
-        return [f"{item.id.rpartition('/')[2]}{_SUFFIX}".lower() for item in self._view.objects(VAULT)]
+        return list(self._vaults())
+
+    def _vaults(self) -> dict[str, CloudObject]:
+        return {f"{item.id.rpartition('/')[2]}{_SUFFIX}".lower(): item for item in self._view.objects(VAULT)}
 
     def _answer(self, request: Request) -> Response:
         host = request.headers.get("host", "").partition(":")[0].lower()
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if host not in self._hosts():
+        vault = self._vaults().get(host)
+        if vault is None:
             return _error(404, "VaultNotFound", "there is no such vault")
-        if scheme != "Bearer" or not self._authorized(token):
+        action = "readSecret" if request.method == "GET" else "writeSecret"
+        why = self._refusal(token, vault, action) if scheme == "Bearer" else None
+        if why is None:
             return _error(401, "Unauthorized", "AKV10000: Request is missing a Bearer or PoP token.")
+        if why:
+            return _error(403, "Forbidden", f"Caller is not authorized to perform action on resource: {why}")
         if not request.query.get("api-version"):
             return _error(400, "BadParameter", "api-version must be specified")
         path = _PATH.fullmatch(request.path)

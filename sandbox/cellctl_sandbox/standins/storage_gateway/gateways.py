@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from cellctl.state.values import Struct
 from cellctl_sandbox.standins.aws_json import ApiError
@@ -27,6 +27,8 @@ GIB = 1024**3
 SMALLEST_CACHE_GIB = 150
 
 Capacity = Literal["Small", "Medium", "Large"]
+Hindrance: TypeAlias = Callable[[CloudObject, str], str]
+"""Why an appliance (its instance, the endpoint it was activated through) cannot talk to the service; `` if it can."""
 
 
 def spread(key: str, low: int, high: int) -> int:
@@ -76,9 +78,10 @@ class GatewayRecord:
 class Gateways:
     """The gateways of the sandbox: looked up, changed one at a time, mirrored into the cloud's objects."""
 
-    def __init__(self, documents: Documents, view: CloudView) -> None:
+    def __init__(self, documents: Documents, view: CloudView, *, hindrance: Hindrance | None = None) -> None:
         self._documents = documents
         self._view = view
+        self._hindrance = hindrance
 
     def all(self, region: str) -> list[GatewayRecord]:
         """Return all gateways of a region, oldest first."""
@@ -105,9 +108,12 @@ class Gateways:
     def connected(self, arn: str) -> GatewayRecord:
         """Return a gateway that answers; the service can do nothing with one that does not."""
         record = self.get(arn)
-        alive = self.instance(record.instance_id) is not None
-        if not alive or self._view.now() < record.connected_from_s:
+        instance = self.instance(record.instance_id)
+        if instance is None or self._view.now() < record.connected_from_s:
             raise refused("GatewayNotConnected", "The specified gateway is not connected.")
+        why = self._hindrance(instance, record.vpc_endpoint) if self._hindrance else ""
+        if why:
+            raise refused("GatewayNotConnected", f"The specified gateway is not connected: {why}")
         return record
 
     def instance_of_key(self, key: str) -> str:

@@ -129,9 +129,12 @@ KINDS = (NFS, SMB)
 class ShareBook:
     """All shares with the states they pass through."""
 
-    def __init__(self, documents: Documents, view: CloudView) -> None:
+    def __init__(
+        self, documents: Documents, view: CloudView, *, trouble: Callable[[CloudObject], str] | None = None
+    ) -> None:
         self._documents = documents
         self._view = view
+        self._trouble = trouble
 
     def all(self) -> list[tuple[ShareKind, CloudObject]]:
         """Return every share, those that have been deleted long enough ago removed."""
@@ -150,7 +153,10 @@ class ShareBook:
         with self._documents.transaction() as transaction:
             passing = transaction.get("share", share.text("arn")) or {}
         until = passing.get("until_s")
-        return str(passing["status"]) if isinstance(until, float) and self._view.now() < until else "AVAILABLE"
+        if isinstance(until, float) and self._view.now() < until:
+            return str(passing["status"])
+        # The service tries its role and bucket for ever, and says nothing of why it does not come further.
+        return "CREATING" if self._trouble is not None and self._trouble(share) else "AVAILABLE"
 
     def pass_through(self, arn: str, status: str) -> None:
         """Put a share into a state that passes by itself."""

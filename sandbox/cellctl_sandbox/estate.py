@@ -1,0 +1,159 @@
+"""A cell's objects in the simulated account at one moment, indexed; read once for each change of them."""
+
+from __future__ import annotations
+
+import bisect
+import json
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from cellctl.facts.conditions import at
+from cellctl.state.values import Struct, bare_struct
+from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.standins.cloud_view import CloudObject
+
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS network_versions (cell TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TRIGGER IF NOT EXISTS network_insert AFTER INSERT ON objects BEGIN INSERT INTO network_versions "
+    "VALUES (NEW.cell, 1) ON CONFLICT (cell) DO UPDATE SET value = value + 1; END",
+    "CREATE TRIGGER IF NOT EXISTS network_update AFTER UPDATE ON objects BEGIN INSERT INTO network_versions "
+    "VALUES (NEW.cell, 1) ON CONFLICT (cell) DO UPDATE SET value = value + 1; END",
+    "CREATE TRIGGER IF NOT EXISTS network_delete AFTER DELETE ON objects BEGIN INSERT INTO network_versions "
+    "VALUES (OLD.cell, 1) ON CONFLICT (cell) DO UPDATE SET value = value + 1; END",
+)
+
+
+class Estate:
+    """All objects of one cell that exist at one moment."""
+
+    def __init__(self, objects: Sequence[CloudObject], now_s: float) -> None:
+        self._objects = objects
+        self.now_s = now_s
+        self._by_name: dict[str, dict[str, CloudObject]] = {}
+
+    @property
+    def package(self) -> str:
+        """The package that made the objects, `` if there are none."""
+        return self._objects[0].type.partition(":")[0] if self._objects else ""
+
+    def all(self, type: str) -> Sequence[CloudObject]:
+        """Return the objects of a type, oldest first."""
+        return self._by_type.get(type, ())
+
+    def find(self, handle: str) -> CloudObject | None:
+        """Return the object with an id, ARN or physical name, the oldest if several have it."""
+        return self._by_handle.get(handle.lower()) if handle else None
+
+    def one(self, type: str, handle: str) -> CloudObject | None:
+        """Return the object of a type with an id, ARN or physical name."""
+        if type not in self._by_name:
+            named: dict[str, CloudObject] = {}
+            for item in self.all(type):
+                for known in _handles(item):
+                    named.setdefault(known, item)
+            self._by_name[type] = named
+        return self._by_name[type].get(handle.lower()) if handle else None
+
+    @cached_property
+    def _by_type(self) -> Mapping[str, list[CloudObject]]:
+        found: dict[str, list[CloudObject]] = {}
+        for item in self._objects:
+            found.setdefault(item.type, []).append(item)
+        return found
+
+    @cached_property
+    def _by_handle(self) -> Mapping[str, CloudObject]:
+        found: dict[str, CloudObject] = {}
+        for item in self._objects:
+            for handle in _handles(item):
+                found.setdefault(handle, item)
+        return found
+
+
+def _handles(item: CloudObject) -> set[str]:
+    known = [item.id, item.text("arn"), item.text("name")]
+    return {handle.lower() for handle in known if handle}
+
+
+class Estates:
+    """Estates by cell, kept until one of the cell's objects changes, comes to life or goes."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._rows: dict[str, tuple[int, list[tuple[CloudObject, float, float]], list[float]]] = {}
+        self._kept: dict[str, tuple[int, int, Estate]] = {}
+        self._parsed: dict[str, tuple[str, str, CloudObject]] = {}
+        with database.transaction() as rows:
+            for statement in _SCHEMA:
+                rows.execute(statement)
+
+    def of(self, cell: str) -> Estate:
+        """Return a cell's estate now; an object counts from the end of its creation to the end of its deletion."""
+        return self.at(cell, self._now())
+
+    def at(self, cell: str, now_s: float) -> Estate:
+        """Return a cell's estate at a simulated second; what was deleted and forgotten since is not in it."""
+        version = self._version(cell)
+        with self._lock:
+            if self._rows.get(cell, (-1,))[0] != version:
+                found = self._read(cell)
+                self._rows[cell] = (version, found, sorted({moment for row in found for moment in row[1:]}))
+            _, found, moments = self._rows[cell]
+            era = bisect.bisect_right(moments, now_s)
+            kept = self._kept.get(cell)
+            if kept is None or kept[:2] != (version, era):
+                living = [item for item, born_s, gone_s in found if born_s <= now_s < gone_s]
+                kept = self._kept[cell] = (version, era, Estate(living, now_s))
+            return kept[2]
+
+    def _now(self) -> float:
+        return float(str(self._database.rows("SELECT now_s FROM clock")[0][0]))
+
+    def _version(self, cell: str) -> int:
+        found = self._database.rows("SELECT value FROM network_versions WHERE cell = ?", (cell,))
+        return int(str(found[0][0])) if found else 0
+
+    def _read(self, cell: str) -> list[tuple[CloudObject, float, float]]:
+        query = (
+            "SELECT uid, type, id, inputs, outputs, region, born_s, gone_s FROM objects WHERE cell = ? ORDER BY number"
+        )
+        found = []
+        for uid, type_, id_, inputs, outputs, region, born_s, gone_s in self._database.rows(query, (cell,)):
+            known = self._parsed.get(str(uid))
+            if known is None or known[:2] != (inputs, outputs):
+                item = CloudObject(
+                    type=str(type_),
+                    id=str(id_),
+                    properties=_plain(str(inputs), str(outputs)),
+                    cell=cell,
+                    region=str(region),
+                    born_s=float(str(born_s)),
+                )
+                known = self._parsed[str(uid)] = (str(inputs), str(outputs), item)
+            found.append((known[2], known[2].born_s, float("inf") if gone_s is None else float(str(gone_s))))
+        return found
+
+
+def _plain(inputs: str, outputs: str) -> Struct:
+    """Return properties in clear where they are no secret: sealed values stay sealed, nothing here needs one."""
+    given, made = bare_struct(json.loads(inputs)), bare_struct(json.loads(outputs))
+    merged = {**given, **made}
+    for key, value in made.items():
+        before = given.get(key)
+        if isinstance(value, dict) and isinstance(before, dict):  # a service answers less than it was told
+            merged[key] = {**before, **value}
+    return merged
+
+
+def text(item: CloudObject | None, path: str) -> str:
+    """Return text at a path of an object's properties, `` if there is none."""
+    value = at(item.properties, path) if item else None
+    return value if isinstance(value, str) else ""
+
+
+def texts(item: CloudObject | None, path: str) -> tuple[str, ...]:
+    """Return the texts of a list at a path of an object's properties."""
+    value = at(item.properties, path) if item else None
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()

@@ -1,0 +1,127 @@
+"""What AWS's services do with an object once it is made, and why they cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from cellctl.facts.conditions import every
+from cellctl_sandbox.estate import Estate, text
+from cellctl_sandbox.iam import aws, tables
+from cellctl_sandbox.standins.cloud_view import CloudObject
+
+INSTANCE_PROFILE = "aws:iam/instanceProfile:InstanceProfile"
+SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105  a type token
+TOPIC = "aws:sns/topic:Topic"
+NFS_SHARE = "aws:storagegateway/nfsFileShare:NfsFileShare"
+SUBNET = "aws:ec2/subnet:Subnet"
+INTERNET = "aws:ec2/internetGateway:InternetGateway"
+BUCKET = "aws:s3/bucket:Bucket"
+
+
+def trouble(estate: Estate, item: CloudObject) -> str:
+    """Return why a service cannot do its work with an object, `` if it can or has none.
+
+    Raises:
+        PolicyError: A policy says something that the sandbox cannot judge.
+    """
+    work = _WORK.get(item.type)
+    return next(work(estate, item), "") if work else ""
+
+
+def reads_secrets(estate: Estate, machine: CloudObject, secrets: tuple[str, ...]) -> str:
+    """Return why a machine may not read one of its secrets, `` if it may read all."""
+    profile = estate.one(INSTANCE_PROFILE, machine.text("iamInstanceProfile"))
+    if profile is None:
+        return "it has no instance profile"
+    role = estate.one(aws.ROLE, profile.text("role"))
+    if role is None:
+        return f"instance profile {profile.id} has no role"
+    arn = role.text("arn")
+    return next(_reads(estate, arn, secrets), "")
+
+
+def _reads(estate: Estate, role: str, secrets: tuple[str, ...]) -> Iterator[str]:
+    yield from _said(aws.assumes(estate, "ec2.amazonaws.com", role, ""))
+    for secret in secrets:
+        item = estate.one(SECRET, secret)
+        arn = item.text("arn") if item else secret
+        yield from _said(aws.lacks(estate, role, tables.actions("secret", "value"), arn))
+        key = item.text("kmsKeyId") if item else ""
+        if key:
+            yield from _said(aws.lacks(estate, role, tables.actions("secret", "key"), key))
+
+
+def _said(why: str) -> Iterator[str]:
+    if why:
+        yield why
+
+
+def _share(estate: Estate, item: CloudObject) -> Iterator[str]:
+    role, bucket = item.text("roleArn"), item.text("locationArn")
+    service = tables.principal("share", item.region)
+    yield from _said(aws.assumes(estate, service, role, item.text("gatewayArn")))
+    if item.type == NFS_SHARE and not item.properties.get("clientLists"):
+        yield "a file share admits 1 to 100 clients, not none"
+    if estate.one(BUCKET, bucket.partition("/")[0]) is None:
+        yield f"bucket {bucket} does not exist"
+    yield from _said(aws.lacks(estate, role, tables.actions("share", "bucket"), bucket))
+    yield from _said(aws.lacks(estate, role, tables.actions("share", "object"), f"{bucket}/any"))
+    if item.properties.get("kmsEncrypted") is True:
+        yield from _said(aws.lacks(estate, role, tables.actions("share", "key"), item.text("kmsKeyArn")))
+
+
+def _flow_log(estate: Estate, item: CloudObject) -> Iterator[str]:
+    role = item.text("iamRoleArn")
+    yield from _said(aws.assumes(estate, tables.principal("flow_log", item.region), role, item.text("arn")))
+    group = f"{item.text('logDestination').removesuffix(':*')}:any"
+    yield from _said(aws.lacks(estate, role, tables.actions("flow_log", "group"), group))
+
+
+def _database(estate: Estate, item: CloudObject) -> Iterator[str]:
+    role = item.text("monitoringRoleArn")
+    if not role:
+        if item.properties.get("monitoringInterval"):
+            yield "InvalidParameterCombination: a MonitoringInterval needs a MonitoringRoleARN"
+        return
+    yield from _said(aws.assumes(estate, tables.principal("monitoring", item.region), role, item.text("arn")))
+    group = f"arn:aws:logs:{item.region}:{aws.account_of(role)}:log-group:RDSOSMetrics"
+    yield from _said(aws.lacks(estate, role, tables.actions("monitoring", "group"), group))
+
+
+def _attached(estate: Estate, item: CloudObject) -> Iterator[str]:
+    """A NAT gateway is refused in a network without an internet gateway (EC2 API, Gateway.NotAttached)."""
+    network = text(estate.one(SUBNET, item.text("subnetId")), "vpcId")
+    if not any(gateway.text("vpcId") == network for gateway in estate.all(INTERNET)):
+        yield f"Gateway.NotAttached: network {network} has no internet gateway attached"
+
+
+def _log_group(estate: Estate, item: CloudObject) -> Iterator[str]:
+    key = item.text("kmsKeyId")
+    if key:
+        context = {"kms:EncryptionContext:aws:logs:arn": item.text("arn").removesuffix(":*")}
+        service = tables.principal("log_group", item.region)
+        yield from _said(aws.service_lacks(estate, service, tables.actions("log_group", "key"), key, context))
+
+
+def _alarm(estate: Estate, item: CloudObject) -> Iterator[str]:
+    """AWS would show this only when the alarm goes off and nobody hears of it."""
+    for action in every(item.properties, "alarmActions.*"):
+        topic = estate.one(TOPIC, str(action))
+        key = text(topic, "kmsMasterKeyId")
+        if topic is None:
+            yield f"topic {action} does not exist"
+        elif key:
+            context = {"aws:SourceAccount": aws.account_of(str(action)), "aws:SourceArn": item.text("arn")}
+            service = tables.principal("alarm", item.region)
+            yield from _said(aws.service_lacks(estate, service, tables.actions("alarm", "key"), key, context))
+
+
+_WORK: Mapping[str, Callable[[Estate, CloudObject], Iterator[str]]] = {
+    NFS_SHARE: _share,
+    "aws:storagegateway/smbFileShare:SmbFileShare": _share,
+    "aws:ec2/flowLog:FlowLog": _flow_log,
+    "aws:ec2/natGateway:NatGateway": _attached,
+    "aws:rds/instance:Instance": _database,
+    "aws:cloudwatch/logGroup:LogGroup": _log_group,
+    "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
+}

@@ -1,0 +1,81 @@
+"""What keeps an Octopus node on Azure from starting: whom it cannot reach, and what it may not use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cellctl_sandbox.estate import Estate
+from cellctl_sandbox.iam.azure import boots
+from cellctl_sandbox.network.addresses import is_private
+from cellctl_sandbox.network.azure import AzureNetwork
+from cellctl_sandbox.network.azure_names import machine_place
+from cellctl_sandbox.network.boot import Boot, boot_of
+from cellctl_sandbox.network.needs import needs_of
+from cellctl_sandbox.network.verdict import Place, Verdict, shut
+from cellctl_sandbox.standins.cloud_view import CloudObject
+
+RUN_COMMAND = "azure-native:compute:VirtualMachineRunCommandByVirtualMachine"
+SHARE = "azure-native:storage:FileShare"
+
+
+def hindrance(network: AzureNetwork, machine: CloudObject) -> str:
+    """Return why Octopus Server does not start on a machine, `` if nothing hinders it."""
+    boot = boot_of(machine)
+    if boot is None:
+        return ""
+    place = machine_place(network.estate, machine)
+    found = (
+        *_hindrances(network, place, boot),
+        *boots(network.estate, machine, boot.client, boot.vault, boot.account),
+    )
+    return found[0] if found else ""
+
+
+def _hindrances(network: AzureNetwork, place: Place, boot: Boot) -> Iterator[str]:
+    private = (
+        (boot.files, 445, "the file shares"),
+        (boot.server, boot.port, "the database"),
+        (boot.vault, 443, "the vault"),
+    )
+    for name, port, what in private:
+        verdict = _privately(network, place, name, port)
+        if not verdict.open:
+            yield f"cannot reach {what} {name}: {verdict.why}"
+    needed = [
+        ("management.azure.com", 443),
+        *((need.to, port) for need in needs_of("installer") for port in need.ports),
+    ]
+    for name, port in needed:
+        verdict = network.reach(place, name, port)
+        if not verdict.open:
+            yield f"cannot reach {name}: {verdict.why}"
+    yield from _files(network.estate, boot)
+    if not boot.leads and not any(_led(network.estate, item) for item in network.estate.all(RUN_COMMAND)):
+        yield "the database has no schema: the first node has not made it"
+
+
+def _led(estate: Estate, command: CloudObject) -> bool:
+    """Tell whether a boot script ran on the node that makes the schema."""
+    machine = estate.find(command.id.rsplit("/", 2)[0])
+    boot = boot_of(machine) if machine else None
+    return boot is not None and boot.leads
+
+
+def _privately(network: AzureNetwork, place: Place, name: str, port: int) -> Verdict:
+    """Return whether a name is reached, and by a private address: the boot script insists."""
+    verdict = network.reach(place, name, port)
+    public = [one for one in network.names(name, place).places if not is_private(one.address)]
+    return shut(f"it resolves to a public address ({public[0].what})") if verdict.open and public else verdict
+
+
+def _files(estate: Estate, boot: Boot) -> Iterator[str]:
+    account = estate.find(boot.account)
+    if account is None:
+        yield f"there is no storage account {boot.account.rpartition('/')[2]}"
+        return
+    if account.properties.get("allowSharedKeyAccess") is False:
+        yield f"storage account {account.id.rpartition('/')[2]} takes no keys"
+    shares = {item.id.rpartition("/")[2] for item in estate.all(SHARE)}
+    for share in boot.shares:
+        if share not in shares:
+            yield f"there is no file share {share}"

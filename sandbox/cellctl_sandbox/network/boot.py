@@ -1,0 +1,109 @@
+"""What a machine was told at its creation: an Octopus node does in the sandbox what its own user data says.
+
+Nothing is known here of the components that write it: a script that names another server makes a node that dials it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from cellctl.facts.conditions import at
+from cellctl.state.values import Value
+from cellctl_sandbox.standins.cloud_view import CloudObject
+
+_SERVER = re.compile(
+    r"Server=tcp:(?P<server>[^,;']+),(?P<port>\d+);Database=(?P<database>[^;']+);User ID=(?P<login>[^;']+)"
+)
+_SECRET = re.compile(r"(?:Read-Secret|-SecretId)\s+'?(?P<id>[^'\s)]+)'?")
+_NFS = re.compile(r"mount\.exe [^'\n]*'\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
+_SMB = re.compile(r"net use '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
+_FIRST = re.compile(r"https?://(?P<address>[\d.]+):(?P<port>\d+)/api/octopusservernodes/ping")
+_UNC = re.compile(r"\\\\(?P<host>[^\\]+)\\(?P<share>[^\\]+)")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Boot:
+    """Whom a node dials and what it reads. `secrets` are ARNs, or names in `vault`; it waits for node `first`.
+
+    The node that `leads` makes the database's schema; the others need it.
+    """
+
+    server: str
+    port: int
+    database: str
+    login: str = ""
+    files: str
+    shares: tuple[str, ...] = ()
+    protocol: Literal["nfs", "smb"] = "smb"
+    secrets: tuple[str, ...] = ()
+    vault: str = ""
+    account: str = ""
+    client: str = ""
+    first: tuple[str, int] = ("", 0)
+    leads: bool = True
+
+
+def boot_of(machine: CloudObject) -> Boot | None:
+    """Return what a machine was told; None where that is nothing an Octopus node is told."""
+    data = machine.text("userData")
+    return _read(data) if data else None
+
+
+@lru_cache(maxsize=256)
+def _read(data: str) -> Boot | None:
+    if data.startswith("<powershell>"):
+        return _script(data)
+    try:
+        told: Value = json.loads(base64.b64decode(data, validate=True))
+    except (binascii.Error, ValueError):
+        return None
+    return _facts(told) if isinstance(told, dict) else None
+
+
+def _script(text: str) -> Boot | None:
+    server = _SERVER.search(text)
+    if server is None:
+        return None
+    nfs, smb = _NFS.findall(text), _SMB.findall(text)
+    mounts = nfs or smb
+    first, own = _FIRST.search(text), re.search(r"\$node = '([^']*)'; \$first = '([^']*)'", text)
+    waits = first is not None and own is not None and own[1] != own[2]
+    return Boot(
+        server=server["server"],
+        port=int(server["port"]),
+        database=server["database"],
+        login=server["login"],
+        files=mounts[0][0] if mounts else "",
+        shares=tuple(share for _, share in mounts),
+        protocol="nfs" if nfs else "smb",
+        secrets=tuple(dict.fromkeys(one for one in _SECRET.findall(text) if one and not one.startswith("$"))),
+        first=(first["address"], int(first["port"])) if first and waits else ("", 0),
+    )
+
+
+def _facts(told: Mapping[str, Value]) -> Boot | None:
+    host = told.get("sql_host")
+    if not isinstance(host, str):
+        return None
+    shares = told.get("shares")
+    found = [_UNC.match(str(path)) for path in shares.values()] if isinstance(shares, dict) else []
+    names = [str(at(dict(told), key) or "") for key in ("master_key_secret", "administrator_password_secret")]
+    return Boot(
+        server=host,
+        port=1433,
+        database=str(told.get("database") or ""),
+        files=str(told.get("file_host") or ""),
+        shares=tuple(match["share"] for match in found if match),
+        secrets=tuple(name for name in (*names, str(told.get("licence_secret") or "")) if name),
+        vault=str(told.get("vault_host") or ""),
+        account=str(told.get("storage_account_id") or ""),
+        client=str(told.get("identity_client_id") or ""),
+        leads=told.get("first") is not False,
+    )

@@ -1,0 +1,151 @@
+"""Who reaches whom in the simulated accounts: what dials, nodes, probes and appliances are asked through."""
+
+from __future__ import annotations
+
+import threading
+
+from cellctl_sandbox.clouds.clock import SimulatedClock
+from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.estate import Estate, Estates
+from cellctl_sandbox.iam import PolicyError, services
+from cellctl_sandbox.iam import azure as azure_roles
+from cellctl_sandbox.network import aws_balancers, aws_nodes, azure_balancers, azure_nodes
+from cellctl_sandbox.network.addresses import is_address
+from cellctl_sandbox.network.aws import AwsNetwork
+from cellctl_sandbox.network.azure import AzureNetwork
+from cellctl_sandbox.network.entry import Entry
+from cellctl_sandbox.network.verdict import OPEN, Place, Verdict
+from cellctl_sandbox.standins.cloud_view import CloudObject
+
+CONTROL = Place(what="cellctl", address="10.255.0.4")
+"""Where cellctl runs: in the range of account `sandbox`. The account attaches it to every cell's network."""
+
+TIMEOUT_S = 10.0
+"""Simulated seconds until a client gives up on a connection that nobody answers. Source: estimate, 2026-11."""
+
+
+class Reachability:
+    """Answers for one sandbox. `cell` is whose network addresses belong to, `` for any cell's.
+
+    `dialled_names` are the names and ports that cellctl has reached so far, in order.
+    """
+
+    def __init__(self, database: Database, clock: SimulatedClock, *, cell: str = "") -> None:
+        self._database = database
+        self._clock = clock
+        self._cell = cell
+        self._estates = Estates(database)
+        self._lock = threading.Lock()
+        self._hindered: dict[str, tuple[Estate, str]] = {}
+        self._logged: dict[str, str] = {}
+        self.dialled_names: dict[tuple[str, int], None] = {}
+
+    def dialled(self, name: str, port: int) -> None:
+        """Let cellctl dial a name from the control address.
+
+        Raises:
+            OSError: What a client meets: TimeoutError, ConnectionRefusedError, NameNotFound. The text names the hop.
+        """
+        verdict = self.check(name, port)
+        if verdict.open:
+            self.dialled_names[name, port] = None
+            return
+        self._log(name, port, verdict)
+        if verdict.outcome == "timeout":
+            self._clock.sleep(TIMEOUT_S)
+        raise verdict.error()
+
+    def check(self, name: str, port: int) -> Verdict:
+        """Return whether cellctl reaches a name from the control address."""
+        cell = self._cell or self._owner(name)
+        if not cell or name.startswith("service:"):
+            return OPEN
+        estate = self._estates.of(cell)
+        return network_of(estate).reach(CONTROL, name, port)
+
+    def entry(self, name: str, port: int) -> Entry | None:
+        """Return the port of the load balancer that a name leads to; None if it leads to none."""
+        cell = self._cell or self._owner(name)
+        if not cell or name.startswith("service:"):
+            return None
+        network = network_of(self._estates.of(cell))
+        if isinstance(network, AzureNetwork):
+            return azure_balancers.entry(network, name, port, CONTROL)
+        return aws_balancers.entry(network, name, port, CONTROL)
+
+    def hindrance(self, machine: CloudObject) -> str:
+        """Return why Octopus Server does not work on a machine, `` if nothing hinders it."""
+        estate = self._estates.of(machine.cell)
+        with self._lock:
+            kept = self._hindered.get(f"{machine.cell}/{machine.id}")
+        if kept is None or kept[0] is not estate:
+            kept = (estate, hindrance_of(network_of(estate), estate.find(machine.id) or machine))
+            with self._lock:
+                self._hindered[f"{machine.cell}/{machine.id}"] = kept
+        return kept[1]
+
+    def appliance_hindrance(self, machine: CloudObject, endpoint: str) -> str:
+        """Return why a gateway's appliance cannot talk to its service, `` if it can."""
+        return aws_nodes.appliance_hindrance(AwsNetwork(self._estates.of(machine.cell)), machine, endpoint)
+
+    def boot_hindrance(self, cell: str, machine: str) -> str:
+        """Return why the script on a machine fails, `` if it does not."""
+        found = self._estates.of(cell).find(machine)
+        return self.hindrance(found) if found else ""
+
+    def trouble(self, cell: str, type: str, id: str) -> str:
+        """Return why a service cannot do its work with an object, `` if it can.
+
+        Raises:
+            PolicyError: A policy says something that the sandbox cannot judge.
+        """
+        estate = self._estates.of(cell)
+        item = estate.one(type, id)
+        return services.trouble(estate, item) if item else ""
+
+    def share_trouble(self, share: CloudObject) -> str:
+        """Return why a gateway cannot use a file share's bucket, `` if it can."""
+        try:
+            return self.trouble(share.cell, share.type, share.id)
+        except PolicyError as error:
+            return str(error)
+
+    def vault_refusal(self, vault: CloudObject, principal: str, action: str) -> str:
+        """Return why a principal may not read or write a vault's secrets, `` if it may."""
+        estate = self._estates.of(vault.cell)
+        return next(azure_roles.vault_lacks(estate, principal, action, estate.find(vault.id)), "")
+
+    def _owner(self, name: str) -> str:
+        """Return the only cell that a name can belong to, `` if there is none or more than one."""
+        if is_address(name):
+            return ""
+        rows = self._database.rows(
+            "SELECT DISTINCT cell FROM objects WHERE gone_s IS NULL AND instr(lower(outputs), ?) > 0", (name.lower(),)
+        )
+        return str(rows[0][0]) if len(rows) == 1 else ""
+
+    def _log(self, name: str, port: int, verdict: Verdict) -> None:
+        """Write a line of the call log, once for each new reason."""
+        key, outcome = f"{name}:{port}", f"{verdict.outcome}: {verdict.why}"
+        with self._lock:
+            if self._logged.get(key) == outcome:
+                return
+            self._logged[key] = outcome
+        with self._database.transaction() as rows:
+            rows.execute(
+                "INSERT INTO calls (at_s, due_s, pid, operation, package, type, urn, object, outcome) "
+                "SELECT now_s, now_s, 0, 'dial', '', ?, '', '', ? FROM clock",
+                (key, outcome),
+            )
+
+
+def network_of(estate: Estate) -> AwsNetwork | AzureNetwork:
+    """Return the network of a cell's cloud."""
+    return AzureNetwork(estate) if estate.package == "azure-native" else AwsNetwork(estate)
+
+
+def hindrance_of(network: AwsNetwork | AzureNetwork, machine: CloudObject) -> str:
+    """Return why Octopus Server does not work on a machine in a network, `` if nothing hinders it."""
+    if isinstance(network, AzureNetwork):
+        return azure_nodes.hindrance(network, machine)
+    return aws_nodes.hindrance(network, machine)

@@ -1,0 +1,129 @@
+"""Load balancers: HTTPS ended and proxied, or TCP passed through, to nodes that are healthy."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Protocol
+
+from cellctl.dialer import Route
+from cellctl_sandbox.network.entry import Entry, Target
+from cellctl_sandbox.standins.authority import Authority
+from cellctl_sandbox.standins.web import Listener, Request, Response, json_response
+
+_TIMEOUT_S = 5.0
+
+
+class Entries(Protocol):
+    """Says what stands behind a name and port."""
+
+    def entry(self, name: str, port: int) -> Entry | None:
+        """Return the port of the balancer that a name leads to now, None if it leads to none."""
+
+
+class Machines(Protocol):
+    """What targets listen on (the Octopus stand-in)."""
+
+    def route(self, name: str, port: int) -> Route | None:
+        """Return the route to a target by its address, None if nothing listens there."""
+
+
+class BalancerStandin:
+    """Serves every load balancer that a program declares; asked again at each dial and request."""
+
+    def __init__(self, entries: Entries, machines: Machines, authority: Authority) -> None:
+        self._entries = entries
+        self._machines = machines
+        self._authority = authority
+        self._lock = threading.Lock()
+        self._turn = 0
+        self._listeners: dict[tuple[str, int], Listener] = {}
+
+    def route(self, name: str, port: int) -> Route | None:
+        """Return the route through a balancer; None if it is none's name, or nothing listens on the port.
+
+        Raises:
+            TimeoutError: TCP would be passed to a target, and none is healthy; the text says why.
+        """
+        entry = self._entries.entry(name, port)
+        if entry is None or (not entry.targets and not entry.ends_tls):
+            return None
+        if entry.ends_tls:
+            here = self._listener(name, port).port
+            url = f"https://127.0.0.1:{here}"
+            return Route(host="127.0.0.1", port=here, url=url, trust_anchor=self._authority.trust_anchor)
+        target, why = self._healthy(entry)
+        if target is None:
+            raise TimeoutError(f"timed out: {entry.balancer} has no healthy target on port {port}: {why}")
+        return self._machines.route(target.address, target.port)
+
+    def names(self) -> Sequence[tuple[str, int, str]]:
+        """Return nothing: the names of balancers are looked up, never listed."""
+        return ()
+
+    def close(self) -> None:
+        """Stop all listeners."""
+        with self._lock:
+            for listener in self._listeners.values():
+                listener.close()
+            self._listeners.clear()
+
+    def _listener(self, name: str, port: int) -> Listener:
+        with self._lock:
+            if (name, port) not in self._listeners:
+                tls = self._authority.server_context(name)
+                self._listeners[name, port] = Listener(lambda request: self._proxied(name, port, request), tls=tls)
+            return self._listeners[name, port]
+
+    def _proxied(self, name: str, port: int, request: Request) -> Response:
+        import httpx
+
+        entry = self._entries.entry(name, port)
+        if entry is None or not entry.targets:
+            return _error(HTTPStatus.SERVICE_UNAVAILABLE, f"{name}:{port} has no registered targets")
+        target, why = self._healthy(entry)
+        route = self._machines.route(target.address, target.port) if target else None
+        if route is None:
+            return _error(HTTPStatus.GATEWAY_TIMEOUT, why)
+        headers = {"host": name} | {key: request.headers[key] for key in _PASSED if key in request.headers}
+        with httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
+            answer = client.request(
+                request.method, f"{route.url}{request.path}", params=dict(request.query), headers=headers,
+                content=request.body,
+            )  # fmt: skip
+        kind = answer.headers.get("content-type", "")
+        return Response(status=answer.status_code, body=answer.content, content_type=kind)
+
+    def _healthy(self, entry: Entry) -> tuple[Target | None, str]:
+        """Return the next healthy target, or None and why the last one is not."""
+        why = "no target is registered"
+        with self._lock:
+            self._turn += 1
+            first = self._turn % max(1, len(entry.targets))
+        for target in (*entry.targets[first:], *entry.targets[:first]):
+            why = target.why or self._unhealthy(target)
+            if not why:
+                return target, ""
+        return None, why
+
+    def _unhealthy(self, target: Target) -> str:
+        import httpx
+
+        where = f"{target.address}:{target.health_port}"
+        route = self._machines.route(target.address, target.health_port)
+        if route is None:
+            return f"nothing listens on {where}"
+        if not target.health_path:
+            return ""
+        with httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
+            status = client.get(f"{route.url}{target.health_path}").status_code
+        return "" if status == HTTPStatus.OK else f"the probe of {where} is answered with HTTP {status}"
+
+
+_PASSED = ("x-octopus-apikey", "content-type", "accept")
+
+
+def _error(status: int, why: str) -> Response:
+    phrase = HTTPStatus(status).phrase
+    return json_response({"ErrorMessage": f"{phrase}: {why}"}, status=status)

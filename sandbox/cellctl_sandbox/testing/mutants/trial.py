@@ -1,0 +1,142 @@
+"""Judges a mutant on the account of a cell that came up: would `up` have failed, and if not, would `verify`?
+
+`up` is judged from the run itself: what it dialled is dialled again, and every service does its work again with every
+object, in the order in which they were made. Both only ever find more objects there than `up` did, so that what fails
+here had failed there. The run that is judged from is a real one; `verify` runs for real.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from cellctl.state.values import Struct
+from cellctl_sandbox.access import operator_of
+from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.records import CloudRecord
+from cellctl_sandbox.clouds.view import ObjectView, records
+from cellctl_sandbox.host import SandboxHost
+from cellctl_sandbox.inventory import INSTANCE, MACHINE
+from cellctl_sandbox.standins.cloud_view import CloudObject
+from cellctl_sandbox.standins.secret_stores.key_vault import VAULT
+from cellctl_sandbox.standins.storage_gateway.gateways import ATTACHMENT
+from cellctl_sandbox.testing.mutants.catalogue import Mutant
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caught:
+    """What noticed a mutant: `up`, `verify`, or nothing (``), and what it said."""
+
+    mutant: Mutant
+    by: str
+    why: str = ""
+
+
+class Trial:
+    """One cell that came up. `verify` returns what failed."""
+
+    def __init__(self, host: SandboxHost, cell: str, verify: Callable[[], Sequence[str]]) -> None:
+        self._host = host
+        self._cell = cell
+        self._verify = verify
+        self._database: Database = host.database
+        self._dialled = tuple(host.network.dialled_names)
+        self._appliances = tuple(_appliances(host.database, host.view))
+        self.records = [record for record in records(self._database) if record.cell == cell]
+
+    def judge(self, mutant: Mutant) -> Caught:
+        """Take one thing out, look who notices, and put it back."""
+        record = next(item for item in self.records if item.uid == mutant.uid)
+        with self._without(record, mutant):
+            if mutant.only[0]:
+                why = next(self._at(*mutant.only), "")
+                return Caught(mutant=mutant, by="up" if why else "", why=why)
+            why = next(self._up(), "")
+            if why:
+                return Caught(mutant=mutant, by="up", why=why)
+            failed = self._verify()
+            return Caught(mutant=mutant, by="verify" if failed else "", why=failed[0] if failed else "")
+
+    @contextlib.contextmanager
+    def _without(self, record: CloudRecord, mutant: Mutant) -> Iterator[None]:
+        with self._database.transaction() as rows:
+            whole = rows.execute("SELECT * FROM objects WHERE uid = ?", (record.uid,)).fetchone()
+            rows.execute("DELETE FROM objects WHERE uid = ?", (record.uid,))
+            if mutant.path:
+                changed = replace(record, inputs=mutant.applied(record.inputs), outputs=_less(record, mutant))
+                names = [column[1] for column in rows.execute("PRAGMA table_info(objects)")]
+                values = dict(zip(names, whole, strict=True))
+                values |= {
+                    "inputs": self._database.dump(changed.inputs),
+                    "outputs": self._database.dump(changed.outputs),
+                }
+                marks = ", ".join("?" for _ in names)
+                rows.execute(f"INSERT INTO objects VALUES ({marks})", tuple(values[name] for name in names))  # noqa: S608
+        try:
+            yield
+        finally:
+            with self._database.transaction() as rows:
+                rows.execute("DELETE FROM objects WHERE uid = ?", (record.uid,))
+                marks = ", ".join("?" for _ in whole)
+                rows.execute(f"INSERT INTO objects VALUES ({marks})", whole)  # noqa: S608
+
+    def _up(self) -> Iterator[str]:
+        """Yield why `up` fails: what its steps dial, then what services do with what was made."""
+        yield from self._dials()
+        for record in self.records:
+            yield from self._work(record)
+
+    def _dials(self) -> Iterator[str]:
+        network = self._host.network
+        for name, port in self._dialled:
+            verdict = network.check(name, port)
+            if not verdict.open:
+                yield f"{name}:{port} {verdict.outcome}: {verdict.why}"
+        for instance, endpoint in self._appliances:
+            why = network.appliance_hindrance(instance, endpoint)
+            if why:
+                yield f"the gateway is not connected: {why}"
+            if not any(one.text("instanceId") == instance.id for one in self._host.view.objects(ATTACHMENT)):
+                yield "the gateway has no disk for its cache"
+        for vault in self._host.view.objects(VAULT):
+            why = network.vault_refusal(vault, operator_of(vault.id), "writeSecret")
+            if why:
+                yield f"the master key cannot be written: {why}"
+
+    def _at(self, type: str, name: str) -> Iterator[str]:
+        """Yield why the making of one resource fails: a step of provider `cellctl`, by what all of them dial."""
+        found = [item for item in self.records if (item.type, item.urn.rpartition("::")[2]) == (type, name)]
+        for record in found:
+            yield from self._work(record)
+            if record.type in (INSTANCE, MACHINE):  # its script runs once, at the first boot
+                why = self._host.network.boot_hindrance(self._cell, record.id)
+                yield from [f"the first boot fails: {why}"] if why else []
+        if not found:
+            yield from self._dials()
+
+    def _work(self, record: CloudRecord) -> Iterator[str]:
+        trouble = self._host.services.trouble(record)
+        if trouble is not None:
+            yield f"{record.urn.rpartition('::')[2]}: {trouble.why}"
+
+
+def _appliances(database: Database, view: ObjectView) -> Iterator[tuple[CloudObject, str]]:
+    """Yield the instance of each activated gateway, with the endpoint it was activated through."""
+    try:
+        rows = database.rows("SELECT document FROM gateway_documents WHERE kind = 'gateway'")
+    except sqlite3.OperationalError:  # no gateway was ever activated
+        return
+    for (document,) in rows:
+        gateway = json.loads(str(document))
+        for instance in view.objects(INSTANCE):
+            if instance.id == gateway["instance_id"]:
+                yield instance, str(gateway.get("vpc_endpoint") or "")
+
+
+def _less(record: CloudRecord, mutant: Mutant) -> Struct:
+    """Return outputs without echoes of what was taken out."""
+    head = mutant.json or str(mutant.path[0])
+    return {key: value for key, value in record.outputs.items() if key != head}

@@ -1,0 +1,67 @@
+"""Whole cells for the mutation test: brought up once, in process, on a stepped clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pulumi.automation import LocalWorkspace, ProjectSettings, Stack
+
+from cellctl import verify
+from cellctl.clouds import AccountFacts, load
+from cellctl.spec import CellSpec
+from cellctl_sandbox.host import SandboxHost, open_host
+from cellctl_sandbox.testing.mutants import Mutant, Trial, catalogue
+
+ONCE = verify.Patience(limit_s=0.0, every_s=1.0)
+REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
+ACCOUNTS = {"aws": "000000000000", "azure": "00000000-0000-0000-0000-000000000001"}
+
+
+@contextmanager
+def trial_of(cloud: str, home: Path) -> Iterator[tuple[Trial, list[Mutant]]]:
+    """Bring the default cell of a cloud up and give its trial and mutants."""
+    host = open_host(home=home, cell="acme", cloud=cloud, clock="stepped")
+    try:
+        workspace = _workspace(home, host)
+        stack = Stack.create_or_select("cell-acme", workspace)
+        found = load(cloud)
+        body = {"cloud": cloud, "account": "sandbox", "region": REGIONS[cloud]}
+        layout = found.layout(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body}))
+        account = AccountFacts(id=ACCOUNTS[cloud], sandbox=True)
+        workspace.program = lambda: found.program(layout, account)
+        host.embedded.bind(workspace.program)
+        outputs = {key: output.value for key, output in stack.up().outputs.items()}
+
+        def failures(patience: verify.Patience = ONCE) -> Sequence[str]:
+            results = verify.run(outputs, host.dialer, secrets=host.secrets, patience=patience, sleep=host.sleep)
+            return [item.message for item in results if not item.passed]
+
+        trial = Trial(host, "acme", failures)
+        assert failures(verify.Patience()) == []
+        yield trial, catalogue(trial.records, list(_waits(stack)))
+    finally:
+        host.close()
+
+
+def _workspace(home: Path, host: SandboxHost) -> LocalWorkspace:
+    (home / "work").mkdir()
+    (home / "state").mkdir()
+    return LocalWorkspace(
+        work_dir=str(home / "work"),
+        project_settings=ProjectSettings(name="octopus-cells", runtime="python"),
+        env_vars={"PULUMI_BACKEND_URL": f"file://{home}/state", "PULUMI_CONFIG_PASSPHRASE": "test"},
+        pulumi_command=host.command,
+        program=lambda: None,
+    )
+
+
+def _waits(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Yield the explicit dependencies of a stack: what is waited for though no input comes from it."""
+    for resource in json.loads(json.dumps(stack.export_stack().deployment))["resources"]:
+        by_input = {urn for urns in (resource.get("propertyDependencies") or {}).values() for urn in urns}
+        for urn in resource.get("dependencies") or []:
+            if urn not in by_input:
+                yield resource["urn"], urn
