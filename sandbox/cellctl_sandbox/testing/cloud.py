@@ -83,4 +83,4 @@ def attached_volume(volume_id: str, instance_id: str, *, size_gib: int) -> tuple
 
 def only_ours(token: str) -> Callable[[str, CloudObject, str], str | None]:
     """Return who may use vaults where one token opens them all (a `KeyVaultStandin` refusal)."""
-    return lambda given, vault, action: "" if given == token else None
+    return lambda given, _vault, _action: "" if given == token else None

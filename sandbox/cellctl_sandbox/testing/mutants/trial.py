@@ -47,6 +47,10 @@ class Trial:
         self._appliances = tuple(_appliances(host.database, host.view))
         self.records = [record for record in records(self._database) if record.cell == cell]
 
+    def verified(self) -> Sequence[str]:
+        """Return what fails of the cell as it is."""
+        return self._verify()
+
     def judge(self, mutant: Mutant) -> Caught:
         """Take one thing out, look who notices, and put it back."""
         record = next(item for item in self.records if item.uid == mutant.uid)

@@ -1,12 +1,14 @@
-"""Whole cells for the mutation test: brought up once, in process, on a stepped clock."""
+"""The default cell of each cloud, brought up once for all its mutants: in process, on a stepped clock."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from pulumi.automation import LocalWorkspace, ProjectSettings, Stack
 
 from cellctl import verify
@@ -20,8 +22,23 @@ REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 ACCOUNTS = {"aws": "000000000000", "azure": "00000000-0000-0000-0000-000000000001"}
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mutation:
+    """A cell that works, and everything that may be missing from it."""
+
+    cloud: str
+    trial: Trial
+    mutants: list[Mutant]
+
+
+@pytest.fixture(scope="module", params=["aws", "azure"])
+def mutation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mutation]:
+    with trial_of(request.param, tmp_path_factory.mktemp(request.param)) as found:
+        yield found
+
+
 @contextmanager
-def trial_of(cloud: str, home: Path) -> Iterator[tuple[Trial, list[Mutant]]]:
+def trial_of(cloud: str, home: Path) -> Iterator[Mutation]:
     """Bring the default cell of a cloud up and give its trial and mutants."""
     host = open_host(home=home, cell="acme", cloud=cloud, clock="stepped")
     try:
@@ -41,7 +58,7 @@ def trial_of(cloud: str, home: Path) -> Iterator[tuple[Trial, list[Mutant]]]:
 
         trial = Trial(host, "acme", failures)
         assert failures(verify.Patience()) == []
-        yield trial, catalogue(trial.records, list(_waits(stack)))
+        yield Mutation(cloud=cloud, trial=trial, mutants=catalogue(trial.records, list(_waits(stack))))
     finally:
         host.close()
 

@@ -1,0 +1,50 @@
+"""The table of mutants as Markdown, and what such a table says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from cellctl_sandbox.testing.mutants.catalogue import kept
+from cellctl_sandbox.testing.mutants.trial import Caught
+
+_ROW = re.compile(r"\| `(?P<id>[^`]+)` \| (?P<by>up|verify|stays) \|")
+_LONGEST = 140
+HEAD = """\
+# What notices a wrong program
+
+One thing is taken out of a default cell that came up in the sandbox: a rule, a route, a record, a link, a statement or
+an action of a policy, a whole object, or an explicit dependency. `up` means that the run would have failed there: what
+its steps dial is dialled again and every service does its work again. `verify` means that the checks after it fail;
+they run for real. A dependency is judged where its resource is made, while what it waits for is not there yet. `stays`
+means that nothing notices: the entry in `testing/mutants/kept.toml` says why the program has it nevertheless.
+
+Made by `make explore`; `make test` takes a sample of it anew and compares.
+"""
+
+
+def table(cloud: str, results: Sequence[Caught]) -> str:
+    """Return the section of one cloud."""
+    counts = {by: sum(1 for item in results if (item.by or "stays") == by) for by in ("up", "verify", "stays")}
+    said = ", ".join(f"{count} {by}" for by, count in counts.items())
+    lines = [f"## {cloud}", "", f"{len(results)} mutants: {said}.", "", "| taken out | noticed by | what it said |"]
+    lines.append("|---|---|---|")
+    lines += [_row(item) for item in sorted(results, key=lambda one: one.mutant.id)]
+    return "\n".join(lines) + "\n"
+
+
+def read(text: str, cloud: str) -> Mapping[str, str]:
+    """Return what a table says of a cloud's mutants: id -> up, verify or stays."""
+    section = text.partition(f"## {cloud}\n")[2].partition("\n## ")[0]
+    return {match["id"]: match["by"] for match in _ROW.finditer(section)}
+
+
+def reason(result: Caught) -> str:
+    """Return why a mutant that nothing notices stays, `` if no entry says it."""
+    return next((entry.reason for entry in kept() if entry.covers(result.mutant)), "")
+
+
+def _row(result: Caught) -> str:
+    said = " ".join((result.why if result.by else reason(result)).split()).replace("|", "/")
+    short = said if len(said) <= _LONGEST else said[:_LONGEST].rstrip() + "…"
+    return f"| `{result.mutant.id}` | {result.by or 'stays'} | {short} |"
