@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pulumi
 import pytest
 from pulumi.automation import LocalWorkspace, ProjectSettings, Stack
 
@@ -29,6 +30,7 @@ class Mutation:
     cloud: str
     trial: Trial
     mutants: list[Mutant]
+    taken: Mapping[str, set[str]]
 
 
 @pytest.fixture(scope="module", params=["aws", "azure"])
@@ -48,8 +50,15 @@ def trial_of(cloud: str, home: Path) -> Iterator[Mutation]:
         body = {"cloud": cloud, "account": "sandbox", "region": REGIONS[cloud]}
         layout = found.layout(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body}))
         account = AccountFacts(id=ACCOUNTS[cloud], sandbox=True)
-        workspace.program = lambda: found.program(layout, account)
-        host.embedded.bind(workspace.program)
+        taken: dict[str, set[str]] = {}
+
+        def program() -> None:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(pulumi, "get", _recording(taken))
+                found.program(layout, account)
+
+        workspace.program = program
+        host.embedded.bind(program)
         outputs = {key: output.value for key, output in stack.up().outputs.items()}
 
         def failures(patience: verify.Patience = ONCE) -> Sequence[str]:
@@ -58,9 +67,21 @@ def trial_of(cloud: str, home: Path) -> Iterator[Mutation]:
 
         trial = Trial(host, "acme", failures)
         assert failures(verify.Patience()) == []
-        yield Mutation(cloud=cloud, trial=trial, mutants=catalogue(trial.records, list(_waits(stack))))
+        yield Mutation(cloud=cloud, trial=trial, mutants=catalogue(trial.records, list(_waits(stack))), taken=taken)
     finally:
         host.close()
+
+
+def _recording(taken: dict[str, set[str]]) -> Callable[[pulumi.Resource, str], object]:
+    """Return `pulumi.get` that records which output of which type is taken."""
+    get = pulumi.get
+
+    def recorded(owner: object, name: str) -> object:
+        if isinstance(owner, pulumi.CustomResource):
+            taken.setdefault(owner.pulumi_resource_type, set()).add(name)
+        return get(owner, name)
+
+    return recorded
 
 
 def _workspace(home: Path, host: SandboxHost) -> LocalWorkspace:

@@ -87,7 +87,8 @@ class Drifting:
 class Behaviour:
     """Everything the simulated cloud knows of one type.
 
-    `ready` is its state when nothing is under way, `state_output` the path of the output that tells the state.
+    `ready` is its state when nothing is under way, `state_output` the path of the output that tells the state. `inert`
+    are arguments that are taken and nothing acts on, each with the reason.
     """
 
     type: str
@@ -113,6 +114,7 @@ class Behaviour:
     example: Struct = field(default_factory=dict)
     attempt: Mapping[str, Struct] = field(default_factory=dict)
     empty: Mapping[str, str] = field(default_factory=dict)
+    inert: Mapping[str, str] = field(default_factory=dict)
     tables: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     patterns: Mapping[str, re.Pattern[str]] = field(default_factory=dict)
 
@@ -282,6 +284,7 @@ def _behaviour(token: str, table: Table, known: TypeFacts, shape: Shape) -> Beha
         example=table.struct("example"),
         attempt={key: dict(item.data) for key, item in table.named("try")},
         empty={key: str(item) for key, item in table.struct("empty").items()},
+        inert={key: str(item) for key, item in table.struct("inert").items()},
         tables=_service(cloud, name).tables,
         patterns={key: re.compile(pattern) for key, pattern in known.names.items()},
     )
@@ -299,7 +302,7 @@ def _required(table: Table, key: str) -> Value:
 
 def _check_names(behaviour: Behaviour, table: Table) -> None:
     """Refuse data on inputs and outputs that the SDK does not declare: a misspelt entry would do nothing."""
-    given = [*behaviour.defaults, *behaviour.secret, *behaviour.facts.names, *behaviour.facts.enums]
+    given = [*behaviour.defaults, *behaviour.inert, *behaviour.secret, *behaviour.facts.names, *behaviour.facts.enums]
     given += [item.path for item in behaviour.references] + [path for item in behaviour.unique for path in item.by]
     given += [behaviour.state_output, *(name for stage in behaviour.stages for name in stage.outputs)]
     given += [name for stage in behaviour.stages for name in stage.changed]
