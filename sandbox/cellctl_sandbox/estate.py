@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from cellctl.facts.conditions import at
-from cellctl.state.values import Struct, bare_struct
+from cellctl.state.values import Struct, Value, bare_struct
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
@@ -147,13 +147,20 @@ def _plain(inputs: str, outputs: str) -> Struct:
     return merged
 
 
+def value(item: CloudObject | None, path: str) -> Value:
+    """Return what stands at a path of an object's properties, None if there is nothing."""
+    head, _, rest = path.partition(".")
+    found = item.properties.get(head) if item else None
+    return at(found, rest) if rest else found
+
+
 def text(item: CloudObject | None, path: str) -> str:
     """Return text at a path of an object's properties, `` if there is none."""
-    value = at(item.properties, path) if item else None
-    return value if isinstance(value, str) else ""
+    found = value(item, path)
+    return found if isinstance(found, str) else ""
 
 
 def texts(item: CloudObject | None, path: str) -> tuple[str, ...]:
     """Return the texts of a list at a path of an object's properties."""
-    value = at(item.properties, path) if item else None
-    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
+    found = value(item, path)
+    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list) else ()

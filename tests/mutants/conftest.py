@@ -15,8 +15,11 @@ from pulumi.automation import LocalWorkspace, ProjectSettings, Stack
 from cellctl import verify
 from cellctl.clouds import AccountFacts, load
 from cellctl.spec import CellSpec
+from cellctl_sandbox import estate
+from cellctl_sandbox.clouds import view
 from cellctl_sandbox.host import SandboxHost, open_host
 from cellctl_sandbox.testing.mutants import Mutant, Trial, catalogue
+from cellctl_sandbox.testing.pretended import Reads
 
 ONCE = verify.Patience(limit_s=0.0, every_s=1.0)
 REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
@@ -31,6 +34,7 @@ class Mutation:
     trial: Trial
     mutants: list[Mutant]
     taken: Mapping[str, set[str]]
+    reads: Reads
 
 
 @pytest.fixture(scope="module", params=["aws", "azure"])
@@ -42,7 +46,10 @@ def mutation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @contextmanager
 def trial_of(cloud: str, home: Path) -> Iterator[Mutation]:
     """Bring the default cell of a cloud up and give its trial and mutants."""
-    host = open_host(home=home, cell="acme", cloud=cloud, clock="stepped")
+    host, reads = open_host(home=home, cell="acme", cloud=cloud, clock="stepped"), Reads()
+    tracing = pytest.MonkeyPatch()
+    for reader in (estate, view):
+        tracing.setattr(reader, "CloudObject", reads.made)
     try:
         workspace = _workspace(home, host)
         stack = Stack.create_or_select("cell-acme", workspace)
@@ -67,8 +74,11 @@ def trial_of(cloud: str, home: Path) -> Iterator[Mutation]:
 
         trial = Trial(host, "acme", failures)
         assert failures(verify.Patience()) == []
-        yield Mutation(cloud=cloud, trial=trial, mutants=catalogue(trial.records, list(_waits(stack))), taken=taken)
+        yield Mutation(
+            cloud=cloud, trial=trial, mutants=catalogue(trial.records, list(_waits(stack))), taken=taken, reads=reads
+        )
     finally:
+        tracing.undo()
         host.close()
 
 

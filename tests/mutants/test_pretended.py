@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
-
-from cellctl_sandbox import estate
-from cellctl_sandbox.clouds import view
 from cellctl_sandbox.testing.pretended import Reads, excused, hollow, pretended
 
 PROVIDERS = ("aws:", "azure-native:")
 
 
-@pytest.fixture(scope="module")
-def reads(mutation) -> Reads:
-    """What the network, roles, stand-ins and checks read of a whole cell's objects."""
-    found = Reads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(estate, "CloudObject", found.made)
-        patch.setattr(view, "CloudObject", found.made)
-        mutation.trial.forget()
-        assert mutation.trial.troubles() == []
-        assert mutation.trial.verified() == []
-    return found
-
-
-def test_no_argument_is_only_echoed(mutation, reads: Reads) -> None:
+def test_no_argument_is_only_echoed(mutation) -> None:
+    assert mutation.trial.troubles() == []
+    reads: Reads = mutation.reads
     used: dict[str, set[str]] = {}
     for record in mutation.trial.records:
         if record.urn:

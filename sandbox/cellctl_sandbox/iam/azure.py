@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from cellctl.facts.conditions import at
-from cellctl_sandbox.estate import Estate, text
+from cellctl_sandbox.estate import Estate, text, value
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
 ASSIGNMENT = "azure-native:authorization:RoleAssignment"
@@ -41,7 +40,7 @@ def boots(estate: Estate, machine: CloudObject, client: str, vault: str, account
     if identity is None:
         yield f"there is no managed identity with client id {client}"
         return
-    held = at(machine.properties, "identity.userAssignedIdentities")
+    held = value(machine, "identity.userAssignedIdentities")
     names = {str(one).lower() for one in (held if isinstance(held, list | dict) else ())}
     if identity.id.lower() not in names:
         yield f"the machine does not have identity {identity.id.rpartition('/')[2]}"
@@ -59,7 +58,7 @@ def vault_lacks(estate: Estate, principal: str, action: str, vault: CloudObject 
     if vault is None:
         yield "there is no such vault"
         return
-    if at(vault.properties, "properties.enableRbacAuthorization") is not True:
+    if value(vault, "properties.enableRbacAuthorization") is not True:
         yield f"vault {vault.id.rpartition('/')[2]} does not look at role assignments, and has no access policies"
         return
     why = lacks(estate, principal, action, vault.id)

@@ -78,9 +78,9 @@ def _flow_log(estate: Estate, item: CloudObject) -> Iterator[str]:
 
 
 def _database(estate: Estate, item: CloudObject) -> Iterator[str]:
-    role = item.text("monitoringRoleArn")
+    role, interval = item.text("monitoringRoleArn"), item.properties.get("monitoringInterval")
     if not role:
-        if item.properties.get("monitoringInterval"):
+        if interval:
             yield "InvalidParameterCombination: a MonitoringInterval needs a MonitoringRoleARN"
         return
     yield from _said(aws.assumes(estate, tables.principal("monitoring", item.region), role, item.text("arn")))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cellctl.facts.conditions import at, every
-from cellctl_sandbox.estate import text
+from cellctl.facts.conditions import every
+from cellctl_sandbox.estate import text, value
 from cellctl_sandbox.network.aws import AwsNetwork
 from cellctl_sandbox.network.aws_names import BALANCER, INSTANCE, balancer_places, instance_place
 from cellctl_sandbox.network.entry import Entry, Target
@@ -75,5 +75,5 @@ def _path(network: AwsNetwork, balancer: CloudObject, target: Place, port: int) 
 
 
 def _whole(item: CloudObject, path: str) -> int:
-    value = at(item.properties, path)
-    return int(value) if isinstance(value, int | float) else 0
+    found = value(item, path)
+    return int(found) if isinstance(found, int | float) else 0

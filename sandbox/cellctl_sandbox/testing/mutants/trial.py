@@ -55,13 +55,6 @@ class Trial:
         """Return what would keep `up` from ending well with the cell as it is."""
         return list(self._up())
 
-    def forget(self) -> None:
-        """Let everything be read anew."""
-        with self._database.transaction() as rows:
-            rows.execute(
-                "UPDATE objects SET inputs = inputs || ' ', outputs = outputs || ' ' WHERE cell = ?", (self._cell,)
-            )
-
     def judge(self, mutant: Mutant) -> Caught:
         """Take one thing out, look who notices, and put it back."""
         record = next(item for item in self.records if item.uid == mutant.uid)
