@@ -7,7 +7,7 @@ import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from typing import TYPE_CHECKING, Literal
 
 from cellctl import __version__
@@ -54,8 +54,10 @@ def _versions() -> Iterator[Finding]:
 
 
 def _engines(home: Home, search_path: str) -> Iterator[Finding]:
-    if any(found.name == "embedded" for found in entry_points(group="cellctl.engines")):
+    embedded = next((found for found in entry_points(group="cellctl.engines") if found.name == "embedded"), None)
+    if embedded is not None:
         yield Finding(subject="sandbox", level="ok", message="embedded engine and simulated clouds are installed")
+        yield _refused(embedded)
     else:
         yield Finding(
             subject="sandbox", level="missing", message="the sandbox is not installed", remedy="pip install cellctl"
@@ -73,6 +75,13 @@ def _engines(home: Home, search_path: str) -> Iterator[Finding]:
         )
         return
     yield _cli(path, search_path)
+
+
+def _refused(embedded: EntryPoint) -> Finding:
+    """Return what the embedded engine does not do: its module says so."""
+    names = EntryPoint(name="refused", group=embedded.group, value=f"{embedded.module}:refused").load()()
+    message = f"the embedded engine refuses: {', '.join(names)}"
+    return Finding(subject="engine", level="note", message=message, remedy="where you need one: --engine pulumi")
 
 
 def _cli(path: str, search_path: str) -> Finding:

@@ -191,7 +191,8 @@ def forget(session: Session, urns: frozenset[str]) -> None:
     loaded = session.load() if urns else None
     if loaded is None:
         return
-    rows = tuple(without_references(row, urns) for row in loaded.checkpoint.resources if row.urn not in urns)
+    parents = {row.urn: row.parent for row in loaded.checkpoint.resources if row.urn in urns}
+    rows = tuple(without_references(row, parents) for row in loaded.checkpoint.resources if row.urn not in urns)
     if len(rows) != len(loaded.checkpoint.resources):
         session.store(replace(loaded.checkpoint, resources=rows))
 

@@ -23,7 +23,7 @@ from cellctl.plan import Diagnostic, Failure
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.target import RECORD, outputs_of
 from cellctl.state.backend import FileBackend, Loaded
-from cellctl.state.checkpoint import Checkpoint, deployment_from_json, deployment_to_json
+from cellctl.state.checkpoint import Checkpoint, deployment_from_json, deployment_to_json, document
 from cellctl.state.values import Struct, Value
 
 if TYPE_CHECKING:
@@ -269,8 +269,7 @@ def checkpoint_text(checkpoint: Checkpoint) -> str:
     """Return a checkpoint whose secrets are sealed as the text of its file."""
     import json
 
-    latest = None if checkpoint.fresh else deployment_to_json(checkpoint)
-    return json.dumps({"version": 3, "checkpoint": {"stack": checkpoint.stack, "latest": latest}})
+    return json.dumps(document(checkpoint))
 
 
 def _setup(target: Target, run: Run, options: RunOptions, work_dir: Path, environment: Mapping[str, str]) -> Setup:

@@ -1,4 +1,4 @@
-"""Checkpoint version 3: reading, writing, integrity.
+"""Checkpoint versions 3 and 4: reading, writing, integrity.
 
 A Checkpoint is a frozen value. `CheckpointWriter` turns it into text; the text of each resource is cached, so that
 writing after a step is a join of strings (500 resources: a few milliseconds).
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -24,6 +24,13 @@ from cellctl.state.sealing import Vault, shown
 from cellctl.state.values import Struct, Value
 
 ENGINE_VERSION = "v3.260.0"  # the CLI whose format this is; a newer CLI reads it
+FEATURES: Mapping[str, str] = {  # of version 4, and the key of a resource that uses it
+    "hooks": "resourceHooks",
+    "refreshBeforeUpdate": "refreshBeforeUpdate",
+    "replaceWith": "replaceWith",
+    "taint": "taint",
+    "views": "viewOf",
+}
 
 
 def now_text() -> str:
@@ -69,13 +76,45 @@ def parse(text: str | bytes) -> Checkpoint:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise MalformedState(f"not a checkpoint: {error}") from None
-    if not isinstance(document, dict) or document.get("version") != 3:
-        raise MalformedState("not a checkpoint of version 3")
-    checkpoint = document.get("checkpoint")
-    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("stack"), str):
+    checkpoint = readable(document).get("checkpoint")
+    stack = checkpoint.get("stack") if isinstance(checkpoint, dict) else None
+    if not isinstance(checkpoint, dict) or not isinstance(stack, str):
         raise MalformedState("the checkpoint names no stack")
     latest = checkpoint.get("latest")
-    return deployment_from_json(latest or {}, stack=checkpoint["stack"], fresh=not latest)
+    return deployment_from_json(latest or {}, stack=stack, fresh=not latest)
+
+
+def readable(document: object) -> Struct:
+    """Return the document of a checkpoint or of an export, if it is of a version that can be read.
+
+    Version 4 is version 3 with a list of the features that its resources use.
+
+    Raises:
+        MalformedState: Another version, or a feature that is not known.
+    """
+    if not isinstance(document, dict) or document.get("version") not in (3, 4):
+        raise MalformedState("not a checkpoint of version 3 or 4")
+    features = document.get("features")
+    unknown = [str(item) for item in features if item not in FEATURES] if isinstance(features, list) else []
+    if unknown:
+        raise MalformedState(f"the checkpoint needs features that are not known here: {', '.join(unknown)}")
+    return document
+
+
+def envelope(checkpoint: Checkpoint) -> Struct:
+    """Return the version of a document that holds the checkpoint, with the features that its resources use."""
+    return _envelope(_features((*checkpoint.resources, *(item.resource for item in checkpoint.pending))))
+
+
+def _envelope(used: Iterable[str]) -> Struct:
+    features: list[Value] = [*sorted(used)]
+    return {"version": 4, "features": features} if features else {"version": 3}
+
+
+def _features(resources: Iterable[ResourceState]) -> frozenset[str]:
+    """Return the features that resources use; few use any, so the others are not looked at closely."""
+    marked = [item.to_json() for item in resources if item.hooks or item.taint or item.replace_with or item.extra]
+    return frozenset(name for name, key in FEATURES.items() if any(item.get(key) for item in marked))
 
 
 def deployment_from_json(value: object, *, stack: str, fresh: bool = False) -> Checkpoint:
@@ -152,7 +191,7 @@ def with_properties(checkpoint: Checkpoint, convert: Callable[[Struct, str], Str
 
     def converted(item: ResourceState) -> ResourceState:
         inputs, outputs = convert(item.inputs, item.urn), convert(item.outputs, item.urn)
-        return replace(item, inputs=inputs, outputs=outputs)
+        return _with_trigger(replace(item, inputs=inputs, outputs=outputs), convert)
 
     return replace(
         checkpoint,
@@ -161,16 +200,30 @@ def with_properties(checkpoint: Checkpoint, convert: Callable[[Struct, str], Str
     )
 
 
+def _with_trigger(item: ResourceState, convert: Callable[[Struct, str], Struct]) -> ResourceState:
+    """Return the resource with `convert` applied to what triggers its replacement, which may be secret."""
+    if item.replacement_trigger is None:
+        return item
+    converted = convert({"replacementTrigger": item.replacement_trigger}, item.urn)
+    return replace(item, replacement_trigger=converted["replacementTrigger"])
+
+
 def opened(checkpoint: Checkpoint, vault: Vault) -> Checkpoint:
     """Return the checkpoint with its secrets opened; raises `WrongPassphrase`."""
     return with_properties(checkpoint, vault.open_struct)
+
+
+def document(checkpoint: Checkpoint) -> Struct:
+    """Return the document of a checkpoint's file; its secrets are in the form they shall have."""
+    latest = None if checkpoint.fresh else deployment_to_json(checkpoint)
+    return {**envelope(checkpoint), "checkpoint": {"stack": checkpoint.stack, "latest": latest}}
 
 
 def exported(checkpoint: Checkpoint, *, show_secrets: bool) -> Struct:
     """Return an opened (`show_secrets`) or sealed checkpoint as the CLI's `stack export` writes it."""
     if show_secrets:
         checkpoint = with_properties(checkpoint, lambda struct, _urn: {key: shown(v) for key, v in struct.items()})
-    return {"version": 3, "deployment": deployment_to_json(checkpoint)}
+    return {**envelope(checkpoint), "deployment": deployment_to_json(checkpoint)}
 
 
 def deployment_to_json(checkpoint: Checkpoint) -> Struct:
@@ -200,13 +253,15 @@ class CheckpointWriter:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._texts: weakref.WeakKeyDictionary[ResourceState, str] = weakref.WeakKeyDictionary()
-        self._joined: dict[int, tuple[tuple[ResourceState, ...], str]] = {}
+        self._joined: dict[int, tuple[tuple[ResourceState, ...], str, frozenset[str]]] = {}
 
     def text(self, checkpoint: Checkpoint) -> str:
         """Return the file's text: one line, the CLI's key order."""
-        parts = ['{"version":3,"checkpoint":{"stack":', _compact(checkpoint.stack), ',"latest":']
+        blocks = list(self._blocks(checkpoint.resources))
+        used = _features(item.resource for item in checkpoint.pending).union(*(features for _, features in blocks))
+        parts = [_compact(_envelope(used))[:-1], ',"checkpoint":{"stack":', _compact(checkpoint.stack), ',"latest":']
         parts.append(_compact(_head(checkpoint))[:-1])
-        for place, block in enumerate(self._blocks(checkpoint.resources)):
+        for place, (block, _) in enumerate(blocks):
             parts += ("," if place else ',"resources":[', block)
         parts.append("]" if checkpoint.resources else "")
         for place, pending in enumerate(checkpoint.pending):
@@ -216,14 +271,14 @@ class CheckpointWriter:
         parts += (',"metadata":', _compact(checkpoint.metadata), "}}}")
         return "".join(parts)  # once: a state of megabytes is written hundreds of times
 
-    def _blocks(self, resources: tuple[ResourceState, ...]) -> Iterator[str]:
-        """Yield the text of the resources, many at a time: from one write to the next most stay as they are."""
+    def _blocks(self, resources: tuple[ResourceState, ...]) -> Iterator[tuple[str, frozenset[str]]]:
+        """Yield the text of the resources, many at a time, and the features they use: most stay from write to write."""
         for start in range(0, len(resources), _BLOCK):
             block = resources[start : start + _BLOCK]
             known = self._joined.get(start)
             if known is None or known[0] != block:  # the very same resources: they compare by identity
-                known = self._joined[start] = block, ",".join(map(self._text, block))
-            yield known[1]
+                known = self._joined[start] = block, ",".join(map(self._text, block)), _features(block)
+            yield known[1:]
 
     def _text(self, resource: ResourceState) -> str:
         text = self._texts.get(resource)
@@ -233,7 +288,7 @@ class CheckpointWriter:
                 inputs=self._vault.seal_struct(resource.inputs, resource.urn),
                 outputs=self._vault.seal_struct(resource.outputs, resource.urn),
             )
-            text = self._texts[resource] = _compact(sealed.to_json())
+            text = self._texts[resource] = _compact(_with_trigger(sealed, self._vault.seal_struct).to_json())
         return text
 
 

@@ -17,6 +17,7 @@ from cellctl.state.values import Struct, Value
 PendingKind = Literal["creating", "updating", "deleting", "reading", "importing"]
 PENDING_KINDS: tuple[PendingKind, ...] = ("creating", "updating", "deleting", "reading", "importing")
 
+_ALWAYS = ("urn", "custom", "type")
 _rows = itertools.count(1)
 
 
@@ -60,12 +61,15 @@ class ResourceState:
     import_id: str = ""
     retain_on_delete: bool = False
     deleted_with: str = ""
+    replace_with: tuple[str, ...] = ()
     created: str = ""
     modified: str = ""
     source_position: str = ""
     stack_trace: tuple[Value, ...] = ()
     ignore_changes: tuple[str, ...] = ()
     replace_on_changes: tuple[str, ...] = ()
+    replacement_trigger: Value = None
+    hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     extra: Mapping[str, Value] = field(default_factory=dict)
     row: int = field(default_factory=next_row)
 
@@ -80,8 +84,8 @@ class ResourceState:
         return self.type.startswith("pulumi:providers:")
 
     def needs(self) -> frozenset[str]:
-        """Return the URNs that must exist before this resource: parent, provider, dependencies, `deleted_with`."""
-        urns = set(self.dependencies)
+        """Return the URNs that must exist before this one: parent, provider, dependencies, deleted or replaced with."""
+        urns = {*self.dependencies, *self.replace_with}
         for keys in self.property_dependencies.values():
             urns.update(keys)
         urns.update((self.parent, self.deleted_with, self.provider.rpartition("::")[0]))
@@ -112,15 +116,20 @@ class ResourceState:
             "importID": self.import_id,
             "retainOnDelete": self.retain_on_delete,
             "deletedWith": self.deleted_with,
+            "replaceWith": list(self.replace_with),
             "created": self.created,
             "modified": self.modified,
             "sourcePosition": self.source_position,
             "stackTrace": list(self.stack_trace),
             "ignoreChanges": list(self.ignore_changes),
             "replaceOnChanges": list(self.replace_on_changes),
+            "replacementTrigger": self.replacement_trigger,
+            "resourceHooks": {kind: list(names) for kind, names in self.hooks.items()},
             **self.extra,
         }
-        return {key: value for key, value in values.items() if value or key in ("urn", "custom", "type")}
+        if self.replacement_trigger in (False, 0, ""):
+            return {key: value for key, value in values.items() if value or key in (*_ALWAYS, "replacementTrigger")}
+        return {key: value for key, value in values.items() if value or key in _ALWAYS}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -233,12 +242,15 @@ def resource_from_json(value: object, place: str = "resource") -> ResourceState:
         import_id=reader.text("importID"),
         retain_on_delete=reader.flag("retainOnDelete"),
         deleted_with=reader.text("deletedWith"),
+        replace_with=reader.texts("replaceWith"),
         created=reader.text("created"),
         modified=reader.text("modified"),
         source_position=reader.text("sourcePosition"),
         stack_trace=tuple(reader.values("stackTrace")),
         ignore_changes=reader.texts("ignoreChanges"),
         replace_on_changes=reader.texts("replaceOnChanges"),
+        replacement_trigger=reader.rest.pop("replacementTrigger", None),
+        hooks=reader.lists("resourceHooks"),
         extra=reader.rest,
     )
 
@@ -266,6 +278,7 @@ def renamed(resource: ResourceState, names: Mapping[str, str]) -> ResourceState:
         resource,
         parent=names.get(resource.parent, resource.parent),
         deleted_with=names.get(resource.deleted_with, resource.deleted_with),
+        replace_with=tuple(names.get(urn, urn) for urn in resource.replace_with),
         dependencies=tuple(names.get(urn, urn) for urn in resource.dependencies),
         property_dependencies={
             key: tuple(names.get(urn, urn) for urn in urns) for key, urns in resource.property_dependencies.items()
@@ -274,9 +287,9 @@ def renamed(resource: ResourceState, names: Mapping[str, str]) -> ResourceState:
     )
 
 
-def without_references(resource: ResourceState, gone: frozenset[str]) -> ResourceState:
-    """Return `resource` without its references to the URNs in `gone`; a child of one of them has no parent then."""
-    if not (resource.needs() & gone):
+def without_references(resource: ResourceState, gone: Mapping[str, str]) -> ResourceState:
+    """Return `resource` without its references to the keys of `gone`; a value is the parent that a child gets then."""
+    if not (resource.needs() & gone.keys()):
         return resource
     return replace(
         resource,
@@ -284,6 +297,7 @@ def without_references(resource: ResourceState, gone: frozenset[str]) -> Resourc
         property_dependencies={
             key: tuple(urn for urn in urns if urn not in gone) for key, urns in resource.property_dependencies.items()
         },
-        parent="" if resource.parent in gone else resource.parent,
+        parent=gone.get(resource.parent, resource.parent),
         deleted_with="" if resource.deleted_with in gone else resource.deleted_with,
+        replace_with=tuple(urn for urn in resource.replace_with if urn not in gone),
     )

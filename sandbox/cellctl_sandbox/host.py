@@ -44,6 +44,13 @@ def open_host(*, home: Path, cell: str, cloud: str, clock: str = "", probe: Prob
     return SandboxHost(database, simulated, cell=cell, cloud=cloud, probe=probe)
 
 
+def refused() -> list[str]:
+    """Return what the embedded engine does not do, for `cellctl doctor`."""
+    from cellctl_sandbox.engine.refusals import Feature
+
+    return [item.value.told_as for item in Feature]
+
+
 def pace_of(clock: str) -> float | None:
     """Return a `--clock` option as a pace: None: the sandbox's own; 0: stepped; else a scale."""
     if clock in ("", "stepped"):

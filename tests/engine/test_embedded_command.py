@@ -1,5 +1,6 @@
 """The engine behind the unmodified Automation API: stacks, configuration, errors, refusals, a damaged checkpoint."""
 
+import gc
 import json
 
 import pulumi
@@ -199,14 +200,7 @@ def test_what_is_not_a_command_is_refused(site, argv, told):
 
 
 @pytest.mark.parametrize(
-    ("given", "feature"),
-    [
-        ({"continue_on_error": True}, "--continue-on-error"),
-        ({"target": ["urn:x"]}, "--target"),
-        ({"exclude": ["urn:x"]}, "--exclude"),
-        ({"plan": "p.json"}, "update plans"),
-        ({"policy_packs": ["p"]}, "policy packs"),
-    ],
+    ("given", "feature"), [({"plan": "p.json"}, "update plans"), ({"policy_packs": ["p"]}, "policy packs")]
 )
 def test_a_feature_that_is_not_there_is_named_before_anything_changes(site, given, feature):
     stack = site.stack()
@@ -220,27 +214,40 @@ def test_a_backend_that_is_not_there_is_named(site):
         site.stack(PULUMI_BACKEND_URL="s3://bucket")
 
 
-@pytest.mark.parametrize(
-    ("program", "feature"),
-    [
-        (lambda: pulumi.runtime.register_resource_transform(lambda _args: None), "transforms"),
-        (lambda: pulumi.ResourceHook("h", lambda _args: None), "resource hooks"),
-    ],
-)
-def test_a_program_that_uses_a_missing_feature_is_stopped(site, program, feature):
+class Remote(pulumi.ComponentResource):
+    """A component that a provider would construct."""
+
+    def __init__(self):
+        super().__init__("fake:index:Remote", "far", {}, None, remote=True)
+
+
+REFUSED = {
+    "dynamic providers": lambda: pulumi.CustomResource("pulumi-python:dynamic:Resource", "own", {}),
+    "remote components": Remote,
+    r"methods of components \(Call\)": lambda: pulumi.runtime.call("fake:index:method", {}),
+    "the provider 'other'": lambda: pulumi.CustomResource("other:index:Thing", "x", {}),
+}
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # the SDK's loop, whose engine went away
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("over_sockets", [False, True])
+@pytest.mark.parametrize("feature", REFUSED)
+def test_what_a_program_asks_for_at_its_fifth_resource_is_refused_before_the_first(site, feature, over_sockets):
     def declared():
-        program()
-        PROGRAM()
+        program_of((Thing("a"), Thing("b"), Thing("c"), Thing("d", {"of": Ref("a")})), {})()
+        REFUSED[feature]()
 
-    site.command.bind(declared)
+    stack = site.stack()
+    before = site.backend.read(site.name).checkpoint.resources, site.backend.history(site.name)
+    site.command.bind(None if over_sockets else declared)
     with pytest.raises(UnsupportedFeature, match=feature):
-        site.stack().up()
-
-
-def test_a_plugin_that_is_not_on_the_list_is_never_launched(site):
-    site.command.bind(program_of((Thing("a", type="other:index:Thing"),), {}))
-    with pytest.raises(UnsupportedFeature, match="the provider 'other'"):
-        site.stack().up()
+        stack.up(program=declared)
+    assert site.world.calls == []
+    assert (site.backend.read(site.name).checkpoint.resources, site.backend.history(site.name)) == before
+    site.command.bind(program_of((Thing("a"),), {}))
+    assert stack.up().summary.result == "succeeded"
+    gc.collect()
 
 
 # ---- a damaged checkpoint ----

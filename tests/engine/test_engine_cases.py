@@ -459,13 +459,13 @@ CASES = [
         ],
     ),
     Case(
-        "ignoreChanges through something that is gone is an error",
+        "ignoreChanges through something that is gone ignores nothing",
         [
             Play(program=[Thing("a", {"tags": {"x": {"z": 1}}}, {"ignore_changes": ["tags.x.z"]})]),
             Play(
                 program=[Thing("a", {"tags": {"y": 1}}, {"ignore_changes": ["tags.x.z"]})],
-                fails=["cannot ignore changes"],
-                calls=[],
+                ops={"a": ["update"]},
+                state={"a": {"inputs": {"tags": {"y": 1}}}},
             ),
         ],
     ),
@@ -768,22 +768,29 @@ CASES = [
         ],
     ),
     Case(
-        "import of something else is refused",
-        [
-            Play(program=ONE),
-            Play(program=[Thing("b", {"size": 9}, {"import_": "a-0"}), *ONE], fails=["do not match"], names=["a"]),
-        ],
-    ),
-    Case(
-        "a preview of an import of something else warns",
+        "an imported object is brought to what the program says",
         [
             Play(program=ONE),
             Play(
                 do="preview",
                 program=[Thing("b", {"size": 9}, {"import_": "a-0"}), *ONE],
-                ops={"b": ["import"]},
-                warns="do not match",
+                ops={"b": ["import", "update"]},
+                calls=["read b"],
+                names=["a"],
             ),
+            Play(ops={"b": ["import", "update"]}, calls=["read b", "update b"], state={"b": {"inputs": {"size": 9}}}),
+        ],
+    ),
+    Case(
+        "an imported object that would have to be replaced is taken and left alone",
+        [
+            Play(program=[fixed(1)]),
+            Play(
+                program=[Thing("b", {"fixed": 2}, {"import_": "a-0"}), fixed(1)],
+                fails=["may not be replaced"],
+                state={"b": {"id": "a-0", "inputs": {"fixed": 1}}},
+            ),
+            Play(program=[Thing("b", {"fixed": 1}, {"import_": "a-0"}), fixed(1)], ops={}, calls=[]),
         ],
     ),
     Case(

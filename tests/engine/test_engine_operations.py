@@ -1,5 +1,6 @@
 """Interrupts, kills, parallelism, saves that fail, secrets, order: what the engine is like while it runs."""
 
+import inspect
 import json
 import signal
 import subprocess
@@ -224,10 +225,13 @@ class _Deaf:
 
 def test_the_names_of_the_sdk_that_the_engine_needs_are_there():
     """Fails when the SDK moves something private: then look at `engine/sdk.py`."""
-    from pulumi.runtime import settings
+    from pulumi.runtime import _callbacks, resource, settings
 
     assert sdk.CHANNEL_OPTIONS
     assert set(sdk.FEATURES.values()) <= set(sdk.resource_pb2.ResourceMonitorFeature.values())
+    assert sdk.CALLBACKS_BEGIN in inspect.getsource(_callbacks)
+    assert "registering resource: ty={ty}, name={name}, custom={custom}, remote={remote}" in inspect.getsource(resource)
+    assert "Calling function: tok={tok}" in inspect.getsource(sys.modules["pulumi.runtime.invoke"])
     stub = object()
     assert settings.Settings("p", "s", monitor=stub, engine=stub).monitor is stub
     for name in ("RegisterResource", "RegisterResourceOutputs", "ReadResource", "Invoke", "SignalAndWaitForShutdown"):

@@ -32,7 +32,5 @@ The core needs neither argv nor text:
     result.succeeded, .changes, .outputs, .diagnostics, .checkpoint
 
 `up` runs 16 provider calls at a time (`Options.parallel`); previews run in one thread, in a fixed order. What is not
-implemented raises `UnsupportedFeature` naming the feature, before it changes anything: hooks, transforms, update plans,
-target (but for refresh) and exclude, continue-on-error, remote components, Call, parameterised packages, dynamic
-providers, policy packs, run-program, backends other than file://.
+implemented raises `UnsupportedFeature` naming the feature, before it changes anything: see `refusals`.
 """

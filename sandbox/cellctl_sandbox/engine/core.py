@@ -7,22 +7,26 @@ result = engine.run("up", target, Inline(program), config={"proj:key": ConfigVal
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, opened
+from cellctl.state.resources import ResourceState
 from cellctl.state.sealing import Vault
 from cellctl.state.values import Struct
 from cellctl_provider.probes import Probe, unobserved
 from cellctl_provider.protocol import ProviderFactory
+from cellctl_sandbox.engine import targeting
+from cellctl_sandbox.engine.builtin import Builtin, StackOutputs, WithBuiltin, no_other_stacks
 from cellctl_sandbox.engine.deployment import Deployment
 from cellctl_sandbox.engine.errors import StepFailed, UnsupportedFeature
 from cellctl_sandbox.engine.eventlog import EventLog, Observer, Said, Sink
 from cellctl_sandbox.engine.journal import Journal
 from cellctl_sandbox.engine.monitor import EngineLog, Monitor
+from cellctl_sandbox.engine.options import Options
 from cellctl_sandbox.engine.registry import ProviderSource, Registry
-from cellctl_sandbox.engine.scope import ConfigValue, Options, Scope
+from cellctl_sandbox.engine.scope import ConfigValue, Mode, Scope
 from cellctl_sandbox.engine.sdk import run_program
 from cellctl_sandbox.engine.sources import InProcess
 
@@ -32,18 +36,25 @@ __all__ = ["ConfigValue", "Engine", "Inline", "Kind", "Options", "Program", "Res
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The stack an operation works on: its sealed checkpoint, the vault that opens it, and where text is saved."""
+    """The stack an operation works on: its sealed checkpoint, the vault that opens it, and where text is saved.
+
+    `stack_outputs` returns the opened outputs of another stack, for stack references.
+    """
 
     project: str
     stack: str
     checkpoint: Checkpoint
     vault: Vault
     save: Callable[[str], None]
+    stack_outputs: StackOutputs = no_other_stacks
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """How an operation ended. `outputs` hold secrets in their wrappers; `checkpoint` is the state after, opened."""
+    """How an operation ended. `outputs` hold secrets in their wrappers; `checkpoint` is the state after, opened.
+
+    `untouched`: it was refused before anything was changed or written.
+    """
 
     kind: Kind
     succeeded: bool
@@ -53,6 +64,7 @@ class Result:
     said: tuple[Said, ...] = ()
     program_error: str = ""
     unsupported: UnsupportedFeature | None = None
+    untouched: bool = False
     text: str = ""
 
     @property
@@ -92,6 +104,7 @@ class Inline:
             secret_keys=[key for key, item in scope.config.items() if item.secret],
             parallel=scope.options.parallel,
             dry_run=scope.planning,
+            calls_back=lambda: engine.calls_back,
         )
         if run.traceback:
             scope.log.say("debug", run.traceback)
@@ -142,18 +155,25 @@ class Engine:
         *,
         config: Mapping[str, ConfigValue] | None = None,
         masked: Mapping[str, str] | None = None,
+        hidden: Collection[str] = (),
         options: Options | None = None,
         sink: Sink | None = None,
         observer: Observer | None = None,
     ) -> Result:
         """Do one operation to its end; failures of resources are in the Result, not raised.
 
-        `program` is needed for `up` and `preview`; with one, refresh and destroy run it first for its providers.
+        `program` is needed for `up` and `preview`; refresh and destroy with one run it first, for its providers.
+
+        `masked` is the configuration as the first event shows it; `hidden` are texts that no event may hold.
 
         Raises:
             WrongPassphrase: The vault does not open the checkpoint.
         """
         saved = [""]
+
+        def find(urn: str) -> ResourceState | None:
+            return scope.made.get(urn)
+
         scope = Scope(
             project=target.project,
             stack=target.stack,
@@ -161,11 +181,14 @@ class Engine:
             options=options or Options(),
             config=config or {},
             journal=_journal(kind, target, saved, self._probe),
-            log=EventLog(sink, planning=kind.startswith("preview"), observer=observer),
-            registry=Registry(self._source),
+            log=EventLog(sink, planning=kind.startswith("preview"), observer=observer, hidden=hidden),
+            registry=Registry(WithBuiltin(self._source, lambda: Builtin(target.stack_outputs, find))),
+            mode=_mode(kind, program),
             probe=self._probe,
         )
         session = Session(deployment=Deployment(scope))
+        if program is None and kind.endswith("destroy") and session.deployment.refuse_unheard_hooks():
+            return _result(kind, session.deployment, "", "", begun=False)
         self._sessions.append(session)
         try:
             whole = {key: "[secret]" if item.secret else item.value for key, item in scope.config.items()}
@@ -176,6 +199,13 @@ class Engine:
         finally:
             self._sessions.remove(session)
         return _result(kind, session.deployment, error, saved[0])
+
+
+def _mode(kind: Kind, program: Program | None) -> Mode:
+    """Return what a program is run for."""
+    if program is None or kind in ("up", "preview"):
+        return "update"
+    return "refresh" if kind.endswith("refresh") else "destroy"
 
 
 def _journal(kind: Kind, target: Target, saved: list[str], probe: Probe) -> Journal:
@@ -202,21 +232,28 @@ def _operate(kind: Kind, deployment: Deployment, program: Program | None) -> str
         deployment.refuse(failure)
     finally:
         scope.registry.close()
+        scope.callbacks.close()
     if error:
         scope.log.say("error", f"an unhandled error occurred: {error}")
     if deployment.cancelled:
         scope.log.say("error", "update canceled")
-    try:
-        scope.journal.finish()
-    except StepFailed as failure:
-        deployment.fail(failure)
+    if not _untouched(deployment):
+        try:
+            scope.journal.finish()
+        except StepFailed as failure:
+            deployment.fail(failure)
     return error
 
 
-def _result(kind: Kind, deployment: Deployment, error: str, text: str) -> Result:
+def _untouched(deployment: Deployment) -> bool:
+    """Tell whether an operation was refused before anything was written."""
+    return deployment.unsupported is not None and not deployment.scope.journal.wrote
+
+
+def _result(kind: Kind, deployment: Deployment, error: str, text: str, *, begun: bool = True) -> Result:
     log, journal = deployment.scope.log, deployment.scope.journal
     succeeded = not (deployment.failed or deployment.cancelled or log.tally.refused)
-    log.close(succeeded=succeeded)
+    log.close(succeeded=succeeded, begun=begun)
     return Result(
         kind=kind,
         succeeded=succeeded,
@@ -226,27 +263,26 @@ def _result(kind: Kind, deployment: Deployment, error: str, text: str) -> Result
         said=tuple(log.tally.said),
         program_error=error,
         unsupported=deployment.unsupported,
+        untouched=not begun or _untouched(deployment),
         text=text,
     )
 
 
 def _sequence(kind: Kind, deployment: Deployment, program: Program | None) -> str:
     """Do the parts of an operation in order; return the text of the program's unhandled exception."""
-    if kind in ("up", "preview"):
-        assert program is not None, "up and preview need a program"
-        if deployment.scope.options.refresh:
-            deployment.refresh(counted=False)
-        return _declare(deployment, program)
-    if program is not None:
-        raise UnsupportedFeature("running the program for refresh and destroy (run_program)")
-    if kind in ("refresh", "preview_refresh"):
-        if deployment.scope.options.clear_pending_creates:
-            deployment.scope.journal.clear_pending_creates()
-        deployment.refresh(counted=True)
+    scope = deployment.scope
+    refreshing = kind in ("refresh", "preview_refresh")
+    if targeting.report_unknown(scope, scope.selection.literals(of_refresh=refreshing)):
         return ""
-    if deployment.scope.options.refresh:
+    if refreshing and scope.options.clear_pending_creates:
+        scope.journal.clear_pending_creates()
+    if program is None and (refreshing or scope.options.refresh):
+        deployment.refresh(counted=refreshing)
+    elif scope.options.refresh and not scope.options.run_program:
         deployment.refresh(counted=False)
-    if not deployment.gate.stopped:
+    if program is not None:
+        return _declare(deployment, program)
+    if not refreshing and not deployment.gate.stopped:
         deployment.remove()
     return ""
 
@@ -272,7 +308,7 @@ def _declare(deployment: Deployment, program: Program) -> str:
 def _warn_of_pending(scope: Scope, kind: Kind) -> None:
     """Tell of operations that an interrupted run left behind, where this one will change things."""
     pending = scope.journal.interrupted
-    if kind != "up" or not pending:
+    if kind not in ("up", "destroy") or scope.options.refresh or not pending:
         return
     lines = "".join(f"  * {item.resource.urn}, interrupted while {item.kind}\n" for item in pending)
     scope.log.say(

@@ -10,21 +10,36 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from cellctl.state.resources import ResourceState
-from cellctl.state.values import Struct, contains_unknown, secret
+from cellctl.state.values import Struct, contains_unknown
 from cellctl_provider.protocol import Invoke, Invoked, ProviderError
-from cellctl_sandbox.engine.errors import Rejected, StepFailed, Unavailable, UnsupportedFeature
-from cellctl_sandbox.engine.executor import Executor
+from cellctl_sandbox.engine import programs, targeting
+from cellctl_sandbox.engine.errors import DefaultProviderDisabled, Rejected, StepFailed, Unavailable, UnsupportedFeature
+from cellctl_sandbox.engine.executor import Executor, HookFailed
 from cellctl_sandbox.engine.gate import Gate, Stopped
-from cellctl_sandbox.engine.goals import Goal, InvokeGoal, ReadGoal, package_of
-from cellctl_sandbox.engine.planner import CheckRefused, Planner
+from cellctl_sandbox.engine.goals import Goal, InvokeGoal, ReadGoal
+from cellctl_sandbox.engine.planner import CheckRefused, Planner, Wanted
+from cellctl_sandbox.engine.providing import Providing
 from cellctl_sandbox.engine.refreshing import Refresh
-from cellctl_sandbox.engine.removal import Removal, condemned, protected_and_needed
+from cellctl_sandbox.engine.removal import Removal, condemned
 from cellctl_sandbox.engine.scope import Scope
 from cellctl_sandbox.engine.steps import Op, Step
-from cellctl_sandbox.engine.urns import PROVIDER_PREFIX, ROOT_TYPE, default_provider_name, make_urn
+from cellctl_sandbox.engine.urns import PROVIDER_PREFIX, ROOT_TYPE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What the program learns of a registration.
+
+    `succeeded` is false for what failed, or needs what failed, in an operation that continues. `unknown`: nothing was
+    made, so its outputs are not known.
+    """
+
+    state: ResourceState
+    succeeded: bool = True
+    unknown: bool = False
 
 
 class Deployment:
@@ -39,6 +54,7 @@ class Deployment:
         self._planning = threading.RLock()
         self._planner = Planner(scope)
         self._executor = Executor(scope)
+        self._providing = Providing(scope, self._default_provider)
         self._ops: dict[str, Step] = {}
         self._root_outputs: Struct | None = None
         self._finished = False
@@ -46,10 +62,13 @@ class Deployment:
     # ---- failing and cancelling ----
     def fail(self, error: StepFailed) -> None:
         """Report a failure and let nothing new begin."""
+        self._report(error)
+        self.gate.stop()
+
+    def _report(self, error: StepFailed) -> None:
         self.failed = True
         for reason in error.reasons if isinstance(error, CheckRefused) else [error.message]:
             self.scope.log.say("error", reason, error.urn)
-        self.gate.stop()
 
     def refuse(self, error: UnsupportedFeature) -> None:
         """End the operation because it needs what this engine does not have."""
@@ -81,16 +100,68 @@ class Deployment:
             raise Unavailable from None
 
     # ---- what a program asks for ----
-    def register(self, goal: Goal) -> ResourceState:
-        """Bring one resource to its goal and return its state."""
+    def register(self, goal: Goal) -> Answer:
+        """Bring one resource to its goal."""
         with self._asked():
             with self._planning:
-                reference = self._provider_for(goal.custom, goal.type, goal.provider, goal.version, goal.download_url)
-                planned = self._planner.plan(goal, reference)
+                provided = (goal.type, goal.provider, goal.version, goal.download_url)
+                wanted = self._planner.wanted(goal, self._providing.reference(*provided, custom=goal.custom))
                 if goal.type.startswith(PROVIDER_PREFIX) or not goal.custom:
-                    return self._perform(planned)  # cheap, and what comes next may need it
+                    return self._brought(wanted)  # cheap, and what comes next may need it
+                wanted, planned = self._planned(wanted)
+            if self._skips(wanted.new):
+                return Answer(state=wanted.new, succeeded=False)
             with self.gate.step():
-                return self._perform(planned)
+                return self._performed(wanted, planned)
+
+    def _brought(self, wanted: Wanted) -> Answer:
+        wanted, planned = self._planned(wanted)
+        if self._skips(wanted.new):
+            return Answer(state=wanted.new, succeeded=False)
+        return self._performed(wanted, planned)
+
+    def _planned(self, wanted: Wanted) -> tuple[Wanted, list[Step]]:
+        """Return a registration and its steps; with a refresh that runs the program its old state was read again."""
+        scope = self.scope
+        reads = scope.mode == "refresh" or scope.options.refresh
+        if reads and scope.options.run_program and wanted.old is not None:
+            wanted = replace(wanted, old=self._refresh().one(wanted.old))
+        if scope.mode != "update":
+            planned = programs.without_goals(scope, wanted)
+            if planned is not None:
+                return wanted, planned
+        if not scope.selection.includes(wanted.new):
+            return wanted, targeting.untouched(scope, wanted)
+        planned = self._planner.plan(wanted)
+        targeting.refuse_skipped(scope, planned)
+        return wanted, planned
+
+    def _performed(self, wanted: Wanted, planned: list[Step]) -> Answer:
+        """Perform what was planned; a failure ends the operation, unless it shall continue."""
+        try:
+            state = self._perform(planned) if planned else wanted.old
+            assert state is not None, "a registration ends with a state"
+            if planned and planned[0].op in (Op.IMPORT, Op.IMPORT_REPLACEMENT):
+                with self._planning:
+                    more = self._planner.after_import(wanted, state)
+                state = self._perform(more) if more else state
+        except StepFailed as error:
+            if not self.scope.options.continue_on_error:
+                raise
+            self._report(error)
+            if isinstance(error, HookFailed) and error.state is not None:
+                return Answer(state=error.state)
+            self.scope.decisions.failed.add(wanted.new.urn)
+            return Answer(state=wanted.new, succeeded=False)
+        return Answer(state=state, unknown=bool(planned) and planned[-1].skipped)
+
+    def _skips(self, new: ResourceState) -> bool:
+        """Tell whether something that a resource needs has failed, so that it is not begun."""
+        failed = self.scope.decisions.failed
+        if not new.needs() & failed:
+            return False
+        failed.add(new.urn)
+        return True
 
     def _perform(self, planned: list[Step]) -> ResourceState:
         result: ResourceState | None = None
@@ -102,36 +173,8 @@ class Deployment:
         assert result is not None, "a registration ends with a state"
         return result
 
-    def _provider_for(self, custom: bool, type_: str, given: str, version: str, download_url: str) -> str:
-        if not custom or type_.startswith(PROVIDER_PREFIX):
-            return ""
-        return given or self._default_provider(package_of(type_), version, download_url)
-
-    def _default_provider(self, package: str, version: str, download_url: str) -> str:
-        """Return the default provider of a package and version, registered on first use."""
-        name = default_provider_name(version, download_url)
-        type_ = f"{PROVIDER_PREFIX}{package}"
-        scope = self.scope
-        urn = make_urn(scope.stack, scope.project, "", type_, name)
-        made = scope.made.get(urn)
-        if made is None:
-            self._refuse_default_providers(package)
-            inputs: Struct = {}
-            for key, item in scope.config.items():
-                namespace, _, rest = key.partition(":")
-                if namespace == package and rest not in ("version", "pluginDownloadURL"):
-                    inputs[rest] = secret(item.value) if item.secret else item.value
-            if version:
-                inputs["version"] = version
-            made = self._perform(self._planner.plan(Goal(type=type_, name=name, custom=True, properties=inputs), ""))
-        return f"{urn}::{made.id}"
-
-    def _refuse_default_providers(self, package: str) -> None:
-        disabled = self.scope.config.get("pulumi:disable-default-providers")
-        if (disabled and f'"{package}"' in disabled.value) or (disabled and '"*"' in disabled.value):
-            raise StepFailed(
-                f"Default provider for '{package}' disabled: every resource and invoke must name an explicit provider"
-            )
+    def _default_provider(self, goal: Goal) -> ResourceState:
+        return self._brought(self._planner.wanted(goal, "")).state
 
     def read(self, goal: ReadGoal) -> ResourceState:
         """Look an existing object up for the program, and keep it in the state as external."""
@@ -143,9 +186,8 @@ class Deployment:
 
     def _planned_read(self, goal: ReadGoal) -> list[Step]:
         scope = self.scope
-        reference = self._provider_for(True, goal.type, goal.provider, goal.version, goal.download_url)
-        urn = make_urn(scope.stack, scope.project, goal.parent, goal.type, goal.name)
-        self._planner.claim(urn)
+        reference = self._providing.reference(goal.type, goal.provider, goal.version, goal.download_url)
+        urn = self._planner.identities.urn(goal.parent, goal.type, goal.name)
         old = scope.olds.get(urn)
         if old is not None:
             scope.decisions.kept.add(urn)
@@ -162,30 +204,55 @@ class Deployment:
             additional_secret_outputs=goal.additional_secret_outputs,
         )
         if old is not None and not old.external and old.id != goal.id:
+            scope.decisions.replaced.add(urn)
             step = Step(op=Op.READ_REPLACEMENT, urn=urn, old=old, new=new, pending_delete=True)
             return [step, replace(step, op=Op.REPLACE)]
+        if scope.mode == "destroy":
+            scope.decisions.condemned.append(urn)
         return [Step(op=Op.READ, urn=urn, old=old, new=new)]
 
-    def invoke(self, goal: InvokeGoal) -> Invoked:
-        """Call a function of a provider; raises `Rejected` where the program shall see an exception."""
+    def invoke(self, goal: InvokeGoal) -> Invoked | None:
+        """Call a function of a provider; None where its result is not known yet.
+
+        Raises:
+            Rejected: The program shall see an exception.
+        """
         with self._asked():
-            with self._planning:
-                reference = self._provider_for(True, goal.token, goal.provider, goal.version, goal.download_url)
+            try:
+                with self._planning:
+                    reference = self._providing.reference(goal.token, goal.provider, goal.version, goal.download_url)
+            except DefaultProviderDisabled as error:
+                raise Rejected(f"Invoke: {error.message} ({goal.token})") from None
             instance = self.scope.instance(reference)
-            if not instance.known:
-                return Invoked(result={})
-            if contains_unknown(goal.args):
-                return Invoked(result={})  # a preview: the result is not known either
+            if not instance.known or contains_unknown(goal.args):
+                return None
             request = Invoke(token=goal.token, args=goal.args, preview=self.scope.planning)
             try:
                 return instance.provider.invoke(request)
             except ProviderError as error:
                 raise Rejected(f"invocation of {goal.token} returned an error: {error.message}") from error
 
+    def exists(self, goal: ReadGoal) -> bool | None:
+        """Tell whether an object exists, without taking it into the state; None where that is not known yet."""
+        with self._asked():
+            with self._planning:
+                reference = self._providing.reference(goal.type, goal.provider, goal.version, goal.download_url)
+            instance = self.scope.instance(reference)
+            if not instance.known or contains_unknown(goal.id):
+                return None
+            urn = f"urn:pulumi:{self.scope.stack}::{self.scope.project}::{goal.type}::{goal.id}"
+            state = ResourceState(urn=urn, type=goal.type, id=goal.id, provider=reference)
+            try:
+                return self._executor.look(state, goal.properties, {}) is not None
+            except ProviderError as error:
+                raise Rejected(f"'{goal.id}' cannot be looked up: {error.message}") from error
+
     def register_outputs(self, urn: str, outputs: Struct) -> None:
         """Take the outputs of a component; the root stack's count when everything else is done."""
         with self._asked():
             state = self.scope.made.get(urn)
+            if state is None and urn in self.scope.decisions.skipped | self.scope.decisions.failed:
+                return
             if state is None:
                 raise StepFailed(f"cannot register outputs of the unknown resource '{urn}'", urn=urn)
             if state.type == ROOT_TYPE and not self.scope.planning:
@@ -196,23 +263,51 @@ class Deployment:
     def _take_outputs(self, state: ResourceState, outputs: Struct) -> None:
         new = replace(state, outputs=outputs)
         self.scope.made[new.urn] = new
-        self.scope.journal.commit(new=new, lazily=state.outputs == outputs)
+        if self.scope.journal.current(new.row) is not None:  # a destroy has deleted it by now
+            self.scope.journal.commit(new=new, lazily=state.outputs == outputs)
         self.scope.log.done(self._ops[new.urn], new, count=False)
+        self._executor.after_outputs(self._ops[new.urn], new)
 
     # ---- whole operations ----
     def refresh(self, *, counted: bool) -> None:
         """Read everything in the state; `counted` where refresh is the operation, not a part of one."""
-        for error in Refresh(self.scope, self._executor, self._planner, self.gate, counted=counted).run():
+        for error in self._refresh(counted=counted).run():
             self.fail(error)
         self.scope.reindex()
 
+    def _refresh(self, *, counted: bool = True) -> Refresh:
+        return Refresh(self.scope, self._executor, self._planner, self.gate, counted=counted)
+
+    def refuse_unheard_hooks(self) -> bool:
+        """Report resources whose hooks run with their deletion, where no program runs; True if there are any."""
+        found = False
+        for item in self.scope.journal.olds():
+            names = [*item.hooks.get("BeforeDelete", ()), *item.hooks.get("AfterDelete", ())]
+            if names:
+                text = "Resource has delete hooks registered, but the program is not running. Hooks: "
+                self._report(StepFailed(text + ", ".join(names), urn=item.urn))
+                found = True
+        return found
+
     def remove(self) -> None:
         """Delete everything that no registration took over."""
-        items = condemned(self.scope)
-        if self.scope.options.exclude_protected:
-            spared = protected_and_needed(self.scope.journal.checkpoint().resources)
-            items = [item for item in items if item.urn not in spared]
-        Removal(self.scope, self._executor, self.gate, self.fail).run(items)
+        scope = self.scope
+        targeting.report_unknown(scope, scope.selection.targets.literals)
+        items = condemned(scope)
+        try:
+            spared, items = targeting.removable(scope, items, self._planner.replacing)
+        except StepFailed as error:
+            self.fail(error)
+            return
+        for step in spared:
+            self._executor.perform(step)
+        Removal(scope, self._executor, self.gate, self._removal_failed).run(items)
+
+    def _removal_failed(self, error: StepFailed) -> None:
+        if self.scope.options.continue_on_error:
+            self._report(error)
+        else:
+            self.fail(error)
 
     def finish(self) -> None:
         """Complete the operation after the program ran to its end: delete, then set the stack's outputs."""
@@ -220,7 +315,10 @@ class Deployment:
             return
         self._finished = True
         if not self.gate.stopped:
-            self.remove()
+            if self.scope.mode == "refresh":
+                self.refresh(counted=True)
+            else:
+                self.remove()
         self.settle()
 
     def settle(self) -> None:

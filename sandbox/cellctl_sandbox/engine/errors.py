@@ -5,16 +5,21 @@ from __future__ import annotations
 import grpc
 
 from cellctl.errors import EngineError
+from cellctl_sandbox.engine.refusals import Feature
 
 
 class UnsupportedFeature(EngineError):
-    """Something asks for a feature this engine does not have; nothing was changed because of it."""
+    """Something asks for a feature this engine does not have; nothing was changed because of it.
+
+    `detail` names what was asked for where the feature is not one thing: `the backend 's3'`.
+    """
 
     code = "unsupported_feature"
 
-    def __init__(self, feature: str, *, urn: str = "") -> None:
+    def __init__(self, feature: Feature, detail: str = "", *, urn: str = "") -> None:
+        told = f"{feature.value.told_as} '{detail}'" if detail else feature.value.told_as
         super().__init__(
-            f"the embedded engine does not support {feature}",
+            f"the embedded engine does not support {told}",
             hint="use the Pulumi CLI for this program (--engine pulumi)",
             urn=urn,
         )
@@ -28,6 +33,15 @@ class StepFailed(Exception):
         super().__init__(message)
         self.message = message
         self.urn = urn
+
+
+class DefaultProviderDisabled(StepFailed):
+    """A resource or function names no provider, and the stack has disabled the default one of its package."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__(
+            f"Default provider for '{package}' disabled: every resource and invoke must name an explicit provider"
+        )
 
 
 def crashed(urn: str, error: Exception) -> StepFailed:

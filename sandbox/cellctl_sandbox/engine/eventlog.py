@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -15,6 +15,7 @@ from cellctl_provider.protocol import PropertyDiff
 from cellctl_sandbox.engine.steps import Op, Step
 from cellctl_sandbox.engine.urns import is_default_provider
 
+_SHORTEST_HIDDEN = 3  # replacing shorter texts would hide nothing and garble everything
 Severity = Literal["debug", "info", "info#err", "warning", "error"]
 Sink = Callable[[Struct], None]
 Observer = Callable[[Step], None]
@@ -39,10 +40,16 @@ class Tally:
 
 
 class EventLog:
-    """One operation's events, in order, from any thread."""
+    """One operation's events, in order, from any thread.
 
-    def __init__(self, sink: Sink | None, *, planning: bool, observer: Observer | None = None) -> None:
+    `hidden` are the secrets of the configuration: a program can build texts of them that are not marked secret.
+    """
+
+    def __init__(
+        self, sink: Sink | None, *, planning: bool, observer: Observer | None = None, hidden: Collection[str] = ()
+    ) -> None:
         self.tally = Tally()
+        self._hidden = sorted((text for text in hidden if len(text) >= _SHORTEST_HIDDEN), key=len, reverse=True)
         self._sink = sink
         self._observer = observer
         self._planning = planning
@@ -122,31 +129,42 @@ class EventLog:
         """Write a message that is about the operation as a whole."""
         self._emit("stdoutEvent", {"message": message, "color": "never"})
 
-    def close(self, *, succeeded: bool) -> None:
-        """Write summary and end; what comes later is dropped."""
-        changes: Struct = dict(self.tally.changes)
-        self._emit(
-            "summaryEvent",
-            {
-                "maybeCorrupt": False,
-                "durationSeconds": int(time.monotonic() - self._began),
-                "resourceChanges": changes,
-                "PolicyPacks": {},
-                "isPreview": self._planning,
-                "result": "succeeded" if succeeded else "failed",
-            },
-        )
+    def close(self, *, succeeded: bool, begun: bool = True) -> None:
+        """Write the summary, of an operation that had begun, and the end; what comes later is dropped."""
+        if begun:
+            self._emit("summaryEvent", self._summary(succeeded=succeeded))
         self._emit("cancelEvent", {})
         self._closed = True
+
+    def _summary(self, *, succeeded: bool) -> Struct:
+        changes: Struct = dict(self.tally.changes)
+        return {
+            "maybeCorrupt": False,
+            "durationSeconds": int(time.monotonic() - self._began),
+            "resourceChanges": changes,
+            "PolicyPacks": {},
+            "isPreview": self._planning,
+            "result": "succeeded" if succeeded else "failed",
+        }
 
     def _emit(self, kind: str, body: Value) -> None:
         with self._lock:
             if self._closed:
                 return
-            event: Struct = {"sequence": self._sequence, "timestamp": int(time.time()), kind: body}
+            shown = self._without_hidden(body) if self._hidden else body
+            event: Struct = {"sequence": self._sequence, "timestamp": int(time.time()), kind: shown}
             self._sequence += 1
             if self._sink:
                 self._sink(event)
+
+    def _without_hidden(self, value: Value) -> Value:
+        if isinstance(value, str):
+            for text in self._hidden:
+                value = value.replace(text, "[secret]")
+            return value
+        if isinstance(value, dict):
+            return {key: self._without_hidden(item) for key, item in value.items()}
+        return [self._without_hidden(item) for item in value] if isinstance(value, list) else value
 
 
 def detailed_json(detailed: Mapping[str, PropertyDiff] | None) -> Value:

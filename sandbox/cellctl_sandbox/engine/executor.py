@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from cellctl.state.checkpoint import now_text
 from cellctl.state.resources import PendingKind, ResourceState
-from cellctl.state.values import Struct, contains_secret, is_secret, secret
+from cellctl.state.values import UNKNOWN, Struct
 from cellctl_provider.probes import Moment, Place
 from cellctl_provider.protocol import Create, Delete, Found, InitFailed, Provider, ProviderError, Read, Update
 from cellctl_sandbox.engine.errors import StepFailed, UnsupportedFeature, crashed
-from cellctl_sandbox.engine.importing import imported
+from cellctl_sandbox.engine.outputs import provider_outputs, reasons_text, with_secret_outputs
+from cellctl_sandbox.engine.planner import by_hash
 from cellctl_sandbox.engine.scope import Scope
 from cellctl_sandbox.engine.steps import Op, Step
-from cellctl_sandbox.engine.wire import assets_by_hash
 
+T = TypeVar("T")
 _PENDING: dict[Op, PendingKind] = {
     Op.CREATE: "creating",
     Op.CREATE_REPLACEMENT: "creating",
@@ -30,13 +33,26 @@ _PENDING: dict[Op, PendingKind] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Done:
-    """What a step led to; see `Journal.commit`. `unready` are the reasons why an object is not ready."""
+    """What a step led to; see `Journal.commit`.
+
+    `unready` are the reasons why an object is not ready; `hook` is the failure of a hook that ran after the step.
+    """
 
     new: ResourceState | None = None
+    old: ResourceState | None = None
     gone: tuple[ResourceState, ...] = ()
     kept: ResourceState | None = None
     lazily: bool = False
     unready: tuple[str, ...] = ()
+    hook: StepFailed | None = None
+
+
+class HookFailed(StepFailed):
+    """A step is done, and a hook that ran after it failed; `state` is what the step led to."""
+
+    def __init__(self, error: StepFailed, state: ResourceState | None) -> None:
+        super().__init__(error.message, urn=error.urn)
+        self.state = state
 
 
 class Executor:
@@ -50,11 +66,12 @@ class Executor:
 
         Raises:
             StepFailed: It failed; events are written and the journal knows.
+            HookFailed: It is done, but for a hook that ran after it.
         """
         scope = self._scope
         if step.op is Op.REPLACE:
             return self._replaced(step)
-        scope.log.began(step)
+        scope.log.began(replace(step, old=None) if step.op is Op.IMPORT_REPLACEMENT else step)
         subject = step.state
         kind = None if subject.type.startswith("pulumi:pulumi:") else _PENDING.get(step.op)
         try:
@@ -95,19 +112,38 @@ class Executor:
     def _record(self, step: Step, done: Done, subject: ResourceState) -> ResourceState | None:
         scope = self._scope
         new = with_secret_outputs(done.new) if done.new else None
-        scope.journal.commit(new=new, gone=done.gone, kept=done.kept, pending=subject, lazily=done.lazily)
-        if new is not None:
-            scope.made[new.urn] = new
+        if not step.skipped:
+            scope.journal.commit(new=new, gone=done.gone, kept=done.kept, pending=subject, lazily=done.lazily)
+            if new is not None:
+                scope.made[new.urn] = new
         if done.unready:
-            scope.log.failed(replace(step, new=new))
+            told = replace(new, inputs=step.new.inputs) if new and step.new else new
+            scope.log.failed(replace(step, new=told))
             raise StepFailed(reasons_text(done.unready), urn=step.urn)
         if step.pending_delete:
-            step = replace(step, old=done.kept)
+            step = replace(step, old=new if step.op is Op.IMPORT_REPLACEMENT else done.kept)
         if not scope.planning and new is not None and not new.custom:
             scope.log.counted(step)  # its outputs are told when it registers them
         else:
             scope.log.done(step, new)
+        if done.hook is not None:
+            raise HookFailed(done.hook, new)
         return new
+
+    def _after(self, kind: str, state: ResourceState, done: Done) -> Done:
+        """Run the hooks that follow a step; what was done is recorded whatever they say."""
+        try:
+            self._scope.hooks.run(kind, state, new=done.new, old=None if kind == "AfterCreate" else done.old)
+        except StepFailed as error:
+            return replace(done, hook=error)
+        return done
+
+    def after_outputs(self, step: Step, new: ResourceState) -> None:
+        """Run the hooks that follow a component: when its outputs are registered; raises `HookFailed`."""
+        kind = {Op.CREATE: "AfterCreate", Op.CREATE_REPLACEMENT: "AfterCreate", Op.UPDATE: "AfterUpdate"}.get(step.op)
+        done = self._after(kind, new, Done(new=new, old=step.old)) if kind else Done()
+        if done.hook is not None:
+            raise HookFailed(done.hook, new)
 
     def _do(self, step: Step) -> Done:
         if step.op is Op.SAME:
@@ -125,6 +161,8 @@ class Executor:
     # ---- nothing to do ----
     def _same(self, step: Step) -> Done:
         old, new = _both(step)
+        if step.skipped:
+            return Done(new=new)
         new = replace(
             new,
             id=old.id,
@@ -141,6 +179,7 @@ class Executor:
     def _create(self, step: Step) -> Done:
         new = step.new
         assert new is not None
+        self._scope.hooks.run("BeforeCreate", new, new=new, old=None)
         unready: tuple[str, ...] = ()
         if new.is_provider:
             id_ = self._scope.registry.configure(new, planning=self._scope.planning)
@@ -149,7 +188,8 @@ class Executor:
             new, unready = self._created(new)
         now = now_text()
         new = replace(new, created=now, modified=now)
-        return replace(self._replacing(step), new=new, unready=unready)
+        done = replace(self._replacing(step), new=new, unready=unready)
+        return self._after("AfterCreate", new, done) if new.custom and not unready else done
 
     def _created(self, new: ResourceState) -> tuple[ResourceState, tuple[str, ...]]:
         provider = self._provider(new)
@@ -164,7 +204,7 @@ class Executor:
             name=new.name,
         )
         try:
-            created = provider.create(request)
+            created = self._tried("create", new, None, lambda: provider.create(request))
         except InitFailed as error:
             state = replace(new, id=error.id, outputs=error.properties, init_errors=error.reasons)
             return replace(state, inputs=error.inputs or new.inputs), error.reasons
@@ -184,6 +224,7 @@ class Executor:
     def _update(self, step: Step) -> Done:
         old, new = _both(step)
         new = replace(new, id=old.id, created=old.created, modified=now_text())
+        self._scope.hooks.run("BeforeUpdate", new, new=new, old=old)
         unready: tuple[str, ...] = ()
         if new.is_provider:
             self._scope.registry.configure(new, planning=self._scope.planning)
@@ -192,7 +233,8 @@ class Executor:
             new, unready = self._updated(old, new, step.ignore_changes)
         else:
             new = replace(new, outputs=old.outputs)
-        return Done(new=new, gone=(old,), unready=unready)
+        done = Done(new=new, old=old, gone=(old,), unready=unready)
+        return self._after("AfterUpdate", new, done) if new.custom and not unready else done
 
     def _updated(
         self, old: ResourceState, new: ResourceState, ignore: tuple[str, ...]
@@ -203,8 +245,8 @@ class Executor:
         request = Update(
             urn=new.urn,
             id=old.id,
-            olds=_by_hash(old.outputs),
-            old_inputs=_by_hash(old.inputs),
+            olds=by_hash(old.outputs),
+            old_inputs=by_hash(old.inputs),
             news=new.inputs,
             preview=self._scope.planning,
             timeout_s=new.custom_timeouts.get("update", 0.0),
@@ -213,7 +255,7 @@ class Executor:
             name=new.name,
         )
         try:
-            updated = provider.update(request)
+            updated = self._tried("update", new, old, lambda: provider.update(request))
         except InitFailed as error:
             # The old inputs stay, so that the next run sees the difference again and repeats the update.
             state = replace(new, outputs=error.properties, inputs=old.inputs, init_errors=error.reasons)
@@ -224,34 +266,52 @@ class Executor:
     def _delete(self, step: Step) -> Done:
         old = step.old
         assert old is not None
+        if step.op is not Op.REMOVE_PENDING_REPLACE:
+            self._scope.hooks.run("BeforeDelete", old, new=None, old=old)
         if step.op is Op.DELETE and old.protect:
             raise StepFailed(
                 f'resource "{old.urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either '
                 "remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the "
                 f"command:\n`pulumi state unprotect '{old.urn}'`"
             )
-        if step.op is not Op.REMOVE_PENDING_REPLACE and not self._spared(old) and not self._scope.planning:
-            provider = self._scope.instance(old.provider).provider
-            provider.delete(
-                Delete(
-                    urn=old.urn,
-                    id=old.id,
-                    properties=old.outputs,
-                    old_inputs=old.inputs,
-                    timeout_s=old.custom_timeouts.get("delete", 0.0),
-                    type=old.type,
-                    name=old.name,
-                )
-            )
+        if step.op is Op.REMOVE_PENDING_REPLACE:
+            return Done(gone=(old,))
+        if not self._spared(old) and not self._scope.planning:
+            self._deleted(old)
+        done = Done(old=old, gone=(old,))
         if step.pending_replacement:
             kept = replace(old, pending_replacement=True)
             self._scope.olds[old.urn] = kept
-            return Done(kept=kept)
-        return Done(gone=(old,))
+            done = Done(old=old, kept=kept)
+        return self._after("AfterDelete", old, done)
+
+    def _deleted(self, old: ResourceState) -> None:
+        provider = self._scope.instance(old.provider).provider
+        request = Delete(
+            urn=old.urn,
+            id=old.id,
+            properties=old.outputs,
+            old_inputs=old.inputs,
+            timeout_s=old.custom_timeouts.get("delete", 0.0),
+            type=old.type,
+            name=old.name,
+        )
+        self._tried("delete", old, old, lambda: provider.delete(request))
+
+    def _tried(self, operation: str, state: ResourceState, old: ResourceState | None, call: Callable[[], T]) -> T:
+        """Make a provider call, again for as long as the resource's hooks on errors ask for it."""
+        errors: list[str] = []
+        while True:
+            try:
+                return call()
+            except ProviderError as error:
+                errors.insert(0, error.message)
+                if not self._scope.hooks.wants_retry(operation, state, old, errors):
+                    raise
 
     def _spared(self, old: ResourceState) -> bool:
         """Tell whether the cloud is not asked: nothing there, not ours, to be retained, or gone with its holder."""
-        if not old.custom or old.is_provider or old.external or old.retain_on_delete or old.pending_replacement:
+        if not old.custom or old.is_provider or old.external or old.retain_on_delete:
             return True
         return bool(old.deleted_with) and old.deleted_with in self._scope.decisions.deleted
 
@@ -259,11 +319,17 @@ class Executor:
     def _read(self, step: Step) -> Done:
         new = step.new
         assert new is not None
-        found = self.look(new, new.inputs, {})
+        if new.id == UNKNOWN:
+            return replace(self._replacing(step), new=new)
+        unready: tuple[str, ...] = ()
+        try:
+            found = self.look(new, new.inputs, new.inputs)
+        except InitFailed as error:
+            found, unready = Found(id=error.id, properties=error.properties, inputs={}), error.reasons
         if found is None:
             raise StepFailed(f"resource '{new.id}' does not exist")
-        result = replace(new, inputs={}, outputs=found.properties, id=found.id)
-        return replace(self._replacing(step), new=result)
+        result = replace(new, outputs=found.properties, id=found.id or new.id, init_errors=unready)
+        return replace(self._replacing(step), new=result, unready=unready)
 
     def look(self, state: ResourceState, outputs: Struct, inputs: Struct) -> Found | None:
         """Read one object; None if it is gone."""
@@ -275,20 +341,22 @@ class Executor:
         return found if found and found.id else None
 
     def _import(self, step: Step) -> Done:
+        """Take what was read as the state; whether the program wants something else is decided after it."""
         new = step.new
         assert new is not None
         provider = self._provider(new)
         if provider is None:
             raise StepFailed("the provider's configuration is not known yet, so nothing can be imported by it")
-        new = replace(new, id=new.import_id)
-        state, diff = imported(replace(step, new=new), provider, self.look(new, {}, {}))
-        if diff.changes == "some":
-            message = "inputs to import do not match the existing resource"
-            if not self._scope.planning:
-                raise StepFailed(message)
-            self._scope.log.say("warning", f"{message}; importing this resource will fail", new.urn)
-        now = now_text()
-        return replace(self._replacing(step), new=replace(state, created=now, modified=now))
+        wanted, now = replace(new, id=new.import_id), now_text()
+        try:
+            found = self.look(wanted, {}, {})
+        except InitFailed as error:
+            found = Found(id=error.id, properties=error.properties, inputs=error.inputs)
+            wanted = replace(wanted, init_errors=error.reasons)
+        if found is None:
+            raise StepFailed(f"resource '{new.import_id}' does not exist")
+        state = replace(wanted, id=found.id, inputs=found.inputs, outputs=found.properties, created=now, modified=now)
+        return replace(self._replacing(step), new=state)
 
     def _provider(self, state: ResourceState) -> Provider | None:
         """Return the provider; None in a preview where its configuration is not known."""
@@ -312,29 +380,3 @@ def _with_old_id(step: Step) -> Step:
     if step.op is not Op.UPDATE or step.old is None or step.new is None:
         return step
     return replace(step, new=replace(step.new, id=step.old.id))
-
-
-def _by_hash(struct: Struct) -> Struct:
-    return {key: assets_by_hash(value) for key, value in struct.items()}
-
-
-def provider_outputs(inputs: Struct) -> Struct:
-    """Return a provider resource's outputs: its inputs without the engine's own key."""
-    return {key: value for key, value in inputs.items() if key != "__internal"}
-
-
-def with_secret_outputs(state: ResourceState) -> ResourceState:
-    """Return `state` with outputs made secret that the program declared so, or whose input of that name is one."""
-    marked = set(state.additional_secret_outputs) | {key for key, item in state.inputs.items() if is_secret(item)}
-    if not any(key in marked and not contains_secret(item) for key, item in state.outputs.items()):
-        return state
-    outputs = {
-        key: secret(item) if key in marked and not is_secret(item) else item for key, item in state.outputs.items()
-    }
-    return replace(state, outputs=outputs)
-
-
-def reasons_text(reasons: tuple[str, ...]) -> str:
-    """Return init errors as one message."""
-    count = "1 error" if len(reasons) == 1 else f"{len(reasons)} errors"
-    return f"{count} occurred:\n" + "\n".join(f"\t* {reason}" for reason in reasons)

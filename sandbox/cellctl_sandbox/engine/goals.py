@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from cellctl.state.values import Struct
+from cellctl.state.values import Struct, Value
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -48,6 +48,9 @@ class Goal:
     additional_secret_outputs: tuple[str, ...] = ()
     retain_on_delete: bool = False
     deleted_with: str = ""
+    replace_with: tuple[str, ...] = ()
+    replacement_trigger: Value = None
+    hooks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

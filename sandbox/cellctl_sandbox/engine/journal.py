@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from cellctl.state.checkpoint import Checkpoint, now_text
@@ -53,6 +53,7 @@ class Journal:
         self._olds = {item.row: item for item in checkpoint.resources}
         self._news: dict[int, ResourceState] = {}
         self._names: dict[str, str] = {}
+        self.wrote = False
         # Only pending creates outlive an operation: an update or delete is simply done again.
         self._pending = {item.resource.row: item for item in checkpoint.pending if item.kind == "creating"}
 
@@ -122,8 +123,8 @@ class Journal:
         with self._lock:
             self._pending.clear()
 
-    def prune(self, gone: frozenset[str]) -> None:
-        """Take references to `gone` out of the state: those objects do not exist any more."""
+    def prune(self, gone: Mapping[str, str]) -> None:
+        """Take references to the keys of `gone` out of the state; their values are their children's new parents."""
         with self._lock:
             for rows in (self._olds, self._news):
                 for row, item in rows.items():
@@ -174,6 +175,7 @@ class Journal:
         if self._save is None:
             return
         self._probe(Moment(place="saving", operation=event, urn=urn))
+        self.wrote = True
         with self._turn:
             while self._writing and self._written < change:
                 self._turn.wait()

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import grpc
 from google.protobuf import empty_pb2
-from pulumi.runtime.proto import engine_pb2, resource_pb2
+from pulumi.runtime.proto import callback_pb2, engine_pb2, resource_pb2
 
-from cellctl.state.resources import ResourceState
 from cellctl.state.values import UNKNOWN
 from cellctl_sandbox.engine import requests
-from cellctl_sandbox.engine.deployment import Deployment
-from cellctl_sandbox.engine.errors import Unavailable, UnsupportedFeature
+from cellctl_sandbox.engine.deployment import Answer, Deployment
+from cellctl_sandbox.engine.errors import Rejected, StepFailed, Unavailable, UnsupportedFeature
 from cellctl_sandbox.engine.eventlog import EventLog, Severity
-from cellctl_sandbox.engine.sdk import FEATURES, invoke_response
+from cellctl_sandbox.engine.refusals import Feature
+from cellctl_sandbox.engine.sdk import CALLBACKS_BEGIN, FEATURES, declared_refusal, invoke_response
+from cellctl_sandbox.engine.transforms import Transforms
 from cellctl_sandbox.engine.wire import to_struct
 
 _SEVERITIES: tuple[Severity, ...] = ("debug", "info", "warning", "error")
@@ -27,6 +28,8 @@ class Monitor:
 
     def __init__(self, deployment: Deployment) -> None:
         self._deployment = deployment
+        self._transforms = Transforms(deployment.scope.callbacks)
+        self._requests: dict[str, resource_pb2.RegisterResourceRequest] = {}
 
     def GetDeploymentInfo(self, _request: object, _context: object = None) -> resource_pb2.DeploymentInfo:
         """Describe the operation and the features on offer."""
@@ -52,11 +55,19 @@ class Monitor:
         self, request: resource_pb2.RegisterResourceRequest, _context: object = None
     ) -> resource_pb2.RegisterResourceResponse:
         """Bring one resource to its goal."""
+        own = list(request.transforms)
         try:
+            request = requests.inheriting(request, self._requests.get(request.parent))
+            request = self._transforms.applied(request)
             goal = requests.goal_of(request)
         except UnsupportedFeature as error:
             raise self._unsupported(error) from None
-        return _registered(self._deployment.register(goal))
+        except StepFailed as error:
+            raise self._failed(error) from None
+        answer = self._deployment.register(goal)
+        self._requests[answer.state.urn] = request
+        self._transforms.registered(answer.state.urn, request.parent, own)
+        return _registered(answer)
 
     def ReadResource(
         self, request: resource_pb2.ReadResourceRequest, _context: object = None
@@ -74,12 +85,27 @@ class Monitor:
     ) -> resource_pb2.ResourceInvokeResponse:
         """Call a function of a provider."""
         try:
-            goal = requests.invoke_goal_of(request)
+            goal = requests.invoke_goal_of(self._transforms.applied_to_invoke(request))
         except UnsupportedFeature as error:
             raise self._unsupported(error) from None
+        except StepFailed as error:
+            raise Rejected(error.message) from None
         answer = self._deployment.invoke(goal)
+        if answer is None:
+            return resource_pb2.ResourceInvokeResponse(unknown=True)
         failures = [(item.property, item.reason) for item in answer.failures]
         return invoke_response(to_struct(answer.result), failures)
+
+    def ExistsResource(
+        self, request: resource_pb2.ExistsResourceRequest, _context: object = None
+    ) -> resource_pb2.ExistsResourceResponse:
+        """Tell whether an object exists."""
+        try:
+            goal = requests.exists_goal_of(request)
+        except UnsupportedFeature as error:
+            raise self._unsupported(error) from None
+        exists = self._deployment.exists(goal)
+        return resource_pb2.ExistsResourceResponse(exists=bool(exists), unknown=exists is None)
 
     def RegisterResourceOutputs(
         self, request: resource_pb2.RegisterResourceOutputsRequest, _context: object = None
@@ -93,34 +119,38 @@ class Monitor:
         self._deployment.finish()
         return empty_pb2.Empty()
 
+    def RegisterStackTransform(self, request: callback_pb2.Callback, _context: object = None) -> empty_pb2.Empty:
+        """Take a transform of all resources."""
+        self._transforms.of_stack(request)
+        return empty_pb2.Empty()
+
+    def RegisterStackInvokeTransform(self, request: callback_pb2.Callback, _context: object = None) -> empty_pb2.Empty:
+        """Take a transform of all functions."""
+        self._transforms.of_invokes(request)
+        return empty_pb2.Empty()
+
+    def RegisterResourceHook(
+        self, request: resource_pb2.RegisterResourceHookRequest, _context: object = None
+    ) -> empty_pb2.Empty:
+        """Take a hook."""
+        self._deployment.scope.hooks.register(request)
+        return empty_pb2.Empty()
+
+    def RegisterErrorHook(
+        self, request: resource_pb2.RegisterErrorHookRequest, _context: object = None
+    ) -> empty_pb2.Empty:
+        """Take a hook on errors."""
+        self._deployment.scope.hooks.register_error(request)
+        return empty_pb2.Empty()
+
     # ---- what this engine does not have ----
     def Call(self, _request: object, _context: object = None) -> resource_pb2.ResourceInvokeResponse:
         """Refuse method calls of components."""
-        raise self._unsupported(UnsupportedFeature("methods of components (Call)"))
-
-    def RegisterStackTransform(self, _request: object, _context: object = None) -> empty_pb2.Empty:
-        """Refuse transforms."""
-        raise self._unsupported(UnsupportedFeature("transforms"))
-
-    def RegisterStackInvokeTransform(self, _request: object, _context: object = None) -> empty_pb2.Empty:
-        """Refuse transforms of invokes."""
-        raise self._unsupported(UnsupportedFeature("transforms of invokes"))
-
-    def RegisterResourceHook(self, _request: object, _context: object = None) -> empty_pb2.Empty:
-        """Refuse hooks."""
-        raise self._unsupported(UnsupportedFeature("resource hooks"))
-
-    def RegisterErrorHook(self, _request: object, _context: object = None) -> empty_pb2.Empty:
-        """Refuse hooks on errors."""
-        raise self._unsupported(UnsupportedFeature("error hooks"))
+        raise self._unsupported(UnsupportedFeature(Feature.CALL))
 
     def RegisterPackage(self, _request: object, _context: object = None) -> resource_pb2.RegisterPackageResponse:
         """Refuse parameterised packages."""
-        raise self._unsupported(UnsupportedFeature("parameterised packages"))
-
-    def ExistsResource(self, _request: object, _context: object = None) -> resource_pb2.ExistsResourceResponse:
-        """Refuse existence checks."""
-        raise self._unsupported(UnsupportedFeature("existence checks (ExistsResource)"))
+        raise self._unsupported(UnsupportedFeature(Feature.PACKAGES))
 
     def _unsupported(self, error: UnsupportedFeature) -> grpc.RpcError:
         """End the operation with an error that names the feature."""
@@ -128,25 +158,43 @@ class Monitor:
         self._deployment.gate.wait_idle()
         return Unavailable()
 
+    def _failed(self, error: StepFailed) -> grpc.RpcError:
+        """End the operation with a failure that came before any step."""
+        self._deployment.fail(error)
+        self._deployment.gate.wait_idle()
+        return Unavailable()
 
-def _registered(state: ResourceState) -> resource_pb2.RegisterResourceResponse:
+
+def _registered(answer: Answer) -> resource_pb2.RegisterResourceResponse:
+    state = answer.state
     return resource_pb2.RegisterResourceResponse(
         urn=state.urn,
         id="" if state.id == UNKNOWN and not state.is_provider else state.id,
-        object=to_struct(state.outputs),
+        object=to_struct(state.outputs if state.custom else {}),
+        result=resource_pb2.Result.SUCCESS if answer.succeeded else resource_pb2.Result.FAIL,
+        unknown=answer.unknown,
     )
 
 
 class EngineLog:
-    """`pulumirpc.Engine`: what the program logs. Debug messages are dropped: several per resource, read by nobody."""
+    """`pulumirpc.Engine`: what the program logs. Debug messages are dropped: several per resource, read by nobody.
+
+    `calls_back`: the program has functions that the engine will call while the program waits.
+    """
 
     def __init__(self, log: EventLog, deployment: Deployment) -> None:
+        self.calls_back = False
         self._log = log
         self._deployment = deployment
 
     def Log(self, request: engine_pb2.LogRequest, _context: object = None) -> empty_pb2.Empty:
         """Write a message as a diagnostic; an error says so, but does not make the operation fail."""
         severity = _SEVERITIES[request.severity]
+        self.calls_back = self.calls_back or (severity == "debug" and request.message == CALLBACKS_BEGIN)
+        if severity == "debug" and not self._deployment.gate.stopped:
+            refused = declared_refusal(request.message, self._deployment.scope.registry.offers)
+            if refused is not None:
+                self._deployment.refuse(refused)
         if severity == "debug" or self._deployment.gate.stopped:
             return empty_pb2.Empty()
         self._log.say(severity, request.message, request.urn, ephemeral=request.ephemeral)

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
-from cellctl.state.values import SIGNATURE, Struct, Value, is_secret
+from cellctl.state.values import SIGNATURE, Struct, Value, is_secret, secret
 from cellctl_provider.protocol import PropertyDiff
 
 Path: TypeAlias = tuple[str | int, ...]
-_PART = re.compile(r'\[\s*(\d+|\*|"(?:[^"\\]|\\.)*")\s*\]|\.?([^.\[\]]+)')
+Within: TypeAlias = tuple[bool, bool]
+_PART = re.compile(r'\.?\[(-?\d+|\*|"(?:[^"\\]|\\.)*")\]|\.?([^.\[]+)')
 _PLAIN = re.compile(r"[A-Za-z_$][A-Za-z0-9_$\-:/]*")
 
 
 class BadPath(ValueError):
-    """A property path cannot be parsed, or leads nowhere."""
+    """A property path cannot be parsed."""
 
 
 def parse(text: str) -> Path:
     """Return the parts of a path; raises `BadPath`."""
     parts: list[str | int] = []
     position = 0
+    if text.startswith("."):
+        raise BadPath(f"the property path '{text}' starts with no name")
     while position < len(text):
         match = _PART.match(text, position)
         if not match:
@@ -29,10 +33,10 @@ def parse(text: str) -> Path:
         index, key = match.groups()
         if key is not None:
             parts.append(key)
-        elif index.isdigit():
+        elif index.removeprefix("-").isdigit():
             parts.append(int(index))
         else:
-            parts.append(re.sub(r"\\(.)", r"\1", index.strip('"')))
+            parts.append(re.sub(r'\\(")', r"\1", index.removeprefix('"').removesuffix('"')))
         position = match.end()
     return tuple(parts)
 
@@ -56,66 +60,88 @@ def contains(pattern: Path, path: Path) -> bool:
 
 
 # ---- ignoreChanges ----
-def reset(news: Struct, olds: Struct, patterns: Iterable[str]) -> Struct:
+def reset(news: Struct, olds: Struct, patterns: Iterable[str]) -> tuple[Struct, list[str]]:
     """Return `news` with every property that `patterns` names as it is in `olds`; absent there means absent.
 
-    Raises:
-        BadPath: A path goes through something that is not there any more, so its old value has no place.
+    Also the patterns that could not be followed to their end, because part of the path was added or removed. What
+    cannot be parsed names nothing.
     """
-    result: Value = news
+    result, lost = copy.deepcopy(news), []
     for pattern in patterns:
-        result = _reset(result, olds, parse(pattern), pattern)
-    return result if isinstance(result, dict) else news
-
-
-def _reset(new: Value, old: Value, path: Path, text: str) -> Value:
-    if is_secret(new):
-        inner = _reset(new.get("value"), old.get("value") if is_secret(old) else old, path, text)
-        return {**new, "value": inner}
-    if is_secret(old):
-        return _reset(new, old.get("value"), path, text)
-    head, rest = path[0], path[1:]
-    if isinstance(new, dict) and isinstance(old, dict):
-        keys = list(dict.fromkeys([*new, *old])) if head == "*" else [str(head)]
-        for key in keys:
-            new = _reset_key(new, old, key, rest, text)
-        return new
-    if isinstance(new, list) and isinstance(old, list):
-        return _reset_items(new, old, head, rest, text)
-    if old is None or type(old) is not type(new):
-        return new if old is None else _lost(text)
-    return new
-
-
-def _reset_key(new: Struct, old: Struct, key: str, rest: Path, text: str) -> Struct:
-    if not rest:
-        if key in old:
-            return {**new, key: old[key]}
-        return {name: value for name, value in new.items() if name != key}
-    if key not in old:
-        return {**new, key: _reset(new[key], None, rest, text)} if key in new else new
-    if key not in new:
-        return _lost(text)
-    return {**new, key: _reset(new[key], old[key], rest, text)}
-
-
-def _reset_items(new: list[Value], old: list[Value], head: str | int, rest: Path, text: str) -> Value:
-    indexes = range(max(len(new), len(old))) if head == "*" else [head] if isinstance(head, int) else []
-    items = list(new)
-    for index in indexes:
-        if index >= len(items) or index >= len(old):
-            if index < len(items) or index < len(old):
-                return _lost(text)
+        try:
+            path = parse(pattern)
+        except BadPath:
             continue
-        items[index] = _reset(items[index], old[index], rest, text) if rest else old[index]
-    return items
+        if not _reset(result, olds, path, (False, False)):
+            lost.append(pattern)
+    return result, lost
 
 
-def _lost(text: str) -> Struct:
-    raise BadPath(
-        "cannot ignore changes to the following properties because one or more elements of the path are missing: "
-        f'"{text}"'
-    )
+def _reset(new: Value, old: Value, path: Path, within: Within) -> bool:
+    """Reset what `path` names in `new`, in place; `within`: whether old and new value lie in a secret."""
+    if not path:
+        return False
+    within = (within[0] or is_secret(old), within[1] or is_secret(new))
+    new, old = _inside(new), _inside(old)
+    head, rest = path[0], path[1:]
+    if head == "*":
+        return _reset_all(new, old, rest, within)
+    if isinstance(head, int):
+        return _reset_index(new, old, head, rest, within)
+    if not isinstance(new, dict) or not isinstance(old, dict):
+        if rest:
+            return not isinstance(new, dict) and not isinstance(old, dict)
+        if isinstance(new, dict):
+            new.pop(head, None)
+        return not (isinstance(old, dict) and head in old)
+    if not rest:
+        _take(new, old, head, within)
+        return True
+    if head not in old and head not in new:
+        return True
+    return head in new and _reset(new[head], old.get(head), rest, within)
+
+
+def _reset_index(new: Value, old: Value, index: int, rest: Path, within: Within) -> bool:
+    if not isinstance(new, list) or not isinstance(old, list):
+        return not isinstance(new, list) and not isinstance(old, list)
+    inside = [index < len(new), index < len(old)]
+    if index < 0 or not all(inside):
+        return index >= 0 and not rest and not any(inside)
+    if rest:
+        return _reset(new[index], old[index], rest, within)
+    new[index] = _as_hidden(old[index], within)
+    return True
+
+
+def _reset_all(new: Value, old: Value, rest: Path, within: Within) -> bool:
+    if isinstance(new, dict) and isinstance(old, dict):
+        if not rest:
+            for key in [*new, *old]:
+                _take(new, old, key, within)
+            return True
+        return all(key in new and _reset(new[key], item, rest, within) for key, item in old.items())
+    if isinstance(new, list) and isinstance(old, list):
+        followed = [_reset_index(new, old, index, rest, within) for index in range(min(len(new), len(old)))]
+        return all(followed) and len(new) == len(old)
+    return not rest and isinstance(new, dict | list)
+
+
+def _take(new: Struct, old: Struct, key: str, within: Within) -> None:
+    if key in old:
+        new[key] = _as_hidden(old[key], within)
+    else:
+        new.pop(key, None)
+
+
+def _as_hidden(value: Value, within: Within) -> Value:
+    return secret(value) if within == (True, False) and not is_secret(value) else value
+
+
+def _inside(value: Value) -> Value:
+    while is_secret(value):
+        value = value.get("value")
+    return value
 
 
 # ---- comparing ----
@@ -154,9 +180,3 @@ def top_keys(paths: Iterable[Path]) -> tuple[str, ...]:
 def rendered(found: Mapping[Path, PropertyDiff]) -> dict[str, PropertyDiff]:
     """Return a comparison by the text of its paths."""
     return {render(path): diff for path, diff in found.items()}
-
-
-def matching(patterns: Sequence[str], path: str) -> bool:
-    """Tell whether any pattern names `path` or something above it."""
-    parsed = parse(path)
-    return any(contains(parse(pattern), parsed) for pattern in patterns)

@@ -4,34 +4,42 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from cellctl.state.resources import ResourceState
-from cellctl.state.values import Struct
+from cellctl.state.resources import ResourceState, next_row
+from cellctl.state.values import Struct, contains_unknown
 from cellctl_provider.protocol import Check, Checked, Diff, Diffed, ProviderError
 from cellctl_sandbox.engine import paths, steps
 from cellctl_sandbox.engine.errors import StepFailed, crashed
 from cellctl_sandbox.engine.goals import Goal
+from cellctl_sandbox.engine.identities import Identities
+from cellctl_sandbox.engine.replacing import Replacing
 from cellctl_sandbox.engine.scope import Scope
 from cellctl_sandbox.engine.steps import Op, Step
-from cellctl_sandbox.engine.urns import (
-    alias_urns,
-    is_default_provider,
-    make_urn,
-    split_reference,
-)
-from cellctl_sandbox.engine.wire import assets_by_hash
+from cellctl_sandbox.engine.urns import split_reference
+from cellctl_sandbox.engine.wire import assets_by_hash, known_struct
 
 T = TypeVar("T")
 
 
 class CheckRefused(StepFailed):
-    """Check refused inputs; `reasons` are what the provider said, one diagnostic each."""
+    """Inputs or a name are refused; `reasons` are told one diagnostic each."""
 
     def __init__(self, urn: str, reasons: list[str]) -> None:
         super().__init__(reasons[0], urn=urn)
         self.reasons = reasons
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """One registration under way: what the program wants, and what the state has. `problems` end it after Check."""
+
+    goal: Goal
+    new: ResourceState
+    old: ResourceState | None = None
+    problems: tuple[str, ...] = ()
+    imported: bool = False
 
 
 class Planner:
@@ -39,62 +47,52 @@ class Planner:
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
+        self.identities = Identities(scope)
+        self.replacing = Replacing(scope, self._checked, self.provider_diff)
 
-    def urn(self, goal: Goal) -> str:
-        """Return the goal's URN and claim it; raises `StepFailed` if it was claimed before."""
-        scope = self._scope
-        urn = make_urn(scope.stack, scope.project, goal.parent, goal.type, goal.name)
-        self.claim(urn)
-        return urn
+    def wanted(self, goal: Goal, reference: str) -> Wanted:
+        """Return what a registration is about; `reference` is its provider, empty for components and providers."""
+        urn = self.identities.urn(goal.parent, goal.type, goal.name)
+        old, problems = self.identities.old(urn, goal)
+        return Wanted(goal=goal, new=_new_state(urn, goal, reference), old=old, problems=tuple(problems))
 
-    def claim(self, urn: str) -> None:
-        """Claim a URN for one registration or read."""
-        if urn in self._scope.decisions.seen:
-            raise StepFailed(f"Duplicate resource URN '{urn}'; try giving it a unique name", urn=urn)
-        self._scope.decisions.seen[urn] = None
-
-    def old(self, urn: str, goal: Goal) -> ResourceState | None:
-        """Return the living old state of a goal, under its own URN or an alias."""
-        decisions = self._scope.decisions
-        parent_names = decisions.old_names.get(goal.parent, ())
-        names = alias_urns(urn, goal.parent, goal.aliases, parent_names)
-        decisions.old_names[urn] = names
-        for name in (urn, *names):
-            old = self._scope.olds.get(name)
-            if old is None or name in decisions.kept:
-                continue
-            decisions.kept.add(name)
-            if name != urn:
-                decisions.aliased[name] = urn
-                self._scope.journal.rename(name, urn)
-            return old
-        return None
-
-    def plan(self, goal: Goal, reference: str) -> list[Step]:
-        """Return the steps of one registration; `reference` is its provider, empty for components and providers."""
-        urn = self.urn(goal)
-        old = self.old(urn, goal)
-        new = _new_state(urn, goal, reference)
+    def plan(self, wanted: Wanted) -> list[Step]:
+        """Return the steps of one registration; an import is followed by the steps of `after_import`."""
+        goal, old, new = wanted.goal, wanted.old, wanted.new
         recreating = old is not None and old.urn in self._scope.decisions.recreate
         if goal.import_id and goal.custom and _imports(goal, old):
             return self._import_steps(goal, old, new, recreating)
-        fresh = old is None or recreating or old.external or urn in self._scope.options.replace
-        inputs = goal.properties if old is None or old.external else self._ignored(goal, old)
+        external = old is not None and old.external
+        fresh = old is None or recreating or external or self._told_to_replace(new.urn, old)
+        inputs = goal.properties if old is None else self._ignored(goal, old.inputs)
         new = self._checked(goal, new, {} if fresh or old is None else old.inputs, goal.properties if fresh else inputs)
+        if wanted.problems:
+            raise CheckRefused(new.urn, list(wanted.problems))
         if old is None:
-            return [Step(op=Op.CREATE, urn=urn, new=new)]
+            return [Step(op=Op.CREATE, urn=new.urn, new=new)]
         if recreating:
+            self._scope.decisions.replaced.add(new.urn)
+            self._scope.decisions.deleted.discard(old.urn)
             return steps.recreation_steps(old, new, self._scope.decisions.recreate.pop(old.urn))
-        if old.external:
+        if external:
             return steps.create_first_steps(old, new, Diffed(changes="some"))
-        return self._changed(goal, old, new)
+        return self._changed(goal, old, new, imported=wanted.imported)
+
+    def after_import(self, wanted: Wanted, state: ResourceState) -> list[Step]:
+        """Return the steps that bring an imported object to the goal: none if it is there already."""
+        # The imported state has the row of what was wanted; what follows is another copy.
+        new = replace(wanted.new, row=next_row())
+        planned = self.plan(replace(wanted, new=new, old=state, imported=True))
+        return [] if planned[0].op is Op.SAME else planned
 
     # ---- inputs ----
-    def _ignored(self, goal: Goal, old: ResourceState) -> Struct:
-        try:
-            return paths.reset(goal.properties, old.inputs, goal.ignore_changes)
-        except paths.BadPath as error:
-            raise StepFailed(str(error), urn=old.urn) from error
+    def _ignored(self, goal: Goal, olds: Struct) -> Struct:
+        inputs, lost = paths.reset(goal.properties, olds, goal.ignore_changes)
+        if lost:
+            urn = next(reversed(self._scope.decisions.seen))
+            text = f'cannot ignore changes in added or removed elements of the path: "{", ".join(lost)}"'
+            self._scope.log.say("info", text, urn)
+        return inputs
 
     def _checked(self, goal: Goal, new: ResourceState, olds: Struct, news: Struct) -> ResourceState:
         if not goal.custom:
@@ -111,8 +109,13 @@ class Planner:
         instance = self._scope.instance(new.provider)
         if not instance.known:
             return Checked(inputs=news)
+        news = self._told(news)
         request = Check(urn=new.urn, olds=olds, news=news, random_seed=self.seed(new.urn), type=new.type, name=new.name)
         return _asked(new.urn, lambda: instance.provider.check(request))
+
+    def _told(self, inputs: Struct) -> Struct:
+        """Return what a provider is told of inputs: in an update, which may go on after a failure, what is known."""
+        return inputs if self._scope.planning else known_struct(inputs)
 
     def seed(self, urn: str) -> bytes:
         """Return 32 bytes for automatic names: the same in a preview and in the operation that follows it."""
@@ -120,28 +123,51 @@ class Planner:
         return hashlib.sha256(basis.encode()).digest()
 
     # ---- changes ----
-    def _changed(self, goal: Goal, old: ResourceState, new: ResourceState) -> list[Step]:
-        diff = self._diff(goal, old, new)
-        diff = steps.with_replace_on_changes(diff, goal.replace_on_changes, init_errors=bool(old.init_errors))
+    def _changed(self, goal: Goal, old: ResourceState, new: ResourceState, *, imported: bool) -> list[Step]:
+        diff, triggered = self._diff(goal, old, new)
+        try:
+            diff = steps.with_replace_on_changes(diff, goal.replace_on_changes, init_errors=bool(old.init_errors))
+        except paths.BadPath as error:
+            raise StepFailed(str(error), urn=new.urn) from error
         if diff.changes == "some" or old.pending_replacement:
-            if steps.replaces(diff) or old.pending_replacement:
-                return self._replacement(goal, old, new, diff)
+            if triggered or steps.replaces(diff) or old.pending_replacement:
+                told = self._told_to_replace(new.urn, old)
+                return self.replacing.steps(goal, old, new, diff, checked=told, imported=imported)
             return steps.update_steps(old, new, diff, goal.ignore_changes)
         if old.init_errors:
-            return steps.update_steps(old, new, Diffed(changes="some", stables=diff.stables), goal.ignore_changes)
+            return steps.update_steps(old, new, diff, goal.ignore_changes)
         return [Step(op=Op.SAME, urn=new.urn, old=old, new=new)]
 
-    def _diff(self, goal: Goal, old: ResourceState, new: ResourceState) -> Diffed:
-        if new.urn in self._scope.options.replace:
-            return Diffed(changes="some", replaces=("id",))
+    def _diff(self, goal: Goal, old: ResourceState, new: ResourceState) -> tuple[Diffed, bool]:
+        """Return how a resource differs, and whether its trigger makes that a replacement."""
+        if contains_unknown(new.replacement_trigger) and not self._scope.planning:
+            raise StepFailed(f"replacement trigger contains unknowns for {new.urn}", urn=new.urn)
+        if steps.triggers(old.replacement_trigger, new.replacement_trigger):
+            return Diffed(changes="some"), True
+        key = self._told_by_others(old, new)
+        if key:
+            return Diffed(changes="some", replaces=(key,)), False
         if new.is_provider:
-            return self._scope.registry.diff(old, new.inputs)
+            return self._scope.registry.diff(old, new.inputs), False
         if not new.provider:
-            return steps.by_inputs(old.inputs, new.inputs)
-        if self._moved(old, new):
-            return Diffed(changes="some", replaces=("provider",))
+            return steps.of_component(old.inputs, new.inputs), False
         named = replace(old, urn=new.urn, type=new.type)
-        return self.provider_diff(named, new.inputs, new.provider, goal.ignore_changes)
+        return self.provider_diff(named, self._told(new.inputs), new.provider, goal.ignore_changes), False
+
+    def _told_by_others(self, old: ResourceState, new: ResourceState) -> str:
+        """Return why something other than its inputs asks for a replacement, as the key of its step."""
+        replaced = self._scope.decisions.replaced
+        if self._told_to_replace(new.urn, old):
+            return "id"
+        if any(urn in replaced for urn in new.replace_with):
+            return "replaceWith"
+        if new.deleted_with in replaced:
+            return "deletedWith"
+        return "provider" if self._moved(old, new) else ""
+
+    def _told_to_replace(self, urn: str, old: ResourceState | None) -> bool:
+        """Tell whether the caller named the resource (`--replace`), or it was tainted."""
+        return self._scope.selection.replaces(urn) or (old is not None and old.taint)
 
     def provider_diff(self, old: ResourceState, news: Struct, reference: str, ignore: tuple[str, ...] = ()) -> Diffed:
         """Return what the provider says of old state and new inputs, or the inputs' own difference if it cannot."""
@@ -157,103 +183,39 @@ class Planner:
         request = Diff(
             urn=old.urn,
             id=old.id,
-            olds=_by_hash(old.outputs),
-            old_inputs=_by_hash(old.inputs),
-            news=_by_hash(news),
+            olds=by_hash(old.outputs),
+            old_inputs=by_hash(old.inputs),
+            news=by_hash(news),
             ignore_changes=ignore,
             type=old.type,
             name=old.name,
         )
         diff = _asked(old.urn, lambda: instance.provider.diff(request))
-        return steps.by_inputs(old.inputs, news) if diff.changes == "unknown" else diff
+        if diff.changes != "unknown":
+            return diff
+        return steps.by_inputs(old.inputs, paths.reset(news, old.inputs, ignore)[0])
 
     def _moved(self, old: ResourceState, new: ResourceState) -> bool:
         """Tell whether the resource went to another provider, so that it has to be replaced."""
-        if old.provider == new.provider or not old.provider:
+        if old.provider == new.provider:
             return False
+        if not old.provider or not new.provider:
+            return not new.is_provider
         old_urn, old_id = split_reference(old.provider)
+        new_urn = split_reference(new.provider)[0]
+        if old_urn != new_urn and self._scope.decisions.aliased.get(old_urn) == new_urn:
+            return False
         if f"{self._scope.decisions.aliased.get(old_urn, old_urn)}::{old_id}" == new.provider:
             return False
-        if not (is_default_provider(old_urn) and is_default_provider(split_reference(new.provider)[0])):
-            return True
         before, after = self._scope.provider_state(old.provider), self._scope.provider_state(new.provider)
         if before is None or after is None:
             return True
         return steps.replaces(self._scope.registry.diff_between(before, after))
 
-    def _replacement(self, goal: Goal, old: ResourceState, new: ResourceState, diff: Diffed) -> list[Step]:
-        if old.protect and new.protect:
-            self._refuse(
-                f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. '
-                "To unprotect the resource, remove the `protect` flag from the resource in your Pulumi program "
-                "and run `pulumi up`",
-                new.urn,
-            )
-        if goal.import_id:
-            self._refuse(
-                "previously-imported resources that still specify an ID may not be replaced; "
-                "please remove the `import` declaration from your program",
-                new.urn,
-            )
-        if goal.custom and new.urn not in self._scope.options.replace:
-            new = self._checked(goal, new, {}, goal.properties)  # defaults of a new object, such as its name
-        first = goal.delete_before_replace
-        if first if first is not None else diff.delete_before_replace or old.pending_replacement:
-            return [*self._dependents_first(old), *steps.delete_first_steps(old, new, diff)]
-        return steps.create_first_steps(old, new, diff)
-
-    def _refuse(self, message: str, urn: str) -> None:
-        """Refuse a plan: at once where things would change; a preview reports it and shows the rest."""
-        if not self._scope.planning:
-            raise StepFailed(message, urn=urn)
-        self._scope.log.say("error", message, urn)
-        self._scope.log.refuse()
-
-    def _dependents_first(self, root: ResourceState) -> list[Step]:
-        """Return the deletions of what cannot outlive `root`, last made first, and remember to make it again."""
-        decisions = self._scope.decisions
-        replaced = {root.urn}
-        found: list[tuple[ResourceState, tuple[str, ...]]] = []
-        olds = [self._scope.olds[urn] for urn in self._scope.olds if urn not in decisions.seen]
-        for item in steps.dependents([root, *olds], root):
-            keys = self._forced(item, frozenset(replaced))
-            if keys is not None:
-                replaced.add(item.urn)
-                found.append((item, keys))
-        deletions = []
-        for item, keys in reversed(found):
-            if item.row in decisions.removed:
-                continue
-            if item.protect:
-                self._refuse(f'unable to replace resource "{item.urn}"\nas it is protected', item.urn)
-            decisions.recreate[item.urn] = keys
-            decisions.removed.add(item.row)
-            decisions.deleted.add(item.urn)
-            deletions.append(steps.deletion_step(item, pending_replacement=True))
-        return deletions
-
-    def _forced(self, item: ResourceState, replaced: frozenset[str]) -> tuple[str, ...] | None:
-        """Return the keys for which `item` must be replaced when `replaced` are; None if it need not be."""
-        if not item.custom or item.external:
-            return None
-        if item.provider and split_reference(item.provider)[0] in replaced:
-            return ()
-        inputs = steps.with_unknown(item, replaced)
-        if inputs is None or item.is_provider:
-            return None
-        diff = self.provider_diff(item, inputs, item.provider)
-        return diff.replaces if steps.replaces(diff) else None
-
     # ---- import ----
     def _import_steps(self, goal: Goal, old: ResourceState | None, new: ResourceState, recreating: bool) -> list[Step]:
         """Return the adoption of an object; a resource of another id is replaced by it."""
-        step = Step(
-            op=Op.IMPORT,
-            urn=new.urn,
-            new=replace(new, inputs=goal.properties),
-            ignore_changes=goal.ignore_changes,
-            seed=self.seed(new.urn),
-        )
+        step = Step(op=Op.IMPORT, urn=new.urn, new=new, ignore_changes=goal.ignore_changes)
         if old is None or recreating:
             return [step]
         replacing = replace(step, op=Op.IMPORT_REPLACEMENT, old=old, pending_delete=True)
@@ -261,7 +223,7 @@ class Planner:
 
 
 def _imports(goal: Goal, old: ResourceState | None) -> bool:
-    return old is None or old.external or goal.import_id not in (old.import_id or old.id, old.id)
+    return old is None or old.external or goal.import_id != (old.import_id or old.id)
 
 
 def _new_state(urn: str, goal: Goal, reference: str) -> ResourceState:
@@ -280,12 +242,16 @@ def _new_state(urn: str, goal: Goal, reference: str) -> ResourceState:
         import_id=goal.import_id,
         retain_on_delete=goal.retain_on_delete,
         deleted_with=goal.deleted_with,
+        replace_with=goal.replace_with,
         ignore_changes=goal.ignore_changes,
         replace_on_changes=goal.replace_on_changes,
+        replacement_trigger=goal.replacement_trigger,
+        hooks=goal.hooks,
     )
 
 
-def _by_hash(struct: Struct) -> Struct:
+def by_hash(struct: Struct) -> Struct:
+    """Return properties with their assets reduced to hashes."""
     return {key: assets_by_hash(value) for key, value in struct.items()}
 
 

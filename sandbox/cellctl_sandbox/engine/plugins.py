@@ -7,6 +7,7 @@ is closed, and has its own process group. `PluginProvider` is the `Provider` pro
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Collection, Mapping
@@ -42,6 +43,7 @@ from cellctl_provider.protocol import (
     Updated,
 )
 from cellctl_sandbox.engine.errors import UnsupportedFeature
+from cellctl_sandbox.engine.refusals import Feature
 from cellctl_sandbox.engine.sdk import CHANNEL_OPTIONS, metadata_of
 from cellctl_sandbox.engine.sources import missing
 from cellctl_sandbox.engine.wire import from_struct, to_struct
@@ -98,7 +100,11 @@ class LaunchedPlugins:
         self._folder = folder
         self._environment = dict(environment)
 
-    def open(self, package: str, version: str, urn: str) -> Provider:
+    def offers(self, package: str) -> bool:
+        """Tell whether a package may be launched."""
+        return package in self._allowed
+
+    def open(self, package: str, version: str, urn: str, variables: Mapping[str, str]) -> Provider:
         """Launch a plugin and shake hands.
 
         Raises:
@@ -106,12 +112,17 @@ class LaunchedPlugins:
             StepFailed: That version is not installed.
         """
         if package not in self._allowed:
-            raise UnsupportedFeature(f"the provider '{package}'", urn=urn)
+            raise UnsupportedFeature(Feature.PROVIDER, package, urn=urn)
         home = self._environment.get("PULUMI_HOME", "")
-        path = Path(home) / "plugins" / f"resource-{package}-v{version}" / f"pulumi-resource-{package}"
+        folders = Path(home) / "plugins"
+        if not version:
+            found = [item.name.partition("-v")[2] for item in folders.glob(f"resource-{package}-v*")]
+            version = max(found, key=lambda text: [int(part) for part in re.findall(r"\d+", text)], default="")
+        path = folders / f"resource-{package}-v{version}" / f"pulumi-resource-{package}"
         if not home or not path.is_file():
             raise missing(package, version, urn)
-        return PluginProvider(path, self._folder, self._environment, self._launch)
+        mapped = {name: self._environment[ours] for name, ours in variables.items() if ours in self._environment}
+        return PluginProvider(path, self._folder, {**self._environment, **mapped}, self._launch)
 
 
 class PluginProvider:
@@ -360,7 +371,7 @@ def _diffed(answer: provider_pb2.DiffResponse) -> Diffed:
         replaces=tuple(answer.replaces),
         stables=tuple(answer.stables),
         delete_before_replace=answer.deleteBeforeReplace,
-        detailed=detailed if answer.hasDetailedDiff and detailed else None,
+        detailed=detailed if answer.hasDetailedDiff else None,
     )
 
 

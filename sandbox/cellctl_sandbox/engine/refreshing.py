@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
+from cellctl.state.checkpoint import now_text
 from cellctl.state.resources import ResourceState
 from cellctl_provider.protocol import DiffKind, InitFailed, PropertyDiff, ProviderError
 from cellctl_sandbox.engine.errors import StepFailed
-from cellctl_sandbox.engine.executor import Executor, reasons_text, with_secret_outputs
+from cellctl_sandbox.engine.executor import Executor
 from cellctl_sandbox.engine.gate import Gate, Stopped
+from cellctl_sandbox.engine.outputs import reasons_text, with_secret_outputs
 from cellctl_sandbox.engine.planner import Planner
 from cellctl_sandbox.engine.scope import Scope
 from cellctl_sandbox.engine.steps import Op, Step
@@ -27,17 +29,44 @@ class Refresh:
         self._counted = counted
 
     def run(self) -> list[StepFailed]:
-        """Refresh all; return what failed. Dependents forget an object that is gone."""
-        targets = self._scope.options.targets
-        items = [item for item in self._scope.journal.olds() if not targets or item.urn in targets]
-        if self._scope.planning:
+        """Refresh all that the program did not register; return what failed. Dependents forget what is gone."""
+        scope = self._scope
+        olds = [item for item in scope.journal.olds() if item.delete or item.urn not in scope.decisions.kept]
+        items = olds if scope.selection.everything else [item for item in olds if scope.selection.names(item)]
+        if scope.planning:
             results = [self._one(item) for item in items]
         else:
-            with ThreadPoolExecutor(max_workers=max(1, self._scope.options.parallel)) as pool:
+            with ThreadPoolExecutor(max_workers=max(1, scope.options.parallel)) as pool:
                 results = list(pool.map(self._one, items))
-        gone = frozenset(item.urn for item, result in zip(items, results, strict=True) if result is None)
-        self._scope.journal.prune(gone)
+        self._forget([item for item, result in zip(items, results, strict=True) if result is None])
         return [result for result in results if isinstance(result, StepFailed)]
+
+    def one(self, old: ResourceState) -> ResourceState | None:
+        """Read one object that the program registers; None if it is gone.
+
+        Raises:
+            StepFailed: It could not be read.
+        """
+        if not old.custom or old.is_provider:
+            return old
+        result = self._one(old)
+        if isinstance(result, StepFailed):
+            raise result
+        if result is None:
+            self._forget([old])
+            self._scope.olds.pop(old.urn, None)
+        else:
+            self._scope.olds[old.urn] = result
+        return result
+
+    def _forget(self, gone: list[ResourceState]) -> None:
+        """Take references to what is gone out of the state; a child goes to the next parent that is there."""
+        living = {item.urn for item in self._scope.journal.checkpoint().resources}
+        parents: dict[str, str] = {}
+        for item in gone:
+            if item.urn not in living:
+                parents[item.urn] = parents.get(item.parent, item.parent)
+        self._scope.journal.prune(parents)
 
     def _one(self, old: ResourceState) -> ResourceState | StepFailed | None:
         """Return the new state, None if the object is gone, or why it failed."""
@@ -53,7 +82,7 @@ class Refresh:
         scope = self._scope
         step = Step(op=Op.REFRESH, urn=old.urn, old=old, new=old)
         scope.log.began(step)
-        if not old.custom or old.is_provider or old.delete or old.pending_replacement or not old.id:
+        if not old.custom or old.is_provider or old.pending_replacement or not old.id:
             scope.log.done(step, old, Op.SAME, count=self._counted)
             return old
         if not scope.planning:
@@ -69,7 +98,10 @@ class Refresh:
             scope.journal.commit(gone=(old,), lazily=True)
             scope.log.done(step, None, Op.DELETE, count=self._counted)
             return None
+        if (new.inputs, new.outputs) != (old.inputs, old.outputs):
+            new = replace(new, modified=now_text())
         op, step = self._verdict(old, new, step)
+        new = with_secret_outputs(new)
         scope.journal.commit(kept=new, lazily=True)
         scope.log.done(step, new, op, count=self._counted)
         return new
@@ -80,12 +112,10 @@ class Refresh:
         except InitFailed as error:
             self._scope.log.say("warning", reasons_text(error.reasons), old.urn)
             new = replace(old, outputs=error.properties, init_errors=error.reasons)
-            return with_secret_outputs(replace(new, inputs=error.inputs or old.inputs))
+            return replace(new, inputs=error.inputs or old.inputs)
         if found is None:
             return None
-        inputs = {} if old.external else found.inputs or old.inputs
-        new = replace(old, id=found.id, inputs=inputs, outputs=found.properties, init_errors=())
-        return with_secret_outputs(new)
+        return replace(old, id=found.id, inputs=found.inputs or old.inputs, outputs=found.properties, init_errors=())
 
     def _verdict(self, old: ResourceState, new: ResourceState, step: Step) -> tuple[Op, Step]:
         """Tell whether the object differs from what the program last asked for: Diff, asked the other way round."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
@@ -35,8 +35,11 @@ INTERNAL = "__internal"  # a key that the CLI keeps in a provider's inputs and n
 class ProviderSource(Protocol):
     """Where providers come from."""
 
-    def open(self, package: str, version: str, urn: str) -> Provider:
-        """Return a fresh, unconfigured provider.
+    def offers(self, package: str) -> bool:
+        """Tell whether a package is not refused; whether it is there in some version shows when it is opened."""
+
+    def open(self, package: str, version: str, urn: str, variables: Mapping[str, str]) -> Provider:
+        """Return a fresh, unconfigured provider; `variables` maps its environment variables to the caller's.
 
         Raises:
             StepFailed: There is none of that package and version.
@@ -66,15 +69,20 @@ class Registry:
         self._opened: list[Provider] = []
         self._closed = False
 
+    def offers(self, package: str) -> bool:
+        """Tell whether a package is not refused."""
+        return self._source.offers(package)
+
     # ---- what a provider resource is asked ----
     def check(self, urn: str, olds: Struct, news: Struct) -> Checked:
         """Validate the configuration of a provider resource."""
         given = public(news)
-        provider = self._open(urn, given)
+        provider = self._open(urn, news)
+        own: Struct = {INTERNAL: news[INTERNAL]} if INTERNAL in news else {}
         with self._lock:
             self._fresh[urn] = provider
         if contains_unknown(given):
-            return Checked(inputs={**given, INTERNAL: {}})
+            return Checked(inputs={**given, **own})
         request = Check(
             urn=urn, olds=bare_struct(public(olds)), news=bare_struct(given), type=type_of(urn), name=name_of(urn)
         )
@@ -83,14 +91,14 @@ class Registry:
         except ProviderError as error:
             raise StepFailed(error.message, urn=urn) from error
         inputs = {key: _as_secret(value, given.get(key)) for key, value in checked.inputs.items()}
-        return Checked(inputs={**inputs, INTERNAL: {}}, failures=checked.failures)
+        return Checked(inputs={**inputs, **own}, failures=checked.failures)
 
     def diff(self, old: ResourceState, news: Struct) -> Diffed:
         """Compare the configuration of a provider resource; call `check` first."""
         given = public(news)
         if contains_unknown(given):
             return by_inputs(public(old.inputs), given)
-        provider = self._fresh.get(old.urn) or self._open(old.urn, given)
+        provider = self._fresh.get(old.urn) or self._open(old.urn, news)
         diff = self._diff_config(provider, old, given, old.urn)
         return by_inputs(public(old.inputs), given) if diff.changes == "unknown" else diff
 
@@ -123,7 +131,7 @@ class Registry:
         given = public(state.inputs)
         id_ = state.id or (UNKNOWN if planning else str(uuid.uuid4()))
         with self._lock:
-            provider = self._fresh.pop(state.urn, None) or self._open(state.urn, given)
+            provider = self._fresh.pop(state.urn, None) or self._open(state.urn, state.inputs)
             known, refused = not contains_unknown(given), ""
             if known:
                 package = type_of(state.urn).removeprefix(PROVIDER_PREFIX)
@@ -160,15 +168,18 @@ class Registry:
             if state is None:
                 raise StepFailed(f"unknown provider '{reference}'")
             given = public(state.inputs)
-            provider = self._open(urn, given)
+            provider = self._open(urn, state.inputs)
             self._configure(provider, urn, id_, type_of(urn).removeprefix(PROVIDER_PREFIX), given)
             instance = self._configured[reference] = Instance(provider=provider)
             return instance
 
-    def _open(self, urn: str, given: Struct) -> Provider:
+    def _open(self, urn: str, inputs: Struct) -> Provider:
         package = type_of(urn).removeprefix(PROVIDER_PREFIX)
-        version = given.get("version")
-        provider = self._source.open(package, version if isinstance(version, str) else "", urn)
+        version, own = inputs.get("version"), inputs.get(INTERNAL)
+        given = own.get("envVarMappings") if isinstance(own, dict) else None
+        variables = {theirs: ours for ours, theirs in given.items()} if isinstance(given, dict) else {}
+        texts = {str(theirs): str(ours) for theirs, ours in variables.items()}
+        provider = self._source.open(package, version if isinstance(version, str) else "", urn, texts)
         with self._lock:
             self._opened.append(provider)
         return provider

@@ -17,26 +17,17 @@ from cellctl_sandbox.engine.steps import Op, Step, deletion_step, removal_order
 def condemned(scope: Scope) -> list[ResourceState]:
     """Return what has to go, in the order of the state: what nobody registered, and replaced copies."""
     kept, removed = scope.decisions.kept, scope.decisions.removed
-    return [
+    registered = [scope.made[urn] for urn in scope.decisions.condemned if urn in scope.made]
+    return registered + [
         item
         for item in scope.journal.olds()
         if item.delete or (item.urn not in kept and (item.row not in removed or item.pending_replacement))
     ]
 
 
-def protected_and_needed(resources: Sequence[ResourceState]) -> frozenset[str]:
-    """Return the URNs of protected resources and of all that they need."""
-    kept: set[str] = set()
-    for item in reversed(resources):
-        if item.protect or item.urn in kept:
-            kept.add(item.urn)
-            kept.update(item.needs())
-    return frozenset(kept)
-
-
 def removal_step(item: ResourceState) -> Step:
     """Return the step that removes `item` at the end of an operation."""
-    if item.pending_replacement:
+    if item.pending_replacement and not item.delete:
         return Step(op=Op.REMOVE_PENDING_REPLACE, urn=item.urn, old=item)
     return deletion_step(item, replaced=item.delete)
 
@@ -53,7 +44,7 @@ class Removal:
 
     def run(self, items: Sequence[ResourceState]) -> None:
         """Delete all items; after a failure nothing new is begun, and what is under way is finished."""
-        self._scope.decisions.deleted.update(item.urn for item in items if not item.delete)
+        self._scope.decisions.deleted.update(item.urn for item in items)
         order = removal_order(items)
         try:
             self._ensure_providers(items)

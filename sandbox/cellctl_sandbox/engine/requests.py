@@ -6,16 +6,18 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from cellctl.state.values import Struct
+from cellctl.state.values import Struct, Value
+from cellctl_sandbox.engine.callbacks import bound_hooks
 from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.goals import Alias, Goal, InvokeGoal, ReadGoal
+from cellctl_sandbox.engine.refusals import Feature
+from cellctl_sandbox.engine.sdk import DYNAMIC_PREFIX
 from cellctl_sandbox.engine.urns import PROVIDER_PREFIX
-from cellctl_sandbox.engine.wire import from_struct, with_asset_hashes
+from cellctl_sandbox.engine.wire import from_proto, from_struct, with_asset_hashes
 
 if TYPE_CHECKING:
     from pulumi.runtime.proto import alias_pb2, resource_pb2
 
-STACK_REFERENCE = "pulumi:pulumi:StackReference"
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 _SECONDS: Mapping[str, float] = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 
@@ -34,8 +36,8 @@ def goal_of(request: resource_pb2.RegisterResourceRequest) -> Goal:
     """
     _refuse(request)
     properties = _properties(from_struct(request.object))
-    if request.type.startswith(PROVIDER_PREFIX) and request.version:
-        properties["version"] = request.version
+    if request.type.startswith(PROVIDER_PREFIX):
+        properties |= _of_provider(request)
     timeouts = request.customTimeouts
     given = {"create": timeouts.create, "update": timeouts.update, "delete": timeouts.delete}
     return Goal(
@@ -59,26 +61,58 @@ def goal_of(request: resource_pb2.RegisterResourceRequest) -> Goal:
         additional_secret_outputs=tuple(request.additionalSecretOutputs),
         retain_on_delete=request.retainOnDelete,
         deleted_with=request.deletedWith,
+        replace_with=tuple(request.replace_with),
+        replacement_trigger=_trigger(request),
+        hooks=bound_hooks(request.hooks),
     )
+
+
+def inheriting(
+    request: resource_pb2.RegisterResourceRequest, parent: resource_pb2.RegisterResourceRequest | None
+) -> resource_pb2.RegisterResourceRequest:
+    """Return a registration with the options that it does not give as its parent has them."""
+    if parent is None:
+        return request
+    if not request.deletedWith:
+        request.deletedWith = parent.deletedWith
+    if not request.HasField("protect") and parent.HasField("protect"):
+        request.protect = parent.protect
+    if not request.HasField("retainOnDelete") and parent.HasField("retainOnDelete"):
+        request.retainOnDelete = parent.retainOnDelete
+    package = parent.provider.rpartition("::")[0].split("::")[2].rpartition(":")[2] if parent.provider else ""
+    if not request.provider and package and (not request.custom or request.type.partition(":")[0] == package):
+        request.provider = parent.provider
+    return request
+
+
+def _of_provider(request: resource_pb2.RegisterResourceRequest) -> Struct:
+    """Return what the options of a provider resource add to its inputs."""
+    own: Struct = {}
+    if request.pluginDownloadURL:
+        own["pluginDownloadURL"] = request.pluginDownloadURL
+    if request.envVarMappings:
+        own["envVarMappings"] = dict(request.envVarMappings)
+    if request.version:
+        return {"version": request.version, "__internal": own}
+    return {"__internal": own} if own else {}
+
+
+def _trigger(request: resource_pb2.RegisterResourceRequest) -> Value:
+    if not request.HasField("replacement_trigger"):
+        return None
+    return with_asset_hashes(from_proto(request.replacement_trigger))
 
 
 def _refuse(request: resource_pb2.RegisterResourceRequest) -> None:
-    urn = f"{request.type}::{request.name}"
-    used: Iterable[tuple[bool, str]] = (
-        (request.remote, "remote components"),
-        (bool(request.packageRef), "parameterised packages"),
-        (bool(request.transforms), "transforms"),
-        (request.HasField("hooks") and bool(request.hooks.ListFields()), "resource hooks"),
-        (bool(request.replace_with), "the option replaceWith"),
-        (request.HasField("replacement_trigger"), "the option replacementTrigger"),
-        (bool(request.state_migrations), "state migrations"),
-        (bool(request.envVarMappings), "environment mappings of providers"),
-        (request.type.startswith("pulumi-python:dynamic"), "dynamic providers"),
-        (request.type == STACK_REFERENCE, "stack references"),
+    used: Iterable[tuple[bool, Feature]] = (
+        (request.remote, Feature.REMOTE_COMPONENTS),
+        (bool(request.packageRef), Feature.PACKAGES),
+        (bool(request.state_migrations), Feature.STATE_MIGRATIONS),
+        (request.type.startswith(DYNAMIC_PREFIX), Feature.DYNAMIC),
     )
     for is_used, feature in used:
         if is_used:
-            raise UnsupportedFeature(feature, urn=urn)
+            raise UnsupportedFeature(feature, urn=f"{request.type}::{request.name}")
 
 
 def _alias(message: alias_pb2.Alias) -> Alias:
@@ -98,9 +132,7 @@ def _alias(message: alias_pb2.Alias) -> Alias:
 def read_goal_of(request: resource_pb2.ReadResourceRequest) -> ReadGoal:
     """Return the goal of a read; raises `UnsupportedFeature`."""
     if request.packageRef:
-        raise UnsupportedFeature("parameterised packages")
-    if request.type == STACK_REFERENCE:
-        raise UnsupportedFeature("stack references")
+        raise UnsupportedFeature(Feature.PACKAGES)
     return ReadGoal(
         type=request.type,
         name=request.name,
@@ -115,10 +147,25 @@ def read_goal_of(request: resource_pb2.ReadResourceRequest) -> ReadGoal:
     )
 
 
+def exists_goal_of(request: resource_pb2.ExistsResourceRequest) -> ReadGoal:
+    """Return what an existence check is about; raises `UnsupportedFeature`."""
+    if request.packageRef:
+        raise UnsupportedFeature(Feature.PACKAGES)
+    return ReadGoal(
+        type=request.type,
+        name="",
+        id=request.id,
+        properties=_properties(from_struct(request.properties)),
+        provider=request.provider,
+        version=request.version,
+        download_url=request.pluginDownloadURL,
+    )
+
+
 def invoke_goal_of(request: resource_pb2.ResourceInvokeRequest) -> InvokeGoal:
     """Return the goal of an invoke; raises `UnsupportedFeature`."""
     if request.packageRef:
-        raise UnsupportedFeature("parameterised packages")
+        raise UnsupportedFeature(Feature.PACKAGES)
     return InvokeGoal(
         token=request.tok,
         args=_properties(from_struct(request.args)),

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from cellctl.state.resources import ResourceState
 from cellctl_provider.probes import Probe, unobserved
+from cellctl_sandbox.engine.callbacks import Callbacks, Hooks
 from cellctl_sandbox.engine.eventlog import EventLog
 from cellctl_sandbox.engine.journal import Journal
+from cellctl_sandbox.engine.options import Options
 from cellctl_sandbox.engine.registry import Instance, Registry
+from cellctl_sandbox.engine.selection import Selection
 from cellctl_sandbox.engine.urns import split_reference
 
 
@@ -21,21 +25,7 @@ class ConfigValue:
     secret: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
-    """How an operation is to be done.
-
-    `replace`: URNs to be replaced without any change. `refresh`: read everything before. `exclude_protected` (destroy):
-    protected resources, and what they need, stay. `clear_pending_creates` (refresh): forget what may have been made.
-    `targets` (refresh): only these URNs are read.
-    """
-
-    parallel: int = 16
-    refresh: bool = False
-    replace: frozenset[str] = frozenset()
-    exclude_protected: bool = False
-    clear_pending_creates: bool = False
-    targets: frozenset[str] = frozenset()
+Mode = Literal["update", "refresh", "destroy"]
 
 
 @dataclass(kw_only=True)
@@ -43,23 +33,32 @@ class Decisions:
     """What has been planned so far; guarded by the planning lock of the deployment.
 
     `seen`: URNs of this program. `kept`: old URNs that a registration took over. `aliased`: old URN -> new URN.
-    `old_names`: new URN -> its old URNs, for the children's inherited aliases. `recreate`: URNs deleted because of
-    something they depend on, with the keys that made it necessary. `deleted`: URNs deleted in this operation.
-    `removed`: rows of the state that need no deletion any more.
+    `aliases`: the same the other way round, for the children's inherited aliases. `recreate`: URNs deleted because of
+    something they depend on, with the keys that made it necessary. `replaced`: URNs of this program that are replaced.
+    `deleted`: URNs deleted in this operation. `removed`: rows of the state that need no deletion any more. `skipped`:
+    URNs that the program wants and this operation does not make. `failed`: URNs that failed, or need one that did, in
+    an operation that continues. `condemned`: what a destroy registered first.
     """
 
     seen: dict[str, None] = field(default_factory=dict)
     kept: set[str] = field(default_factory=set)
     aliased: dict[str, str] = field(default_factory=dict)
-    old_names: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    aliases: dict[str, str] = field(default_factory=dict)
     recreate: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    replaced: set[str] = field(default_factory=set)
     deleted: set[str] = field(default_factory=set)
     removed: set[int] = field(default_factory=set)
+    skipped: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    condemned: list[str] = field(default_factory=list)
 
 
 @dataclass(kw_only=True)
 class Scope:
-    """One operation. `olds` are the living resources of the state it began with; `made` what it registered."""
+    """One operation. `olds` are the living resources of the state it began with; `made` what it registered.
+
+    `mode`: what the program is run for: its goals, or only its providers, before a refresh or destroy.
+    """
 
     project: str
     stack: str
@@ -69,6 +68,7 @@ class Scope:
     journal: Journal
     log: EventLog
     registry: Registry
+    mode: Mode = "update"
     olds: dict[str, ResourceState] = field(default_factory=dict)
     decisions: Decisions = field(default_factory=Decisions)
     made: dict[str, ResourceState] = field(default_factory=dict)
@@ -76,6 +76,9 @@ class Scope:
 
     def __post_init__(self) -> None:
         """Index the living resources."""
+        self.selection = Selection(self.options)
+        self.callbacks = Callbacks()
+        self.hooks = Hooks(self.callbacks, self.log, planning=self.planning)
         self.reindex()
 
     def reindex(self) -> None:

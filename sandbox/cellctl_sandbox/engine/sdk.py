@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import re
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -24,13 +25,26 @@ from pulumi.runtime.proto import resource_pb2, source_pb2
 from pulumi.runtime.settings import SETTINGS, _get_rpc_manager, _load_monitor_feature_support
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
+from cellctl_sandbox.engine.errors import UnsupportedFeature
+from cellctl_sandbox.engine.refusals import Feature
+
 CHANNEL_OPTIONS = list(_GRPC_CHANNEL_OPTIONS)
+
+DYNAMIC_PREFIX = "pulumi-python:dynamic"
+
+# What the SDK logs, synchronously, while the program declares something and before it asks the monitor for anything:
+# so a feature that is refused is seen while nothing has begun (docs/concepts/embedded-engine.md).
+_DECLARED = re.compile(
+    r"registering resource: ty=(?P<type>.*), name=(?P<name>.*), custom=(?P<custom>\w+), remote=(?P<remote>\w+)$"
+)
+_CALLED = "Calling function: tok="
+CALLBACKS_BEGIN = "Creating CallbackServicer"
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-# What `GetDeploymentInfo` offers. Output values are absent so that the SDK serializes plainly. Transforms and hooks are
-# offered so that their use arrives here and is refused by name; without them the SDK speaks of an old CLI.
+# What `GetDeploymentInfo` offers. Output values are absent so that the SDK serializes plainly. Packages are offered so
+# that their use arrives here and is refused by name; without them the SDK speaks of an old CLI.
 FEATURES: Mapping[str, resource_pb2.ResourceMonitorFeature.ValueType] = {
     "secrets": resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
     "resourceReferences": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
@@ -41,6 +55,7 @@ FEATURES: Mapping[str, resource_pb2.ResourceMonitorFeature.ValueType] = {
     "resourceHooks": resource_pb2.RESOURCE_MONITOR_FEATURE_RESOURCE_HOOKS,
     "errorHooks": resource_pb2.RESOURCE_MONITOR_FEATURE_ERROR_HOOKS,
     "replaceWith": resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACE_WITH,
+    "replacementTrigger": resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACEMENT_TRIGGER,
     "parameterization": resource_pb2.RESOURCE_MONITOR_FEATURE_PARAMETERIZATION,
 }
 
@@ -56,14 +71,38 @@ def _position() -> source_pb2.StackTrace:
 resource._get_stack_trace = _position
 
 
+def declared_refusal(message: str, offers: Callable[[str], bool]) -> UnsupportedFeature | None:
+    """Return what a debug message of the SDK tells of a feature that is refused; `offers` knows the packages."""
+    if message.startswith(_CALLED):
+        return UnsupportedFeature(Feature.CALL, urn=message.removeprefix(_CALLED))
+    declared = _DECLARED.fullmatch(message)
+    if declared is None:
+        return None
+    urn, package = f"{declared['type']}::{declared['name']}", declared["type"].partition(":")[0]
+    if declared["remote"] == "True":
+        return UnsupportedFeature(Feature.REMOTE_COMPONENTS, urn=urn)
+    if urn.startswith(DYNAMIC_PREFIX):
+        return UnsupportedFeature(Feature.DYNAMIC, urn=urn)
+    if declared["custom"] == "True" and not offers(package):
+        return UnsupportedFeature(Feature.PROVIDER, package, urn=urn)
+    return None
+
+
 class InlineExecutor(ThreadPoolExecutor):
     """An executor that does its work at once, in the caller's thread: previews are deterministic and cheap with it.
 
-    A ThreadPoolExecutor because the event loop accepts nothing else as its default.
+    A ThreadPoolExecutor because the event loop accepts nothing else as its default, and because a program whose
+    functions are called back must have its event loop free meanwhile: then the work goes to one thread, in order.
     """
+
+    def __init__(self, calls_back: Callable[[], bool]) -> None:
+        super().__init__(1)
+        self._calls_back = calls_back
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Call `fn` and return a future that is done."""
+        if self._calls_back():
+            return super().submit(fn, *args, **kwargs)
         future: Future[R] = Future()
         try:
             future.set_result(fn(*args, **kwargs))
@@ -91,8 +130,12 @@ def run_program(
     secret_keys: list[str],
     parallel: int,
     dry_run: bool,
+    calls_back: Callable[[], bool] = lambda: False,
 ) -> ProgramRun:
-    """Run a program in a fresh context against monitor and engine objects of this process."""
+    """Run a program in a fresh context against monitor and engine objects of this process.
+
+    `calls_back` tells whether the program has functions that the engine calls.
+    """
 
     def run() -> ProgramRun:
         _direct.set(True)
@@ -107,7 +150,7 @@ def run_program(
             engine_address=engine,  # type: ignore[arg-type]
         )
         set_all_config(dict(config), secret_keys)
-        executor: Executor = InlineExecutor(1) if dry_run else ThreadPoolExecutor(max(parallel, 1) * 4)
+        executor: Executor = InlineExecutor(calls_back) if dry_run else ThreadPoolExecutor(max(parallel, 1) * 4)
         return _run_in_loop(program, executor)
 
     return contextvars.copy_context().run(run)

@@ -16,11 +16,15 @@ class InProcess:
         self._factories = dict(factories)
         self._beyond = beyond
 
-    def open(self, package: str, version: str, urn: str) -> Provider:
+    def offers(self, package: str) -> bool:
+        """Tell whether a package is not refused."""
+        return self._beyond is None or package in self._factories or self._beyond.offers(package)
+
+    def open(self, package: str, version: str, urn: str, variables: Mapping[str, str]) -> Provider:
         """Return a fresh provider; a version must match exactly, as for a plugin, unless the factory names none."""
         factory = self._factories.get(package)
         if factory is None and self._beyond is not None:
-            return self._beyond.open(package, version, urn)
+            return self._beyond.open(package, version, urn, variables)
         if factory is None or (version and factory.version not in ("", version)):
             raise missing(package, version, urn)
         return factory()

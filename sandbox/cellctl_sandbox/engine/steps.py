@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cellctl.state.resources import ResourceState
-from cellctl.state.values import UNKNOWN, Struct
+from cellctl.state.values import UNKNOWN, Struct, Value, bare, bare_struct, contains_unknown
 from cellctl_provider.protocol import Diffed, DiffKind, PropertyDiff
 from cellctl_sandbox.engine import paths
 
@@ -41,7 +41,8 @@ class Step:
 
     `keys` made a replacement necessary, `diffs` are the changed top-level keys, `detailed` is None without detail.
     `pending_delete` (create-replacement, read-replacement): the old copy is deleted at the end of the operation.
-    `pending_replacement` (delete-replaced): deleted first, its replacement is still to come.
+    `pending_replacement` (delete-replaced): deleted first, its replacement is still to come. `skipped` (same): the
+    resource is not made by this operation, and what it would give is unknown.
     """
 
     op: Op
@@ -56,6 +57,7 @@ class Step:
     pending_delete: bool = False
     pending_replacement: bool = False
     seed: bytes = b""
+    skipped: bool = False
 
     @property
     def state(self) -> ResourceState:
@@ -78,6 +80,7 @@ _PHYSICAL = frozenset(
         Op.DISCARD_REPLACED,
         Op.IMPORT_REPLACEMENT,
         Op.REFRESH,
+        Op.REMOVE_PENDING_REPLACE,
     }
 )
 REPLACING_KINDS: Mapping[str, DiffKind] = {
@@ -87,6 +90,9 @@ REPLACING_KINDS: Mapping[str, DiffKind] = {
 }
 
 
+INIT_ERROR = "#initerror"
+
+
 # ---- diffs ----
 def replaces(diff: Diffed) -> bool:
     """Tell whether a diff asks for a replacement, by keys or by the kinds of its details."""
@@ -94,8 +100,8 @@ def replaces(diff: Diffed) -> bool:
 
 
 def by_inputs(old_inputs: Struct, new_inputs: Struct) -> Diffed:
-    """Return the diff of two inputs: for components, and for providers that cannot tell."""
-    found = paths.differences(old_inputs, new_inputs)
+    """Return the diff of two inputs, for providers that cannot tell; that a value became secret is none."""
+    found = paths.differences(bare_struct(old_inputs), bare_struct(new_inputs))
     if not found:
         return Diffed(changes="none")
     return Diffed(changes="some", diffs=paths.top_keys(found), detailed=paths.rendered(found))
@@ -104,23 +110,43 @@ def by_inputs(old_inputs: Struct, new_inputs: Struct) -> Diffed:
 def with_replace_on_changes(diff: Diffed, patterns: Sequence[str], *, init_errors: bool) -> Diffed:
     """Return the diff with changes under `patterns` made replacing.
 
-    A resource that never became ready counts as changed where a pattern is `*`.
+    A resource that never became ready has a change at `#initerror`.
+
+    Raises:
+        BadPath: A pattern cannot be parsed.
     """
-    if not patterns or (diff.changes == "none" and not init_errors):
+    if not patterns or (diff.changes != "some" and not init_errors):
         return diff
-    detailed: dict[str, PropertyDiff] = {}
-    keys = dict.fromkeys(diff.replaces)
-    known: Mapping[str, PropertyDiff] = diff.detailed or {key: PropertyDiff(kind="update") for key in diff.diffs}
-    for path, item in known.items():
-        hit = paths.matching(patterns, path)
-        detailed[path] = replace(item, kind=REPLACING_KINDS.get(item.kind, item.kind)) if hit else item
-        if hit:
-            keys[paths.top_keys([paths.parse(path)])[0]] = None
-    if init_errors and "*" in patterns:
-        keys["#initerror"] = None
-    if not (keys.keys() - set(diff.replaces)):
-        return diff
-    return replace(diff, changes="some", replaces=tuple(keys), detailed=detailed if diff.detailed is not None else None)
+    parsed = [paths.parse(pattern) for pattern in patterns]
+
+    def hit(path: str) -> bool:
+        return any(paths.contains(pattern, paths.parse(path)) for pattern in parsed)
+
+    detailed: dict[str, PropertyDiff] | None = None
+    if diff.detailed is not None:
+        detailed = {path: _replacing(item) if hit(path) else item for path, item in diff.detailed.items()}
+    keys = [*diff.replaces, *(key for key in diff.diffs if key not in diff.replaces and hit(key))]
+    if not init_errors or not hit(INIT_ERROR):
+        return replace(diff, replaces=tuple(keys), detailed=detailed)
+    if detailed is not None:
+        detailed[INIT_ERROR] = PropertyDiff(kind="update-replace", input_diff=False)
+    return replace(diff, changes="some", replaces=(*keys, INIT_ERROR), detailed=detailed)
+
+
+def _replacing(item: PropertyDiff) -> PropertyDiff:
+    return replace(item, kind=REPLACING_KINDS.get(item.kind, item.kind))
+
+
+def of_component(old_inputs: Struct, new_inputs: Struct) -> Diffed:
+    """Return the diff of a component's inputs: whether there is one, for nobody asks more of it."""
+    return Diffed(changes="none" if old_inputs == new_inputs else "some")
+
+
+def triggers(old: Value, new: Value) -> bool:
+    """Tell whether a replacement trigger asks for a replacement: it changed, or may have; none is no trigger."""
+    if contains_unknown(old) or contains_unknown(new):
+        return True
+    return None not in (bare(old), bare(new)) and bare(old) != bare(new)
 
 
 # ---- steps for one registration ----

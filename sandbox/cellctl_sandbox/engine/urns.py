@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from cellctl_sandbox.engine.goals import Alias
 
@@ -55,47 +55,37 @@ def is_default_provider(urn: str) -> bool:
     return name == "default" or name.startswith("default_")
 
 
-def alias_urns(urn: str, parent: str, aliases: Iterable[Alias], parent_aliases: Iterable[str]) -> tuple[str, ...]:
-    """Return the URNs under which a resource may be known, most specific first, without its own.
+def alias_urns(urn: str, parent: str, aliases: Iterable[Alias], matched: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the URNs under which a resource may be known, most specific first, each once.
 
-    A child of an aliased parent is also looked for under each of the parent's old URNs (`parent_aliases`): its type
-    prefix changes with them, and its name where it began with the parent's name.
+    `matched` gives the old URN of each resource that was found by an alias: a child of one of them is also looked for
+    under that URN. Its type prefix changes with it, and its name where it began with the parent's.
     """
-    found: dict[str, None] = {}
-    own = list(aliases)
-    for alias in own:
-        for old in _expanded(urn, parent, alias, parent_aliases):
-            found[old] = None
-    for old_parent in parent_aliases:
-        found[_inherited(urn, parent, old_parent)] = None
-    found.pop(urn, None)
+    own = [_expanded(urn, parent, alias, matched) for alias in aliases]
+    found = dict.fromkeys(own)
+    if parent in matched:
+        old_parent = matched[parent]
+        for name in (urn, *own):
+            stack, project = urn.split("::", 2)[0].removeprefix("urn:pulumi:"), urn.split("::", 2)[1]
+            inherited = _inherited_name(name_of(name), parent, old_parent)
+            found[make_urn(stack, project, old_parent, type_of(name), inherited)] = None
     return tuple(found)
 
 
-def _expanded(urn: str, parent: str, alias: Alias, parent_aliases: Iterable[str]) -> Iterable[str]:
+def _expanded(urn: str, parent: str, alias: Alias, matched: Mapping[str, str]) -> str:
     if alias.urn:
-        yield alias.urn
-        return
+        return alias.urn
     stack, project = urn.split("::", 2)[0].removeprefix("urn:pulumi:"), urn.split("::", 2)[1]
-    name, type_ = alias.name or name_of(urn), alias.type or type_of(urn)
-    stack, project = alias.stack or stack, alias.project or project
     if alias.no_parent:
-        yield make_urn(stack, project, "", type_, name)
+        parent = ""
     elif alias.parent_urn:
-        yield make_urn(stack, project, alias.parent_urn, type_, name)
-    else:
-        yield make_urn(stack, project, parent, type_, name)
-        for old_parent in parent_aliases:
-            inherited = alias.name or _inherited_name(name, parent, old_parent)
-            yield make_urn(stack, project, old_parent, type_, inherited)
-
-
-def _inherited(urn: str, parent: str, old_parent: str) -> str:
-    stack, project = urn.split("::", 2)[0].removeprefix("urn:pulumi:"), urn.split("::", 2)[1]
-    return make_urn(stack, project, old_parent, type_of(urn), _inherited_name(name_of(urn), parent, old_parent))
+        parent = matched.get(alias.parent_urn, alias.parent_urn)
+    return make_urn(
+        alias.stack or stack, alias.project or project, parent, alias.type or type_of(urn), alias.name or name_of(urn)
+    )
 
 
 def _inherited_name(name: str, parent: str, old_parent: str) -> str:
-    if parent and name.startswith(name_of(parent)):
+    if name.startswith(name_of(parent)):
         return name_of(old_parent) + name.removeprefix(name_of(parent))
     return name

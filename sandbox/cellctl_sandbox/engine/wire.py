@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from decimal import Decimal
 
 from google.protobuf import struct_pb2
 
-from cellctl.state.values import ARCHIVE, ASSET, SIGNATURE, Struct, Value
+from cellctl.state.values import ARCHIVE, ASSET, SIGNATURE, UNKNOWN, Struct, Value, contains_unknown, is_secret
+
+_EXACT, _LARGEST = 2.0**53, 1e21  # from where on floats have gaps between integers; and are written with an exponent
 
 
 def from_proto(message: struct_pb2.Value) -> Value:
-    """Return a protobuf value; whole floats become integers, as the state's JSON has them."""
+    """Return a protobuf value; whole floats become integers, as the state's JSON has them: by their shortest digits."""
     kind = message.WhichOneof("kind")
     if kind == "string_value":
         return message.string_value
     if kind == "number_value":
         number = message.number_value
-        return int(number) if number.is_integer() else number
+        if not number.is_integer() or abs(number) >= _LARGEST:
+            return number
+        return int(number) if abs(number) < _EXACT else int(Decimal(repr(number)))
     if kind == "bool_value":
         return message.bool_value
     if kind == "struct_value":
@@ -62,6 +67,27 @@ def to_struct(struct: Mapping[str, Value]) -> struct_pb2.Struct:
     for key, item in struct.items():
         to_proto(item, message.fields[key])
     return message
+
+
+def only_known(value: Value) -> Value:
+    """Return `value` without members and items that are not known: what a provider is told in an update."""
+    if is_secret(value):
+        inner = only_known(value.get("value"))
+        return {**value, "value": inner} if inner != UNKNOWN else UNKNOWN
+    if isinstance(value, dict):
+        members = {key: only_known(item) for key, item in value.items()}
+        return {key: item for key, item in members.items() if item != UNKNOWN}
+    if isinstance(value, list):
+        return [item for item in map(only_known, value) if item != UNKNOWN]
+    return value
+
+
+def known_struct(struct: Struct) -> Struct:
+    """Return `struct` without what is not known."""
+    if not contains_unknown(struct):
+        return struct
+    members = {key: only_known(item) for key, item in struct.items()}
+    return {key: item for key, item in members.items() if item != UNKNOWN}
 
 
 def with_asset_hashes(value: Value) -> Value:

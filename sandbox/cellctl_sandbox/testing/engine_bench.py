@@ -19,6 +19,7 @@ from cellctl.state.checkpoint import Checkpoint, CheckpointWriter
 from cellctl.state.resources import ResourceState
 from cellctl.state.sealing import PassphraseSealer, Vault
 from cellctl.state.values import Struct
+from cellctl_provider.protocol import ProviderError
 from cellctl_sandbox.engine.core import ConfigValue, Engine, Inline, Kind, Options, Result, Target
 from cellctl_sandbox.testing.fake_provider import FakeFactory, World
 
@@ -42,12 +43,15 @@ class Hidden:
 
 
 Declared = object  # a plain value, Ref or Hidden, at any depth
-Kinds = Literal["custom", "component", "provider", "get", "raise"]
+Kinds = Literal["custom", "component", "provider", "stack", "raise"]
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One declaration of a program. `options` have the names of `pulumi.ResourceOptions`; resources by name."""
+    """One declaration of a program. `options` have the names of `pulumi.ResourceOptions`; resources by name.
+
+    Kind `stack` is a reference to the stack of `props["stack"]`; kind `raise` raises.
+    """
 
     name: str
     props: Mapping[str, Declared] = field(default_factory=dict)
@@ -99,6 +103,7 @@ class EngineBench:
         self.name = StackName(project=PROJECT, stack=STACK)
         self.vault = Vault(PassphraseSealer("bench", SALT))
         self.config: dict[str, ConfigValue] = {}
+        self.other_stacks: dict[str, Struct] = {}
         if not self.backend.exists(self.name):
             empty = Checkpoint(stack=self.name.full, secrets_kind="passphrase", secrets_state={"salt": SALT})
             self.backend.create(self.name, CheckpointWriter(self.vault).text(empty))
@@ -133,6 +138,7 @@ class EngineBench:
             checkpoint=self.backend.read(self.name).checkpoint,
             vault=self.vault,
             save=self.save,
+            stack_outputs=self._outputs_of,
         )
         result = self.engine.run(
             kind,
@@ -143,6 +149,11 @@ class EngineBench:
             sink=events.append,
         )
         return Seen(result=result, events=events, calls=self.world.calls[before:])
+
+    def _outputs_of(self, name: str) -> Struct:
+        if name not in self.other_stacks:
+            raise ProviderError(f"unknown stack '{name}'")
+        return self.other_stacks[name]
 
     def save(self, text: str) -> None:
         """Save a checkpoint; tests put faults in its place."""
@@ -211,6 +222,8 @@ def program_of(things: tuple[Thing, ...], outputs: Mapping[str, Declared]) -> Ca
 
 def _make(thing: Thing, made: Mapping[str, pulumi.Resource]) -> pulumi.Resource:
     props = {key: _value(item, made) for key, item in thing.props.items()}
+    if thing.kind == "stack":
+        return pulumi.StackReference(thing.name, str(props["stack"]))
     options = {key: _option(key, item, made) for key, item in thing.options.items()}
     if thing.kind == "component":
         return _Component(thing, pulumi.ResourceOptions(**options))  # type: ignore[arg-type]
@@ -221,9 +234,9 @@ def _make(thing: Thing, made: Mapping[str, pulumi.Resource]) -> pulumi.Resource:
 def _option(key: str, value: object, made: Mapping[str, pulumi.Resource]) -> object:
     if key in ("parent", "provider", "deleted_with"):
         return made[str(value)]
-    if key in ("depends_on", "providers") and isinstance(value, list):
+    if key in ("depends_on", "providers", "replace_with") and isinstance(value, list):
         return [made[str(item)] for item in value]
-    return value
+    return _value(value, made) if key == "replacement_trigger" else value
 
 
 def _value(value: Declared, made: Mapping[str, pulumi.Resource]) -> object:

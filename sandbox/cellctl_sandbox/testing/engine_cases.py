@@ -84,7 +84,7 @@ def _played(play: Play, program: tuple[Thing, ...], bench: EngineBench) -> Seen:
             bench.world.objects[id_] = {"inputs": inputs, "outputs": {**outputs, **inputs}}
     if play.config is not None:
         bench.config = dict(play.config)
-    declares = play.do in ("up", "preview")
+    declares = play.do in ("up", "preview") or bool(play.options.get("run_program"))
     return bench.run(play.do, program if declares else None, play.outputs if declares else None, **play.options)
 
 

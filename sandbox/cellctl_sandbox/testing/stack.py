@@ -56,9 +56,14 @@ class Place:
 class _Unknown:
     """Answers for packages that the sandbox has not."""
 
-    def open(self, package: str, version: str, urn: str) -> Provider:
+    def offers(self, package: str) -> bool:
+        """Refuse nothing by name: what is missing is told when it is opened."""
+        del package
+        return True
+
+    def open(self, package: str, version: str, urn: str, variables: Mapping[str, str]) -> Provider:
         """Raise `StepFailed` that says what to do."""
-        del version
+        del version, variables
         raise StepFailed(
             f"the sandbox has no provider '{package}': give one, pulumi_sandbox.provide('{package}', PROVIDER), "
             f"or data, pulumi_sandbox.types(FOLDER) with FOLDER/{package}/<module>.toml",

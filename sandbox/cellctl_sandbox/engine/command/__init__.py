@@ -56,6 +56,8 @@ _VERBS: Mapping[tuple[str, ...], tuple[Verb, int]] = {
     ("config",): (configuration.show, 0),
     ("state", "unprotect"): (partial(states.protect, on=False), 99),
     ("state", "protect"): (partial(states.protect, on=True), 99),
+    ("state", "taint"): (partial(states.taint, on=True), 99),
+    ("state", "untaint"): (partial(states.taint, on=False), 99),
     ("state", "delete"): (states.delete, 99),
     ("state", "rename"): (states.rename, 2),
 }
@@ -139,7 +141,7 @@ class EmbeddedCommand(PulumiCommand):
             plugins = LaunchedPlugins(self._plugins, folder, environment, self._launch)
             engine = Engine(self._providers, plugins, probe=self._probe)
             call = Call(
-                project=Project(folder, environment, self._disk),
+                project=Project(folder, environment, self._disk, parsed.value("config-file")),
                 selection=self._selection,
                 engine=lambda: engine,
                 program=self._program,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cellctl_sandbox.engine.command.replies import Refusal
 from cellctl_sandbox.engine.errors import UnsupportedFeature
+from cellctl_sandbox.engine.refusals import FLAGS
 
 _SWITCHES = frozenset(
     [
@@ -90,20 +91,6 @@ _VALUES = frozenset(
     ]
 )
 _SHORT: Mapping[str, str] = {"-s": "stack", "-y": "yes", "-j": "json", "-f": "force", "-m": "message", "-p": "parallel"}
-_UNSUPPORTED: Mapping[str, str] = {
-    "target": "--target",
-    "target-dependents": "--target-dependents",
-    "exclude": "--exclude",
-    "exclude-dependents": "--exclude-dependents",
-    "plan": "update plans (--plan)",
-    "save-plan": "update plans (--save-plan)",
-    "continue-on-error": "--continue-on-error",
-    "policy-pack": "policy packs",
-    "policy-pack-config": "policy packs",
-    "attach-debugger": "--attach-debugger",
-    "import-pending-creates": "--import-pending-creates (use the import option in the program)",
-    "config-file": "--config-file",
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -165,7 +152,7 @@ def parse(args: Sequence[str]) -> Arguments:
             values.setdefault(name, []).append(given if equals else rest.pop(0) if rest else "")
         else:
             raise Refusal(f"unknown flag: --{name}")
-    _refuse_unsupported(words, switches, values)
+    _refuse_unsupported(switches, values)
     given_values = {name: tuple(items) for name, items in values.items()}
     return Arguments(words=tuple(words), switches=frozenset(switches), values=given_values, pairs=tuple(pairs))
 
@@ -179,9 +166,7 @@ def _mark(name: str, words: list[str], rest: list[str], switches: set[str], pair
         switches.add(name)
 
 
-def _refuse_unsupported(words: list[str], switches: set[str], values: dict[str, list[str]]) -> None:
-    for name, feature in _UNSUPPORTED.items():
-        if name == "target" and words[:1] == ["refresh"]:
-            continue
+def _refuse_unsupported(switches: set[str], values: dict[str, list[str]]) -> None:
+    for name, feature in FLAGS.items():
         if name in switches or any(values.get(name, ())):
-            raise UnsupportedFeature(feature)
+            raise UnsupportedFeature(feature, f"--{name}")

@@ -10,7 +10,7 @@ from cellctl.state.values import Struct, Value
 from cellctl_sandbox.engine import paths
 from cellctl_sandbox.engine.command.arguments import Arguments
 from cellctl_sandbox.engine.command.call import Call
-from cellctl_sandbox.engine.command.project import Settings, config_values, is_sealed
+from cellctl_sandbox.engine.command.project import config_values, is_sealed
 from cellctl_sandbox.engine.command.replies import Refusal, Reply
 from cellctl_sandbox.engine.command.stacks import pretty
 from cellctl_sandbox.engine.scope import ConfigValue
@@ -23,7 +23,7 @@ class _Config:
         self.call = call
         self.name = call.stack(args)
         call.require(self.name)
-        self.settings = Settings(call.project.folder, self.name.stack)
+        self.settings = call.project.settings(self.name)
 
     def vault(self) -> Vault:
         """Return the stack's vault."""

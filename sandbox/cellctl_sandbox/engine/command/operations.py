@@ -6,19 +6,20 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from cellctl.state.backend import StackName
 from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, integrity_problem
 from cellctl.state.sealing import Vault, WrongPassphrase
 from cellctl.state.values import Struct
+from cellctl_sandbox.engine import targeting
 from cellctl_sandbox.engine.command import stacks
 from cellctl_sandbox.engine.command.arguments import Arguments
 from cellctl_sandbox.engine.command.call import Call
 from cellctl_sandbox.engine.command.digest import Digest
-from cellctl_sandbox.engine.command.project import Settings, config_values, masked_config
+from cellctl_sandbox.engine.command.project import Settings, config_values, masked_config, secrets_of
 from cellctl_sandbox.engine.command.replies import UNEXPECTED_CHANGES, Refusal, Reply
 from cellctl_sandbox.engine.core import Inline, Kind, Options, Program, Result, Target
-from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.eventlog import Sink
 from cellctl_sandbox.engine.sockets import Dialled, EventStream
 
@@ -39,24 +40,31 @@ class Prepared:
 def run(call: Call, args: Arguments) -> Reply:
     """Do one operation, record it, and answer as the CLI does."""
     kind = _kind(args)
-    if args.has("run-program"):
-        raise UnsupportedFeature("running the program for refresh and destroy (--run-program)")
     name = call.stack(args)
     call.require(name)
     with ExitStack() as held:
         if not kind.startswith("preview"):
             held.enter_context(stacks.locked(call, name))
         prepared = _prepared(call, kind, name)
+        if args.has("exclude-protected") and _all_protected(prepared.checkpoint):
+            return Reply(stdout="There were no unprotected resources to destroy.\n")
         digest = Digest() if args.has("json") else None
         began = int(time.time())
         with _sinks(call, args) as sink:
             result = _engine_result(call, args, prepared, sink, digest)
-        if kind in _HISTORY:
+        if kind in _HISTORY and not result.untouched:
             _record(call, args, prepared, result, began)
     if result.unsupported is not None:
         raise result.unsupported
     text = digest.text(result, masked_config(prepared.settings.config)) if digest else _words(result)
     return _answer(call, args, prepared, result, text)
+
+
+def _all_protected(checkpoint: Checkpoint) -> bool:
+    """Tell whether there is something, and all of it is protected or needed by what is."""
+    protected = [item.urn for item in checkpoint.resources if item.protect]
+    kept = targeting.with_needs(checkpoint.resources, protected)
+    return bool(checkpoint.resources) and all(item.urn in kept for item in checkpoint.resources)
 
 
 def _kind(args: Arguments) -> Kind:
@@ -77,7 +85,7 @@ def _prepared(call: Call, kind: Kind, name: StackName) -> Prepared:
         vault = call.project.vault(name, checkpoint)
     except Refusal as error:
         raise Refusal(f"getting stack configuration: get stack secrets manager: {error.message}") from None
-    settings = Settings(call.project.folder, name.stack)
+    settings = call.project.settings(name)
     return Prepared(kind=kind, name=name, vault=vault, checkpoint=checkpoint, settings=settings)
 
 
@@ -114,6 +122,11 @@ def _engine_result(call: Call, args: Arguments, prepared: Prepared, sink: Sink, 
         exclude_protected=args.has("exclude-protected"),
         clear_pending_creates=args.has("clear-pending-creates"),
         targets=frozenset(args.values.get("target", ())),
+        excludes=frozenset(args.values.get("exclude", ())),
+        target_dependents=args.has("target-dependents"),
+        exclude_dependents=args.has("exclude-dependents"),
+        continue_on_error=args.has("continue-on-error"),
+        run_program=args.has("run-program"),
     )
     target = Target(
         project=name.project,
@@ -121,8 +134,10 @@ def _engine_result(call: Call, args: Arguments, prepared: Prepared, sink: Sink, 
         checkpoint=prepared.checkpoint,
         vault=prepared.vault,
         save=lambda text: backend.write(name, text),
+        stack_outputs=partial(stacks.outputs_of_another, call),
     )
-    program = _program(call, args) if prepared.kind in ("up", "preview") else None
+    runs = prepared.kind in ("up", "preview") or options.run_program
+    program = _program(call, args) if runs else None
     try:
         return call.engine().run(
             prepared.kind,
@@ -130,6 +145,7 @@ def _engine_result(call: Call, args: Arguments, prepared: Prepared, sink: Sink, 
             program,
             config=config_values(prepared.settings.config, prepared.vault),
             masked=masked_config(prepared.settings.config),
+            hidden=secrets_of(prepared.settings.config, prepared.vault),
             options=options,
             sink=sink,
             observer=digest,
@@ -163,7 +179,8 @@ def _answer(call: Call, args: Arguments, prepared: Prepared, result: Result, tex
         what = kind.removeprefix("preview_").replace("up", "update")
         message = f"error: no changes were expected for {what} but changes were proposed\n"
         return Reply(stdout=text, stderr=message, code=UNEXPECTED_CHANGES)
-    if args.has("remove") and kind == "destroy":
+    spared = args.has("exclude-protected") and any(item.protect for item in prepared.checkpoint.resources)
+    if args.has("remove") and kind == "destroy" and not spared:
         stacks.rm(call, Arguments(words=("stack", "rm", name.stack)))
     return Reply(stdout=text)
 

@@ -16,6 +16,7 @@ from cellctl.state.sealing import PassphraseSealer, Vault, WrongPassphrase
 from cellctl.state.values import Value
 from cellctl_sandbox.engine.command.replies import Refusal
 from cellctl_sandbox.engine.errors import UnsupportedFeature
+from cellctl_sandbox.engine.refusals import Feature
 from cellctl_sandbox.engine.scope import ConfigValue
 
 NO_PASSPHRASE = (
@@ -26,8 +27,9 @@ NO_PASSPHRASE = (
 class Project:
     """One working directory with one environment; reads files when asked, so it is never stale."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], disk: Disk = DISK) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], disk: Disk = DISK, config_file: str = "") -> None:
         self.folder = folder
+        self.config_file = config_file
         self.environment = environment
         document = _document(folder / "Pulumi.yaml")
         self.name = str(document.get("name") or "")
@@ -56,6 +58,10 @@ class Project:
             raise Refusal("a stack name must have 1 to 100 characters")
         return StackName(project=self.name, stack=stack)
 
+    def settings(self, name: StackName) -> Settings:
+        """Return the settings of a stack."""
+        return Settings(self.folder, name.stack, self.config_file)
+
     # ---- secrets ----
     def passphrase(self) -> str:
         """Return the passphrase; raises `Refusal` if none is set. An empty one is one."""
@@ -78,7 +84,7 @@ class Project:
 
     def vault(self, name: StackName, checkpoint: Checkpoint | None = None) -> Vault:
         """Return the stack's vault: salt from its settings, else from its checkpoint, else a new one."""
-        settings = Settings(self.folder, name.stack)
+        settings = self.settings(name)
         refuse_other_managers(settings, checkpoint)
         salt = settings.salt or str((checkpoint.secrets_state if checkpoint else {}).get("salt") or "")
         if salt:
@@ -92,15 +98,15 @@ class Project:
 def refuse_other_managers(settings: Settings, checkpoint: Checkpoint | None) -> None:
     """Refuse secrets managers that this engine does not have."""
     if settings.manager not in ("", "passphrase"):
-        raise UnsupportedFeature(f"the secrets provider '{settings.manager.partition(':')[0]}'")
+        raise UnsupportedFeature(Feature.SECRETS, settings.manager.partition(":")[0])
     if checkpoint and checkpoint.secrets_kind not in ("", "passphrase"):
-        raise UnsupportedFeature(f"the secrets provider '{checkpoint.secrets_kind}'")
+        raise UnsupportedFeature(Feature.SECRETS, checkpoint.secrets_kind)
 
 
 def _backend(url: str, environment: Mapping[str, str], disk: Disk) -> FileBackend:
     parsed = urlparse(url)
     if parsed.scheme != "file":
-        raise UnsupportedFeature(f"the backend '{parsed.scheme or url}': only file:// is there")
+        raise UnsupportedFeature(Feature.BACKEND, parsed.scheme or url)
     path = unquote(parsed.netloc + parsed.path)
     if path.startswith("~"):
         path = environment.get("HOME", "") + path[1:]
@@ -130,10 +136,10 @@ class _Dumper(yaml.SafeDumper):
 
 
 class Settings:
-    """Pulumi.<stack>.yaml: the salt and the configuration; other keys are kept as they are."""
+    """Pulumi.<stack>.yaml, or the file in its place: salt and configuration; other keys are kept as they are."""
 
-    def __init__(self, folder: Path, stack: str) -> None:
-        self.path = folder / f"Pulumi.{stack}.yaml"
+    def __init__(self, folder: Path, stack: str, file: str = "") -> None:
+        self.path = folder / (file or f"Pulumi.{stack}.yaml")
         self._document = _document(self.path)
         config = self._document.get("config")
         self.config: dict[str, Value] = dict(config) if isinstance(config, dict) else {}
@@ -176,6 +182,21 @@ def config_values(config: Mapping[str, Value], vault: Vault | None) -> dict[str,
 def masked_config(config: Mapping[str, Value]) -> dict[str, str]:
     """Return configuration with secrets masked, also inside objects."""
     return {key: _text(_opened(item, None)) for key, item in config.items()}
+
+
+def secrets_of(config: Mapping[str, Value], vault: Vault) -> list[str]:
+    """Return every secret of a configuration in clear, also those inside objects."""
+    found: list[str] = []
+
+    def collect(item: Value) -> None:
+        if isinstance(item, dict) and is_sealed(item):
+            found.append(vault.sealer.open(str(item["secure"])))
+        elif isinstance(item, dict | list):
+            for inner in item.values() if isinstance(item, dict) else item:
+                collect(inner)
+
+    collect(dict(config))
+    return found
 
 
 def is_sealed(item: Value) -> bool:

@@ -16,6 +16,7 @@ from cellctl.state.locks import StackLocked
 from cellctl.state.resources import MalformedState, ResourceState
 from cellctl.state.sealing import Vault, WrongPassphrase
 from cellctl.state.values import Struct, Value, bare, contains_secret, is_secret
+from cellctl_provider.protocol import ProviderError
 from cellctl_sandbox.engine.command.arguments import Arguments
 from cellctl_sandbox.engine.command.call import Call
 from cellctl_sandbox.engine.command.project import Settings, config_values
@@ -146,8 +147,7 @@ def _renamed_root(item: ResourceState, old: StackName, new: StackName) -> Resour
 
 
 def _sealed_text(state: Checkpoint) -> str:
-    document = {"version": 3, "checkpoint": {"stack": state.stack, "latest": checkpoints.deployment_to_json(state)}}
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(checkpoints.document(state), separators=(",", ":"), ensure_ascii=False)
 
 
 def output(call: Call, args: Arguments) -> Reply:
@@ -166,6 +166,26 @@ def output(call: Call, args: Arguments) -> Reply:
         value = shown[key]
         return Reply(stdout=pretty(value) if args.has("json") or not isinstance(value, str) else f"{value}\n")
     return Reply(stdout=pretty(shown))
+
+
+def outputs_of_another(call: Call, given: str) -> Struct:
+    """Return the opened outputs of the stack that a reference names: `stack` or `organization/project/stack`.
+
+    Raises:
+        ProviderError: There is no such stack, or its secrets cannot be opened.
+    """
+    parts = given.split("/")
+    if len(parts) not in (1, 3) or (len(parts) == 3 and parts[0] != "organization"):
+        raise ProviderError(f"'{given}' is no stack of this backend: organization/project/stack")
+    name = StackName(project=parts[1] if len(parts) == 3 else call.project.name, stack=parts[-1])
+    if not call.project.backend.exists(name):
+        raise ProviderError(f"unknown stack '{given}'")
+    try:
+        state = loaded(call, name)
+        outputs = dict(state.root.outputs) if state.root else {}
+        return _vault(call, name, state, given).open_struct(outputs, "") if contains_secret(outputs) else outputs
+    except (Refusal, WrongPassphrase) as error:
+        raise ProviderError(f"the outputs of '{given}' cannot be read: {error}") from None
 
 
 def _hidden(value: Value) -> Value:
@@ -235,8 +255,9 @@ def import_(call: Call, args: Arguments) -> Reply:
     call.require(name)
     try:
         document = json.loads(Path(args.value("file")).read_text())
-        deployment = document["deployment"] if isinstance(document, dict) else None
-        state = checkpoints.deployment_from_json(deployment, stack=name.full)
+        deployment = checkpoints.readable(document)["deployment"]
+        # An export tells what was; what was under way when it was made is not under way now.
+        state = replace(checkpoints.deployment_from_json(deployment, stack=name.full), pending=())
     except (OSError, ValueError, KeyError, MalformedState) as error:
         raise Refusal(f"could not deserialize deployment: {error}") from None
     for item in state.resources:

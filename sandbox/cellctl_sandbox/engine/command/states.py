@@ -51,6 +51,24 @@ def protect(call: Call, args: Arguments, *, on: bool) -> Reply:
     return _edit(call, args, change)
 
 
+def taint(call: Call, args: Arguments, *, on: bool) -> Reply:
+    """Mark the named resources, or all, to be replaced by the next update; or take the mark off."""
+
+    def change(state: Checkpoint) -> Checkpoint:
+        urns = set(args.words[2:])
+        for urn in urns:
+            _the(state, urn)
+        return replace(
+            state,
+            resources=tuple(
+                replace(item, taint=on) if (args.has("all") or item.urn in urns) and not item.delete else item
+                for item in state.resources
+            ),
+        )
+
+    return _edit(call, args, change)
+
+
 def delete(call: Call, args: Arguments) -> Reply:
     """Forget resources; the cloud keeps them."""
 
@@ -80,8 +98,16 @@ def rename(call: Call, args: Arguments) -> Reply:
         return replace(
             state,
             resources=tuple(
-                renamed(replace(item, urn=new) if item.urn == urn else item, {urn: new}) for item in state.resources
+                _renamed(replace(item, urn=new) if item.urn == urn else item, urn, new) for item in state.resources
             ),
         )
 
     return _edit(call, args, change)
+
+
+def _renamed(item: ResourceState, urn: str, new: str) -> ResourceState:
+    """Return a resource that refers to the new name; as the CLI does it, without the properties that need nothing."""
+    if urn not in item.needs():
+        return item
+    item = renamed(item, {urn: new})
+    return replace(item, property_dependencies={key: urns for key, urns in item.property_dependencies.items() if urns})
