@@ -1,0 +1,151 @@
+"""The same program gives the same steps, however it is run: transports, hosts, order."""
+
+import json
+import re
+
+from pulumi import automation as auto
+
+from cellctl_provider.hosts.plugin import PluginServer
+from cellctl_sandbox.engine.command import EmbeddedCommand
+from cellctl_sandbox.testing.engine_bench import Hidden, Ref, Thing, program_of
+from cellctl_sandbox.testing.fake_provider import FakeFactory, World
+
+WALL = ("timestamp", "durationSeconds", "sequence")
+
+
+def program(size=1, fixed=1):
+    """Return a program with a component, secrets, an explicit dependency and two things to replace."""
+    things = (
+        Thing("a", {"size": size, "pw": Hidden("s3cret")}),
+        Thing("box", type="my:index:Box", kind="component", outputs={"n": 1}),
+        Thing("b", {"fixed": fixed, "of": Ref("a")}, {"parent": "box"}),
+        Thing("c", {"fixedOf": Ref("b")}, {"depends_on": ["a"], "delete_before_replace": True}),
+        Thing("d", {"list": [1, {"k": Ref("c")}], "none": None}),
+    )
+    return program_of(things, {"of": Ref("d"), "pw": Ref("a", "pw")})
+
+
+OPERATIONS = (
+    ("preview", {}),
+    ("up", {}),
+    ("up", {"size": 2}),
+    ("preview", {"size": 2, "fixed": 2}),
+    ("up", {"fixed": 2}),
+)
+
+
+class Runs:
+    """One stack driven through every kind of operation, and the events of each."""
+
+    def __init__(self, folder, command, *, bound=True, parallel=1):
+        self.folder, self.command, self.bound, self.parallel = folder, command, bound, parallel
+        (folder / "Pulumi.yaml").write_text(f"name: proj\nruntime: python\nbackend:\n  url: file://{folder}/state\n")
+        (folder / "Pulumi.dev.yaml").write_text(SALT)
+
+    def stack(self, run):
+        self.command.bind(run if self.bound else None)
+        env = {"PULUMI_CONFIG_PASSPHRASE": "correct horse", "PULUMI_HOME": str(self.folder / "home")}
+        workspace = auto.LocalWorkspace(
+            work_dir=str(self.folder), program=run, env_vars=env, pulumi_command=self.command
+        )
+        return auto.Stack.create_or_select("dev", workspace)
+
+    def events(self):
+        """Run all operations; the events of each, without wall time."""
+        streams = []
+        for operation, given in OPERATIONS:
+            seen = []
+            self.command.sink = seen.append
+            options = {} if operation == "preview" else {"parallel": self.parallel}
+            getattr(self.stack(program(**given)), operation)(**options)
+            streams.append([_timeless(event) for event in seen])
+        return streams
+
+
+SALT = "encryptionsalt: v1:PkKPljacaj8=:v1:/ohFwJfVCL5ywYyq:viw/snXL469aHacUf10Ld62gvsLhaQ==\n"
+
+
+def _timeless(value):
+    """Return events without wall time."""
+    if isinstance(value, dict):
+        return {key: _timeless(item) for key, item in value.items() if key not in WALL}
+    if isinstance(value, list):
+        return [_timeless(item) for item in value]
+    return value
+
+
+def _numbered(streams):
+    """Return event streams with the ids of providers, which are random, numbered in the order of their first use."""
+    text = json.dumps(streams)
+    for number, found in enumerate(dict.fromkeys(re.findall(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", text))):
+        if not found.startswith("04da6b54"):
+            text = text.replace(found, f"id-{number}")
+    return json.loads(text)
+
+
+def _steps(streams):
+    """Return the steps of each operation by resource, in order."""
+    found = []
+    for events in streams:
+        by_urn = {}
+        for event in events:
+            body = event.get("resourcePreEvent") or event.get("resOutputsEvent")
+            if body:
+                by_urn.setdefault(body["metadata"]["urn"], []).append(body["metadata"])
+        found.append(by_urn)
+    return found
+
+
+def in_process():
+    return EmbeddedCommand({"fake": FakeFactory(World())})
+
+
+def runs(folder, command, **options):
+    folder.mkdir()
+    return _numbered(Runs(folder, command, **options).events())
+
+
+def test_two_runs_give_identical_event_streams(tmp_path):
+    first = runs(tmp_path / "one", in_process())
+    assert first == runs(tmp_path / "two", in_process())
+    assert all(first)
+
+
+def test_parallel_runs_give_identical_steps(tmp_path):
+    alone = runs(tmp_path / "one", in_process())
+    assert _steps(alone) == _steps(runs(tmp_path / "two", in_process(), parallel=16))
+
+
+def test_sockets_and_the_in_process_path_give_identical_steps(tmp_path):
+    direct = runs(tmp_path / "one", in_process())
+    assert _steps(direct) == _steps(runs(tmp_path / "two", in_process(), bound=False))
+
+
+def test_a_plugin_and_a_provider_of_this_process_give_identical_steps(tmp_path):
+    """The plugin is a real one for the engine, a launched process: it prints the port of a server that is here."""
+    direct = runs(tmp_path / "one", in_process())
+    server = PluginServer(FakeFactory(World()))
+    launcher = tmp_path / "two" / "home" / "plugins" / "resource-fake-v1.0.0" / "pulumi-resource-fake"
+    launcher.parent.mkdir(parents=True)
+    launcher.write_text(f"#!/bin/sh\necho {server.port}\nexec cat >/dev/null\n")
+    launcher.chmod(0o755)
+    launched = _numbered(Runs(tmp_path / "two", EmbeddedCommand(plugins={"fake"})).events())
+    server.close()
+    assert _steps(direct) == _steps(launched)
+
+
+def test_previews_are_in_the_same_order_every_time(tmp_path):
+    previews = Runs(tmp_path, in_process())
+    seen = []
+    for _ in range(3):
+        events = []
+        previews.command.sink = events.append
+        previews.stack(program()).preview()
+        seen.append([_timeless(event) for event in events])
+    assert seen[0] == seen[1] == seen[2]
+    names = [
+        event["resourcePreEvent"]["metadata"]["urn"].rpartition("::")[2]
+        for event in seen[0]
+        if "resourcePreEvent" in event
+    ]
+    assert names == ["proj-dev", "default_1_0_0", "a", "box", "b", "c", "d"]
