@@ -43,7 +43,8 @@ docs: dev # generated docs and schemas are what the code says
 bench: dev ## Compare with the naive way, side by side; rewrites docs/benchmarks.md
 	@$(RUN)/python -m benchmarks
 
-explore: dev ## Long explorations (crash points); the last result is committed in docs/crash-safety.md
+explore: dev ## Every crash point with every victim, resumable (docs/crash-safety.md), and other long tests
+	@$(RUN)/python tests/crash/explore_all.py
 	@$(RUN)/python -m pytest -q -m explore -p no:cacheprovider --override-ini addopts=--import-mode=importlib
 
 clean: ## Remove the environment and the demo

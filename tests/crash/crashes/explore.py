@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import yaml
+
 from cellctl.state.sealing import PassphraseSealer
 from cellctl_provider.probes import Moment
 from crashes import judge, warmth, witness
@@ -71,14 +73,9 @@ class Templates:
         warmth.load(empty, witness.CELL, "aws", lambda: witness.declare("base", land))
         shutil.copytree(empty, made)
         log = folder / "making.log"
-        for _ in range(2):  # the second one keeps the salt for other stacks
-            ended = perform(made, command("up"), log)
-            assert ended.result in ("succeeded", "nothing"), ended
-        private = made / ".cellctl" / "pulumi"
-        (empty / ".cellctl" / "pulumi").mkdir(exist_ok=True)
-        for name in ("key", "salt"):
-            shutil.copy(private / name, empty / ".cellctl" / "pulumi" / name)
-        PassphraseSealer((private / "key").read_text(), (private / "salt").read_text())  # derived once, inherited
+        ended = perform(made, command("up"), log)
+        assert ended.result == "succeeded", ended
+        _share_key(made, empty)
         _in_child(lambda: witness.write_data(made, land))
         shutil.copytree(made, drifted)
         _in_child(lambda: _drift(drifted))
@@ -90,6 +87,18 @@ class Templates:
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(self.folder / name, target)
         return target
+
+
+def _share_key(made: Path, empty: Path) -> None:
+    """Give the empty home the key and salt of the other, and derive them here: every fork inherits the result."""
+    private, stack = made / ".cellctl" / "pulumi", f"cell-{witness.CELL}"
+    key = (private / "key").read_text()
+    salt = str(yaml.safe_load((private / stack / f"Pulumi.{stack}.yaml").read_text())["encryptionsalt"])
+    target = empty / ".cellctl" / "pulumi"
+    target.mkdir(parents=True, exist_ok=True)
+    for name, text in (("key", key), ("salt", salt)):
+        (target / name).write_text(text)
+    PassphraseSealer(key, salt)
 
 
 def _in_child(work: object) -> None:

@@ -1,4 +1,4 @@
-"""The witness: a program of twelve resources that holds each kind of step, and what it finds around it.
+"""The witness: a program of eleven resources that holds each kind of step, and what it finds around it.
 
 Component, two explicit providers, secret, read, every type of provider `cellctl`, what holds data; `update` changes in
 place, adds and drops; `replace` replaces with the new object first, with the old one first, and what depends on it.
