@@ -23,6 +23,6 @@ def test_no_argument_is_only_echoed(mutation) -> None:
 
 def test_no_output_that_a_program_takes_is_a_placeholder(mutation) -> None:
     taken = {token: names for token, names in mutation.taken.items() if token.startswith(PROVIDERS)}
-    assert len(taken) > 5
+    assert taken
     found = {token: hollow(token, names) for token, names in taken.items()}
     assert {token: names for token, names in found.items() if names} == {}
