@@ -90,6 +90,12 @@ class SandboxControl(Protocol):
     def clear_faults(self, rule_id: int | None = None) -> int:
         """Remove one or all fault rules; return how many."""
 
+    def calls(self) -> list[Mapping[str, object]]:
+        """Return the call log, oldest first.
+
+        `{"at_s", "due_s", "pid", "operation", "package", "type", "urn", "object", "outcome"}`, times simulated.
+        """
+
     def set_ambient(self, factor: float) -> None:
         """Let what the data files call rare happen `factor` times as often as they say; 0: never."""
 

@@ -84,6 +84,19 @@ def clock_text(clock: Mapping[str, object]) -> RenderableType:
     return Text(f"paced: {clock.get('scale')} simulated seconds a second; {passed} simulated have passed; {seed}")
 
 
+def calls_text(calls: Iterable[Mapping[str, object]]) -> RenderableType:
+    """Return the call log, one call a line: when it began, how long it took, what it was about, how it ended."""
+    table = Table.grid(padding=(0, 2))
+    for call in calls:
+        begin, end = call.get("at_s"), call.get("due_s")
+        times = (begin, end) if isinstance(begin, int | float) and isinstance(end, int | float) else (0.0, 0.0)
+        name, outcome = str(call.get("urn")).rpartition("::")[2], str(call.get("outcome"))
+        what = f"{call.get('operation')} {type_name(str(call.get('type')))} {name}"
+        style = "" if outcome == "ok" else "yellow" if outcome.startswith(("repeated", "drift")) else "red"
+        table.add_row(duration(times[0]), f"+{times[1] - times[0]:g} s", what, Text(outcome, style))
+    return table if table.rows else Text("No such call was made.")
+
+
 def quotas_text(quotas: Iterable[Mapping[str, object]]) -> RenderableType:
     """Return quotas with what is used, the limit and where it comes from, one a line."""
     table = Table(box=None, pad_edge=False, show_edge=False)

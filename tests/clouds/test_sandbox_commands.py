@@ -78,6 +78,13 @@ def test_drift_and_faults_are_listed_and_cleared(cellctl: Callable[..., str]) ->
             cellctl("drift", *wrong)
 
 
+def test_the_call_log_is_shown_and_narrowed(cellctl: Callable[..., str]) -> None:
+    assert "create ec2 Vpc acme-network" in " ".join(cellctl("calls").split())
+    (call,) = json.loads(cellctl("calls", "--type", VPC, "--cell", "acme", "--format", "json"))["calls"]
+    assert (call["operation"], call["outcome"]) == ("create", "ok")
+    assert "No such call" in cellctl("calls", "--outcome", "repeated")
+
+
 def test_seed_and_ambient_are_told_by_the_clock(cellctl: Callable[..., str]) -> None:
     assert "seed 1" in cellctl("clock")
     cellctl("reset", "--seed", "7", "--yes")
@@ -101,7 +108,9 @@ def test_a_sandbox_goes_through_a_file(cellctl: Callable[..., str], home: Path, 
         cellctl("import", str(home / "no.json"), "--yes")
 
 
-@pytest.mark.parametrize("command", ["fault", "quota", "drift", "edit", "export", "import", "clock", "held", "reset"])
+@pytest.mark.parametrize(
+    "command", ["calls", "fault", "quota", "drift", "edit", "export", "import", "clock", "held", "reset"]
+)
 def test_every_command_shows_an_example_of_itself(command: str) -> None:
     said = " ".join(CliRunner().invoke(app, ["sandbox", command, "--help"]).output.split())
     assert f"`cellctl sandbox {command}" in said

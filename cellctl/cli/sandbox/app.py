@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from cellctl.cli.options import help_if_alone
-from cellctl.cli.sandbox import clock, drift, edit, export, fault, held, quota, reset, secret, serve, show
+from cellctl.cli.sandbox import calls, clock, drift, edit, export, fault, held, quota, reset, secret, serve, show
 
 app = typer.Typer(
     help="Look at the simulated clouds, make them fail, drift and run out, set their time. Nothing real is created.",
@@ -13,6 +13,7 @@ app = typer.Typer(
 )
 app.callback(invoke_without_command=True)(help_if_alone)
 app.command()(show.show)
+app.command()(calls.calls)
 app.command()(fault.fault)
 app.command()(quota.quota)
 app.command()(held.held)

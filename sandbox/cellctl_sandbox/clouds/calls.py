@@ -216,7 +216,7 @@ class Caller:
 def _disturbed(course: Timeline, fault: faults.FaultRule) -> Timeline:
     """Return a course as a rule wants it: ended later, or found by nobody for a while after its end."""
     if fault.effect == "stale":
-        return replace(course, settled_s=course.due_s + fault.delay_s)
+        return replace(course, settled_s=course.due_s + fault.delay_s, unseen=True)
     return course.longer(fault.delay_s)
 
 

@@ -65,9 +65,11 @@ def hidden(target: CloudRecord, asker: str, now_s: float) -> bool:
     """Tell whether `asker` (a type, `service:NAME`, `read`) does not find an object yet: eventual consistency."""
     if target.timeline.settled_s <= now_s:
         return False
+    if target.timeline.unseen:
+        return True
     known = known_behaviour(target.type)
     settles = known.facts.settles if known else None
-    return settles is None or any(fnmatchcase(asker, item) for item in settles.hidden_from)
+    return settles is not None and any(fnmatchcase(asker, item) for item in settles.hidden_from)
 
 
 def readable(world: World, behaviour: Behaviour, record: CloudRecord, begin_s: float) -> float | None:

@@ -62,7 +62,8 @@ class Stage:
 class Timeline:
     """One call on an object: when it begins and is due, which state it has from when, when outputs appear.
 
-    `settled_s`: from when everybody finds the object. `failing` happens at `due_s`; `left` is the state after that.
+    `settled_s`: from when everybody finds the object, and until then nobody at all if it is `unseen`. `failing` happens
+    at `due_s`; `left` is the state after that.
     """
 
     begin_s: float = 0.0
@@ -71,6 +72,7 @@ class Timeline:
     outputs: Mapping[str, float] = field(default_factory=dict)
     settled_s: float = 0.0
     left: str = ""
+    unseen: bool = False
     failing: Failing | None = None
 
     def at(self, begin_s: float) -> Timeline:
@@ -99,15 +101,17 @@ class Timeline:
 
     def dump(self) -> str:
         """Return the part that is stored with the object."""
-        return json.dumps([self.begin_s, self.due_s, self.states, dict(self.outputs), self.settled_s, self.left])
+        return json.dumps(
+            [self.begin_s, self.due_s, self.states, dict(self.outputs), self.settled_s, self.left, self.unseen]
+        )
 
     @classmethod
     def load(cls, text: str) -> Timeline:
         """Return what `dump` wrote."""
         if not text:
             return cls()
-        begin, due, states, outputs, settled, left = json.loads(text)
-        return cls(begin, due, tuple((since, state) for since, state in states), outputs, settled, left)
+        begin, due, states, outputs, settled, left, unseen = json.loads(text)
+        return cls(begin, due, tuple((since, state) for since, state in states), outputs, settled, left, unseen)
 
 
 def timeline(

@@ -157,7 +157,9 @@ class World:
         self.rows.execute("DELETE FROM links WHERE source = ?", (record.uid,))
         names.take(self, behaviour, changed)
         course = course.at(links.link(self, behaviour, changed, course.begin_s))
-        changed = replace(changed, timeline=replace(course, settled_s=record.timeline.settled_s))
+        changed = replace(
+            changed, timeline=replace(course, settled_s=record.timeline.settled_s, unseen=record.timeline.unseen)
+        )
         self._write(changed, behaviour)
         return changed
 
