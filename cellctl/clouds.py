@@ -92,18 +92,6 @@ _KNOWN = {
     "azure": ("cellctl_stacks.azure_cell:CLOUD", "pip install 'cellctl[azure]'"),
 }
 
-# Paths of a cell file that a node reads when it first boots and never again: a change would be ignored silently, so it
-# is refused until `cellctl:octopus:Node` applies it to running nodes.
-_FIRST_BOOT = {
-    "aws": ("octopus.version", "octopus.taskCap", "octopus.administrator", "nodes.roles"),
-    "azure": ("octopus.version",),
-}
-
-
-def first_boot_fields(cloud: str) -> tuple[str, ...]:
-    """Return the paths below `spec` that running nodes of a cloud do not take; empty for a cloud of others."""
-    return _FIRST_BOOT.get(cloud, ())
-
 
 def names() -> tuple[str, ...]:
     """Return the names of all known clouds."""

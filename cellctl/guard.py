@@ -17,6 +17,7 @@ from cellctl.state.values import Value
 
 FROZEN = ("cloud", "account", "region")
 _LOSES = ("replace", "delete")
+_VERSION, _COUNT = "octopus.version", "nodes.count"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -25,8 +26,8 @@ class Case:
 
     `allow`: URNs that the caller named. `keep_data`, `delete_data`: what `down` was told. `recorded`: cloud, account
     and region that the stack was made with; `wanted`: those of the cell file; both empty where they do not apply.
-    `recorded_spec`, `wanted_spec`: what stands below `spec` in the stack's record and in the file; `first_boot`: paths
-    in it that running nodes do not take.
+    `recorded_spec`, `wanted_spec`: what stands below `spec` in the stack's record and in the file, where nodes run;
+    `node_limit`: how many nodes the installed licence allows, 0 where none is known.
     """
 
     allow: frozenset[str] = frozenset()
@@ -36,7 +37,7 @@ class Case:
     wanted: Mapping[str, str] = field(default_factory=dict)
     recorded_spec: Mapping[str, Value] = field(default_factory=dict)
     wanted_spec: Mapping[str, Value] = field(default_factory=dict)
-    first_boot: tuple[str, ...] = ()
+    node_limit: int = 0
 
 
 class Guard(Protocol):
@@ -59,19 +60,34 @@ def frozen_fields(plan: Plan | None, case: Case) -> Iterator[Objection]:
             )
 
 
-def first_boot(case: Case) -> Iterator[Objection]:
-    """Refuse a change that running nodes would never take: it must not look as if it had been applied."""
-    for path in case.first_boot:
-        before, after = _at(case.recorded_spec, path), _at(case.wanted_spec, path)
-        if isinstance(before, list) and isinstance(after, list):
-            shared = min(len(before), len(after))
-            before, after = before[:shared], after[:shared]
-        if before != after:
-            yield Objection(
-                code="first_boot_only",
-                reason=f"{path} would change, and running nodes do not take it: they read it at first boot",
-                remedy="set it back in the cell file; change it in Octopus itself until a later version applies it",
-            )
+def running_nodes(case: Case) -> Iterator[Objection]:
+    """Refuse what nodes that run cannot become: an older version, a version beside another, more than are licensed."""
+    before, after = str(_at(case.recorded_spec, _VERSION) or ""), str(_at(case.wanted_spec, _VERSION) or "")
+    had, wants = _at(case.recorded_spec, _COUNT), _at(case.wanted_spec, _COUNT)
+    grows = isinstance(had, int | float) and isinstance(wants, int | float) and wants > had
+    if before and after and version_key(after) < version_key(before):
+        yield Objection(
+            code="version_older",
+            reason=f"{_VERSION} is {before} and cannot become {after}: the database's schema does not go back",
+            remedy=f"set it back to {before} or to a newer one; an older version needs the database of its time",
+        )
+    elif before and after and after != before and grows:
+        yield Objection(
+            code="upgrade_with_growth",
+            reason=f"{_VERSION} and {_COUNT} would change at once, and a node must never join in another version",
+            remedy="change one of them, run `cellctl up`, then the other",
+        )
+    if case.node_limit and grows and isinstance(wants, int | float) and wants > case.node_limit:
+        yield Objection(
+            code="licence_limit",
+            reason=f"{_COUNT} would be {int(wants)}, and the installed licence allows {case.node_limit}",
+            remedy="over its limit Octopus neither creates nor deploys releases: get another licence first",
+        )
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Return a version as numbers that compare; what is no number counts as 0."""
+    return tuple(int(part) if part.isdigit() else 0 for part in version.split("."))
 
 
 def _at(spec: Mapping[str, Value], path: str) -> Value:

@@ -13,6 +13,7 @@ from cellctl.events import PlanReady
 from cellctl.leases import SqliteLeases
 from cellctl.plan import Change, Diagnostic, Plan
 from cellctl.run import unprotect
+from cellctl.run.disruption import announced
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import running
 from cellctl.run.session import Session
@@ -97,8 +98,9 @@ def plan_up(session: Session, adopt: Mapping[str, str]) -> Looked:
     planner, _ = session.look(_task(session, adopt, backend))
     _stop_if_cancelled(session)
     advice = tuple(Diagnostic(severity="warning", message=line) for line in session.target.advice)
+    said = (*advice, *announced(session.target, session.record(), loaded))
     plan = planner.plan(head(session, "up", loaded))
-    plan = replace(plan, diagnostics=(*advice, *plan.diagnostics))
+    plan = replace(plan, diagnostics=(*said, *plan.diagnostics))
     if planner.blocked and loaded is not None:
         bare = replace(
             _task(session, adopt, session.shadow(loaded.checkpoint)), unprotect=(unprotect.ALL,), keep_locks=True
@@ -106,6 +108,7 @@ def plan_up(session: Session, adopt: Mapping[str, str]) -> Looked:
         whole, _ = session.look(bare)
         _stop_if_cancelled(session)
         plan = merged(whole.plan(head(session, "up", loaded)), protected(session.target, loaded))
+        plan = replace(plan, diagnostics=(*said, *plan.diagnostics))
         return Looked(plan=plan, outputs_changed=whole.outputs_changed)
     return Looked(plan=plan, outputs_changed=planner.outputs_changed)
 

@@ -15,7 +15,7 @@ from cellctl.plan import SECRET_TEXT
 from cellctl.run.finding import find
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.options import RunOptions
-from cellctl.run.target import RECORD, Target, living, of_stack, outputs_of, record_of
+from cellctl.run.target import NODE, RECORD, Target, living, of_stack, outputs_of, record_of
 from cellctl.state.backend import Loaded
 from cellctl.state.checkpoint import Checkpoint
 from cellctl.state.sealing import PassphraseSealer, Vault
@@ -30,6 +30,16 @@ CellState = Literal["absent", "up", "partial", "changing", "data_only"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class NodeStatus:
+    """What the last run or refresh saw of one node: `state` is `active`, `web only`, `draining` or `offline`."""
+
+    name: str
+    version: str
+    task_cap: int
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class CellStatus:
     """What a home knows of one cell.
 
@@ -37,7 +47,7 @@ class CellStatus:
     operations are pending), `changing` (a lease is held now), `data_only` (after `down --keep-data`). `pending`: URNs
     of operations that a crash left. `changed_at`: unix seconds of the last write of its state. `holder`: who holds the
     lease, in words. `file`: whether there is a cell file; `file_differs`: whether it says something else than what
-    runs. `warnings`: e.g. that the state was read from its backup.
+    runs. `nodes`: as the last run or refresh left them. `warnings`: e.g. that the state was read from its backup.
     """
 
     name: str
@@ -56,6 +66,7 @@ class CellStatus:
     file: bool = True
     file_differs: bool = False
     unprotected: tuple[str, ...] = ()
+    nodes: tuple[NodeStatus, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -120,6 +131,7 @@ def status(home: Home, name: str, spec: CellSpec | None, *, options: RunOptions 
         file=spec is not None,
         file_differs=bool(spec is not None and checkpoint and record and record.get("specDigest") != spec.digest()),
         unprotected=_unprotected(checkpoint),
+        nodes=_nodes(checkpoint),
         warnings=tuple(warnings),
     )
 
@@ -152,6 +164,20 @@ def _unprotected(checkpoint: Checkpoint | None) -> tuple[str, ...]:
     """Return stateful resources that have lost their protection: what a crash between two phases leaves."""
     facts = FactsOfTypes()
     return tuple(row.urn for row in living(checkpoint) if not row.protect and facts.stateful(row.type))
+
+
+def _nodes(checkpoint: Checkpoint | None) -> tuple[NodeStatus, ...]:
+    rows = [row.outputs for row in living(checkpoint) if row.type == NODE]
+    found = [
+        NodeStatus(
+            name=str(row.get("nodeName") or ""),
+            version=str(row.get("version") or ""),
+            task_cap=int(cap) if isinstance(cap := row.get("taskCap"), int | float) else 0,
+            state=str(row.get("state") or ""),
+        )
+        for row in rows
+    ]
+    return tuple(sorted(found, key=lambda node: (len(node.name), node.name)))
 
 
 def _last_run(home: Home, name: str) -> RunRecord | None:

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from cellctl import guard
-from cellctl.clouds import AccountFacts, first_boot_fields
+from cellctl.clouds import AccountFacts
 from cellctl.engine.workspace import Backend, Workspaces, file_backend, recorded, stack_name
 from cellctl.errors import GuardError, UsageError
 from cellctl.spec.pending import refuse_pending
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 RECORD = "cellctl"
 NODES = ":Nodes$"  # in the URN of whatever the component that holds a cell's nodes declares
+ADMINISTRATOR = "cellctl:octopus:Administrator"
+NODE = "cellctl:octopus:Node"
 _SANDBOX_SUBSCRIPTION = "00000000-0000-4000-8000-000000000000"
 _SANDBOX_TENANT = "00000000-0000-4000-8000-0000000000ff"
 _PACKAGES = {"aws": "pulumi-aws", "azure": "pulumi-azure-native"}
@@ -236,19 +238,22 @@ def refuse_move(target: Target, before: Struct, loaded: Loaded | None) -> None:
         recorded={key: str(before.get(key) or "") for key in guard.FROZEN} if before and exists else {},
         wanted={"cloud": target.cloud, "account": target.account.name, "region": target.region},
     )
-    objections = (*guard.frozen_fields(None, case), *guard.first_boot(_first_boot_case(target, before, checkpoint)))
+    objections = (*guard.frozen_fields(None, case), *guard.running_nodes(running_case(target, before, checkpoint)))
     if objections:
         raise GuardError(objections)
 
 
-def _first_boot_case(target: Target, before: Struct, checkpoint: Checkpoint | None) -> guard.Case:
-    """Return what `guard.first_boot` must know; nothing where no node runs that could miss a change."""
+def running_case(target: Target, before: Struct, checkpoint: Checkpoint | None) -> guard.Case:
+    """Return what `guard.running_nodes` must know; nothing where no node runs."""
     record, wanted = before.get("spec"), target.spec.get("spec")
     recorded = record.get("spec") if isinstance(record, dict) else None
-    nodes = [row for row in living(checkpoint) if NODES in row.urn and row.id]
+    rows = living(checkpoint)
+    nodes = [row for row in rows if NODES in row.urn and row.id]
     if not nodes or not isinstance(recorded, dict) or not isinstance(wanted, dict):
         return guard.Case()
-    return guard.Case(recorded_spec=recorded, wanted_spec=wanted, first_boot=first_boot_fields(target.cloud))
+    limits = [row.outputs.get("nodeLimit") for row in rows if row.type == ADMINISTRATOR]
+    limit = next((int(one) for one in limits if isinstance(one, int | float)), 0)
+    return guard.Case(recorded_spec=recorded, wanted_spec=wanted, node_limit=limit)
 
 
 def _struct(body: Mapping[str, object]) -> Struct:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from dataclasses import dataclass
 
 import httpx
 
@@ -16,36 +17,90 @@ _LONGEST = 300  # characters of a server's own words
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What a node answered its health probe, and what it runs, `` and None where it did not say."""
+
+    status: int
+    answer: httpx.Response
+    version: str = ""
+    task_cap: int | None = None
+
+
 def node_check(node: NodeTarget, dialer: Dialer) -> Check:
     """Return the check of one node: 200 is online, 418 draining, anything else is bad (reference/octopus.md 2.2)."""
 
     def look() -> CheckResult:
         try:
-            answer = _ping(node, dialer.route(node.address, node.port))
+            seen = _seen(node, dialer.route(node.address, node.port))
         except (httpx.HTTPError, OSError) as error:
             return _unreachable(node, error)
-        return _judged(node, answer)
+        return _judged(node, seen) if seen.status != httpx.codes.OK else _running(node, seen)
 
     return look
 
 
-def _ping(node: NodeTarget, route: Route) -> httpx.Response:
+def _seen(node: NodeTarget, route: Route) -> Seen:
     port = f":{node.port}" if node.port != {"http": 80, "https": 443}[node.scheme] else ""
-    url = f"{node.scheme}://{route.host}:{route.port}{PING}"
+    url = f"{node.scheme}://{route.host}:{route.port}"
     headers = {"Host": f"{node.tls_name}{port}"}
     # Loading the system's certificates costs 20 ms: only where there is TLS.
     verify = ssl.create_default_context(cadata=route.trust_anchor or None) if node.scheme == "https" else _NO_TLS
     # The socket goes to the route, the certificate must be of the name that users dial.
     extensions = {"sni_hostname": node.tls_name}
     with httpx.Client(verify=verify, timeout=_TIMEOUT_S, trust_env=False) as client:
-        return client.get(url, headers=headers, extensions=extensions)
+        ping = client.get(f"{url}{PING}", headers=headers, extensions=extensions)
+        if ping.status_code != httpx.codes.OK or not node.version:
+            return Seen(status=ping.status_code, answer=ping)
+        about = _document(client.get(f"{url}/api", headers=headers, extensions=extensions))
+    cap, version = _document(ping).get("MaxConcurrentTasks"), about.get("Version")
+    return Seen(
+        status=ping.status_code,
+        answer=ping,
+        version=version if isinstance(version, str) else "",
+        task_cap=cap if isinstance(cap, int) else None,
+    )
 
 
-def _judged(node: NodeTarget, answer: httpx.Response) -> CheckResult:
-    status = answer.status_code
-    if status == httpx.codes.OK:
-        message = f"node {node.name} answers on {node.address}:{node.port}"
+def _document(answer: httpx.Response) -> dict[str, object]:
+    try:
+        document = answer.json()
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _running(node: NodeTarget, seen: Seen) -> CheckResult:
+    """Judge a node that is online by what it runs."""
+    message = f"node {node.name} answers on {node.address}:{node.port}"
+    if seen.version and seen.version != node.version:
+        return _wrong(
+            node,
+            f"node {node.name} runs Octopus {seen.version} instead of {node.version}",
+            "`cellctl up` upgrades the nodes of a cell together",
+            "verify_node_version",
+        )
+    if seen.task_cap is None or not seen.version:
         return CheckResult(kind="node", target=node.name, passed=True, message=message)
+    if seen.task_cap == 0 and node.task_cap:
+        return _wrong(
+            node,
+            f"node {node.name} takes no tasks, and is to take {node.task_cap}",
+            "`cellctl up --refresh all` looks at every node and sets it again",
+            "verify_node_cap",
+        )
+    work = f"up to {seen.task_cap} tasks" if seen.task_cap else "web only"
+    if node.task_cap is not None and seen.task_cap != node.task_cap:
+        work += f", changed by somebody from {node.task_cap}"
+    return CheckResult(kind="node", target=node.name, passed=True, message=f"{message}: Octopus {seen.version}, {work}")
+
+
+def _wrong(node: NodeTarget, message: str, hint: str, code: str) -> CheckResult:
+    return CheckResult(kind="node", target=node.name, passed=False, message=message, hint=hint, code=code)
+
+
+def _judged(node: NodeTarget, seen: Seen) -> CheckResult:
+    status, answer = seen.status, seen.answer
     if status == httpx.codes.IM_A_TEAPOT:
         return CheckResult(
             kind="node",

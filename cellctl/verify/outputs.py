@@ -10,13 +10,18 @@ from cellctl.errors import EngineError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeTarget:
-    """Where one node answers. `tls_name` is the name its certificate must carry."""
+    """Where one node answers. `tls_name` is the name its certificate must carry.
+
+    `version` and `task_cap` are what it is to run, `` and None where nobody said.
+    """
 
     name: str
     address: str
     port: int
     scheme: str
     tls_name: str
+    version: str = ""
+    task_cap: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,13 +102,15 @@ def _node(item: object, index: int) -> NodeTarget:
     scheme = _optional(item, "scheme") or "http"
     if scheme not in ("http", "https"):
         raise _wrong(f"{where}.scheme")
-    address = _text(item, "address", where)
+    address, cap = _text(item, "address", where), item.get("taskCap")
     return NodeTarget(
         name=_text(item, "name", where),
         address=address,
         port=_port(item, where, 443 if scheme == "https" else 80),
         scheme=scheme,
         tls_name=_optional(item, "tlsName") or address,
+        version=_optional(item, "version"),
+        task_cap=int(cap) if isinstance(cap, int | float) else None,
     )
 
 

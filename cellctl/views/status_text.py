@@ -48,6 +48,7 @@ def _rows(status: CellStatus) -> list[tuple[str, str]]:
         rows.append(("Web", status.url))
     if status.version:
         rows.append(("Octopus", status.version))
+    rows.extend(_node_rows(status))
     if status.changed_at:
         rows.append(("Changed", f"{_ago(status.changed_at)} ago"))
     if status.last_run:
@@ -65,6 +66,14 @@ def _rows(status: CellStatus) -> list[tuple[str, str]]:
         rows.append(("File", "gone; the cell keeps running, `cellctl down` removes it"))
     elif status.file_differs:
         rows.append(("File", f"says something else than what runs; see `cellctl preview {status.name}`"))
+    return rows
+
+
+def _node_rows(status: CellStatus) -> list[tuple[str, str]]:
+    rows = []
+    for index, node in enumerate(status.nodes):
+        work = f", up to {node.task_cap} tasks" if node.task_cap else ""
+        rows.append(("" if index else "Nodes", f"{node.name}: {node.version}, {node.state}{work}"))
     return rows
 
 

@@ -5,6 +5,7 @@ pulumi config set server ...
 pulumi config set loginSecret ...
 pulumi config set keySecret ...
 pulumi config set administratorSecret ...
+pulumi config set apiKeySecret ...
 pulumi config set subnetA ...
 pulumi config set subnetB ...
 pulumi config set subnetC ...
@@ -23,6 +24,7 @@ import pulumi
 import pulumi_aws as aws
 
 from cellctl.spec import CellSpec
+from cellctl_components import resources as cellctl
 from cellctl_components.aws import resolve
 from cellctl_components.aws.bootstrap import Boot
 from cellctl_components.aws.nodes import NodeReferences, Nodes, NodesArgs
@@ -47,8 +49,9 @@ nodes = Nodes(
         image=config.require("image"),
         key_arn=config.require("keyArn"),
         web_target=config.require("webTarget"),
+        api_key_secret=config.require("apiKeySecret"),
         polling_targets={1: config.require("pollingTarget1"), 2: config.require("pollingTarget2")},
     ),
-    pulumi.ResourceOptions(providers=[provider]),
+    pulumi.ResourceOptions(providers=[provider, cellctl.Provider("cellctl")]),
 )
 pulumi.export("nodes", {str(ordinal): node.private_ip for ordinal, node in nodes.instances.items()})

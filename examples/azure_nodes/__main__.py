@@ -15,11 +15,13 @@ import pulumi
 import pulumi_azure_native as azure_native
 
 from cellctl.spec import CellSpec
+from cellctl_components import resources as cellctl
 from cellctl_components.azure.bootstrap import BootFacts
 from cellctl_components.azure.layout import azure_layout
 from cellctl_components.azure.nodes import Nodes, NodesArgs
 from cellctl_components.azure.place import Place
-from cellctl_components.azure.secrets import ADMINISTRATOR_PASSWORD, MASTER_KEY
+from cellctl_components.azure.secrets import ADMINISTRATOR_PASSWORD, API_KEY, MASTER_KEY
+from cellctl_components.octopus import ClusterArgs
 
 config = pulumi.Config()
 layout = azure_layout(CellSpec.minimal("acme", cloud="azure", account="prod", region="westeurope"))
@@ -31,6 +33,7 @@ place = Place(
     tags=layout.tags,
 )
 
+vault = "https://kv-existing.vault.azure.net/secrets"
 file_host = "stexisting.file.core.windows.net"
 nodes = Nodes(
     "acme-node",
@@ -55,11 +58,22 @@ nodes = Nodes(
             administrator=layout.administrator,
             email=layout.email,
             administrator_password_secret=ADMINISTRATOR_PASSWORD,
-            licence_secret="",
             certificate="",
         ),
         ready=[],
+        cluster=lambda members: ClusterArgs(
+            region=layout.region,
+            port=443,
+            scheme="https",
+            tls_name=layout.ingress.host,
+            version=layout.octopus_version,
+            username=layout.administrator,
+            email=layout.email,
+            password_secret=f"{vault}/{ADMINISTRATOR_PASSWORD}",
+            api_key_secret=f"{vault}/{API_KEY}",
+            members=members,
+        ),
     ),
-    pulumi.ResourceOptions(providers=[azure]),
+    pulumi.ResourceOptions(providers=[azure, cellctl.Provider("cellctl")]),
 )
 pulumi.export("machines", list(nodes.machine_ids.values()))

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RUNNER = str(uuid.uuid5(uuid.NAMESPACE_URL, "cellctl-sandbox-runner"))
 _OPERATORS = uuid.UUID("8c1f7f3c-53f3-5d3a-9a39-6a3c2a1f5b10")
 """Name space of the ids that programs give the sandbox's own principals: the runner is each subscription's operator."""
+MANAGEMENT_AUDIENCE = "https://management.azure.com/"
 VAULT_AUDIENCE = "https://vault.azure.net/"
 
 
@@ -80,6 +81,14 @@ class SandboxCredentials:
                 )
                 return self.issuer.issue(bearer, audience=audience)
         raise ProviderError(f"there is no managed identity '{identity}'", code="not_found")
+
+    def manages(self, token: str) -> bool:
+        """Tell whether a token is one of this sandbox, for Azure Resource Manager."""
+        try:
+            self.issuer.check(token, audience=MANAGEMENT_AUDIENCE)
+        except BadToken:
+            return False
+        return True
 
     def vault_refusal(self, token: str, vault: CloudObject, action: str) -> str | None:
         """Return why a token may not act on a vault, `` if it may; None if it is no token of this sandbox."""

@@ -279,6 +279,7 @@ class _StandIns:
         from cellctl_sandbox.standins.balancers import BalancerStandin
         from cellctl_sandbox.standins.dialer import SandboxDialer
         from cellctl_sandbox.standins.octopus.standin import OctopusStandin
+        from cellctl_sandbox.standins.run_command import ResourceManagerStandin, Runs, systems_manager_service
         from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
         from cellctl_sandbox.standins.storage_gateway import ApplianceStandin, storage_gateway_service
         from cellctl_sandbox.standins.tds.standin import TdsStandin
@@ -286,7 +287,17 @@ class _StandIns:
         authority = Authority(self._folder)
         gateways, secrets = self._documents("gateway_documents"), self._documents("secret_documents")
         struck = ServiceFaults(self._database, self._clock, cell=self._cell, probe=self._probe)
+        machines = OctopusStandin(
+            self._documents("octopus_documents"),
+            self._nodes,
+            authority,
+            cell=self._cell,
+            read_secret=self.secrets.read,
+            disturb=struck.disturb("octopus"),
+        )
+        runs = Runs(self._documents("run_documents"), machines.cluster)
         services = [
+            systems_manager_service(runs, interference=struck),
             storage_gateway_service(
                 gateways,
                 self.view,
@@ -296,13 +307,6 @@ class _StandIns:
             ),
             secrets_manager_service(secrets, self.view, managed=self._servers.managed_secret, interference=struck),
         ]
-        machines = OctopusStandin(
-            self._documents("octopus_documents"),
-            self._nodes,
-            authority,
-            cell=self._cell,
-            disturb=struck.disturb("octopus"),
-        )
         self._dialled = True
         return SandboxDialer(
             [
@@ -327,6 +331,9 @@ class _StandIns:
                     authority=authority,
                     issuer=self._credentials.issuer,
                     faults=struck,
+                ),
+                ResourceManagerStandin(
+                    runs, authority, authorized=self._credentials.manages, disturb=struck.disturb("management")
                 ),
                 machines,
                 BalancerStandin(self.network, machines, authority),

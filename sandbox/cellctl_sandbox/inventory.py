@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Sequence
 
@@ -17,7 +18,7 @@ from cellctl_sandbox.clouds.functions import call_function
 from cellctl_sandbox.clouds.records import CloudRecord
 from cellctl_sandbox.clouds.view import ObjectView
 from cellctl_sandbox.standins.cloud_view import CloudObject
-from cellctl_sandbox.standins.octopus.nodes import NodeFacts, NodePort
+from cellctl_sandbox.standins.octopus.nodes import DEFAULT_CAP, FirstAdministrator, NodeFacts, NodePort
 from cellctl_sandbox.standins.tds.servers import CloudDatabase, SqlServerFacts
 
 INSTANCE = "aws:ec2/instance:Instance"
@@ -35,7 +36,11 @@ BOOT_S = 480.0
 _POLLING = NodePort(port=10943, tls=True, polling=True)
 AWS_PORTS = (NodePort(port=8080), NodePort(port=80), _POLLING)
 AZURE_PORTS = (NodePort(port=443, tls=True), NodePort(port=80, probe_only=True), _POLLING)
-VERSION = "2026.4.7000"
+_TASK_CAP = re.compile(r"--taskCap=(\d+)")
+_ADMINISTRATOR = re.compile(
+    r"admin --instance Default --username '((?:[^']|'')*)' --email '((?:[^']|'')*)' `\s+"
+    r"--password \(Read-Secret '([^']*)'\)"
+)
 SYSTEM_DATABASES = ("master", "tempdb", "model", "msdb", "rdsadmin")
 DEFAULT_COLLATION = "SQL_Latin1_General_CP1_CI_AS"
 
@@ -152,6 +157,7 @@ class Nodes:
         return at(item.properties, "ami") == call_function(request, record.tenancy).result.get("value")
 
     def _aws(self, item: CloudObject) -> NodeFacts:
+        script = item.text("userData")
         return NodeFacts(
             cell=item.cell,
             name=str(at(item.properties, "tags.Name") or item.id),
@@ -159,27 +165,40 @@ class Nodes:
             ports=AWS_PORTS,
             up_from_s=item.born_s + BOOT_S,
             database=self._has_database(item.cell),
-            version=VERSION,
+            version=str(at(item.properties, "tags.octopus-version") or ""),
+            machine=item.id,
+            store=self._store(RDS, item.cell),
+            task_cap=_joins_with(script),
+            administrator=_administrator(script),
             hindered=self._hindrance(item),
         )
 
+    def _store(self, type_: str, cell: str) -> str:
+        """Return which server holds a cell's database: another one knows nothing of what the last one held."""
+        return next((record.uid for record in self._view.records(type_) if record.cell == cell), "")
+
     def _azure(self) -> list[NodeFacts]:
-        booted = {item.id.lower().rsplit("/", 2)[0]: item.born_s for item in self._view.objects(RUN_COMMAND)}
+        booted = {item.id.lower().rsplit("/", 2)[0]: item for item in self._view.objects(RUN_COMMAND)}
         addresses = {item.id.lower(): _address(item.properties) for item in self._view.objects(NETWORK_INTERFACE)}
         found = []
         for item in self._view.objects(MACHINE):
             interface = str(at(item.properties, "networkProfile.networkInterfaces.0.id") or "").lower()
-            host = _told(item.properties).get("host")
+            told, boot = _told(item.properties), booted.get(item.id.lower())
+            host = told.get("host")
             found.append(
                 NodeFacts(
                     cell=item.cell,
                     name=str(at(item.properties, "osProfile.computerName") or item.id.rpartition("/")[2]),
                     address=addresses.get(interface, ""),
                     ports=AZURE_PORTS,
-                    up_from_s=booted.get(item.id.lower(), float("inf")),
+                    up_from_s=boot.born_s if boot else float("inf"),
                     database=any(one.cell == item.cell for one in self._view.objects(AZURE_DATABASE)),
-                    version=VERSION,
+                    version=str(told.get("octopus_version") or ""),
                     tls_names=(host,) if isinstance(host, str) else (),
+                    machine=item.id,
+                    store=self._store(AZURE_SERVER, item.cell),
+                    task_cap=_joins_with(str(at(boot.properties, "source.script")) if boot else ""),
+                    administrator=_told_administrator(told),
                     hindered=self._hindrance(item),
                 )
             )
@@ -193,6 +212,32 @@ class Nodes:
         except sqlite3.OperationalError:  # nobody has dialled a server yet
             return False
         return any(str(host) in hosts and str(key) not in SYSTEM_DATABASES for host, key in rows)
+
+
+def _joins_with(script: str) -> int:
+    """Return the task cap that a boot script joins with."""
+    found = _TASK_CAP.search(script)
+    return int(found[1]) if found else DEFAULT_CAP
+
+
+def _administrator(script: str) -> FirstAdministrator | None:
+    """Return whom user data in PowerShell makes administrator."""
+    found = _ADMINISTRATOR.search(script)
+    if found is None:
+        return None
+    username, email = (text.replace("''", "'") for text in found.group(1, 2))
+    return FirstAdministrator(username=username, email=email, password_secret=found[3])
+
+
+def _told_administrator(told: Struct) -> FirstAdministrator | None:
+    """Return whom user data in JSON makes administrator."""
+    if told.get("first") is not True:
+        return None
+    return FirstAdministrator(
+        username=str(told.get("administrator")),
+        email=str(told.get("email")),
+        password_secret=f"https://{told.get('vault_host')}/secrets/{told.get('administrator_password_secret')}",
+    )
 
 
 def _address(properties: Struct) -> str:

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from cellctl.guard import Case, first_boot, judge
+from cellctl.guard import Case, judge, running_nodes
 from cellctl.plan import UNKNOWN_TEXT, Action, Change, Plan, PropertyChange
 from cellctl.state.values import Value
 
@@ -77,22 +77,24 @@ def test_what_azure_would_refuse_half_way_is_refused_before(type_: str, path: st
     assert judge(change("tags.owner", after), Case()) == judge(change(path, UNKNOWN_TEXT), Case()) == ()
 
 
-OLD = {"octopus": {"taskCap": 10, "version": "2026.4.7000"}, "nodes": {"roles": ["both", "both"]}}
-READ_ONCE = ("octopus.taskCap", "octopus.version", "nodes.roles")
+OLD = {"octopus": {"taskCap": 10, "version": "2026.4.7000"}, "nodes": {"count": 2}}
 
 
 @pytest.mark.parametrize(
     ("change", "refused"),
     [
-        ({"octopus": {"taskCap": 20, "version": "2026.4.7000"}}, ["octopus.taskCap"]),
-        ({"octopus": {"taskCap": 20, "version": "2026.4.7100"}}, ["octopus.taskCap", "octopus.version"]),
-        ({"nodes": {"roles": ["both", "ui"]}}, ["nodes.roles"]),
-        ({"nodes": {"roles": ["both", "both", "ui"]}}, []),
-        ({"nodes": {"roles": ["both"]}}, []),
+        ({"octopus": {"taskCap": 20, "version": "2026.4.7100"}}, []),
+        ({"octopus": {"taskCap": 20, "version": "2026.10.1"}}, []),
+        ({"octopus": {"version": "2026.4.6999"}}, ["version_older"]),
+        ({"octopus": {"version": "2025.12.9000"}, "nodes": {"count": 4}}, ["version_older", "licence_limit"]),
+        ({"octopus": {"version": "2026.4.7100"}, "nodes": {"count": 3}}, ["upgrade_with_growth"]),
+        ({"octopus": {"version": "2026.4.7100"}, "nodes": {"count": 1}}, []),
+        ({"nodes": {"count": 3}}, []),
+        ({"nodes": {"count": 4}}, ["licence_limit"]),
         ({"database": {"retentionDays": 21}}, []),
     ],
 )
-def test_what_running_nodes_would_not_take_is_refused(change: dict[str, Value], refused: list[str]) -> None:
-    found = list(first_boot(Case(recorded_spec=OLD, wanted_spec={**OLD, **change}, first_boot=READ_ONCE)))
-    assert [objection.reason.partition(" ")[0] for objection in found] == refused
-    assert {objection.code for objection in found} <= {"first_boot_only"}
+def test_what_nodes_that_run_cannot_become_is_refused(change: dict[str, Value], refused: list[str]) -> None:
+    found = list(running_nodes(Case(recorded_spec=OLD, wanted_spec={**OLD, **change}, node_limit=3)))
+    assert [objection.code for objection in found] == refused
+    assert list(running_nodes(Case(wanted_spec={**OLD, **change}, node_limit=1))) == []

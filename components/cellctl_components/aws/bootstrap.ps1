@@ -23,10 +23,23 @@ Set-TimeZone -Id 'UTC'
 # Files: mounted for LocalSystem, as whom Octopus runs, at every boot and before the service starts.
 @@mount@@
 
-# Octopus Server, the same version on every node.
+# Octopus Server, the same version on every node: the one that the cell runs, else the one in this machine's tag.
+$web = '/api/octopusservernodes/ping'
+function Get-RunningVersion { try { (Invoke-RestMethod -TimeoutSec 10 'http://@@peer_address@@:@@port@@/api').Version } catch { $null } }
+function Get-TaggedVersion {
+    $metadata = 'http://169.254.169.254/latest'
+    $token = Invoke-RestMethod -Method Put -Headers @{ 'X-aws-ec2-metadata-token-ttl-seconds' = '300' } "$metadata/api/token"
+    Invoke-RestMethod -Headers @{ 'X-aws-ec2-metadata-token' = $token } "$metadata/meta-data/tags/instance/@@version_tag@@"
+}
+# The first node makes the schema, alone; the others wait until it answers.
+if ($node -ne $first) {
+    Wait-For "node $first" { (Invoke-WebRequest -UseBasicParsing "http://@@first_address@@:@@port@@$web").StatusCode -eq 200 }
+}
+$version = Get-RunningVersion
+if (-not $version) { $version = Get-TaggedVersion }
 $installer = 'C:\Octopus\Octopus.msi'
 Invoke-WebRequest -UseBasicParsing -OutFile $installer `
-    -Uri 'https://download.octopusdeploy.com/octopus/Octopus.@@version@@-x64.msi'
+    -Uri "https://download.octopusdeploy.com/octopus/Octopus.$version-x64.msi"
 if ((Get-AuthenticodeSignature $installer).Status -ne 'Valid') { throw 'the installer is not signed' }
 Start-Process msiexec -Wait -ArgumentList '/i', $installer, '/quiet', '/norestart'
 $octopus = 'C:\Program Files\Octopus Deploy\Octopus\Octopus.Server.exe'
@@ -36,25 +49,33 @@ $database = 'Server=tcp:@@server@@,1433;Database=@@database@@;User ID=@@login@@;
     "Password=$login;Encrypt=True;TrustServerCertificate=False;MultiSubnetFailover=True"
 $key = Read-Secret '@@key_secret@@'
 
-# The first node makes the schema, alone; the others wait until it answers.
-if ($node -ne $first) {
-    Wait-For "node $first" { (Invoke-WebRequest -UseBasicParsing 'http://@@first_address@@:@@port@@/api/octopusservernodes/ping').StatusCode -eq 200 }
-}
 Invoke-Octopus create-instance --instance Default --config C:\Octopus\OctopusServer.config
 $schema = if ($node -eq $first) { @('--create') } else { @() }
 Invoke-Octopus database --instance Default --connectionString $database --masterKey $key @schema
 Invoke-Octopus configure --instance Default --webForceSSL False `
     --webListenPrefixes 'http://+:@@port@@/' --commsListenPort 10943 --serverNodeName $node
-if ($node -eq $first) {
+# What is stored in the database is set once; the mark keeps a node that is made again from undoing what people have
+# changed since, such as the administrator's password.
+function Invoke-Sql([string] $statement) {
+    $connection = [Data.SqlClient.SqlConnection]::new($database)
+    try {
+        $connection.Open()
+        $command = $connection.CreateCommand()
+        $command.CommandText = $statement
+        $command.ExecuteScalar()
+    } finally { $connection.Dispose() }
+}
+$prepared = "FROM sys.extended_properties WHERE class = 0 AND name = N'cellctl:prepared'"
+if ($node -eq $first -and (Invoke-Sql "SELECT COUNT(*) $prepared") -eq 0) {
     Invoke-Octopus admin --instance Default --username '@@administrator@@' --email '@@email@@' `
         --password (Read-Secret '@@administrator_secret@@')
-    if ('@@licence@@') { Invoke-Octopus license --instance Default --licenseBase64 (Read-Secret '@@licence@@') }
     @@paths@@
+    Invoke-Sql "EXEC sys.sp_addextendedproperty @name = N'cellctl:prepared', @value = N'1'" | Out-Null
 }
 New-NetFirewallRule -DisplayName 'Octopus web' -Direction Inbound -Protocol TCP -LocalPort @@port@@ -Action Allow | Out-Null
 New-NetFirewallRule -DisplayName 'Octopus polling' -Direction Inbound -Protocol TCP -LocalPort 10943 -Action Allow | Out-Null
 Invoke-Octopus service --instance Default --install --reconfigure
-Invoke-Octopus node --instance Default --taskCap=@@task_cap@@
+Invoke-Octopus node --instance Default '--taskCap=0'   # cellctl raises it once the node has passed its gates
 Set-Service -Name OctopusDeploy -StartupType Manual   # a boot task starts it, after the files are mounted
 Start-ScheduledTask -TaskName 'Octopus files'
 </powershell>

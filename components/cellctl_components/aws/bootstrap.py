@@ -1,4 +1,8 @@
-"""What a node does at its first boot, as EC2 user data: names and references, never a secret. Pure."""
+"""What a node does at its first boot, as EC2 user data: names and references, never a secret. Pure.
+
+User data stays as it was when the machine was made. What changes later is not in it: the version is in a tag of the
+machine (`VERSION_TAG`), the task cap in Octopus.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,9 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from cellctl_components.aws.layout import WEB_PORT, AwsLayout, NodeLayout, OctopusLayout, Protocol, ShareLayout
+
+VERSION_TAG = "octopus-version"
+"""Tag of a machine: the version that a first boot installs where no other node runs. It changes in place."""
 
 USER_DATA_LIMIT = 16_384
 """Bytes of user data EC2 takes, before base64 (EC2 user guide)."""
@@ -40,6 +47,17 @@ $guest = (Get-SECSecretValue -SecretId @@guest_secret@@ -Region @@region@@).Secr
 Start-Service OctopusDeploy
 '@ | Set-Content C:\\Octopus\\mount.ps1"""
 
+# Octopus starts only where every share returns what is written to it, as the account it runs as.
+_PROBE = (
+    "$ErrorActionPreference = 'Stop'",
+    "function Test-Share($folder) {",
+    '    $probe = Join-Path $folder ".cellctl-$env:COMPUTERNAME"',
+    "    Set-Content $probe 'ok'",
+    "    if ((Get-Content $probe) -ne 'ok') { throw \"$folder does not return what was written\" }",
+    "    Remove-Item $probe",
+    "}",
+)
+
 _TASK = """
 $action = New-ScheduledTaskAction -Execute powershell.exe -Argument '-File C:\\Octopus\\mount.ps1'
 Register-ScheduledTask -TaskName 'Octopus files' -Action $action -User SYSTEM -RunLevel Highest `
@@ -70,6 +88,7 @@ class Boot:
     shares: tuple[ShareLayout, ...]
     octopus: OctopusLayout
     first: NodeLayout
+    second: NodeLayout
 
     @classmethod
     def of(cls, layout: AwsLayout) -> Boot:
@@ -83,6 +102,7 @@ class Boot:
             shares=layout.shares,
             octopus=layout.octopus,
             first=layout.nodes.items[0],
+            second=layout.nodes.items[1],
         )
 
 
@@ -94,8 +114,8 @@ def user_data(boot: Boot, node: NodeLayout, references: References) -> str:
         "node": node.name,
         "first": boot.first.name,
         "first_address": boot.first.address,
+        "peer_address": boot.second.address if node.ordinal == boot.first.ordinal else boot.first.address,
         "mount": _mount(boot, carried, references),
-        "version": boot.octopus.version,
         "server": references.server,
         "database": boot.database,
         "login": boot.login,
@@ -104,10 +124,9 @@ def user_data(boot: Boot, node: NodeLayout, references: References) -> str:
         "administrator": boot.octopus.administrator,
         "email": boot.octopus.email,
         "administrator_secret": references.administrator_secret,
-        "licence": boot.octopus.licence,
         "paths": "\n    ".join(_path(share) for share in carried),
         "port": str(WEB_PORT),
-        "task_cap": str(node.task_cap),
+        "version_tag": VERSION_TAG,
         "guest_secret": references.guest_secret,
     }
     template = files("cellctl_components.aws").joinpath("bootstrap.ps1").read_text(encoding="utf-8")
@@ -136,16 +155,17 @@ def _path(share: ShareLayout) -> str:
 
 def _mount(boot: Boot, shares: list[ShareLayout], references: References) -> str:
     """Each share is a link below C:\\Octopus\\Shared: drive letters belong to one user, links to all."""
-    lines = ["New-Item -ItemType Directory -Force C:\\Octopus\\Shared | Out-Null"]
+    lines = [*_PROBE, "New-Item -ItemType Directory -Force C:\\Octopus\\Shared | Out-Null"]
     for share in shares:
         remote = f"\\\\{boot.files_host}\\{share.name}"
         if boot.protocol == "smb":
             lines.append(f"net use '{remote}' $guest '/user:{references.gateway_id}\\smbguest' /persistent:no")
         else:
-            lines.append(f"mount.exe -o nolock,mtype=hard,anon '{remote}' *")
+            lines.append(f"mount.exe -o 'nolock,mtype=hard,anon' '{remote}' '*'")
         lines.append(
             f"if (-not (Test-Path '{_folder(share)}')) "
             f"{{ New-Item -ItemType SymbolicLink -Path '{_folder(share)}' -Value '{remote}' | Out-Null }}"
         )
+        lines.append(f"Test-Share '{_folder(share)}'")
     text = _MOUNT_SMB if boot.protocol == "smb" else _MOUNT_NFS
     return text.format(links="\n".join(lines)) + _TASK

@@ -205,7 +205,8 @@ class Cell(pulumi.ComponentResource):
                 key_arn=secrets.key_arn,
                 web_target=self.ingress.web_target.arn,
                 polling_targets={key: target.arn for key, target in self.ingress.polling_targets.items()},
-                readable=_licence(layout, self._args.account),
+                api_key_secret=secrets.api_key_secret.arn,
+                licence_secret=_licence(layout, self._args.account),
                 after=[
                     self.database,
                     secrets.administrator_password,
@@ -243,8 +244,17 @@ class Cell(pulumi.ComponentResource):
 
     def _facts(self) -> dict[str, pulumi.Input[object]]:
         layout, host = self._layout, self._layout.ingress
+        version = layout.octopus.version
         nodes = [
-            {"name": node.name, "address": node.address, "port": WEB_PORT, "scheme": "http", "zone": node.zone}
+            {
+                "name": node.name,
+                "address": node.address,
+                "port": WEB_PORT,
+                "scheme": "http",
+                "zone": node.zone,
+                "version": version,
+                "taskCap": node.task_cap,
+            }
             for node in layout.nodes.items
         ]
         return {
@@ -268,6 +278,7 @@ class Cell(pulumi.ComponentResource):
                 "username": layout.octopus.administrator,
                 "passwordSecret": self.secrets.administrator_secret.arn,
             },
+            "apiKeySecret": self.nodes.cluster.administrator.api_key_secret,
             "masterKeySecret": self.secrets.master_key.reference,
             "files": {
                 "host": layout.gateway.host,
@@ -289,9 +300,9 @@ def _entries(layout: AwsLayout) -> dict[str, list[dict[str, object]]]:
     return {"web": [{"host": host.host, "port": 443, "nodes": nodes}], "polling": polling, "closed": closed}
 
 
-def _licence(layout: AwsLayout, account: str) -> list[str]:
-    """Return the ARN of the licence's secret. A name becomes a pattern: AWS adds six characters to every ARN."""
+def _licence(layout: AwsLayout, account: str) -> str:
+    """Return the ARN of the licence's secret, `` without one. Of a name it is the ARN without AWS's random end."""
     licence = layout.octopus.licence
     if not licence or licence.startswith("arn:"):
-        return [licence] if licence else []
-    return [f"arn:aws:secretsmanager:{layout.region}:{account}:secret:{licence}-??????"]
+        return licence
+    return f"arn:aws:secretsmanager:{layout.region}:{account}:secret:{licence}"

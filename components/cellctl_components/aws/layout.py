@@ -160,6 +160,7 @@ class SecretsLayout:
     master_key: str
     database_login: str
     administrator: str
+    api_key: str
     guest: str
     recovery_days: int
 

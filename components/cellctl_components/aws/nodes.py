@@ -9,9 +9,10 @@ import pulumi
 from pulumi_aws import ec2, iam, lb
 
 from cellctl_components.aws import policies
-from cellctl_components.aws.bootstrap import Boot, References, user_data
-from cellctl_components.aws.layout import NodeLayout, NodesLayout
+from cellctl_components.aws.bootstrap import VERSION_TAG, Boot, References, user_data
+from cellctl_components.aws.layout import WEB_PORT, NodeLayout, NodesLayout
 from cellctl_components.aws.options import child
+from cellctl_components.octopus import Cluster, ClusterArgs, Member
 
 _MANAGED = "arn:aws:iam::aws:policy/AmazonSSMManagedInstanceCore"
 
@@ -32,8 +33,9 @@ class NodeReferences:
 class NodesArgs:
     """What the nodes are made of. `subnet_ids` are by zone letter; `after` must exist before a node boots.
 
-    `readable` are ARNs of secrets that others keep for this cell, such as its licence; a pattern may end in `*`.
-    `web_target` and `polling_targets` (by ordinal) are ARNs of the target groups that nodes join."""
+    `web_target` and `polling_targets` (by ordinal) are ARNs of the target groups that nodes join. `api_key_secret`
+    is the ARN of the secret that cellctl's API key is put into, `licence_secret` the licence's, empty without one.
+    """
 
     layout: NodesLayout
     boot: Boot
@@ -44,15 +46,16 @@ class NodesArgs:
     key_arn: pulumi.Input[str]
     web_target: pulumi.Input[str]
     polling_targets: Mapping[int, pulumi.Input[str]]
-    readable: Sequence[str] = ()
+    api_key_secret: pulumi.Input[str]
+    licence_secret: str = ""
     after: Sequence[pulumi.Resource] = ()
 
 
 class Nodes(pulumi.ComponentResource):
     """Server nodes. They hold nothing that cannot be made again: `instances` are by ordinal, from 1.
 
-    A newer image or another first-boot script never touches a node that runs: nodes are rolled one by one, by an
-    operation that drains them first.
+    A newer image or another first-boot script never touches a node that runs. Administrator, licence, versions, task
+    caps and departures are the business of `cluster`.
     """
 
     def __init__(self, name: str, args: NodesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -65,9 +68,11 @@ class Nodes(pulumi.ComponentResource):
         )
         self.interfaces = {node.ordinal: self._interface(node) for node in args.layout.items}
         self.instances = {node.ordinal: self._instance(node) for node in args.layout.items}
-        for node in args.layout.items:
-            self._join("web", node, args.web_target)
-            self._join("polling", node, args.polling_targets[node.ordinal])
+        joined = {node.ordinal: self._targets(node) for node in args.layout.items}
+        members = [self._member(node) for node in args.layout.items]
+        self.cluster = Cluster(name, self._cluster_args(members), self, joined[members[0].ordinal])
+        for member in members[1:]:
+            self.cluster.join(member, joined[member.ordinal])
         self.register_outputs({"instances": {str(key): node.id for key, node in self.instances.items()}})
 
     def _role(self) -> iam.Role:
@@ -85,7 +90,7 @@ class Nodes(pulumi.ComponentResource):
         given = [got.login_secret, got.key_secret, got.administrator_secret]
         guest = [got.guest_secret] if boot.protocol == "smb" else []
         policy = pulumi.Output.all(self._args.key_arn, *given, *guest).apply(
-            lambda known: policies.node(known[1:], self._args.readable, known[0])
+            lambda known: policies.node(known[1:], known[0])
         )
         opts = child(self)
         return [
@@ -133,12 +138,38 @@ class Nodes(pulumi.ComponentResource):
             maintenance_options=ec2.InstanceMaintenanceOptionsArgs(auto_recovery="default"),
             user_data=self._user_data(node),
             user_data_replace_on_change=False,
-            tags={"Name": node.name},
+            tags={"Name": node.name, VERSION_TAG: self._args.boot.octopus.version},
             opts=child(self, *self._permissions, *self._args.after, ignore=["ami", "userData"], delete_first=True),
         )
 
-    def _join(self, label: str, node: NodeLayout, target: pulumi.Input[str]) -> None:
-        lb.TargetGroupAttachment(
+    def _targets(self, node: NodeLayout) -> list[pulumi.Resource]:
+        """A worker takes tasks and no web traffic; every node is polled at its own address."""
+        web = [] if node.role == "worker" else [self._join("web", node, self._args.web_target)]
+        return [*web, self._join("polling", node, self._args.polling_targets[node.ordinal])]
+
+    def _member(self, node: NodeLayout) -> Member:
+        machine = self.instances[node.ordinal].id
+        return Member(
+            ordinal=node.ordinal, name=node.name, address=node.address, machine=machine, task_cap=node.task_cap
+        )
+
+    def _cluster_args(self, members: Sequence[Member]) -> ClusterArgs:
+        args, octopus = self._args, self._args.boot.octopus
+        return ClusterArgs(
+            region=args.boot.region,
+            port=WEB_PORT,
+            scheme="http",
+            version=octopus.version,
+            username=octopus.administrator,
+            email=octopus.email,
+            password_secret=args.references.administrator_secret,
+            api_key_secret=args.api_key_secret,
+            licence_secret=args.licence_secret,
+            members=members,
+        )
+
+    def _join(self, label: str, node: NodeLayout, target: pulumi.Input[str]) -> lb.TargetGroupAttachment:
+        return lb.TargetGroupAttachment(
             f"{self._name}-{node.ordinal}-{label}",
             target_group_arn=target,
             target_id=self.instances[node.ordinal].id,

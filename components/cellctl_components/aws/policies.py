@@ -97,10 +97,10 @@ def bucket(bucket_arn: str, writer_arn: str) -> str:
     )
 
 
-def node(secrets: Sequence[str], readable: Sequence[str], key_arn: str) -> str:
-    """Return what a node may do: read its cell's secrets (`readable`: and those named from outside), nothing else."""
+def node(secrets: Sequence[str], key_arn: str) -> str:
+    """Return what a node may do: read those of its cell's secrets that it boots with, nothing else."""
     return document(
-        {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [*secrets, *readable]},
+        {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [*secrets]},
         {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": [key_arn]},
     )
 

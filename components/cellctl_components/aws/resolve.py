@@ -206,6 +206,7 @@ def _secrets(spec: CellSpec, incarnation: int) -> parts.SecretsLayout:
         master_key=f"{stem}/octopus-master-key",
         database_login=f"{stem}/database-login",
         administrator=f"{stem}/administrator",
+        api_key=f"{stem}/octopus-api-key",
         guest=f"{stem}/gateway-guest",
         recovery_days=30,
     )

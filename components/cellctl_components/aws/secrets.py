@@ -28,11 +28,12 @@ class SecretsArgs:
 
 
 class Secrets(pulumi.ComponentResource):
-    """One KMS key and the cell's secrets: master key, database login, first administrator, SMB guest.
+    """One KMS key and the cell's secrets: master key, database login, first administrator, API key, SMB guest.
 
     The master key is generated here, before anything that it protects exists. `cellctl:sql:CellDatabase` fills the
-    login's secret and `cellctl:aws:FileGateway` the guest's. The administrator's first password is the only value that
-    passes through the program: it is made once, sealed in the state, and changed by its owner.
+    login's secret, `cellctl:octopus:Administrator` the API key's and `cellctl:aws:FileGateway` the guest's. The
+    administrator's first password is the only value that passes through the program: it is made once, sealed in the
+    state, and changed by its owner.
     """
 
     def __init__(self, name: str, args: SecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -45,6 +46,7 @@ class Secrets(pulumi.ComponentResource):
         self.administrator_secret = self._secret(
             "administrator", args.layout.administrator, "First administrator of Octopus Server"
         )
+        self.api_key_secret = self._secret("api-key", args.layout.api_key, "API key with which cellctl asks Octopus")
         self.guest_secret = (
             self._secret("guest", args.layout.guest, "SMB guest of the storage gateway")
             if args.protocol == "smb"

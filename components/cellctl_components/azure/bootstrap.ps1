@@ -93,13 +93,8 @@ foreach ($share in $facts.shares.PSObject.Properties) {
     Remove-Item $probe
 }
 
-# 4. Octopus Server, in the version all nodes of the cell run.
-if (Test-Path $octopus) {
-    $installed = (Get-Item $octopus).VersionInfo.ProductVersion.Split('+')[0]
-    if ($installed -ne $facts.octopus_version) {
-        throw "Octopus $installed is installed: an upgrade to $($facts.octopus_version) stops all nodes and is an operation of its own"
-    }
-} else {
+# 4. Octopus Server, in the version all nodes of the cell run. What is installed stays: cellctl upgrades all nodes together.
+if (-not (Test-Path $octopus)) {
     $package = "$env:TEMP\Octopus.$($facts.octopus_version)-x64.msi"
     Invoke-WebRequest -UseBasicParsing "https://download.octopusdeploy.com/octopus/Octopus.$($facts.octopus_version)-x64.msi" -OutFile $package
     $signature = Get-AuthenticodeSignature $package
@@ -129,8 +124,8 @@ if ($facts.certificate) {
     }
     $thumbprint = $own.Thumbprint
 }
-netsh http delete sslcert ipport=0.0.0.0:443 | Out-Null
-netsh http add sslcert ipport=0.0.0.0:443 certhash=$thumbprint appid='{8c1f7f3c-53f3-4d3a-9a39-6a3c2a1f5b10}' | Out-Null
+netsh http delete sslcert 'ipport=0.0.0.0:443' | Out-Null
+netsh http add sslcert 'ipport=0.0.0.0:443' "certhash=$thumbprint" 'appid={8c1f7f3c-53f3-4d3a-9a39-6a3c2a1f5b10}' | Out-Null
 if ($LASTEXITCODE -ne 0) { throw 'the certificate could not be bound to port 443' }
 
 # 6. The instance: its home stays on the node, its database and its key are the cell's.
@@ -154,26 +149,20 @@ if ($facts.first -and (Invoke-Sql "SELECT COUNT(*) $prepared") -eq 0) {
     $password = Get-Secret $facts.administrator_password_secret
     Invoke-Octopus admin --instance $instance --username $facts.administrator --email $facts.email --password $password | Out-Null
     $password = $null
-    if ($facts.licence_secret) {
-        $xml = Get-Secret $facts.licence_secret
-        $licence = [Convert]::ToBase64String([Text.Encoding]::UTF8.GetBytes($xml))
-        Invoke-Octopus license --instance $instance --licenseBase64 $licence | Out-Null
-    }
     Invoke-Sql "EXEC sys.sp_addextendedproperty @name = N'cellctl:prepared', @value = N'1'" | Out-Null
 }
 
-# 8. Join without work, answer, then take work. The firewall of Windows opens what the network's rules let through.
+# 8. Join without work and answer; cellctl gives the node work once it has passed its gates. The firewall of Windows opens what the network's rules let through.
 foreach ($port in 80, 443, 10943) {
     if (-not (Get-NetFirewallRule -Name "cellctl-$port" -ErrorAction SilentlyContinue)) {
         New-NetFirewallRule -Name "cellctl-$port" -DisplayName "Octopus $port" -Direction Inbound -Protocol TCP -LocalPort $port -Action Allow | Out-Null
     }
 }
-Invoke-Octopus node --instance $instance --taskCap=0 | Out-Null
+if ((Get-Service OctopusDeploy -ErrorAction SilentlyContinue) -eq $null) { Invoke-Octopus node --instance $instance '--taskCap=0' | Out-Null }
 Invoke-Octopus service --instance $instance --install --reconfigure --start | Out-Null
 for ($try = 0; $try -lt 80; $try++) {
     try {
         if ((Invoke-WebRequest -UseBasicParsing http://localhost/api/octopusservernodes/ping).StatusCode -eq 200) {
-            Invoke-Octopus node --instance $instance --taskCap=$($facts.task_cap) | Out-Null
             Write-Output 'OK'
             exit 0
         }

@@ -17,6 +17,9 @@ import pulumi
 
 from cellctl_components.azure.layout import NodeLayout
 
+ONCE = ("octopus_version", "administrator", "email", "administrator_password_secret")
+"""Facts that matter at a first boot only: on a running node they are `cellctl:octopus:Node`'s and `Administrator`'s."""
+
 MAX_USER_DATA = 65536
 """Characters of user data after encoding (learn.microsoft.com, User Data for Azure Virtual Machine: 64 KB)."""
 
@@ -25,8 +28,8 @@ MAX_USER_DATA = 65536
 class BootFacts:
     """What every node of a cell is told.
 
-    `shares` maps a kind of file to its UNC path. `license_secret` and `certificate` name secrets, or are empty: then
-    Octopus starts unlicensed, and the node makes a certificate of its own.
+    `shares` maps a kind of file to its UNC path. `certificate` names a secret, or is empty: then the node
+    makes one of its own.
     """
 
     cell: str
@@ -43,7 +46,6 @@ class BootFacts:
     administrator: str
     email: str
     administrator_password_secret: str
-    licence_secret: str
     certificate: str
 
 
@@ -53,14 +55,13 @@ def user_data(facts: BootFacts, node: NodeLayout) -> pulumi.Output[str]:
         **vars(facts),
         "node": node.computer_name,
         "first": node.ordinal == 1,
-        "task_cap": node.task_cap,
     }
     return pulumi.Output.json_dumps(tree, sort_keys=True).apply(_encoded)
 
 
 def digest(facts: BootFacts, node: NodeLayout) -> pulumi.Output[str]:
-    """Return the sha256, in hex, of a node's user data."""
-    return user_data(facts, node).apply(lambda data: hashlib.sha256(data.encode()).hexdigest())
+    """Return the sha256, in hex, of what a node is told and takes also when its script runs again."""
+    return user_data(facts, node).apply(_digest)
 
 
 def decode(data: str) -> Mapping[str, object]:
@@ -73,6 +74,11 @@ def decode(data: str) -> Mapping[str, object]:
 def script() -> str:
     """Return the PowerShell script that makes an empty Windows Server a node; equal for all nodes and all cells."""
     return resources.files(__package__).joinpath("bootstrap.ps1").read_text(encoding="utf-8")
+
+
+def _digest(data: str) -> str:
+    told = {key: value for key, value in decode(data).items() if key not in ONCE}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _encoded(text: str) -> str:

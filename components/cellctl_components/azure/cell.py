@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -15,8 +16,9 @@ from cellctl_components.azure.layout import AzureLayout
 from cellctl_components.azure.network import Network, NetworkArgs
 from cellctl_components.azure.nodes import Nodes, NodesArgs
 from cellctl_components.azure.place import Grant, Place, child, lock, named, stateful
-from cellctl_components.azure.secrets import ADMINISTRATOR_PASSWORD, MASTER_KEY, Secrets, SecretsArgs
+from cellctl_components.azure.secrets import ADMINISTRATOR_PASSWORD, API_KEY, MASTER_KEY, Secrets, SecretsArgs
 from cellctl_components.azure.sql_server import Administrators, Owner, SqlServer, SqlServerArgs
+from cellctl_components.octopus import ClusterArgs, Member
 
 LOG_DAYS = 30
 
@@ -173,8 +175,26 @@ class Cell(pulumi.ComponentResource):
                 self.secrets.administrator,
                 self.database.access,
             ],
+            cluster=self._cluster,
         )
         return Nodes(f"{self._name}-node", args, self._inside)
+
+    def _cluster(self, members: Sequence[Member]) -> ClusterArgs:
+        layout, vault = self._layout, f"https://{self._layout.names.vault}.vault.azure.net/secrets"
+        licence = layout.licence_secret
+        return ClusterArgs(
+            region=layout.region,
+            port=443,
+            scheme="https",
+            tls_name=layout.ingress.host,
+            version=layout.octopus_version,
+            username=layout.administrator,
+            email=layout.email,
+            password_secret=self.secrets.administrator_password,
+            api_key_secret=f"{vault}/{API_KEY}",
+            licence_secret=licence if not licence or licence.startswith("https://") else f"{vault}/{licence}",
+            members=members,
+        )
 
     def _boot_facts(self) -> BootFacts:
         layout = self._layout
@@ -194,7 +214,6 @@ class Cell(pulumi.ComponentResource):
             administrator=layout.administrator,
             email=layout.email,
             administrator_password_secret=ADMINISTRATOR_PASSWORD,
-            licence_secret=layout.licence_secret,
             certificate=layout.ingress.certificate,
         )
 
@@ -230,6 +249,8 @@ class Cell(pulumi.ComponentResource):
                     "tlsName": layout.ingress.host,
                     "zone": node.zone,
                     "machine": node.name,
+                    "version": layout.octopus_version,
+                    "taskCap": node.task_cap,
                 }
                 for node in layout.nodes
             ],
@@ -249,6 +270,7 @@ class Cell(pulumi.ComponentResource):
                 "username": layout.administrator,
                 "passwordSecret": self.secrets.administrator_password,
             },
+            "apiKeySecret": self.nodes.cluster.administrator.api_key_secret,
             "masterKeySecret": self.secrets.master_key,
             "resourceGroup": layout.names.resource_group,
         }

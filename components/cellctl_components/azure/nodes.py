@@ -12,6 +12,7 @@ from pulumi_azure_native import compute, network
 from cellctl_components.azure import bootstrap, facts
 from cellctl_components.azure.layout import NodeLayout
 from cellctl_components.azure.place import Place, child, dying_with, named
+from cellctl_components.octopus import Cluster, ClusterArgs, Member
 
 BOOT_TIMEOUT_S = 5400
 """Longest run of a managed Run Command (learn.microsoft.com: 90 minutes); a bootstrap takes 8 to 25."""
@@ -22,7 +23,8 @@ class NodesArgs:
     """What Nodes are made of.
 
     `subnet_id` and `pool_ids` answer for one node. `ready` must exist before a machine boots: names resolve, roles are
-    assigned, the database admits the identity, the master key is in its place.
+    assigned, the database admits the identity, the master key is in its place. `cluster` tells what the nodes make
+    together.
     """
 
     place: Place
@@ -32,6 +34,7 @@ class NodesArgs:
     identity_id: pulumi.Input[str]
     boot: bootstrap.BootFacts
     ready: Sequence[pulumi.Resource]
+    cluster: Callable[[Sequence[Member]], ClusterArgs]
 
 
 class Nodes(pulumi.ComponentResource):
@@ -47,11 +50,22 @@ class Nodes(pulumi.ComponentResource):
         super().__init__("cells:azure:Nodes", name, None, opts)
         self._name, self._args = name, args
         self.machines = {node.ordinal: self._machine(node, self._interface(node)) for node in args.nodes}
-        first = args.nodes[0]
-        self.first_boot = self._boot(first)
-        self.boots = [self.first_boot, *[self._boot(node, self.first_boot) for node in args.nodes[1:]]]
+        members = [self._member(node) for node in args.nodes]
+        self.first_boot = self._boot(args.nodes[0])
+        self.cluster = Cluster(name, args.cluster(members), self, [self.first_boot])
+        for node, member in zip(args.nodes[1:], members[1:], strict=True):
+            self.cluster.join(member, [self._boot(node, self.cluster.nodes[1])])
         self.machine_ids = {ordinal: machine.id for ordinal, machine in self.machines.items()}
         self.register_outputs({"machineIds": list(self.machine_ids.values())})
+
+    def _member(self, node: NodeLayout) -> Member:
+        return Member(
+            ordinal=node.ordinal,
+            name=node.computer_name,
+            address=node.address,
+            machine=self.machines[node.ordinal].id,
+            task_cap=node.task_cap,
+        )
 
     def _interface(self, node: NodeLayout) -> network.NetworkInterface:
         args = self._args
@@ -111,7 +125,7 @@ class Nodes(pulumi.ComponentResource):
         )
 
     def _boot(self, node: NodeLayout, *after: pulumi.Resource) -> compute.VirtualMachineRunCommandByVirtualMachine:
-        """Declare a node's bootstrap. The others wait for the first, which alone creates the schema (octopus.md 34)."""
+        """Declare a node's bootstrap. The others boot once the first, which alone creates the schema, takes work."""
         machine = self.machines[node.ordinal]
         return compute.VirtualMachineRunCommandByVirtualMachine(
             f"{self._name}-{node.ordinal}-boot",

@@ -15,6 +15,7 @@ from cellctl_components.azure.place import Grant, Place, assign_role, lock, name
 from cellctl_components.resources import MasterKey
 
 MASTER_KEY = "octopus-master-key"
+API_KEY = "octopus-api-key"
 ADMINISTRATOR_PASSWORD = "octopus-administrator-password"  # noqa: S105  the name of a secret
 _PASSWORD_BYTES = 24  # 192 bits, 32 characters
 

@@ -127,7 +127,10 @@ def opened(dialer: Dialer, door: Door, *, key: str = "") -> Iterator[OctopusApi]
     """Open a node's API; the connection lasts as long as the block."""
     import httpx
 
-    route = dialer.route(door.address, door.port)
+    try:
+        route = dialer.route(door.address, door.port)
+    except OSError as error:
+        raise ProviderError(f"node {door.node} cannot be reached: {error}", code="unreachable") from None
     port = "" if _PORTS.get(door.scheme) == door.port else f":{door.port}"
     with httpx.Client(
         base_url=f"{door.scheme}://{route.host}:{route.port}",

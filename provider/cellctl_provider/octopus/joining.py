@@ -12,6 +12,8 @@ from cellctl_provider.protocol import ProviderError
 READY = "/api/serverstatus/hosted/internal"
 BOOT_LIMIT_S = 5400.0
 """How long a machine may take to boot, mount, install and start (reference/azure.md: 90 minutes)."""
+RESTART_LIMIT_S = 900.0
+"""How long a node that was there may take to answer again."""
 CHECK_IN_LIMIT_S = 300.0
 """A node that runs registers at its next check-in, about every 60 s (reference/octopus.md 2.2)."""
 _EVERY_S = 15.0
@@ -39,13 +41,13 @@ def version_of(context: Context, door: Door) -> str:
         return ""
 
 
-def await_answer(context: Context, member: Member) -> None:
-    """Wait until the node answers its health probe, draining or not."""
+def await_answer(context: Context, member: Member, *, limit_s: float = BOOT_LIMIT_S) -> None:
+    """Wait until the node answers its health probe, draining or not; a machine that boots is the default."""
 
     def look() -> bool | None:
         return True if status_of(context, member.door) in (200, 418) else None
 
-    poll(context, look, what=f"node {member.name} answering", every_s=_EVERY_S, limit_s=BOOT_LIMIT_S)
+    poll(context, look, what=f"node {member.name} answering", every_s=_EVERY_S, limit_s=limit_s)
 
 
 def await_row(context: Context, cluster: Cluster, member: Member) -> Row:

@@ -134,10 +134,10 @@ def _member(document: Struct, key: str) -> Struct:
 def _manager(context: Context, method: str, path: str, body: Struct | None = None) -> httpx.Response:
     import httpx
 
-    route = context.dialer.route(_HOST, 443)
     headers = {"Host": _HOST, "Authorization": f"Bearer {context.credentials.azure_token(_AUDIENCE)}"}
-    verify = ssl.create_default_context(cadata=route.trust_anchor or None)
     try:
+        route = context.dialer.route(_HOST, 443)
+        verify = ssl.create_default_context(cadata=route.trust_anchor or None)
         with httpx.Client(verify=verify, timeout=_TIMEOUT_S, trust_env=False) as client:
             return client.request(
                 method,
@@ -147,7 +147,7 @@ def _manager(context: Context, method: str, path: str, body: Struct | None = Non
                 json=body,
                 extensions={"sni_hostname": _HOST},
             )
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, OSError) as error:
         raise ProviderError(f"{_HOST} cannot be reached ({type(error).__name__})", code="unreachable") from None
 
 

@@ -11,7 +11,7 @@ from cellctl_provider.context import Context
 from cellctl_provider.inputs import check, diff, needed, preview_of, text
 from cellctl_provider.octopus import leaving, upgrade
 from cellctl_provider.octopus.cluster import Cluster, Row
-from cellctl_provider.octopus.joining import await_answer, await_row, gates, version_of
+from cellctl_provider.octopus.joining import RESTART_LIMIT_S, await_answer, await_row, gates, version_of
 from cellctl_provider.octopus.member import FIELDS, OUTPUTS, Member, member_of, version_key
 from cellctl_provider.protocol import (
     Check,
@@ -99,7 +99,7 @@ class NodeHandler:
     def _settle(self, member: Member) -> Struct:
         """Bring the node to its version, through the gates, to its task cap; return the outputs."""
         upgrade.bring_to_version(self._context, member)
-        await_answer(self._context, member)
+        await_answer(self._context, member, limit_s=RESTART_LIMIT_S)
         cluster = Cluster(self._context, member.doors, member.key)
         row = await_row(self._context, cluster, member)
         gates(self._context, member)

@@ -56,6 +56,7 @@ _EMPTY_BUT_NEEDED: dict[str, dict[str, object]] = {
     },
     "aws:lb/loadBalancer:LoadBalancer": {"dnsName": "internal-acme.eu-west-1.elb.amazonaws.com", "zoneId": "Z32"},
     "cellctl:aws:FileGateway": {"gatewayArn": "arn:aws:storagegateway:eu-west-1:1:gateway/sgw-1", "gatewayId": "sgw-1"},
+    "cellctl:octopus:Administrator": {"apiKeySecret": "arn:api-key", "nodeLimit": 0},
     "cellctl:octopus:MasterKey": {"reference": "arn:key", "fingerprint": "f" * 32},
 }
 

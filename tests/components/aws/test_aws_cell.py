@@ -70,6 +70,8 @@ def test_a_default_cell_has_every_part(cell: Callable[..., Recording]) -> None:
         "cellctl:aws:FileGateway": 1,
         "cellctl:sql:CellDatabase": 1,
         "cellctl:octopus:MasterKey": 1,
+        "cellctl:octopus:Administrator": 1,
+        "cellctl:octopus:Node": 2,
         "aws:rds/instance:Instance": 1,
         "aws:ec2/instance:Instance": 3,
         "aws:ec2/networkInterface:NetworkInterface": 3,
@@ -406,16 +408,43 @@ def test_gold_keeps_backups_in_a_second_region(cell: Callable[..., Recording]) -
     assert copy["retentionPeriod"] == 35
 
 
-def test_nodes_may_read_their_secrets_and_the_licence_and_nothing_else(cell: Callable[..., Recording]) -> None:
+def test_nodes_may_read_the_secrets_they_boot_with_and_nothing_else(cell: Callable[..., Recording]) -> None:
     octopus = {"licence": {"secret": "octopus/licence"}}
-    for given, extra in (({}, []), ({"octopus": octopus}, ["octopus/licence-??????"])):
+    for given in ({}, {"octopus": octopus}):
         statements = json.loads(cell(**given).named("acme-nodes-secrets", "rolePolicy").inputs["policy"])["Statement"]
         assert [statement["Action"] for statement in statements] == [["secretsmanager:GetSecretValue"], ["kms:Decrypt"]]
-        own = [one for one in statements[0]["Resource"] if ":Secret:acme-secrets-" in one]
-        others = [one for one in statements[0]["Resource"] if one not in own]
-        prefix = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:"
-        assert len(own) == 2
-        assert others == ["arn:key", *(prefix + one for one in extra)]
+        assert statements[0]["Resource"] == [
+            "arn:aws:secretsmanager/secret:Secret:acme-secrets-database-login",
+            "arn:key",
+            "arn:aws:secretsmanager/secret:Secret:acme-secrets-administrator",
+        ]
+        assert "api-key" not in json.dumps(statements)
+
+
+def test_the_first_node_alone_then_the_others_each_on_its_machine_and_targets(cell: Callable[..., Recording]) -> None:
+    recording = cell(nodes={"count": 3, "roles": ["both", "ui", "worker"]}, octopus={"licence": {"secret": "licence"}})
+    administrator = recording.named("acme-nodes-administrator")
+    nodes = [recording.named(f"acme-nodes-{n}-octopus") for n in (1, 2, 3)]
+    assert [node.inputs["taskCap"] for node in nodes] == [10, 0, 10]
+    assert {node.inputs["leader"] for node in nodes} == {"acme-1"}
+    assert nodes[0].inputs["machines"] == {f"acme-{n}": f"acme-nodes-{n}-id" for n in (1, 2, 3)}
+    first = [name for name in nodes[1].dependencies if name.endswith("Node::acme-nodes-1-octopus")]
+    assert first, "the second node does not wait for the first"
+    assert any("TargetGroupAttachment::acme-nodes-2-web" in name for name in nodes[1].dependencies)
+    assert all("acme-nodes-administrator" in " ".join(node.dependencies) for node in nodes)
+    assert recording.of("aws:lb/targetGroupAttachment:TargetGroupAttachment") != []
+    assert not [item for item in recording.resources if item.name == "acme-nodes-3-web"], "a worker serves no web"
+    assert administrator.inputs["licenceSecret"] == "arn:aws:secretsmanager:eu-west-1:123456789012:secret:licence"
+    assert administrator.inputs["nodes"] == 3
+
+
+def test_what_changes_on_a_running_cell_is_not_in_user_data(cell: Callable[..., Recording]) -> None:
+    one, two = cell(), cell(octopus={"version": "2026.4.7100", "taskCap": 20})
+    for number in (1, 2):
+        before, after = (item.named(f"acme-nodes-{number}", "ec2/instance:").inputs for item in (one, two))
+        assert before["userData"] == after["userData"]
+        assert after["tags"] == {"Name": f"acme-{number}", "octopus-version": "2026.4.7100"}
+        assert "--taskCap=0" in str(after["userData"])
 
 
 def test_alarms_watch_every_part_and_have_a_statistic(cell: Callable[..., Recording]) -> None:

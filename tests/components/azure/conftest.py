@@ -110,6 +110,8 @@ def _state(kind: str, inputs: dict[str, object]) -> dict[str, object]:
         }
     if kind.endswith(":UserAssignedIdentity"):
         state |= {"clientId": "client-id", "principalId": "principal-id"}
+    if kind == "cellctl:octopus:Administrator":
+        state |= {"nodeLimit": 0}
     if kind == "cellctl:octopus:MasterKey":
         state |= {"reference": f"{state['vaultUri']}secrets/{state['secretName']}", "fingerprint": "f" * 32}
     return state

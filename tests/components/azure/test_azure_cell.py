@@ -53,6 +53,8 @@ def test_the_cell_is_made_of_these(cell) -> None:
         "cells:azure:Nodes": 1,
         "cells:azure:Alarms": 1,
         "cellctl:octopus:MasterKey": 1,
+        "cellctl:octopus:Administrator": 1,
+        "cellctl:octopus:Node": 2,
         "azure-native:keyvault:Secret": 1,
         "cellctl:sql:CellDatabase": 1,
         "azure-native:resources:ResourceGroup": 1,
@@ -115,7 +117,9 @@ GUARDS = {
 def test_what_holds_or_guards_data_is_protected_and_nothing_else(cell, public) -> None:
     for each in (*cell.all, *public.all):
         known = cloud_facts.of(each.type)
-        stateful = (known is not None and known.stateful) or each.type.startswith(("cellctl:sql:", "cellctl:octopus:"))
+        stateful = (known is not None and known.stateful) or each.type.startswith(
+            ("cellctl:sql:", "cellctl:octopus:MasterKey")
+        )
         assert each.request.protect == (stateful or each.type in GUARDS), each.name
 
 
@@ -351,7 +355,8 @@ def test_machines_boot_only_when_everything_they_need_is_there(cell) -> None:
     }
     for ordinal in (1, 2):
         assert needed <= cell.dependencies(cell.named(f"acme-node-{ordinal}"))
-    assert "acme-node-1-boot" in cell.dependencies(cell.named("acme-node-2-boot"))
+    assert "acme-node-1-octopus" in cell.dependencies(cell.named("acme-node-2-boot"))
+    assert "acme-node-1-boot" in cell.dependencies(cell.named("acme-node-1-octopus"))
     assert "acme-node-2-boot" not in cell.dependencies(cell.named("acme-node-1-boot"))
 
 
@@ -396,7 +401,6 @@ def test_user_data_tells_facts_and_no_secret(cell) -> None:
     secrets = {key: value for key, value in told[0].items() if key.endswith("_secret")}
     assert secrets == {
         "administrator_password_secret": "octopus-administrator-password",
-        "licence_secret": "",
         "master_key_secret": "octopus-master-key",
     }
 
@@ -489,13 +493,24 @@ def test_the_program_is_not_run_with_default_providers(cell) -> None:
     assert pulumi.runtime.is_dry_run() in (True, False)
 
 
-def test_new_facts_run_the_boot_script_again_on_that_node_only(record) -> None:
+def test_new_facts_run_the_boot_script_again_and_what_others_apply_does_not(record) -> None:
     def digests(**body: object) -> list[str]:
         found = record(program_of(**body))
         return [found.named(f"acme-node-{n}-boot").plain["parameters"][0]["value"] for n in (1, 2)]
 
-    one = digests(nodes={"count": 2, "roles": ["both", "both"]})
-    two = digests(nodes={"count": 2, "roles": ["both", "ui"]})
-    assert one[0] == two[0]
-    assert one[1] != two[1]
+    one = digests()
+    two = digests(ingress={"certificate": "https://kv-other.vault.azure.net/secrets/web"})
+    assert one[0] != two[0] != two[1] != one[1]
     assert digests(nodes={"count": 3}) == one
+    assert digests(octopus={"version": "2026.4.7100", "taskCap": 20, "administrator": {"username": "root"}}) == one
+
+
+def test_the_first_node_alone_then_the_others_boot(record) -> None:
+    cell = record(program_of(octopus={"licence": {"secret": "licence"}}, nodes={"count": 3}))
+    nodes = [cell.named(f"acme-node-{n}-octopus") for n in (1, 2, 3)]
+    assert [node.plain["taskCap"] for node in nodes] == [10, 10, 10]
+    vault = f"https://{cell.named('acme-secrets-vault').plain['vaultName']}.vault.azure.net/secrets"
+    administrator = cell.named("acme-node-administrator").plain
+    assert administrator["licenceSecret"] == f"{vault}/licence"
+    assert (administrator["apiKeySecret"], administrator["nodes"]) == (f"{vault}/octopus-api-key", 3)
+    assert nodes[0].plain["machines"].keys() == {"acme-1", "acme-2", "acme-3"}

@@ -1,0 +1,73 @@
+"""Scripts that run on Windows: they parse as PowerShell, hold no secret, and print none."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import tree_sitter_powershell
+from tree_sitter import Language, Node, Parser
+
+from cellctl.spec import CellSpec
+from cellctl_components.aws.bootstrap import Boot, References, user_data
+from cellctl_components.aws.resolve import layout
+from cellctl_provider.octopus.machines import SCRIPT
+
+ROOT = Path(__file__).resolve().parents[2]
+PARSER = Parser(Language(tree_sitter_powershell.language()))
+
+
+def aws_script(protocol: str) -> str:
+    body = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", "storage": {"protocol": protocol}}
+    cell = layout(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body}))
+    references = References(
+        server="sql.example", login_secret="arn:login", key_secret="arn:key", administrator_secret="arn:admin",
+        guest_secret="arn:guest", gateway_id="sgw-1",
+    )  # fmt: skip
+    text = user_data(Boot.of(cell), cell.nodes.items[0], references)
+    return text.removeprefix("<powershell>\n").partition("</powershell>")[0]
+
+
+def mount_script(protocol: str) -> str:
+    """Return the script that a node keeps and runs at every boot: a here-string inside the other one."""
+    found = re.search(r"^@'\n(.*?)\n'@ \| Set-Content", aws_script(protocol), re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+SCRIPTS = {
+    "aws-nfs": aws_script("nfs"),
+    "aws-smb": aws_script("smb"),
+    "aws-mount-nfs": mount_script("nfs"),
+    "aws-mount-smb": mount_script("smb"),
+    "azure": (ROOT / "components/cellctl_components/azure/bootstrap.ps1").read_text(encoding="utf-8"),
+    "machine": SCRIPT,
+    "machine-as-sent": f"& {{\n{SCRIPT}\n}} -action 'upgrade' -version '2026.4.7100'",
+}
+
+
+def wrong(node: Node) -> list[str]:
+    here = [f"line {node.start_point[0] + 1}: {node.text!r:.80}"] if node.is_error or node.is_missing else []
+    return here + [text for child in node.children for text in wrong(child)]
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_it_parses(name: str) -> None:
+    assert wrong(PARSER.parse(SCRIPTS[name].encode()).root_node) == []
+
+
+def test_the_parser_sees_a_mistake() -> None:
+    assert wrong(PARSER.parse(b"if ($a -eq 1 { throw 'x' }").root_node)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_nothing_is_printed_or_traced_that_may_be_a_secret(name: str) -> None:
+    for word in ("Write-Host", "Start-Transcript", "Set-PSDebug -Trace", "ConvertFrom-SecureString", "@@"):
+        assert word not in SCRIPTS[name]
+
+
+def test_a_share_is_proven_before_octopus_starts() -> None:
+    script = SCRIPTS["aws-mount-nfs"]
+    assert script.count("Test-Share 'C:\\Octopus\\Shared\\") == 5
+    assert script.index("Test-Share 'C:") < script.index("Start-Service OctopusDeploy")
