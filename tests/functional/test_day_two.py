@@ -134,7 +134,14 @@ def test_4_a_node_leaves_and_the_administrator_is_renamed(world: World) -> None:
         (r"roles: \[[^]]*\]", "roles: [both, both]"),
         (r"username: \w+", "username: root"),
     )
-    lines = world.run("up", "--yes")
+    named: list[str] = []
+    if (
+        world.cloud == "azure"
+    ):  # the third zone's way out goes with its node, and somebody may have admitted its address
+        refused = world.run("up", "--yes", expect=4)[-1]["errors"]
+        assert {error["code"] for error in refused} == {"stateful_delete"}
+        named = [word for error in refused for word in ("--allow-replace", str(error["urn"]))]
+    lines = world.run("up", "--yes", *named)
     assert lines[-1]["result"] == "succeeded"
     assert "1 of 3 nodes leave, the cell stays up" in warnings(lines)
     assert lines[-1]["outputs"]["administrator"]["username"] == "root"

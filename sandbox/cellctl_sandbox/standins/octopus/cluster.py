@@ -179,12 +179,13 @@ class Moment:
 
     def _machine(self, node: NodeFacts) -> Machine:
         document = self._transaction.get("machine", f"{self._cell}/{node.name}")
-        if document is not None and document.get("id") == node.machine:
+        machine_id = f"{node.machine}@{node.up_from_s:.0f}"  # one that is made again may have the same id
+        if document is not None and document.get("id") == machine_id:
             known = _known_machine(document)
             machine = known.at(self.now)
         else:
             known = None
-            machine = Machine(id=node.machine, version=node.version, running=True, from_s=node.up_from_s)
+            machine = Machine(id=machine_id, version=node.version, running=True, from_s=node.up_from_s)
         if machine != known and node.up_from_s <= self.now:
             self._transaction.put("machine", f"{self._cell}/{node.name}", asdict(machine))
         return machine
