@@ -24,7 +24,6 @@ Set-TimeZone -Id 'UTC'
 @@mount@@
 
 # Octopus Server, the same version on every node: the one that the cell runs, else the one in this machine's tag.
-$web = '/api/octopusservernodes/ping'
 function Get-RunningVersion { try { (Invoke-RestMethod -TimeoutSec 10 'http://@@peer_address@@:@@port@@/api').Version } catch { $null } }
 function Get-TaggedVersion {
     $metadata = 'http://169.254.169.254/latest'
@@ -33,7 +32,7 @@ function Get-TaggedVersion {
 }
 # The first node makes the schema, alone; the others wait until it answers.
 if ($node -ne $first) {
-    Wait-For "node $first" { (Invoke-WebRequest -UseBasicParsing "http://@@first_address@@:@@port@@$web").StatusCode -eq 200 }
+    Wait-For "node $first" { (Invoke-WebRequest -UseBasicParsing 'http://@@first_address@@:@@port@@/api/octopusservernodes/ping').StatusCode -eq 200 }
 }
 $version = Get-RunningVersion
 if (-not $version) { $version = Get-TaggedVersion }

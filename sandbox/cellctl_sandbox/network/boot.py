@@ -22,7 +22,7 @@ _SERVER = re.compile(
     r"Server=tcp:(?P<server>[^,;']+),(?P<port>\d+);Database=(?P<database>[^;']+);User ID=(?P<login>[^;']+)"
 )
 _SECRET = re.compile(r"(?:Read-Secret|-SecretId)\s+'?(?P<id>[^'\s)]+)'?")
-_NFS = re.compile(r"mount\.exe [^'\n]*'\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
+_NFS = re.compile(r"mount\.exe [^\n]*?'\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
 _SMB = re.compile(r"net use '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
 _FIRST = re.compile(r"https?://(?P<address>[\d.]+):(?P<port>\d+)/api/octopusservernodes/ping")
 _UNC = re.compile(r"\\\\(?P<host>[^\\]+)\\(?P<share>[^\\]+)")
