@@ -42,7 +42,7 @@ def up(
         on_event(PlanReady(moment=session.moment(), plan=plan))
         if plan.errored:
             return ledger.close(_not_planned(ledger, session, plan))
-        if plan.empty and not looked.outputs_changed:
+        if plan.empty and not looked.outputs_changed and not _half_replaced(session):
             return ledger.close(_unchanged(ledger, session, plan))
         if not plan.empty and not accepted(session, plan, ask):
             return ledger.close(ledger.outcome("nothing"))
@@ -136,6 +136,12 @@ def failures_of(progress: Progress, ended: Ended) -> tuple[Failure, ...]:
 
 def _done(progress: Progress) -> int:
     return sum(number for action, number in progress.counts.items() if action != "same")
+
+
+def _half_replaced(session: Session) -> bool:
+    """Tell whether a run ended before it deleted what it had replaced: no plan names that, and it was approved."""
+    loaded = session.load()
+    return loaded is not None and any(row.delete for row in loaded.checkpoint.resources)
 
 
 def _unchanged(ledger: Ledger, session: Session, plan: Plan) -> Outcome:

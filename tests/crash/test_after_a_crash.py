@@ -94,6 +94,19 @@ def test_every_next_command_takes_over_what_a_killed_up_has_made(small: Small, v
         assert small.objects == ["a", "b"]
 
 
+def test_what_was_replaced_is_deleted_although_nothing_else_is_left_to_do(small: Small) -> None:
+    alone = {"things": TWO[:1], "behaviour": {}}
+    (small.root / "small.json").write_text(json.dumps(alone))
+    small.run("up")
+    small.label(fixed="y")
+    (small.root / "small.json").write_text(json.dumps({**alone, "behaviour": {"a": {"after": True, "crash": True}}}))
+    small.run("up")
+    assert small.objects == ["a", "a"]
+    (small.root / "small.json").write_text(json.dumps(alone))
+    assert small.run("up").result == "succeeded"
+    assert small.objects == ["a"]
+
+
 @pytest.mark.parametrize("verb", ["up", "down"])
 def test_a_replacement_whose_answer_was_lost_leaves_nothing_behind(small: Small, verb: str) -> None:
     small.run("up")
