@@ -41,7 +41,7 @@ def appliance_hindrance(network: AwsNetwork, machine: CloudObject, endpoint: str
 
 
 def _hindrances(network: AwsNetwork, place: Place, boot: Boot) -> Iterator[str]:
-    for need in needs_of(boot.protocol if boot.shares else "installer"):
+    for need in needs_of(boot.protocol) if boot.shares else ():
         yield from _said(_met(network, place, need, boot.files), f"the file shares on {boot.files}")
     for share in boot.shares:
         yield from _closed(network, place, boot, share)
