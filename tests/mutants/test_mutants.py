@@ -25,11 +25,11 @@ def document() -> str:
 def test_the_table_is_of_this_program_and_a_sample_is_caught_as_it_says(mutation, document: str) -> None:
     published = read(document, mutation.cloud)
     known = [mutant for mutant in mutation.mutants if mutant.id in published]
-    assert len(known) > 0.8 * len(mutation.mutants), "`make explore` writes docs/mutants.md anew"
+    assert len(known) > 0.9 * len(mutation.mutants), "`make explore` writes docs/mutants.md anew"
     seed = int(os.environ.get("MUTANTS_SEED", time.time_ns() % 1_000_000))
     for mutant in random.Random(seed).sample(known, SAMPLE):
         caught = mutation.trial.judge(mutant)
-        assert (caught.by or "stays") == published[mutant.id], f"MUTANTS_SEED={seed}: {mutant.id}: {caught.why}"
+        assert bool(caught.by) is (published[mutant.id] != "stays"), f"MUTANTS_SEED={seed}: {mutant.id}: {caught.why}"
         assert caught.by or reason(caught), f"MUTANTS_SEED={seed}: nothing notices: {mutant.id}"
         assert not caught.by or caught.why
 
