@@ -17,7 +17,8 @@ from cellctl.state.values import Value
 
 FROZEN = ("cloud", "account", "region")
 _LOSES = ("replace", "delete")
-_VERSION, _COUNT = "octopus.version", "nodes.count"
+_VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
+_OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get another licence first"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,7 +28,8 @@ class Case:
     `allow`: URNs that the caller named. `keep_data`, `delete_data`: what `down` was told. `recorded`: cloud, account
     and region that the stack was made with; `wanted`: those of the cell file; both empty where they do not apply.
     `recorded_spec`, `wanted_spec`: what stands below `spec` in the stack's record and in the file, where nodes run;
-    `node_limit`: how many nodes the installed licence allows, 0 where none is known.
+    `node_limit`: how many nodes the installed licence allows, 0 where none is known. `licence` is the one to be
+    installed, None where none is or where nobody here can tell.
     """
 
     allow: frozenset[str] = frozenset()
@@ -38,6 +40,21 @@ class Case:
     recorded_spec: Mapping[str, Value] = field(default_factory=dict)
     wanted_spec: Mapping[str, Value] = field(default_factory=dict)
     node_limit: int = 0
+    licence: Licence | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Licence:
+    """The licence that a plan would install: its secret, how many nodes it allows and how many there would be.
+
+    `missing` says why there is none, `` where there is; `remedy` what puts it there.
+    """
+
+    reference: str
+    nodes: int
+    limit: int = 0
+    missing: str = ""
+    remedy: str = ""
 
 
 class Guard(Protocol):
@@ -77,11 +94,32 @@ def running_nodes(case: Case) -> Iterator[Objection]:
             reason=f"{_VERSION} and {_COUNT} would change at once, and a node must never join in another version",
             remedy="change one of them, run `cellctl up`, then the other",
         )
-    if case.node_limit and grows and isinstance(wants, int | float) and wants > case.node_limit:
+    other = _at(case.recorded_spec, _LICENCE) != _at(case.wanted_spec, _LICENCE)  # then `licensed` judges its limit
+    if case.node_limit and not other and grows and isinstance(wants, int | float) and wants > case.node_limit:
         yield Objection(
             code="licence_limit",
             reason=f"{_COUNT} would be {int(wants)}, and the installed licence allows {case.node_limit}",
-            remedy="over its limit Octopus neither creates nor deploys releases: get another licence first",
+            remedy=_OVER_LIMIT,
+        )
+
+
+def licensed(plan: Plan, case: Case) -> Iterator[Objection]:
+    """Refuse before anything is made what the step that installs the licence would refuse half way through."""
+    del plan
+    found = case.licence
+    if found is None:
+        return
+    if found.missing:
+        yield Objection(
+            code="licence_missing",
+            reason=f"octopus.licence cannot be read: {found.missing}",
+            remedy=found.remedy,
+        )
+    elif found.nodes > found.limit:
+        yield Objection(
+            code="licence_limit",
+            reason=f"{_COUNT} is {found.nodes}, and the licence in {found.reference} allows {found.limit}",
+            remedy=_OVER_LIMIT,
         )
 
 
@@ -155,7 +193,7 @@ def _down(change: Change, case: Case) -> Iterator[Objection]:
     )
 
 
-BUILT_IN: tuple[Guard, ...] = (frozen_fields, immutable_inputs, stateful_loss)
+BUILT_IN: tuple[Guard, ...] = (frozen_fields, licensed, immutable_inputs, stateful_loss)
 
 
 def judge(plan: Plan, case: Case) -> tuple[Objection, ...]:

@@ -51,6 +51,8 @@ class Cockpit:
             deployment = Deployment(version=3, deployment=dict(task.deployment))
             self._workspace(task).import_stack(self.setup.stack, deployment)
             return {}
+        if task.verb == "licence":
+            return hosts.licence(self.host, task.targets[0])
         if task.verb == "look_up":
             return {"found": hosts.look_up(self.setup, self.host, task.targets)}
         return self._operate(task)

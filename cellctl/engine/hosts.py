@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 from cellctl.dialer import DirectDialer
 from cellctl.engine.wire import Setup
 from cellctl.engine.workspace import PROJECT
-from cellctl.errors import UsageError
+from cellctl.errors import EngineError, UsageError
 from cellctl.state.backend import FileBackend, StackName
 from cellctl.state.values import Struct
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pulumi.automation import PulumiCommand
 
     from cellctl.dialer import Dialer
-    from cellctl.engine.ports import EngineHost, HostFactory, PluginSandbox, SandboxControl
+    from cellctl.engine.ports import EngineHost, HostFactory, LicenceReader, PluginSandbox, SandboxControl
     from cellctl.verify import SecretReader
 
 
@@ -128,6 +128,17 @@ def secrets_of(host: EngineHost) -> SecretReader | None:
     """Return what reads secrets at this host, None where it has nothing of the kind."""
     reader: SecretReader | None = getattr(host, "secrets", None)
     return reader
+
+
+def licence(host: EngineHost, reference: str) -> Struct:
+    """Return how many `nodes` the licence in a secret allows; or why it is `missing`, or that is `unknown`."""
+    reader: LicenceReader | None = getattr(host, "secrets", None)
+    if reader is None:
+        return {"unknown": "nobody to ask for it"}
+    try:
+        return {"nodes": reader.licensed_nodes(reference)}
+    except EngineError as error:
+        return {"missing" if error.code == "secret_missing" else "unknown": error.summary}
 
 
 def look_up(setup: Setup, host: EngineHost, urns: Sequence[str]) -> Struct:

@@ -56,6 +56,16 @@ class PluginSandbox(EngineHost, Protocol):
         """Write launchers into a PULUMI_HOME; return the variables that the engine must hand on to them."""
 
 
+class LicenceReader(Protocol):
+    """What a host's `secrets` may know of licences; a licence itself never leaves it."""
+
+    def licensed_nodes(self, reference: str) -> int:
+        """Return how many nodes the licence in a secret allows.
+
+        EngineError if there is none (code `secret_missing`) or nobody can tell (another code).
+        """
+
+
 class HostFactory(Protocol):
     """Entry-point group `cellctl.engines`."""
 
@@ -146,6 +156,12 @@ class SandboxControl(Protocol):
 
     def secret(self, reference: str) -> str:
         """Return a simulated secret in clear; UsageError if there is none of that reference."""
+
+    def put_secret(self, reference: str, value: str) -> bool:
+        """Make `value` the current one of a simulated secret, as a person would; tell whether the secret was made.
+
+        A secret of AWS, or a vault of Azure, that is not there is made; UsageError if that cannot be.
+        """
 
     def serve(self) -> AbstractContextManager[list[Mapping[str, object]]]:
         """Keep the stand-ins up inside the context.

@@ -18,8 +18,9 @@ from cellctl.clouds import AccountFacts
 from cellctl.state.values import Struct, Value
 
 Verb = Literal[
-    "preview", "up", "destroy", "refresh", "preview_refresh", "preview_destroy", "verify", "look_up", "export", "import"
-]
+    "preview", "up", "destroy", "refresh", "preview_refresh", "preview_destroy", "verify", "look_up", "licence",
+    "export", "import",
+]  # fmt: skip
 MessageKind = Literal["setup", "do", "interrupt", "close", "ready", "event", "heartbeat", "done", "error"]
 
 
@@ -53,9 +54,9 @@ class Task:
     """One verb, and what this run of it does otherwise than the program says.
 
     `unprotect`: URNs to take protection off (`*` for all), the clouds' own locks too unless `keep_locks`. `adopt`:
-    URN -> id. `targets`: URNs to look at alone. `keep_protected`: a destroy leaves what is protected. `spec` replaces
-    that of the Setup: what runs now, where a phase must change nothing else. `backend` likewise. `deployment` is what
-    an import makes the state, secrets sealed.
+    URN -> id. `targets`: URNs to look at alone, or the reference of a licence. `keep_protected`: a destroy leaves what
+    is protected. `spec` replaces that of the Setup: what runs now, where a phase must change nothing else. `backend`
+    likewise. `deployment` is what an import makes the state, secrets sealed.
     """
 
     verb: Verb

@@ -187,6 +187,10 @@ class Session:
         found = result.get("found")
         return found if isinstance(found, dict) else {}
 
+    def licence(self, reference: str) -> Struct:
+        """Return how many `nodes` the licence in a secret allows; or why it is `missing`, or why that is `unknown`."""
+        return self._raw(Task(verb="licence", targets=(reference,)), Progress(FactsOfTypes(), self.redactor))
+
     def load(self) -> Loaded | None:
         """Return the checkpoint as it is now, None if there is no stack: from its file, or through the engine."""
         if self.target.files is not None:

@@ -11,7 +11,7 @@ from cellctl.engine.wire import Task
 from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval
 from cellctl.events import PlanReady
 from cellctl.plan import Failure, Outcome, Plan, Result
-from cellctl.run import preview, repair, unprotect
+from cellctl.run import licence, preview, repair, unprotect
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
 from cellctl.run.target import of_spec
@@ -44,7 +44,7 @@ def up(
             return ledger.close(_not_planned(ledger, session, plan))
         if plan.empty and not looked.outputs_changed and not _half_replaced(session):
             return ledger.close(_unchanged(ledger, session, plan))
-        if not plan.empty and not accepted(session, plan, ask):
+        if not plan.empty and not accepted(session, plan, ask, _case(session, plan)):
             return ledger.close(ledger.outcome("nothing"))
         named = _unprotect(session, plan, repaired.adopt)
         outcome = _apply(ledger, session, plan, Task(verb="up", adopt=dict(repaired.adopt), unprotect=named))
@@ -61,6 +61,10 @@ def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case | None = N
         raise GuardError(objections)
     session.stop_if_interrupted()
     return answer
+
+
+def _case(session: Session, plan: Plan) -> guard.Case:
+    return guard.Case(allow=session.options.allow, licence=licence.to_install(session, plan))
 
 
 def _take_refreshed(session: Session) -> None:

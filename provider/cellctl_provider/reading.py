@@ -8,13 +8,14 @@ from cellctl.dialer import Dialer
 from cellctl.errors import EngineError
 from cellctl_provider.context import Context
 from cellctl_provider.credentials import Credentials
+from cellctl_provider.octopus.licence import node_limit
 from cellctl_provider.protocol import ProviderError
 
 _DATABASE_AUDIENCE = "https://database.windows.net/"
 
 
 class ProviderSecrets:
-    """Satisfies `cellctl.verify.SecretReader`."""
+    """Satisfies `cellctl.verify.SecretReader` and `cellctl.engine.ports.LicenceReader`."""
 
     def __init__(self, *, dialer: Dialer, credentials: Credentials) -> None:
         self._context = Context(dialer=dialer, sleep=time.sleep, credentials=credentials)
@@ -23,12 +24,28 @@ class ProviderSecrets:
         """Return the value of a secret.
 
         Raises:
-            EngineError: It cannot be read (code `secret_unreadable`).
+            EngineError: There is no value (code `secret_missing`), or it cannot be read (`secret_unreadable`).
         """
         try:
             return self._context.secrets.read(reference)
         except ProviderError as error:
-            raise EngineError(error.message, code="secret_unreadable") from error
+            code = "secret_missing" if error.code == "not_found" else "secret_unreadable"
+            raise EngineError(error.message, code=code) from error
+
+    def write(self, reference: str, value: str) -> None:
+        """Make `value` the current one of a secret that exists.
+
+        Raises:
+            EngineError: It cannot be written (code `secret_unwritable`).
+        """
+        try:
+            self._context.secrets.replace(reference, value)
+        except ProviderError as error:
+            raise EngineError(error.message, code="secret_unwritable") from error
+
+    def licensed_nodes(self, reference: str) -> int:
+        """Return how many nodes the licence in a secret allows; raises what `read` does."""
+        return node_limit(self.read(reference))
 
     def database_token(self, identity: str) -> str:
         """Return a token with which a managed identity signs in to Azure SQL.

@@ -262,6 +262,21 @@ class Control:
         finally:
             host.close()
 
+    def put_secret(self, reference: str, value: str) -> bool:
+        """Make `value` the current one of a simulated secret; tell whether the secret was made for it."""
+        from cellctl_sandbox import deposits
+        from cellctl_sandbox.host import open_host
+
+        made = deposits.ensure(self._database, reference, self.now())
+        host = open_host(home=self._home, cell="", cloud="")
+        try:
+            host.secrets.write(reference, value)
+        except EngineError as error:
+            raise UsageError(error.summary, hint=deposits.HINT, code="unknown_secret") from error
+        finally:
+            host.close()
+        return made
+
     @contextlib.contextmanager
     def _served(self) -> Iterator[list[Mapping[str, object]]]:
         from cellctl_sandbox.host import open_host

@@ -7,14 +7,13 @@ store, and installs the licence. State and outputs hold references and ids, neve
 
 from __future__ import annotations
 
-import re
-
 from cellctl.state.values import Struct, bare
 from cellctl_provider.context import Context
 from cellctl_provider.inputs import Field, check, diff, needed, preview_of, text
 from cellctl_provider.octopus.api import OctopusApi, opened
 from cellctl_provider.octopus.api import text as member
 from cellctl_provider.octopus.doors import DOOR_FIELDS, door_of
+from cellctl_provider.octopus.licence import node_limit
 from cellctl_provider.octopus.service_account import ServiceAccount
 from cellctl_provider.polling import poll
 from cellctl_provider.protocol import (
@@ -34,8 +33,6 @@ from cellctl_provider.protocol import (
 )
 
 OUTPUTS = ("userId", "serviceAccountId", "keyId", "nodeLimit")
-UNLIMITED = 1_000_000
-"""`nodeLimit` of a licence that sets no end."""
 _REFERENCE = r"arn:.*:secretsmanager:.*|https://[a-zA-Z0-9-]{3,24}\.vault\.azure\.net/secrets/[0-9a-zA-Z-]{1,127}"
 _REASON = "must be the ARN of a secret or the URI of a Key Vault secret"
 FIELDS = (
@@ -52,7 +49,6 @@ BOOT_LIMIT_S = 5400.0
 """How long a first node may take to answer: machine, mounts, installer, schema (reference/azure.md: 90 minutes)."""
 _EVERY_S = 15.0
 _LICENCE = "/api/licenses/licenses-current"
-_NODE_LIMIT = re.compile(r"<NodeLimit>\s*(\d{1,6}|Unlimited)\s*</NodeLimit>", re.IGNORECASE)
 
 
 class AdministratorHandler:
@@ -88,7 +84,10 @@ class AdministratorHandler:
         return Updated(properties=request.news | self._ensure(request.news, former=text(request.olds, "userId")))
 
     def read(self, request: Read) -> Found | None:
-        """Look whether the service account is there; None only if Octopus says that it is not."""
+        """Look whether the service account is there; None only if Octopus says that it is not.
+
+        Where another licence is installed than its secret holds, the inputs found name none: the next update mends it.
+        """
         inputs = dict(request.inputs or request.properties)
         stored = self._context.secrets.get(needed(inputs, "apiKeySecret"))
         if stored is None:
@@ -100,10 +99,12 @@ class AdministratorHandler:
                 if error.code == "auth":
                     return None  # no such key: whoever runs `up` makes another
                 raise
+            licence = self._seen_licence(api, inputs)
         if all(member(item, "Id") != request.id for item in people):
             return None
         seen = next((item for item in people if member(item, "Id") == text(request.properties, "userId")), None)
         found = {} if seen is None else {"username": member(seen, "Username"), "email": member(seen, "EmailAddress")}
+        found |= licence
         for output in OUTPUTS:
             inputs.pop(output, None)
         return Found(id=request.id, properties={**request.properties, **found}, inputs={**inputs, **found})
@@ -186,6 +187,14 @@ class AdministratorHandler:
             api.object("PUT", f"/api/users/{user_id}", {**whole, "Username": username, "EmailAddress": email})
         return user_id
 
+    def _seen_licence(self, api: OctopusApi, inputs: Struct) -> dict[str, str]:
+        """Return what Read says of the licence: no secret where Octopus has another; nothing if that is unknown."""
+        try:
+            wanted = self._licence(inputs)
+        except ProviderError:
+            return {}
+        return {"licenceSecret": ""} if wanted and member(api.object("GET", _LICENCE), "LicenseText") != wanted else {}
+
     def _licence(self, inputs: Struct) -> str:
         reference = text(inputs, "licenceSecret")
         if not reference:
@@ -199,11 +208,3 @@ class AdministratorHandler:
                 f"the licence is to be in {reference}, which has no value: put it there, then run again",
                 code="not_found",
             ) from None
-
-
-def node_limit(licence: str) -> int:
-    """Return how many nodes a licence allows: 1 if it says nothing (reference/octopus.md 40)."""
-    found = _NODE_LIMIT.search(licence)
-    if found is None:
-        return 1
-    return int(found[1]) if found[1].isdigit() else UNLIMITED

@@ -58,7 +58,7 @@ class Reachability:
     def check(self, name: str, port: int) -> Verdict:
         """Return whether cellctl reaches a name from the control address."""
         cell = self._cell or self._owner(name)
-        if not cell or name.startswith("service:"):
+        if not cell or name.startswith("service:") or self._brought(name):
             return OPEN
         estate = self._estates.of(cell)
         return network_of(estate).reach(CONTROL, name, port)
@@ -114,6 +114,13 @@ class Reachability:
         """Return why a principal may not read or write a vault's secrets, `` if it may."""
         estate = self._estates.of(vault.cell)
         return next(azure_roles.vault_lacks(estate, principal, action, estate.find(vault.id)), "")
+
+    def _brought(self, name: str) -> bool:
+        """Tell whether a name is that of a vault that no cell made: it is open to whoever has a role."""
+        host, _, suffix = name.lower().partition(".")
+        if suffix != "vault.azure.net":
+            return False
+        return any(item.id.rpartition("/")[2].lower() == host for item in self._estates.of("").all(azure_roles.VAULT))
 
     def _owner(self, name: str) -> str:
         """Return the only cell that a name can belong to, `` if there is none or more than one."""

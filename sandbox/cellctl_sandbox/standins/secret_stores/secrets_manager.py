@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import string
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from cellctl.state.values import Struct, bare, secret
 from cellctl_sandbox.standins.aws_json import ApiError, Call, Interference, JsonService, Undisturbed
@@ -16,6 +17,7 @@ SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105  a type token
 VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 _NO_SECRET = "Secrets Manager can't find the specified secret."  # noqa: S105
 _NO_VALUE = "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"
+_ADDED = re.compile(r"-[A-Za-z0-9]{6}$")
 _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
@@ -33,7 +35,7 @@ class SecretsManager:
         kept = self._managed(asked)
         if kept is not None:
             return _answer(asked, "managed", str(uuid.uuid5(uuid.NAMESPACE_URL, asked)), kept)
-        item = self._secret(asked)
+        item = self._secret(call)
         versions = self._versions(item)
         wanted = call.text("VersionId")
         found = [version for version in versions if version["id"] == wanted] if wanted else versions[-1:]
@@ -44,7 +46,7 @@ class SecretsManager:
 
     def put_value(self, call: Call) -> Struct:
         """Add a version and make it current; a token that was used is refused unless the value is the same."""
-        item = self._secret(call.text("SecretId"))
+        item = self._secret(call)
         token = call.text("ClientRequestToken") or str(uuid.uuid4())
         if "SecretString" not in call.parameters:
             raise ApiError("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
@@ -63,7 +65,7 @@ class SecretsManager:
 
     def describe(self, call: Call) -> Struct:
         """Describe a secret without its value."""
-        item = self._secret(call.text("SecretId"))
+        item = self._secret(call)
         versions = self._versions(item)
         stages: Struct = {str(version["id"]): ["AWSPREVIOUS"] for version in versions[-2:-1]}
         stages |= {str(version["id"]): ["AWSCURRENT"] for version in versions[-1:]}
@@ -90,9 +92,11 @@ class SecretsManager:
         count = int(length) if isinstance(length, int) else 32
         return {"RandomPassword": "".join(secrets.choice(allowed) for _ in range(count))}
 
-    def _secret(self, asked: str) -> CloudObject:
+    def _secret(self, call: Call) -> CloudObject:
+        asked = call.text("SecretId")
         for item in self._view.objects(SECRET):
-            if asked in (item.id, item.text("arn"), item.text("name")):
+            here = item.region in ("", call.region)
+            if here and asked in (item.text("arn"), *_partial(item.text("arn")), item.text("name")):
                 return item
         raise ApiError("ResourceNotFoundException", _NO_SECRET)
 
@@ -133,6 +137,17 @@ def secrets_manager_service(
         },
         interference=interference or Undisturbed(),
     )
+
+
+def _partial(arn: str) -> Iterator[str]:
+    """Yield the ARN without the hyphen and six characters that the service added, if that finds the secret.
+
+    What ends like a complete ARN is taken for one. Source: Secrets Manager user guide, "Finding a secret from a partial
+    ARN", 2026-11.
+    """
+    start = _ADDED.sub("", arn)
+    if start != arn and not _ADDED.search(start):
+        yield start
 
 
 def _listed(document: Struct) -> list[Struct]:

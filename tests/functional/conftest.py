@@ -1,0 +1,59 @@
+"""Cells that run, for tests of what comes after the first `up`: one `up` for each cloud and test run, then copies."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+for folder in (Path(__file__).resolve().parent, Path(__file__).resolve().parents[1] / "crash"):
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+
+from prepared import home as homes  # noqa: E402
+from prepared.warm import warm  # noqa: E402
+
+from cellctl.engine.operation import Start  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def warm_start() -> Iterator[Start]:
+    with warm() as start:
+        yield start
+
+
+@pytest.fixture(scope="session")
+def running_home(
+    tmp_path_factory: pytest.TempPathFactory, warm_start: Start
+) -> Callable[[str, Path], homes.RunningHome]:
+    """Return what gives a copy of the home in which `acme` runs under a licence for four nodes."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+    def copied(cloud: str, target: Path) -> homes.RunningHome:
+        kept = shared / f"running-{cloud}"
+        with (shared / f"running-{cloud}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # workers share one
+            if not kept.exists():
+                _bring_up(cloud, kept, warm_start)
+        shutil.copytree(kept, target, dirs_exist_ok=True)
+        return homes.RunningHome(target, cloud, warm_start)
+
+    return copied
+
+
+def _bring_up(cloud: str, kept: Path, start: Start) -> None:
+    building = kept.with_suffix(".new")
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir()
+    made = homes.RunningHome(building, cloud, start)
+    made.write(homes.LICENCES[cloud])
+    made.control.put_secret(homes.LICENCES[cloud], homes.licence(4))
+    ended = made.up()
+    assert ended.result == "succeeded", ended.failures
+    building.rename(kept)

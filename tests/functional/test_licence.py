@@ -1,0 +1,119 @@
+"""A cell with a licence: put before it is needed, refused before anything is made, changed later; on both clouds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from prepared.home import LICENCES, RunningHome, licence
+
+from cellctl.engine.operation import Start
+from cellctl.errors import UsageError
+from cellctl.state.values import bare
+from cellctl_sandbox.standins.documents import Documents
+
+ROOT = Path(__file__).resolve().parents[2]
+CLOUDS = ("aws", "azure")
+
+
+@pytest.fixture(scope="module", params=CLOUDS)
+def world(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    running_home: Callable[[str, Path], RunningHome],
+) -> RunningHome:
+    return running_home(request.param, tmp_path_factory.mktemp(request.param))
+
+
+@pytest.fixture(params=CLOUDS)
+def empty(request: pytest.FixtureRequest, tmp_path: Path, warm_start: Start) -> RunningHome:
+    return RunningHome(tmp_path, request.param, warm_start)
+
+
+def secret(home: RunningHome, *words: str, value: str = "", code: int = 0) -> str:
+    command = [sys.executable, str(ROOT / "cli.py"), "sandbox", "secret", *words, "--home", str(home.root)]
+    done = subprocess.run(command, input=value, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == code, done.stderr
+    return done.stdout + done.stderr
+
+
+def installed(home: RunningHome) -> str:
+    """Return the licence that Octopus has."""
+    database = home.control.database
+    with Documents(database.path, "octopus_documents", seal=database.sealer).transaction() as transaction:
+        (text,) = [str(bare(row["text"])) for row in transaction.all("licence")]
+    return text
+
+
+def test_what_is_missing_is_said_before_anything_is_made_with_the_command_that_puts_it(empty: RunningHome) -> None:
+    empty.write(LICENCES[empty.cloud])
+    refused = empty.up(command=f"cellctl up acme --home {empty.root}")
+    assert refused.codes == ["licence_missing"]
+    assert empty.control.show() == {"accounts": []}
+    command = refused.objections[0].remedy
+    assert command.startswith(f"cellctl sandbox secret {LICENCES[empty.cloud]} --put --from-file licence.xml")
+    file = empty.root / "licence.xml"
+    file.write_text(licence(1) + "\n")
+    secret(empty, LICENCES[empty.cloud], "--put", "--from-file", str(file))
+    assert secret(empty, LICENCES[empty.cloud]).strip() == licence(1)
+    refused = empty.up()
+    assert refused.codes == ["licence_limit"]  # two nodes
+    assert "allows 1" in refused.objections[0].reason
+
+
+def test_a_name_alone_means_the_account_on_aws_and_the_cells_own_vault_on_azure(empty: RunningHome) -> None:
+    empty.write("octopus-licence")
+    refused = empty.up()
+    assert refused.codes == ["licence_missing"]
+    wanted = {
+        "aws": "arn:aws:secretsmanager:eu-west-1:000000000000:secret:octopus-licence --put",
+        "azure": "https://kv-octopus-licences.vault.azure.net/secrets/octopus-licence --put",
+    }
+    assert wanted[empty.cloud] in refused.objections[0].remedy
+
+
+def test_a_value_comes_from_stdin_and_never_from_the_command_line(empty: RunningHome) -> None:
+    reference = LICENCES[empty.cloud]
+    assert "Made" in secret(empty, reference, "--put", value="first\n")
+    assert "Changed" in secret(empty, reference, "--put", value="second\n")
+    assert secret(empty, reference) == "second\n"
+    assert "no value" in secret(empty, reference, "--put", code=2)
+    assert "goes with --put" in secret(empty, reference, "--from-file", "x", code=2)
+    secret(empty, reference, "third", "--put", code=2)
+
+
+@pytest.mark.parametrize("wrong", ["octopus/licence", "arn:aws:secretsmanager:eu-west-1:000000000000:secret:my-secret"])
+def test_a_reference_that_names_no_secret_is_refused(tmp_path: Path, warm_start: Start, wrong: str) -> None:
+    with pytest.raises(UsageError) as refused:
+        RunningHome(tmp_path, "aws", warm_start).control.put_secret(wrong, "x")
+    assert refused.value.code == "unknown_secret"
+
+
+def test_1_a_cell_with_a_licence_runs_and_its_limit_holds(world: RunningHome) -> None:
+    assert installed(world) == licence(4)
+    world.rewrite((r"count: 2", "count: 5"), (r"roles: \[[^]]*\]", "roles: [both, both, both, both, both]"))
+    assert world.up().codes == ["licence_limit"]
+    world.rewrite((r"count: 5", "count: 2"), (r"roles: \[[^]]*\]", "roles: [both, both]"))
+
+
+def test_2_another_licence_in_the_same_secret_is_installed_by_a_run_that_reads_everything(world: RunningHome) -> None:
+    world.control.put_secret(LICENCES[world.cloud], licence(5))
+    ended = world.up(refresh="all")
+    assert ended.result == "succeeded", ended.failures
+    assert installed(world) == licence(5)
+    assert licence(5) not in "".join(world.said)
+
+
+def test_3_a_licence_in_another_secret_is_judged_with_its_own_limit(world: RunningHome) -> None:
+    other = LICENCES[world.cloud] + "s-2027"
+    world.rewrite((r"secret: '[^']*'", f"secret: '{other}'"))
+    assert world.up().codes == ["licence_missing"]
+    world.control.put_secret(other, licence(1))
+    assert world.up().codes == ["licence_limit"]
+    world.control.put_secret(other, licence(2))
+    ended = world.up()
+    assert ended.result == "succeeded", ended.failures
+    assert installed(world) == licence(2)
