@@ -1,12 +1,16 @@
-"""The same program gives the same steps, however it is run: transports, hosts, order."""
+"""The same program gives the same steps, however it is run: transports, hosts, seeds, order."""
 
 import json
 import re
 
+import pulumi
+import pulumi_aws as aws
 from pulumi import automation as auto
 
 from cellctl_provider.hosts.plugin import PluginServer
+from cellctl_sandbox.control import open_control
 from cellctl_sandbox.engine.command import EmbeddedCommand
+from cellctl_sandbox.host import open_host
 from cellctl_sandbox.testing.engine_bench import Hidden, Ref, Thing, program_of
 from cellctl_sandbox.testing.fake_provider import FakeFactory, World
 
@@ -149,3 +153,40 @@ def test_previews_are_in_the_same_order_every_time(tmp_path):
         if "resourcePreEvent" in event
     ]
     assert names == ["proj-dev", "default_1_0_0", "a", "box", "b", "c", "d"]
+
+
+# ---- the simulated clouds ----
+def network(tag):
+    def declare():
+        ours = pulumi.ResourceOptions(provider=aws.Provider("aws", region="eu-west-1"))
+        vpc = aws.ec2.Vpc("vpc", cidr_block="10.0.0.0/16", tags={"t": tag}, opts=ours)
+        aws.ec2.Subnet("subnet", vpc_id=vpc.id, cidr_block="10.0.1.0/24", opts=ours)
+        pulumi.export("vpc", vpc.id)
+
+    return declare
+
+
+def sandboxed(home, seed):
+    """Return the events of a network that goes up, changes and goes down in a fresh sandbox, and its simulated time."""
+    home.mkdir()
+    control = open_control(home)
+    control.reset(seed=seed)
+    host = open_host(home=home, cell="acme", cloud="aws", clock="stepped")
+    command = EmbeddedCommand(host.providers())
+    stacks = Runs(home, command)
+    streams = []
+    for operation, tag in (("up", "1"), ("preview", "2"), ("up", "2"), ("refresh", "2"), ("destroy", "2")):
+        seen = []
+        command.sink = seen.append
+        options = {} if operation == "preview" else {"parallel": 1}
+        getattr(stacks.stack(network(tag)), operation)(**options)
+        streams.append([_timeless(event) for event in seen])
+    host.close()
+    return _numbered(streams), control.clock()["now_s"]
+
+
+def test_two_sandboxes_of_one_seed_give_identical_event_streams_and_another_seed_others(tmp_path):
+    first, second, other = (sandboxed(tmp_path / name, seed) for name, seed in (("one", 7), ("two", 7), ("three", 8)))
+    assert first == second
+    assert first != other
+    assert _steps(first[0]) != []

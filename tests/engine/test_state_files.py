@@ -69,6 +69,28 @@ def test_keys_are_in_the_order_of_the_cli(sealer):
     assert list(resource) == ["urn", "custom", "id", "type", "inputs", "parent", "created", "modified"]
 
 
+def test_a_checkpoint_of_version_4_is_written_as_it_was_read(sealer):
+    """The CLI writes version 4 when a resource uses what version 3 does not know."""
+    resources = [
+        {"urn": ROOT, "custom": False, "type": "pulumi:pulumi:Stack"},
+        {**thing("a", id="a-0", parent=ROOT).to_json(), "taint": True},
+        {**thing("b", id="b-0", parent=ROOT).to_json(), "replaceWith": [thing("a").urn]},
+        {**thing("c", id="c-0", parent=ROOT).to_json(), "resourceHooks": {"BeforeDelete": ["h"]}},
+    ]
+    latest = {"manifest": {"time": "t", "magic": "m", "version": "v3.260.0"}, "resources": resources, "metadata": {}}
+    document = {
+        "version": 4,
+        "features": ["hooks", "replaceWith", "taint"],
+        "checkpoint": {"stack": NAME.full, "latest": latest},
+    }
+    again = json.loads(written(sealer, checkpoints.parse(json.dumps(document))))
+    assert (again["version"], again["features"]) == (4, document["features"])
+    assert again["checkpoint"]["latest"]["resources"] == resources
+    document["features"].append("telepathy")
+    with pytest.raises(MalformedState, match="telepathy"):
+        checkpoints.parse(json.dumps(document))
+
+
 def test_an_unchanged_secret_keeps_its_ciphertext_and_equal_secrets_do_not_show(sealer):
     before = state(thing("a", inputs={"pw": secret("x")}), thing("b", inputs={"pw": secret("x")}))
     text = written(sealer, before)

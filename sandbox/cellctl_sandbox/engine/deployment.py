@@ -104,8 +104,7 @@ class Deployment:
         """Bring one resource to its goal."""
         with self._asked():
             with self._planning:
-                provided = (goal.type, goal.provider, goal.version, goal.download_url)
-                wanted = self._planner.wanted(goal, self._providing.reference(*provided, custom=goal.custom))
+                wanted = self._planner.wanted(goal, self._provider_of(goal))
                 if goal.type.startswith(PROVIDER_PREFIX) or not goal.custom:
                     return self._brought(wanted)  # cheap, and what comes next may need it
                 wanted, planned = self._planned(wanted)
@@ -113,6 +112,26 @@ class Deployment:
                 return Answer(state=wanted.new, succeeded=False)
             with self.gate.step():
                 return self._performed(wanted, planned)
+
+    def _provider_of(self, goal: Goal) -> str:
+        """Return the reference of the provider that a registration is for."""
+        provided = (goal.type, goal.provider, goal.version, goal.download_url)
+        try:
+            return self._providing.reference(*provided, custom=goal.custom)
+        except DefaultProviderDisabled as error:
+            error.urn = self._planner.identities.urn(goal.parent, goal.type, goal.name)
+            raise
+
+    def _asked_provider(self, token: str, goal: ReadGoal | InvokeGoal) -> str:
+        """Return the reference of the provider that shall look something up.
+
+        Raises:
+            Rejected: It would be a default provider that is disabled; the program shall see an exception.
+        """
+        try:
+            return self._providing.reference(token, goal.provider, goal.version, goal.download_url)
+        except DefaultProviderDisabled as error:
+            raise Rejected(f"{error.message} ({token})") from None
 
     def _brought(self, wanted: Wanted) -> Answer:
         wanted, planned = self._planned(wanted)
@@ -186,7 +205,7 @@ class Deployment:
 
     def _planned_read(self, goal: ReadGoal) -> list[Step]:
         scope = self.scope
-        reference = self._providing.reference(goal.type, goal.provider, goal.version, goal.download_url)
+        reference = self._asked_provider(goal.type, goal)
         urn = self._planner.identities.urn(goal.parent, goal.type, goal.name)
         old = scope.olds.get(urn)
         if old is not None:
@@ -218,11 +237,8 @@ class Deployment:
             Rejected: The program shall see an exception.
         """
         with self._asked():
-            try:
-                with self._planning:
-                    reference = self._providing.reference(goal.token, goal.provider, goal.version, goal.download_url)
-            except DefaultProviderDisabled as error:
-                raise Rejected(f"Invoke: {error.message} ({goal.token})") from None
+            with self._planning:
+                reference = self._asked_provider(goal.token, goal)
             instance = self.scope.instance(reference)
             if not instance.known or contains_unknown(goal.args):
                 return None
@@ -236,7 +252,7 @@ class Deployment:
         """Tell whether an object exists, without taking it into the state; None where that is not known yet."""
         with self._asked():
             with self._planning:
-                reference = self._providing.reference(goal.type, goal.provider, goal.version, goal.download_url)
+                reference = self._asked_provider(goal.type, goal)
             instance = self.scope.instance(reference)
             if not instance.known or contains_unknown(goal.id):
                 return None

@@ -106,7 +106,7 @@ class Executor:
             old = self._scope.journal.current(step.old.row) or step.old
             step = replace(step, old=old, new=self._scope.made.get(step.urn, step.new))
         self._scope.log.began(step)
-        self._scope.log.done(step, step.new)
+        self._told(step, step.new)
         return None
 
     def _record(self, step: Step, done: Done, subject: ResourceState) -> ResourceState | None:
@@ -122,13 +122,17 @@ class Executor:
             raise StepFailed(reasons_text(done.unready), urn=step.urn)
         if step.pending_delete:
             step = replace(step, old=new if step.op is Op.IMPORT_REPLACEMENT else done.kept)
-        if not scope.planning and new is not None and not new.custom:
-            scope.log.counted(step)  # its outputs are told when it registers them
-        else:
-            scope.log.done(step, new)
+        self._told(step, new)
         if done.hook is not None:
             raise HookFailed(done.hook, new)
         return new
+
+    def _told(self, step: Step, new: ResourceState | None) -> None:
+        """Tell the end of a step; that of a component is told when it registers its outputs."""
+        if self._scope.planning or step.state.custom or step.op is Op.DELETE:
+            self._scope.log.done(step, new)
+        else:
+            self._scope.log.counted(step)
 
     def _after(self, kind: str, state: ResourceState, done: Done) -> Done:
         """Run the hooks that follow a step; what was done is recorded whatever they say."""

@@ -1,0 +1,160 @@
+"""What the CLI does in passing and a user would miss: masks, copies that wait, disabled providers, imports, numbers."""
+
+import json
+
+import pulumi
+import pytest
+from pulumi import automation as auto
+
+from cellctl import doctor
+from cellctl.home import Home
+from cellctl.state.backend import FileBackend, StackName
+from cellctl_sandbox.engine.command import EmbeddedCommand
+from cellctl_sandbox.engine.refusals import Feature
+from cellctl_sandbox.testing.engine_bench import EngineBench, Ref, Thing, program_of
+from cellctl_sandbox.testing.engine_cases import Case, Play, play_case
+from cellctl_sandbox.testing.fake_provider import Behaviour, FakeFactory, World
+
+DISABLED = "pulumi:disable-default-providers"
+
+
+class Site:
+    """A stack behind the Automation API; `run` is its program."""
+
+    def __init__(self, folder):
+        self.folder, self.events = folder, []
+        self.command = EmbeddedCommand({"fake": FakeFactory(World())}, sink=self.events.append)
+        self.backend, self.name = FileBackend(folder / "state"), StackName(project="proj", stack="dev")
+        (folder / "Pulumi.yaml").write_text(f"name: proj\nruntime: python\nbackend:\n  url: file://{folder}/state\n")
+
+    def stack(self, run):
+        self.command.bind(run)
+        workspace = auto.LocalWorkspace(
+            work_dir=str(self.folder),
+            program=run,
+            env_vars={"PULUMI_CONFIG_PASSPHRASE": "correct horse"},
+            pulumi_command=self.command,
+        )
+        return auto.Stack.create_or_select("dev", workspace)
+
+    def bodies(self, kind):
+        return [event[kind] for event in self.events if kind in event]
+
+
+@pytest.fixture
+def site(tmp_path):
+    return Site(tmp_path)
+
+
+def test_a_secret_of_the_configuration_is_masked_in_every_event(site):
+    def run():
+        token = pulumi.Config().get("token")
+        pulumi.log.info(f"asking with {token}")
+        pulumi.export("url", f"https://{token}@host")
+
+    stack = site.stack(run)
+    stack.set_config("token", auto.ConfigValue("t0p-secret", secret=True))
+    assert stack.up().outputs["url"].value == "https://t0p-secret@host"
+    assert "t0p-secret" not in json.dumps(site.events)
+    assert "asking with [secret]" in json.dumps(site.bodies("diagnosticEvent"))
+
+
+# ---- copies that wait for their deletion ----
+REPLACED = [
+    Play(program=[Thing("a", {"fixed": 1})]),
+    Play(program=[Thing("a", {"fixed": 2})], behaviour={"delete a": Behaviour(error="in use")}, fails=["in use"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("drift", "deletes"), [({"a-0": None}, []), ({}, ["delete a"])], ids=["gone meanwhile", "still there"]
+)
+def test_a_refresh_reads_the_copy_that_waits_for_its_deletion(tmp_path, drift, deletes):
+    refreshed = Play(do="refresh", drift=drift, calls=["read a", "read a"], state={"a": {"id": "a-1"}})
+    play_case(Case("", [*REPLACED, refreshed, Play(calls=deletes)]), EngineBench(tmp_path))
+
+
+# ---- default providers that are disabled ----
+def test_a_function_without_a_provider_is_an_exception_that_the_program_may_catch(site):
+    told = []
+
+    def run():
+        try:
+            pulumi.runtime.invoke("fake:index:find", {"k": 1})
+        except Exception as error:
+            told.append(str(error))
+
+    stack = site.stack(run)
+    stack.set_config(DISABLED, auto.ConfigValue('["fake"]'))
+    assert stack.up().summary.result == "succeeded"
+    assert "Default provider for 'fake' disabled" in told[0]
+
+
+def test_a_read_without_a_provider_is_an_exception_of_the_program(site):
+    stack = site.stack(program_of((Thing("read", {}, {"id": "a-0"}),), {}))
+    stack.set_config(DISABLED, auto.ConfigValue('["fake"]'))
+    with pytest.raises(auto.InlineSourceRuntimeError, match="Default provider for 'fake' disabled"):
+        stack.up()
+
+
+def test_a_resource_whose_default_provider_was_disabled_later_is_named(site):
+    stack = site.stack(program_of((Thing("a"),), {}))
+    stack.up()
+    stack.set_config(DISABLED, auto.ConfigValue('["*"]'))
+    with pytest.raises(auto.CommandError, match="disabled"):
+        stack.preview()
+    assert stack.refresh().summary.result == "succeeded"
+    assert stack.destroy().summary.result == "succeeded"
+    errors = [item for item in site.bodies("diagnosticEvent") if item["severity"] == "error"]
+    assert [item["urn"].rpartition("::")[2] for item in errors] == ["a"]
+
+
+# ---- a component in the place of an object, and back ----
+def test_the_end_of_a_component_is_told_when_it_registers_its_outputs(tmp_path):
+    bench = EngineBench(tmp_path)
+    bench.up(Thing("a", {"size": 1}))
+    became = bench.up(Thing("a", kind="component"))
+    back = bench.up(Thing("a", {"size": 1}))
+    assert _ended(became.events) == ["delete-replaced"]
+    assert _ended(back.events) == ["create-replacement", "replace"]
+
+
+def _ended(events):
+    bodies = [event["resOutputsEvent"]["metadata"] for event in events if "resOutputsEvent" in event]
+    return [body["op"] for body in bodies if body["urn"].endswith("::a")]
+
+
+# ---- import, and numbers ----
+def test_what_was_under_way_when_a_state_was_exported_is_not_under_way_after_its_import(site):
+    stack = site.stack(program_of((Thing("a"),), {}))
+    stack.up()
+    exported = stack.export_stack()
+    resource = next(item for item in exported.deployment["resources"] if item["urn"].endswith("::a"))
+    exported.deployment["pending_operations"] = [{"resource": resource, "type": "updating"}]
+    stack.import_stack(exported)
+    assert site.backend.read(site.name).checkpoint.pending == ()
+    assert stack.up().summary.resource_changes == {"same": 2}
+
+
+def test_large_numbers_are_written_by_their_shortest_digits_as_the_cli_does(tmp_path):
+    bench = EngineBench(tmp_path)
+    given = {"whole": 5.0, "exact": 2**53, "large": 12345678901234567890, "huge": 1e22, "part": 0.5}
+    bench.up(Thing("a", given), Thing("b", {"of": Ref("a", "version")}))
+    text = bench.backend.checkpoint_path(bench.name).read_text()
+    for shown in (
+        '"whole":5,',
+        '"exact":9007199254740992,',
+        '"large":12345678901234567000,',
+        '"huge":1e+22',
+        '"part":0.5',
+    ):
+        assert shown in text
+    assert bench.up(Thing("a", given), Thing("b", {"of": Ref("a", "version")})).ops == {"a": ["same"], "b": ["same"]}
+
+
+# ---- what is refused ----
+def test_doctor_lists_every_refusal(tmp_path):
+    findings = doctor.examine(Home(tmp_path), environment={"PATH": ""})
+    told = next(item for item in findings if "refuses" in item.message)
+    assert [item.value.told_as for item in Feature if item.value.told_as not in told.message] == []
+    assert "--engine pulumi" in told.remedy
