@@ -49,6 +49,7 @@ def state_json(state: ResourceState | None) -> Value:
         "protect": state.protect,
         "retainOnDelete": state.retain_on_delete,
         "external": state.external,
+        "taint": state.taint,
         "initErrors": list(state.init_errors),
     }
     return {

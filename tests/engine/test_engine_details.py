@@ -124,6 +124,18 @@ def _ended(events):
     return [body["op"] for body in bodies if body["urn"].endswith("::a")]
 
 
+def test_events_say_that_a_resource_was_tainted(site):
+    stack = site.stack(program_of((Thing("a"),), {}))
+    stack.up()
+    urn = "urn:pulumi:dev::proj::fake:index:Thing::a"
+    env = {"PULUMI_CONFIG_PASSPHRASE": "correct horse"}
+    site.command.run(["state", "taint", urn, "--yes", "--stack", "dev"], str(site.folder), env)
+    site.events.clear()
+    assert stack.up().summary.resource_changes == {"replace": 1, "same": 1}
+    olds = [body["metadata"]["old"] for body in site.bodies("resourcePreEvent") if body["metadata"]["urn"] == urn]
+    assert [old.get("taint") for old in olds] == [True, True, True]
+
+
 # ---- import, and numbers ----
 def test_what_was_under_way_when_a_state_was_exported_is_not_under_way_after_its_import(site):
     stack = site.stack(program_of((Thing("a"),), {}))
@@ -158,3 +170,21 @@ def test_doctor_lists_every_refusal(tmp_path):
     told = next(item for item in findings if "refuses" in item.message)
     assert [item.value.told_as for item in Feature if item.value.told_as not in told.message] == []
     assert "--engine pulumi" in told.remedy
+
+
+# ---- the program of a refresh ----
+def test_a_refresh_with_the_program_tells_of_what_it_does_not_read_too(tmp_path):
+    bench = EngineBench(tmp_path)
+    things = Thing("p", {"region": "eu"}, kind="provider"), Thing("a", {"size": 1}, {"provider": "p"})
+    bench.up(*things)
+    seen = bench.run("refresh", things, {}, run_program=True)
+    assert seen.ops == {"p": ["refresh", "same"], "a": ["refresh"]}
+    assert dict(seen.result.changes) == {"same": 3}
+
+
+def test_the_outputs_of_the_stack_are_told_last_in_a_preview_too(tmp_path):
+    bench = EngineBench(tmp_path)
+    bench.up(Thing("a"))
+    seen = bench.preview(outputs={"x": 1})
+    ends = [event["resOutputsEvent"]["metadata"] for event in seen.events if "resOutputsEvent" in event]
+    assert [end["type"] for end in ends][-1] == "pulumi:pulumi:Stack"

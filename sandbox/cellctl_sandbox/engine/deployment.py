@@ -144,7 +144,7 @@ class Deployment:
         scope = self.scope
         reads = scope.mode == "refresh" or scope.options.refresh
         if reads and scope.options.run_program and wanted.old is not None:
-            wanted = replace(wanted, old=self._refresh().one(wanted.old))
+            wanted = replace(wanted, old=self._refresh().one(wanted.old, wanted.new))
         if scope.mode != "update":
             planned = programs.without_goals(scope, wanted)
             if planned is not None:
@@ -271,7 +271,7 @@ class Deployment:
                 return
             if state is None:
                 raise StepFailed(f"cannot register outputs of the unknown resource '{urn}'", urn=urn)
-            if state.type == ROOT_TYPE and not self.scope.planning:
+            if state.type == ROOT_TYPE:
                 self._root_outputs = outputs
             else:
                 self._take_outputs(state, outputs)

@@ -41,15 +41,18 @@ class Refresh:
         self._forget([item for item, result in zip(items, results, strict=True) if result is None])
         return [result for result in results if isinstance(result, StepFailed)]
 
-    def one(self, old: ResourceState) -> ResourceState | None:
-        """Read one object that the program registers; None if it is gone.
+    def one(self, old: ResourceState, wanted: ResourceState) -> ResourceState | None:
+        """Read one object that the program registers as `wanted`; None if it is gone.
 
         Raises:
             StepFailed: It could not be read.
         """
         if not old.custom or old.is_provider:
+            step = Step(op=Op.REFRESH, urn=old.urn, old=old, new=wanted)
+            self._scope.log.began(step)
+            self._scope.log.done(step, old, Op.UPDATE, count=False)  # nothing is read, but the CLI calls it so
             return old
-        result = self._one(old)
+        result = self._one(old, wanted)
         if isinstance(result, StepFailed):
             raise result
         if result is None:
@@ -68,19 +71,19 @@ class Refresh:
                 parents[item.urn] = parents.get(item.parent, item.parent)
         self._scope.journal.prune(parents)
 
-    def _one(self, old: ResourceState) -> ResourceState | StepFailed | None:
+    def _one(self, old: ResourceState, wanted: ResourceState | None = None) -> ResourceState | StepFailed | None:
         """Return the new state, None if the object is gone, or why it failed."""
         try:
             with self._gate.step():
-                return self._read(old)
+                return self._read(old, wanted or old)
         except Stopped:
             return old
         except (ProviderError, StepFailed) as error:
             return StepFailed(str(error), urn=old.urn)
 
-    def _read(self, old: ResourceState) -> ResourceState | None:
+    def _read(self, old: ResourceState, wanted: ResourceState) -> ResourceState | None:
         scope = self._scope
-        step = Step(op=Op.REFRESH, urn=old.urn, old=old, new=old)
+        step = Step(op=Op.REFRESH, urn=old.urn, old=old, new=wanted)
         scope.log.began(step)
         if not old.custom or old.is_provider or old.pending_replacement or not old.id:
             scope.log.done(step, old, Op.SAME, count=self._counted)
