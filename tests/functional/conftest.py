@@ -17,6 +17,7 @@ for folder in (Path(__file__).resolve().parent, Path(__file__).resolve().parents
 
 from prepared import home as homes  # noqa: E402
 from prepared.warm import warm  # noqa: E402
+from real_cli import Site, opened  # noqa: E402
 
 from cellctl.engine.operation import Start  # noqa: E402
 
@@ -57,3 +58,10 @@ def _bring_up(cloud: str, kept: Path, start: Start) -> None:
     ended = made.up()
     assert ended.result == "succeeded", ended.failures
     building.rename(kept)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """Return one home with both engines over the same state, for tests with the real Pulumi CLI."""
+    with opened(tmp_path) as site:
+        yield site
