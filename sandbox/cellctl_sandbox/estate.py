@@ -91,11 +91,15 @@ class Estates:
 
     def of(self, cell: str) -> Estate:
         """Return a cell's estate now; an object counts from the end of its creation to the end of its deletion."""
-        return self.at(cell, self._now())
+        query = "SELECT now_s, (SELECT value FROM network_versions WHERE cell = ?) FROM clock"
+        now_s, version = self._database.rows(query, (cell,))[0]
+        return self._at(cell, float(str(now_s)), int(str(version or 0)))
 
     def at(self, cell: str, now_s: float) -> Estate:
         """Return a cell's estate at a simulated second; what was deleted and forgotten since is not in it."""
-        version = self._version(cell)
+        return self._at(cell, now_s, self._version(cell))
+
+    def _at(self, cell: str, now_s: float, version: int) -> Estate:
         with self._lock:
             if self._rows.get(cell, (-1,))[0] != version:
                 found = self._read(cell)
@@ -107,9 +111,6 @@ class Estates:
                 living = [item for item, born_s, gone_s in found if born_s <= now_s < gone_s]
                 kept = self._kept[cell] = (version, era, Estate(living, now_s))
             return kept[2]
-
-    def _now(self) -> float:
-        return float(str(self._database.rows("SELECT now_s FROM clock")[0][0]))
 
     def _version(self, cell: str) -> int:
         found = self._database.rows("SELECT value FROM network_versions WHERE cell = ?", (cell,))

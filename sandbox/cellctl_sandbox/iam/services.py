@@ -24,7 +24,7 @@ def trouble(estate: Estate, item: CloudObject) -> str:
     Raises:
         PolicyError: A policy says something that the sandbox cannot judge.
     """
-    work = _WORK.get(item.type)
+    work = WORK.get(item.type)
     return next(work(estate, item), "") if work else ""
 
 
@@ -116,7 +116,7 @@ def _alarm(estate: Estate, item: CloudObject) -> Iterator[str]:
             yield from _said(aws.service_lacks(estate, service, tables.actions("alarm", "key"), key, context))
 
 
-_WORK: Mapping[str, Callable[[Estate, CloudObject], Iterator[str]]] = {
+WORK: Mapping[str, Callable[[Estate, CloudObject], Iterator[str]]] = {
     NFS_SHARE: _share,
     "aws:storagegateway/smbFileShare:SmbFileShare": _share,
     "aws:ec2/flowLog:FlowLog": _flow_log,
@@ -125,3 +125,4 @@ _WORK: Mapping[str, Callable[[Estate, CloudObject], Iterator[str]]] = {
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
 }
+"""What a service must be able to do with the objects of a type; it does nothing with others."""

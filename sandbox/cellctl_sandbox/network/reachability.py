@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
@@ -36,7 +37,7 @@ class Reachability:
         self._cell = cell
         self._estates = Estates(database)
         self._lock = threading.Lock()
-        self._hindered: dict[str, tuple[Estate, str]] = {}
+        self._judged: dict[tuple[str, ...], tuple[Estate, str]] = {}
         self._logged: dict[str, str] = {}
         self.dialled_names: dict[tuple[str, int], None] = {}
 
@@ -76,17 +77,20 @@ class Reachability:
     def hindrance(self, machine: CloudObject) -> str:
         """Return why Octopus Server does not work on a machine, `` if nothing hinders it."""
         estate = self._estates.of(machine.cell)
-        with self._lock:
-            kept = self._hindered.get(f"{machine.cell}/{machine.id}")
-        if kept is None or kept[0] is not estate:
-            kept = (estate, hindrance_of(network_of(estate), estate.find(machine.id) or machine))
-            with self._lock:
-                self._hindered[f"{machine.cell}/{machine.id}"] = kept
-        return kept[1]
+        return self._once(
+            estate,
+            (machine.cell, machine.id),
+            lambda: hindrance_of(network_of(estate), estate.find(machine.id) or machine),
+        )
 
     def appliance_hindrance(self, machine: CloudObject, endpoint: str) -> str:
         """Return why a gateway's appliance cannot talk to its service, `` if it can."""
-        return aws_nodes.appliance_hindrance(AwsNetwork(self._estates.of(machine.cell)), machine, endpoint)
+        estate = self._estates.of(machine.cell)
+        return self._once(
+            estate,
+            (machine.cell, machine.id, endpoint),
+            lambda: aws_nodes.appliance_hindrance(AwsNetwork(estate), machine, endpoint),
+        )
 
     def boot_hindrance(self, cell: str, machine: str) -> str:
         """Return why the script on a machine fails, `` if it does not."""
@@ -99,6 +103,8 @@ class Reachability:
         Raises:
             PolicyError: A policy says something that the sandbox cannot judge.
         """
+        if type not in services.WORK:
+            return ""
         estate = self._estates.of(cell)
         item = estate.one(type, id)
         return services.trouble(estate, item) if item else ""
@@ -121,6 +127,16 @@ class Reachability:
         if suffix != "vault.azure.net":
             return False
         return any(item.id.rpartition("/")[2].lower() == host for item in self._estates.of("").all(azure_roles.VAULT))
+
+    def _once(self, estate: Estate, asked: tuple[str, ...], judge: Callable[[], str]) -> str:
+        """Return what was judged of an estate, judging only when the estate is another one: clients ask at each poll."""
+        with self._lock:
+            kept = self._judged.get(asked)
+        if kept is None or kept[0] is not estate:
+            kept = (estate, judge())
+            with self._lock:
+                self._judged[asked] = kept
+        return kept[1]
 
     def _owner(self, name: str) -> str:
         """Return the only cell that a name can belong to, `` if there is none or more than one."""
