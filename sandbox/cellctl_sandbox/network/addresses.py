@@ -6,8 +6,7 @@ import hashlib
 import ipaddress
 from functools import lru_cache
 
-RESERVED = 4
-"""Both clouds keep the first four addresses of a subnet. Source: VPC and VNet user guides, 2026-11."""
+from cellctl_sandbox.clouds.network import RESERVED
 
 
 @lru_cache(maxsize=4096)

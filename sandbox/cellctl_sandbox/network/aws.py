@@ -5,7 +5,7 @@ from __future__ import annotations
 from cellctl_sandbox.estate import Estate
 from cellctl_sandbox.network import aws_groups, aws_names, aws_routes
 from cellctl_sandbox.network.addresses import is_private
-from cellctl_sandbox.network.verdict import OPEN, Names, Place, Verdict, lost
+from cellctl_sandbox.network.verdict import OPEN, Names, Place, Verdict, lost, reached
 
 
 class AwsNetwork:
@@ -29,12 +29,7 @@ class AwsNetwork:
         """Return whether `source` reaches a name or address: every place that may answer must be reached."""
         if not source.network and name.startswith("service:"):
             return OPEN  # the public endpoint, from outside
-        found = self.names(name, source)
-        for place in found.places:
-            verdict = self.path(source, place, port, protocol)
-            if not verdict.open:
-                return verdict
-        return found.trouble
+        return reached(self.names(name, source), lambda place: self.path(source, place, port, protocol))
 
     def path(self, source: Place, target: Place, port: int, protocol: str = "tcp") -> Verdict:
         """Return whether packets of `source` arrive at `target`."""

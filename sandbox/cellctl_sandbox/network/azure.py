@@ -7,7 +7,7 @@ from cellctl_sandbox.estate import Estate, text
 from cellctl_sandbox.network import azure_names
 from cellctl_sandbox.network.addresses import is_private
 from cellctl_sandbox.network.azure_rules import Way, judged
-from cellctl_sandbox.network.verdict import OPEN, Names, Place, Verdict, lost, shut
+from cellctl_sandbox.network.verdict import OPEN, Names, Place, Verdict, lost, reached, shut
 
 ADDRESS = "azure-native:network:PublicIPAddress"
 NAT = "azure-native:network:NatGateway"
@@ -29,12 +29,7 @@ class AzureNetwork:
 
     def reach(self, source: Place, name: str, port: int, protocol: str = "tcp") -> Verdict:
         """Return whether `source` reaches a name or address: every place that may answer must be reached."""
-        found = self.names(name, source)
-        for place in found.places:
-            verdict = self.path(source, place, port, protocol)
-            if not verdict.open:
-                return verdict
-        return found.trouble
+        return reached(self.names(name, source), lambda place: self.path(source, place, port, protocol))
 
     def path(self, source: Place, target: Place, port: int, protocol: str = "tcp") -> Verdict:
         """Return whether packets of `source` arrive at `target`."""

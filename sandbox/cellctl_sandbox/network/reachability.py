@@ -129,7 +129,7 @@ class Reachability:
         return any(item.id.rpartition("/")[2].lower() == host for item in self._estates.of("").all(azure_roles.VAULT))
 
     def _once(self, estate: Estate, asked: tuple[str, ...], judge: Callable[[], str]) -> str:
-        """Return what was judged of an estate, judging only when the estate is another one: clients ask at each poll."""
+        """Return what was judged, and judge only when the estate is another one: clients ask at each poll."""
         with self._lock:
             kept = self._judged.get(asked)
         if kept is None or kept[0] is not estate:

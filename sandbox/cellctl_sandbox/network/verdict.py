@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -77,3 +78,9 @@ class Names:
 
     places: tuple[Place, ...] = ()
     trouble: Verdict = field(default=OPEN)
+
+
+def reached(names: Names, path: Callable[[Place], Verdict]) -> Verdict:
+    """Return whether what a name leads to is reached: every place that may answer must be, each judged by `path`."""
+    verdicts = (path(place) for place in names.places)
+    return next((verdict for verdict in verdicts if not verdict.open), names.trouble)
