@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Place = Literal["before_call", "before_change", "after_change", "after_call", "saving"]
+Place = Literal["before_call", "before_change", "after_change", "after_call", "saving", "saved"]
 """Before the provider is called, and after it answered but before that is in the checkpoint (the engine's process);
-before the cloud changed, and after it did (the provider's process); while the checkpoint is written."""
+before the cloud changed, and after it did (the provider's process); when the checkpoint that holds what is recorded of
+the step is about to be written, and when it is in place but nobody goes on yet."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

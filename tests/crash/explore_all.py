@@ -24,9 +24,9 @@ def main() -> None:
     print(f"seed {seed}, {seconds} s for each part, journals in {place.relative_to(ROOT)}")
     journals = [place / f"{name}.jsonl" for name in ("witness", "aws", "azure")]
     parts = [
-        ["explore", "--every-victim", "--inner"],
-        ["cells", "--cloud", "aws"],
-        ["cells", "--cloud", "azure"],
+        ["explore", "--every-victim", "--inner", "--chain", "1"],
+        ["cells", "--cloud", "aws", "--each"],
+        ["cells", "--cloud", "azure", "--each"],
     ]
     failed = 0
     for words, journal in zip(parts, journals, strict=True):

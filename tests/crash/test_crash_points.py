@@ -41,7 +41,7 @@ def test_no_kill_point_of_the_witness_loses_or_doubles_anything(tmp_path: Path) 
     keys = {str(line["key"]) for line in lines}
     assert len(keys) == summary["points"]
     assert {key.split("/")[1] for key in keys} == {
-        "before_call", "before_change", "after_change", "after_call", "saving",
+        "before_call", "before_change", "after_change", "after_call", "saving", "saved",
     }  # fmt: skip
     assert {key.split("/")[0] for key in keys} == {"up", "update", "replace", "refresh", "down"}
     assert {key.rpartition("/")[2] for key in keys} == {"operation", "host", "group"}

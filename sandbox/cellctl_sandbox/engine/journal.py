@@ -10,7 +10,6 @@ in the order in which it was done, then what it has not dealt with yet, in the o
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -22,11 +21,9 @@ from cellctl.state.resources import (
     renamed,
     without_references,
 )
-from cellctl_provider.probes import Moment, Probe, unobserved
+from cellctl_provider.probes import Moment, Place, Probe, unobserved
 from cellctl_sandbox.engine.errors import StepFailed
 
-LONG_WRITE_S = 0.002
-MOST_PAUSE_S = 0.05
 Save = Callable[[Checkpoint], None]
 
 
@@ -49,7 +46,7 @@ class Journal:
         self._writing = False
         self._changes = 0  # records made
         self._written = 0  # of these, in the last write
-        self._took = 0.0
+        self._records: list[tuple[str, str]] = []  # those that wait for the next write: what, of whom
         self._olds = {item.row: item for item in checkpoint.resources}
         self._news: dict[int, ResourceState] = {}
         self._names: dict[str, str] = {}
@@ -71,15 +68,15 @@ class Journal:
         """Record that an operation on `resource` is about to begin, and save."""
         with self._lock:
             self._pending[resource.row] = PendingOperation(resource=resource, kind=kind)
-            change = self._changed()
-        self._write(change, "begin", resource.urn)
+            change = self._changed("begin", resource.urn)
+        self._write(change)
 
     def abandon(self, resource: ResourceState) -> None:
         """Record that the operation on `resource` ended without a change, and save."""
         with self._lock:
             self._pending.pop(resource.row, None)
-            change = self._changed()
-        self._write(change, "abandon", resource.urn)
+            change = self._changed("abandon", resource.urn)
+        self._write(change)
 
     def commit(
         self,
@@ -107,10 +104,11 @@ class Journal:
                 self._news[new.row] = new
             if pending is not None:
                 self._pending.pop(pending.row, None)
-            change = self._changed()
-        if not lazily:
+            if lazily:
+                return
             about = new or kept or (gone[0] if gone else None)
-            self._write(change, "commit", about.urn if about else "")
+            change = self._changed("commit", about.urn if about else "")
+        self._write(change)
 
     def rename(self, old: str, new: str) -> None:
         """Let what has not been dealt with yet refer to a resource by its new URN."""
@@ -138,8 +136,8 @@ class Journal:
     def finish(self) -> None:
         """Save the final state, also if nothing changed: the manifest says when the last operation was."""
         with self._lock:
-            change = self._changed()
-        self._write(change, "finish")
+            change = self._changed("finish")
+        self._write(change)
 
     def checkpoint(self) -> Checkpoint:
         """Return the state as it is now, secrets opened."""
@@ -166,15 +164,16 @@ class Journal:
             fresh=False,
         )
 
-    def _changed(self) -> int:
+    def _changed(self, what: str, urn: str = "") -> int:
+        if self._save is not None:
+            self._records.append((what, urn))
         self._changes += 1
         return self._changes
 
-    def _write(self, change: int, event: str, urn: str = "") -> None:
+    def _write(self, change: int) -> None:
         """Write the state, or wait until a write that another thread began after `change` is done."""
         if self._save is None:
             return
-        self._probe(Moment(place="saving", operation=event, urn=urn))
         self.wrote = True
         with self._turn:
             while self._writing and self._written < change:
@@ -182,19 +181,26 @@ class Journal:
             if self._written >= change:
                 return
             self._writing = True
-        written, began = 0, time.monotonic()
+        written = 0
         try:
-            if self._took > LONG_WRITE_S:
-                time.sleep(min(2 * self._took, MOST_PAUSE_S))  # a large state: let more records come together
-                began = time.monotonic()
-            with self._lock:
-                snapshot, newest = self._snapshot(), self._changes
-            self._save(snapshot)
-            written = newest
+            written = self._written_all(self._save)
         except OSError as error:
             raise SaveFailed(error) from error
         finally:
-            self._took = time.monotonic() - began
             with self._turn:
                 self._writing, self._written = False, max(self._written, written)
                 self._turn.notify_all()
+
+    def _written_all(self, save: Save) -> int:
+        """Write the state with every record made until now; return how many those are."""
+        with self._lock:
+            snapshot, newest = self._snapshot(), self._changes
+            records, self._records = self._records, []
+        self._look("saving", records)
+        save(snapshot)
+        self._look("saved", records)
+        return newest
+
+    def _look(self, place: Place, records: list[tuple[str, str]]) -> None:
+        for what, urn in records:
+            self._probe(Moment(place=place, operation=what, urn=urn))

@@ -51,7 +51,7 @@ class Observer:
         if self._shared[1] != self._aim.nth:
             return
         if moment.place == "saving":
-            self._doomed = True  # in the middle of the next write, whichever thread makes it for both
+            self._doomed = True  # in the middle of the write that this thread is about to make
         else:
             self.strike()
 

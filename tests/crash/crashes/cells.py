@@ -1,7 +1,8 @@
 """Crash points of whole cells: `python -m crashes.cells FOLDER --cloud aws|azure [--kills N] [--seed N]`.
 
 One unharmed `up` says which moments its types pass. A walk strikes some of them one after the other in one home, each
-`up` going on where the last one died, and ends with one unharmed `up` that the judge looks at.
+`up` going on where the last one died; after each the judge looks at what was left (`judge.adrift`), and at the end at
+what one unharmed `up` made of it. With `--each` that is done after every strike, in a copy.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import argparse
 import json
 import os
 import random
+import shutil
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from cellctl import clouds
@@ -19,15 +22,15 @@ from cellctl.engine.workspace import Workspaces, file_backend, stack_name
 from cellctl.spec import CellSpec
 from cellctl_provider.probes import Moment
 from crashes import judge, warmth
-from crashes.aim import Aim
+from crashes.aim import Aim, Victim
 from crashes.drive import Command, perform
-from crashes.explore import append, done
+from crashes.explore import VICTIMS, append, settled
 
 REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 ACCOUNTS = {"aws": "000000000000", "azure": "00000000-0000-4000-8000-000000000000"}
 TENANT = "00000000-0000-4000-8000-0000000000ff"
 CELL = "acme"
-PLACES = ("before_call", "before_change", "after_change", "after_call", "saving")
+PLACES = ("before_call", "before_change", "after_change", "after_call", "saving", "saved")
 
 
 def type_of(moment: Moment) -> str:
@@ -35,11 +38,13 @@ def type_of(moment: Moment) -> str:
     return moment.urn.split("::")[2].rpartition("$")[2] if moment.urn.count("::") >= 3 else ""
 
 
-def census(folder: Path, command: Command) -> list[Moment]:
-    """Bring a cell up unharmed; return the first moment of each type at each place, in the order of the run."""
+def census(folder: Path, command: Command) -> tuple[list[Moment], float]:
+    """Bring a cell up unharmed; return the first moment of each type at each place, in its order, and the seconds."""
     home, log = folder / "census", folder / "census.log"
     home.mkdir(parents=True)
+    began = time.monotonic()
     ended = perform(home, command, log)
+    took_s = time.monotonic() - began
     assert ended.result == "succeeded", ended
     found = judge.faults(home, command, ended, data=False)
     assert not found, found
@@ -49,26 +54,50 @@ def census(folder: Path, command: Command) -> list[Moment]:
         moment = Moment(place=place, operation=operation, urn=urn, part=part)  # type: ignore[arg-type]
         if type_of(moment) and not type_of(moment).startswith("pulumi:pulumi"):
             seen.setdefault((type_of(moment), place), moment)
-    return list(seen.values())
+    return list(seen.values()), took_s
 
 
 def key_of(cloud: str, moment: Moment) -> str:
     return f"{cloud}/{moment.place}/{moment.operation}/{type_of(moment)}/{moment.urn.rpartition('::')[2]}"
 
 
-def walked(folder: Path, command: Command, moments: list[Moment], victim: str) -> tuple[list[str], list[str]]:
-    """Strike moments one after the other; return those that were hit, and what the judge found in the end."""
-    home, hits = folder, []
-    home.mkdir()
-    for number, moment in enumerate(moments):
-        if moment.urn in _known(home):
-            continue  # made by a run before, while others were at work too
-        log = folder / f"struck-{number}.log"
-        perform(home, command, log, Aim(moment, 1, victim), apart=victim != "operation")  # type: ignore[arg-type]
-        if log.exists() and "struck" in log.read_text():
-            hits.append(key_of(command.cloud, moment))
-    ended = perform(home, command, folder / "last.log")
-    return hits, judge.faults(home, command, ended, data=False)
+@dataclass(frozen=True)
+class Walk:
+    """Strikes one after the other in `home`; each is a line of the journal: whom it hit, and what the judge found."""
+
+    home: Path
+    command: Command
+    victim: Victim
+    each: bool
+
+    def lines(self, moments: list[Moment], until: float) -> list[dict[str, object]]:
+        """Strike until it is late, but once at least."""
+        self.home.mkdir()
+        told = []
+        for number, moment in enumerate(moments):
+            if told and time.monotonic() >= until:
+                break
+            if moment.urn in _known(self.home):
+                continue  # made by a run before, while others were at work too
+            log = self.home.with_name(f"{self.home.name}-{number}.log")
+            perform(self.home, self.command, log, Aim(moment, 1, self.victim), apart=self.victim != "operation")
+            if not log.exists() or "struck" not in log.read_text():
+                continue
+            found = judge.adrift(self.home, self.command)
+            if self.each:
+                copy = self.home.with_name("copy")
+                shutil.copytree(self.home, copy)
+                found += self._ended(copy)
+                shutil.rmtree(copy)
+            told.append(
+                {"key": key_of(self.command.cloud, moment), "victim": self.victim, "hit": True, "faults": found}
+            )
+        last = self._ended(self.home)
+        return [{**line, "faults": [*line["faults"], *last]} for line in told]  # type: ignore[misc]
+
+    def _ended(self, home: Path) -> list[str]:
+        ended = perform(home, self.command, home.with_name(f"{home.name}-last.log"))
+        return judge.faults(home, self.command, ended, data=False)
 
 
 def _known(home: Path) -> set[str]:
@@ -85,6 +114,7 @@ def main() -> None:
     parser.add_argument("--cloud", choices=sorted(REGIONS), required=True)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--each", action="store_true", help="an unharmed run after every strike")
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--journal", type=Path)
     given = parser.parse_args()
@@ -95,24 +125,25 @@ def main() -> None:
     warmth.load(given.folder / f"{given.cloud}-warm", CELL, given.cloud, lambda: cloud.program(layout, facts))
     command = Command(verb="up", cell=CELL, cloud=given.cloud, region=REGIONS[given.cloud])
     place = given.folder / f"{given.cloud}-homes"
-    points = census(place, command)
-    finished = {str(line["key"]) for line in done(journal) if not line["faults"] and line["hit"]}
+    points, took_s = census(place, command)
+    until -= took_s * 1.5  # a strike and the run that ends a walk take no longer together
+    finished = settled(journal)
     left = [moment for moment in points if key_of(given.cloud, moment) not in finished]
     chosen = set(random.Random(given.seed).sample(left, min(given.kills or len(left), len(left))))
     queue, rounds = [moment for moment in left if moment in chosen], 0
-    while queue and time.monotonic() < until and rounds < len(points):
-        victim = ("operation", "host", "group")[(rounds + given.seed) % 3]
+    while queue and (not rounds or time.monotonic() < until) and rounds < len(points):
+        victim = VICTIMS[(rounds + given.seed) % len(VICTIMS)]
         batch = queue[:: max(1, len(queue) // 4)][:4]
-        hits, faults = walked(place / f"walk-{rounds}", command, batch, victim)
-        for moment in batch:
-            key = key_of(given.cloud, moment)
-            if key in hits:
-                append(journal, {"key": key, "victim": victim, "hit": True, "faults": faults})
+        told = Walk(place / f"walk-{rounds}", command, victim, given.each).lines(batch, until)
+        for line in told:
+            append(journal, line)
+        hits = {line["key"] for line in told}
         queue = [moment for moment in queue if key_of(given.cloud, moment) not in hits]
+        shutil.rmtree(place / f"walk-{rounds}")
         rounds += 1
-    told = {"seed": given.seed, "points": len(points), "kills": len(chosen), "left": len(queue), "rounds": rounds}
-    journal.with_suffix(f".{given.cloud}.summary.json").write_text(json.dumps(told))
-    sys.stdout.write(json.dumps(told) + "\n")
+    summary = {"seed": given.seed, "points": len(points), "kills": len(chosen), "left": len(queue), "rounds": rounds}
+    journal.with_suffix(f".{given.cloud}.summary.json").write_text(json.dumps(summary))
+    sys.stdout.write(json.dumps(summary) + "\n")
     sys.stdout.flush()
     os._exit(0)
 

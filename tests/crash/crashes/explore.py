@@ -25,7 +25,7 @@ import yaml
 
 from cellctl.state.sealing import PassphraseSealer
 from cellctl_provider.probes import Moment
-from crashes import judge, warmth, witness
+from crashes import judge, landscape, warmth, witness
 from crashes.aim import Aim, Victim
 from crashes.drive import Command, Ended, perform
 
@@ -58,7 +58,7 @@ class Point:
 def command(name: str) -> Command:
     """Return a command on the witness."""
     _, verb, variation = COMMANDS[name]
-    return Command(verb=verb, cell=witness.CELL, cloud="aws", region=witness.REGION, variation=variation)
+    return Command(verb=verb, cell=landscape.CELL, cloud="aws", region=landscape.REGION, variation=variation)
 
 
 class Templates:
@@ -68,9 +68,9 @@ class Templates:
         self.folder = folder
         empty, made, drifted = (folder / name for name in ("empty", "made", "drifted"))
         empty.mkdir(parents=True)
-        _in_child(lambda: (empty / "landscape.json").write_text(json.dumps(witness.build_landscape(empty))))
+        _in_child(lambda: (empty / "landscape.json").write_text(json.dumps(landscape.build_landscape(empty))))
         land = json.loads((empty / "landscape.json").read_text())
-        warmth.load(empty, witness.CELL, "aws", lambda: witness.declare("base", land))
+        warmth.load(empty, landscape.CELL, "aws", lambda: witness.declare("base", land))
         shutil.copytree(empty, made)
         log = folder / "making.log"
         ended = perform(made, command("up"), log)
@@ -91,7 +91,7 @@ class Templates:
 
 def _share_key(made: Path, empty: Path) -> None:
     """Give the empty home the key and salt of the other, and derive them here: every fork inherits the result."""
-    private, stack = made / ".cellctl" / "pulumi", f"cell-{witness.CELL}"
+    private, stack = made / ".cellctl" / "pulumi", f"cell-{landscape.CELL}"
     key = (private / "key").read_text()
     salt = str(yaml.safe_load((private / stack / f"Pulumi.{stack}.yaml").read_text())["encryptionsalt"])
     target = empty / ".cellctl" / "pulumi"
@@ -120,7 +120,7 @@ def _in_child(work: object) -> None:
 def _drift(home: Path) -> None:
     from cellctl_sandbox.control import open_control
 
-    open_control(home).edit("witness-files", "tags.owner", "somebody")
+    open_control(home).edit(landscape.BUCKET, "tags.owner", "somebody")
 
 
 def census(templates: Templates, name: str, *, inner: bool) -> list[tuple[Moment, int]]:
@@ -138,6 +138,8 @@ def census(templates: Templates, name: str, *, inner: bool) -> list[tuple[Moment
         place, operation, urn, part = line.split("|")
         moment = Moment(place=place, operation=operation, urn=urn, part=part)  # type: ignore[arg-type]
         seen[moment] += 1
+        if (place, operation) == ("saved", "begin"):
+            continue  # nothing lies between it and "before_call", which is struck
         if inner or not urn.startswith("service:"):
             points.append((moment, seen[moment]))
     return points
@@ -149,35 +151,58 @@ def chosen(points: list[tuple[str, Moment, int]], *, every_victim: bool, seed: i
     for index, (name, moment, nth) in enumerate(points):
         victims = VICTIMS if every_victim else (VICTIMS[(index + seed) % len(VICTIMS)],)
         kills += [Point(name, moment, nth, victim) for victim in victims]
-    random.Random(seed).shuffle(kills)
     return kills
 
 
-def strike(templates: Templates, point: Point, place: Path) -> dict[str, object]:
-    """Strike one point; return what happened."""
-    home = templates.home(COMMANDS[point.command][0], place)
+def strike(templates: Templates, chain: list[Point], place: Path) -> list[dict[str, object]]:
+    """Strike the points of a chain: each run of the same command is killed at the next point, the last one at none.
+
+    Returns a line for each point. One that no run passed (what another kill left open is looked up, not done again) is
+    not hit. What the judge found is of the whole chain.
+    """
+    asked = command(chain[0].command)
+    home = templates.home(COMMANDS[chain[0].command][0], place)
     log = place.with_suffix(".log")
-    log.unlink(missing_ok=True)
-    asked = command(point.command)
-    aim = Aim(point.moment, point.nth, point.victim)
-    first = perform(home, asked, log, aim, apart=point.victim != "operation")
-    hit = log.exists() and "struck" in log.read_text()
+    lines = []
+    for point in chain:
+        log.unlink(missing_ok=True)
+        aim = Aim(point.moment, point.nth, point.victim)
+        ended = perform(home, asked, log, aim, apart=point.victim != "operation")
+        hit = log.exists() and "struck" in log.read_text()
+        lines.append(_line(point, ended, hit))
+        if not hit:
+            break
     again = perform(home, asked, log)
-    found = judge.faults(home, asked, again, data=point.command != "up")
-    if first.result == "crashed":
-        found.append(f"the struck run raised: {first.text}")
-    return _line(point, first, again, hit, found)
+    found = judge.faults(home, asked, again, data=chain[0].command != "up")
+    for line in lines:
+        own = line.pop("raised")
+        line["faults"] = [*found, *own]  # type: ignore[misc]
+        if found:
+            line["again"] = asdict(again)
+    return lines
 
 
-def _line(point: Point, first: Ended, again: Ended, hit: bool, found: list[str]) -> dict[str, object]:
-    told = {"key": point.key, "hit": hit, "faults": found, "first": [first.result, first.code or first.text[:200]]}
-    if found:
-        told["again"] = asdict(again)
-    return {**told, "cpu_s": round(first.cpu_s + again.cpu_s, 2)}
+def _line(point: Point, ended: Ended, hit: bool) -> dict[str, object]:
+    raised = [f"the struck run raised: {ended.text}"] if ended.result == "crashed" else []
+    told = {"key": point.key, "hit": hit, "first": [ended.result, ended.code or ended.text[:200]]}
+    return {**told, "cpu_s": round(ended.cpu_s, 2), "raised": raised}
 
 
-def walk(templates: Templates, kills: list[Point], walkers: int, journal: Path, until: float) -> None:
-    """Strike points, `walkers` at a time, until it is late; each result is a line of the journal at once."""
+def chains(kills: list[Point], length: int) -> list[list[Point]]:
+    """Return chains of points of one command each, far from each other and in the order of the run.
+
+    Only the first time that a moment comes is linked: how often it comes again depends on what was done before.
+    """
+    found: list[list[Point]] = []
+    for name in dict.fromkeys(point.command for point in kills):
+        mine = [point for point in kills if point.command == name and point.nth == 1]
+        count = -(-len(mine) // length)
+        found += [mine[number::count] for number in range(count)]
+    return [*found, *([point] for point in kills if point.nth > 1)]
+
+
+def walk(templates: Templates, work: list[list[Point]], walkers: int, journal: Path, until: float) -> None:
+    """Strike chains, `walkers` at a time, until it is late; each result is a line of the journal at once."""
     pids = []
     for number in range(walkers):
         pid = os.fork()
@@ -186,10 +211,12 @@ def walk(templates: Templates, kills: list[Point], walkers: int, journal: Path, 
             continue
         code = 1
         try:
-            for point in kills[number::walkers]:
+            for chain in work[number::walkers]:
                 if time.monotonic() >= until:
                     break
-                append(journal, strike(templates, point, templates.folder / f"walker-{number}"))
+                for line in strike(templates, chain, templates.folder / f"walker-{number}"):
+                    if line["hit"] or len(chain) == 1:
+                        append(journal, line)
             code = 0
         except BaseException:
             traceback.print_exc()
@@ -198,6 +225,11 @@ def walk(templates: Templates, kills: list[Point], walkers: int, journal: Path, 
     for pid in pids:
         _, status = os.waitpid(pid, 0)
         assert status == 0, "a walker died"
+
+
+def settled(journal: Path) -> set[str]:
+    """Return the points that were hit without a fault."""
+    return {str(line["key"]) for line in done(journal) if not line["faults"] and line["hit"]}
 
 
 def append(journal: Path, told: dict[str, object]) -> None:
@@ -224,6 +256,7 @@ def main() -> None:
     parser.add_argument("--walkers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--only", default="")
+    parser.add_argument("--chain", type=int, default=4, help="kills before an unharmed run")
     parser.add_argument("--journal", type=Path)
     given = parser.parse_args()
     began = time.monotonic()
@@ -232,11 +265,14 @@ def main() -> None:
     names = given.only.split(",") if given.only else list(COMMANDS)
     points = [(name, *item) for name in names for item in census(templates, name, inner=given.inner)]
     kills = chosen(points, every_victim=given.every_victim, seed=given.seed)
-    finished = {str(line["key"]) for line in done(journal) if not line["faults"] and line["hit"]}
-    left = [point for point in kills if point.key not in finished]
+    known = settled(journal)
     assert threading.active_count() == 1, "a process with threads must not fork"
-    walk(templates, left, given.walkers, journal, began + given.seconds)
-    told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(finished)}
+    for length in (given.chain, 1):  # what no link of a chain met is struck by itself
+        hit = {str(line["key"]) for line in done(journal) if line["hit"]} if length == 1 else known
+        work = chains([point for point in kills if point.key not in hit], length)
+        random.Random(given.seed).shuffle(work)
+        walk(templates, work, given.walkers, journal, began + given.seconds)
+    told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known)}
     (journal.with_suffix(".summary.json")).write_text(json.dumps(told))
     sys.stdout.write(json.dumps({**told, "wall_s": round(time.monotonic() - began, 1)}) + "\n")
     sys.stdout.flush()

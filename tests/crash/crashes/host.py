@@ -18,8 +18,9 @@ from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.engine.command import EmbeddedCommand
 from cellctl_sandbox.host import SandboxHost, pace_of
 from crashes.aim import Observer
+from crashes.landscape import CELL
 from crashes.nursery import Forked, Nursery, forked
-from crashes.witness import CELL, WitnessCloud
+from crashes.witness import WitnessCloud
 
 ENGINE = "crashes.host:open_host"
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from cellctl.engine.workspace import Workspaces, file_backend, stack_name
 from cellctl.state.checkpoint import Checkpoint, integrity_problem
 from crashes.drive import Command, Ended
-from crashes.witness import DATABASE, MARK
+from crashes.landscape import MARK
+from crashes.witness import DATABASE
 
 
 def faults(home: Path, command: Command, ended: Ended, *, data: bool) -> list[str]:
@@ -43,6 +44,19 @@ def _faults(home: Path, command: Command, ended: Ended, data: bool) -> Iterator[
     with closing(sqlite3.connect(home / ".cellctl" / "cellctl.db")) as db:
         if db.execute("SELECT count(*) FROM leases WHERE held = 1").fetchone()[0]:
             yield "a lease is left"
+
+
+def adrift(home: Path, command: Command) -> list[str]:
+    """Return what nobody knows of right after a crash: objects neither in the state nor begun, and the reverse."""
+    files, name = file_backend(Workspaces(home).local), stack_name(command.cell)
+    if files is None or not files.exists(name):
+        return []
+    state = files.read(name).checkpoint
+    begun = {item.resource.urn.rpartition("::")[2] for item in state.pending}
+    with closing(sqlite3.connect(home / ".cellctl" / "sandbox.db")) as db:
+        found = list(_objects(db, state))
+    lost = ("orphan", "only in the state")
+    return [f"after the crash: {line}" for line in found if line.startswith(lost) and line.split()[-2] not in begun]
 
 
 def _objects(db: sqlite3.Connection, state: Checkpoint) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The witness: a program of eleven resources that holds each kind of step, and what it finds around it.
+"""The witness: a program of eleven resources that holds each kind of step.
 
 Component, two explicit providers, secret, read, every type of provider `cellctl`, what holds data; `update` changes in
 place, adds and drops; `replace` replaces with the new object first, with the old one first, and what depends on it.
@@ -18,15 +18,10 @@ from cellctl.spec import CellSpec
 from cellctl.sqlserver.connection import Endpoint, Identity
 from cellctl.state.values import Struct
 from cellctl_components import resources as cellctl
-from cellctl_provider.protocol import Configure, Create, Created, Invoke
-from cellctl_sandbox.clouds.provider import CloudFactory
 from cellctl_sandbox.host import open_host
-from cellctl_sandbox.inventory import APPLIANCE_IMAGE
+from crashes.landscape import ACCOUNT, ADDRESS, BUCKET, CELL, REGION
 
-ACCOUNT, REGION, ADDRESS = "111122223333", "eu-west-1", "10.64.0.10"
-CELL = "witness"
 DATABASE = "octo_witness_g1"
-MARK = "land-"  # begins the logical name of what is there before the program
 PART = f"urn:pulumi:cell-{CELL}::octopus-cells::crash:index:Part$"
 SHARE = f"{PART}aws:storagegateway/nfsFileShare:NfsFileShare::share"
 
@@ -103,7 +98,7 @@ def declare(variation: str, land: Mapping[str, str]) -> None:
         opts=inside(),
     )
     tags = {"owner": "b" if updating else "a"}
-    bucket = s3.Bucket("files", bucket="witness-files", tags=tags, opts=inside(protect=True))
+    bucket = s3.Bucket("files", bucket=BUCKET, tags=tags, opts=inside(protect=True))
     share = storagegateway.NfsFileShare(
         "share",
         file_share_name="files",
@@ -123,62 +118,6 @@ def declare(variation: str, land: Mapping[str, str]) -> None:
         opts=inside(),
     )
     pulumi.export("share", share.arn)
-
-
-# ---- what is there before the program
-def build_landscape(home: Path) -> dict[str, str]:
-    """Make, in a fresh sandbox, what the witness finds there; return the names by which it refers to it."""
-    host = open_host(home=home, cell=CELL, cloud="aws", clock="stepped")
-    factory = host.providers()["aws"]
-    assert isinstance(factory, CloudFactory)
-    aws = factory()
-    arguments: Struct = {"region": REGION, "allowedAccountIds": [ACCOUNT]}
-    aws.configure(Configure(urn="p", name="p", type="p", id="p", variables={}, args=arguments))
-
-    def make(kind: str, **inputs: object) -> Created:
-        label = f"{MARK}{kind.rpartition(':')[2]}-{inputs.get('name', '')}"
-        urn = f"urn:pulumi:cell-{CELL}::land::{kind}::{label}"
-        return aws.create(Create(urn=urn, properties=inputs, type=kind, name=label))  # type: ignore[arg-type]
-
-    image = aws.invoke(Invoke(token="aws:ssm/getParameter:getParameter", args={"name": APPLIANCE_IMAGE}))
-    zone = f"{REGION}a"
-    vpc = make("aws:ec2/vpc:Vpc", cidrBlock="10.64.0.0/16")
-    subnet = make("aws:ec2/subnet:Subnet", vpcId=vpc.id, cidrBlock="10.64.0.0/24", availabilityZone=zone)
-    card = make("aws:ec2/networkInterface:NetworkInterface", subnetId=subnet.id, privateIps=[ADDRESS])
-    instance = make(
-        "aws:ec2/instance:Instance",
-        ami=image.result["value"],
-        instanceType="m6i.xlarge",
-        primaryNetworkInterface={"networkInterfaceId": card.id},
-    )
-    disk = make("aws:ebs/volume:Volume", availabilityZone=zone, size=150, type="gp3")
-    make("aws:ec2/volumeAttachment:VolumeAttachment", deviceName="/dev/sdb", instanceId=instance.id, volumeId=disk.id)
-    role = make("aws:iam/role:Role", name="witness", assumeRolePolicy="{}")
-    key = make("aws:secretsmanager/secret:Secret", name="witness/key")
-    login = make("aws:secretsmanager/secret:Secret", name="witness/login")
-    server = make(
-        "aws:rds/instance:Instance",
-        identifier="witness",
-        engine="sqlserver-se",
-        engineVersion="16.00.4185.3.v1",
-        instanceClass="db.m6i.xlarge",
-        allocatedStorage=200,
-        username="admin",
-        manageMasterUserPassword=True,
-        skipFinalSnapshot=True,
-        licenseModel="license-included",
-    )
-    host.close()
-    secrets = server.properties["masterUserSecrets"]
-    return {
-        "vpc": vpc.id,
-        "instance": instance.id,
-        "role": str(role.properties["arn"]),
-        "secret": str(key.properties["arn"]),
-        "login": str(login.properties["arn"]),
-        "server": str(server.properties["address"]),
-        "administrator": str(secrets[0]["secretArn"]),  # type: ignore[index,call-overload]
-    }
 
 
 def write_data(home: Path, land: Mapping[str, str]) -> None:

@@ -1,0 +1,136 @@
+"""What the witness finds: a network whose appliance has a way out, a database server, secrets, a role.
+
+As little as the simulated network and the role policies accept; everything else is the witness's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from cellctl.state.values import Struct
+from cellctl_provider.protocol import Configure, Create, Created, Invoke
+from cellctl_sandbox.clouds.provider import CloudFactory
+from cellctl_sandbox.host import open_host
+from cellctl_sandbox.inventory import APPLIANCE_IMAGE
+
+ACCOUNT, REGION, ADDRESS = "111122223333", "eu-west-1", "10.64.0.10"
+CELL = "witness"
+BUCKET = "witness-files"
+MARK = "land-"  # begins the logical name of what is there before the program
+ALL = "0.0.0.0/0"
+Make = Callable[..., Created]
+
+
+def build_landscape(home: Path) -> dict[str, str]:
+    """Make, in a fresh sandbox, what the witness finds there; return the names by which it refers to it."""
+    host = open_host(home=home, cell=CELL, cloud="aws", clock="stepped")
+    factory = host.providers()["aws"]
+    assert isinstance(factory, CloudFactory)
+    aws = factory()
+    arguments: Struct = {"region": REGION, "allowedAccountIds": [ACCOUNT]}
+    aws.configure(Configure(urn="p", name="p", type="p", id="p", variables={}, args=arguments))
+
+    def make(kind: str, label: str = "", **inputs: object) -> Created:
+        name = f"{MARK}{kind.rpartition(':')[2]}-{label or inputs.get('name', '')}"
+        urn = f"urn:pulumi:cell-{CELL}::octopus-cells::{kind}::{name}"
+        return aws.create(Create(urn=urn, properties=inputs, type=kind, name=name))  # type: ignore[arg-type]
+
+    image = aws.invoke(Invoke(token="aws:ssm/getParameter:getParameter", args={"name": APPLIANCE_IMAGE}))
+    vpc = make("aws:ec2/vpc:Vpc", cidrBlock="10.64.0.0/16", enableDnsSupport=True, enableDnsHostnames=True)
+    subnet = _subnet_with_a_way_out(make, vpc.id)
+    group = make(
+        "aws:ec2/securityGroup:SecurityGroup",
+        name="witness",
+        vpcId=vpc.id,
+        ingress=[_all_of("10.0.0.0/8")],
+        egress=[_all_of(ALL)],
+    ).id
+    names = _server(make, subnet, group)
+    host_names = {
+        "vpc": vpc.id,
+        "instance": _appliance(make, subnet, group, image.result["value"]),
+        "role": _role(make),
+    }
+    host.close()
+    return {**names, **host_names}
+
+
+def _all_of(block: str) -> Struct:
+    return {"protocol": "-1", "fromPort": 0, "toPort": 0, "cidrBlocks": [block]}
+
+
+def _subnet_with_a_way_out(make: Make, vpc: str) -> str:
+    """Return a private subnet that reaches the internet through a NAT gateway in a public one."""
+    internet = make("aws:ec2/internetGateway:InternetGateway", vpcId=vpc)
+    public = _subnet(make, "public", vpc, "10.64.1.0/24", gatewayId=internet.id)
+    address = make("aws:ec2/eip:Eip", domain="vpc")
+    nat = make("aws:ec2/natGateway:NatGateway", subnetId=public, allocationId=address.id)
+    return _subnet(make, "private", vpc, "10.64.0.0/24", natGatewayId=nat.id)
+
+
+def _subnet(make: Make, label: str, vpc: str, block: str, **way: str) -> str:
+    zone = f"{REGION}a"
+    subnet = make("aws:ec2/subnet:Subnet", label, vpcId=vpc, cidrBlock=block, availabilityZone=zone)
+    table = make("aws:ec2/routeTable:RouteTable", label, vpcId=vpc, routes=[{"cidrBlock": ALL, **way}])
+    make("aws:ec2/routeTableAssociation:RouteTableAssociation", label, subnetId=subnet.id, routeTableId=table.id)
+    return subnet.id
+
+
+def _appliance(make: Make, subnet: str, group: str, image: object) -> str:
+    """Return the machine of the file gateway, with its cache disk."""
+    card = make(
+        "aws:ec2/networkInterface:NetworkInterface", subnetId=subnet, privateIps=[ADDRESS], securityGroups=[group]
+    )
+    instance = make(
+        "aws:ec2/instance:Instance",
+        ami=image,
+        instanceType="m6i.xlarge",
+        primaryNetworkInterface={"networkInterfaceId": card.id},
+    )
+    disk = make("aws:ebs/volume:Volume", availabilityZone=f"{REGION}a", size=150, type="gp3")
+    make("aws:ec2/volumeAttachment:VolumeAttachment", deviceName="/dev/sdb", instanceId=instance.id, volumeId=disk.id)
+    return instance.id
+
+
+def _role(make: Make) -> str:
+    """Return the ARN of the role with which the gateway reads and writes the bucket."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "storagegateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = make("aws:iam/role:Role", name="witness", path="/", assumeRolePolicy=_policy(trust))
+    bucket = f"arn:aws:s3:::{BUCKET}"
+    allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": [bucket, f"{bucket}/*"]}
+    make("aws:iam/rolePolicy:RolePolicy", name="files", role=role.id, policy=_policy(allowed))
+    return str(role.properties["arn"])
+
+
+def _policy(statement: object) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def _server(make: Make, subnet: str, group: str) -> dict[str, str]:
+    """Return the address of a database server and the names of its administrator's and of other secrets."""
+    key = make("aws:secretsmanager/secret:Secret", name="witness/key")
+    login = make("aws:secretsmanager/secret:Secret", name="witness/login")
+    subnets = make("aws:rds/subnetGroup:SubnetGroup", name="witness", subnetIds=[subnet])
+    server = make(
+        "aws:rds/instance:Instance",
+        identifier="witness",
+        engine="sqlserver-se",
+        engineVersion="16.00.4185.3.v1",
+        instanceClass="db.m6i.xlarge",
+        allocatedStorage=200,
+        username="admin",
+        manageMasterUserPassword=True,
+        skipFinalSnapshot=True,
+        licenseModel="license-included",
+        dbSubnetGroupName=subnets.id,
+        vpcSecurityGroupIds=[group],
+    )
+    secrets = server.properties["masterUserSecrets"]
+    return {
+        "secret": str(key.properties["arn"]),
+        "login": str(login.properties["arn"]),
+        "server": str(server.properties["address"]),
+        "administrator": str(secrets[0]["secretArn"]),  # type: ignore[index,call-overload]
+    }
