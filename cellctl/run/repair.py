@@ -18,7 +18,7 @@ from cellctl.errors import EngineError, GuardError, Locked, Objection
 from cellctl.state.backend import FileBackend
 from cellctl.state.checkpoint import Checkpoint
 from cellctl.state.locks import Lock, provably_dead
-from cellctl.state.pending import adopted, cleared, known_ids, pending_creates
+from cellctl.state.pending import adopted, cleared, known_ids, pending_creates, unread_ids
 from cellctl.state.resources import PendingOperation, ResourceState
 
 if TYPE_CHECKING:
@@ -156,7 +156,8 @@ def _resolve(checkpoint: Checkpoint, session: Session) -> tuple[dict[str, str], 
     objects = session.look_up(tuple(urn for urn, resource in urns.items() if _has_object(resource)))
     for urn, resource in urns.items():
         listed = objects.get(urn)
-        new = [id_ for id_ in listed if id_ not in known_ids(checkpoint, urn)] if isinstance(listed, list) else None
+        known = known_ids(checkpoint, urn) - unread_ids(checkpoint, resource)
+        new = [id_ for id_ in listed if id_ not in known] if isinstance(listed, list) else None
         if urn in options.adopt:
             found[urn] = options.adopt[urn]
         elif urn in options.forget or new == [] or not _has_object(resource):

@@ -25,6 +25,12 @@ def known_ids(checkpoint: Checkpoint, urn: str) -> frozenset[str]:
     return frozenset(row.id for row in checkpoint.resources if row.urn == urn and not row.pending_replacement)
 
 
+def unread_ids(checkpoint: Checkpoint, resource: ResourceState) -> frozenset[str]:
+    """Return the id under which a pending create was `adopted` by a run that ended before it read it."""
+    rows = (row for row in checkpoint.resources if row.urn == resource.urn and not row.delete)
+    return frozenset(row.id for row in rows if row.outputs == resource.inputs)
+
+
 def cleared(checkpoint: Checkpoint, urn: str = "") -> Checkpoint:
     """Return the checkpoint without the pending create of `urn`, or without any if `urn` is empty.
 

@@ -94,6 +94,18 @@ def test_every_next_command_takes_over_what_a_killed_up_has_made(small: Small, v
         assert small.objects == ["a", "b"]
 
 
+def test_what_is_adopted_is_read_although_the_run_that_adopted_it_was_lost_too(small: Small) -> None:
+    crashed(small)
+    small.disk("write", "EIO", after=0)  # the state after the refresh of what was adopted
+    with pytest.raises(EngineError):
+        small.run("up")
+    assert [row.outputs == row.inputs for row in small.checkpoint().resources if row.name == "b"] == [True]
+    (small.root / "disk.json").unlink()
+    assert small.run("up").result in ("nothing", "succeeded")
+    assert [row.outputs == row.inputs for row in small.checkpoint().resources if row.name == "b"] == [False]
+    assert small.objects == ["a", "b"]
+
+
 def test_what_was_replaced_is_deleted_although_nothing_else_is_left_to_do(small: Small) -> None:
     alone = {"things": TWO[:1], "behaviour": {}}
     (small.root / "small.json").write_text(json.dumps(alone))
