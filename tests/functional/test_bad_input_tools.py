@@ -142,7 +142,7 @@ def test_a_provider_that_crashes_under_the_cli_is_told_by_name(home: Path, fake:
     done = cellctl(home, "up", "acme", "--yes")
     assert done.returncode == 1
     assert "network: error reading from server: EOF" in done.stderr
-    assert "what it had begun is looked up by the next `up`" in done.stderr
+    assert "what the provider had begun is looked up first" in done.stderr
     assert "To go on: cellctl up acme" in done.stderr
 
 

@@ -34,7 +34,16 @@ INPUTS: dict[str, dict[str, object]] = {
         "region": UNKNOWN, "instanceId": UNKNOWN, "address": UNKNOWN, "gatewayName": "acme", "cacheSizesGib": [150],
     },
     "cellctl:aws:ShareAccess": {"region": "eu-west-1", "shareArn": UNKNOWN, "protocol": "nfs", "clients": [UNKNOWN]},
+    "cellctl:octopus:Administrator": {
+        "address": UNKNOWN, "port": 80, "scheme": "http", "username": "admin",
+        "email": "admin@example.com", "passwordSecret": UNKNOWN, "apiKeySecret": UNKNOWN,
+    },
     "cellctl:octopus:MasterKey": {"region": "eu-west-1", "secretId": UNKNOWN},
+    "cellctl:octopus:Node": {
+        "region": "eu-west-1", "nodeName": "acme-1", "machine": UNKNOWN, "version": "2026.4.7000", "taskCap": 10,
+        "apiKeySecret": UNKNOWN, "leader": "acme-1", "members": {"acme-1": UNKNOWN}, "machines": {"acme-1": UNKNOWN},
+        "address": UNKNOWN, "port": 80, "scheme": "http",
+    },
     "cellctl:sql:CellDatabase": {
         "engine": "rds", "region": "eu-west-1", "server": UNKNOWN, "database": "octo_acme_g1",
         "administrator": "master", "administratorSecret": UNKNOWN, "login": "octo_acme_a", "loginSecret": UNKNOWN,
