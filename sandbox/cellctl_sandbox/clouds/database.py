@@ -14,6 +14,7 @@ import os
 import secrets
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -114,14 +115,33 @@ class Database:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
         """Open a write transaction; it is rolled back if the block raises. Never wait inside."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._connection
-            except BaseException:
-                self._connection.execute("ROLLBACK")
-                raise
+        self._begin()
+        try:
+            yield self._connection
+        except BaseException:
+            self._connection.execute("ROLLBACK")
+            raise
+        else:
             self._connection.execute("COMMIT")
+        finally:
+            self._lock.release()
+
+    def _begin(self) -> None:
+        """Begin, and hold the lock. While others write it is not held: they may need it to come to their own end."""
+        until = time.monotonic() + BUSY_S
+        while True:
+            self._lock.acquire()
+            try:
+                self._connection.execute("PRAGMA busy_timeout = 5")
+                self._connection.execute("BEGIN IMMEDIATE")
+            except BaseException as error:
+                self._lock.release()
+                if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+            else:
+                self._connection.execute(f"PRAGMA busy_timeout = {BUSY_S * 1000:.0f}")
+                return
+            time.sleep(0.002)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
