@@ -7,6 +7,7 @@ CellctlError
 ├── GuardError         objections, and the flag that would allow each               exit 4
 ├── Locked             somebody else may change this cell now                       exit 5
 ├── StaleApproval      what was approved is not what would happen now               exit 6
+├── RegistryError      the registry cannot be reached, or refuses what breaks it    exit 1
 ├── Interrupted        stopped on request; says how to go on                        exit 130
 └── EngineError        the engine, a program or a cloud failed                      exit 1
 
@@ -137,6 +138,12 @@ class StaleApproval(CellctlError):
 
     exit_code = ExitCode.STALE
     code = "stale_approval"
+
+
+class RegistryError(CellctlError):
+    """The registry cannot be reached, or refuses what would break one of its invariants. Cells run without it."""
+
+    code = "registry_failed"
 
 
 class Interrupted(CellctlError):

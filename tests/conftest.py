@@ -19,9 +19,17 @@ def conformance_kit() -> Path | None:
     return kit if (kit / "run.py").is_file() else None
 
 
+def postgresql() -> bool:
+    """Tell whether a PostgreSQL server can be started here."""
+    from cellctl.testing.postgres import programs
+
+    return programs() is not None
+
+
 TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     "pulumi": (lambda: shutil.which("pulumi") is not None, "no `pulumi` on PATH"),
     "tmux": (lambda: shutil.which("tmux") is not None, "no `tmux` on PATH"),
+    "postgresql": (postgresql, "no PostgreSQL server (apt-get install postgresql)"),
     "conformance": (lambda: conformance_kit() is not None, "no conformance kit (set CELLCTL_CONFORMANCE)"),
 }
 

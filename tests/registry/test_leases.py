@@ -1,4 +1,4 @@
-"""Leases: one holder at a time, whatever dies, hangs or jumps; the token only rises."""
+"""Leases in a home, and in a registry on both databases: one holder at a time, whatever dies, hangs or jumps."""
 
 from __future__ import annotations
 
@@ -11,33 +11,45 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from cellctl.errors import CellctlError, Locked, UsageError
 from cellctl.leases import Holder, Lease, LeaseLost, Liveness, SqliteLeases, kept, liveness
+from cellctl.leases.stored import StoredLeases
+from cellctl.registry.database import Database
+from cellctl.registry.leases import RegistryLeases
 
+STORES = ["home", "sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
 ROOT = Path(__file__).resolve().parents[2]
 
-HOLD = """
-import sys, time
-from pathlib import Path
-from cellctl.leases import Holder, SqliteLeases
-lease = SqliteLeases(Path(sys.argv[1])).acquire("acme", Holder.current(command="cellctl up acme"), ttl_s=3600)
-print(lease.token, flush=True)
-time.sleep(600)
-"""
-
-COUNT = """
+OPEN = """
 import sys, time
 from pathlib import Path
 from cellctl.errors import Locked
-from cellctl.leases import Holder, SqliteLeases
-leases, counter, done = SqliteLeases(Path(sys.argv[1])), Path(sys.argv[2]), 0
-while done < 12:
+from cellctl.leases import Holder
+def opened(where):
+    if "://" not in where:
+        from cellctl.leases import SqliteLeases
+        return SqliteLeases(Path(where))
+    from cellctl.registry.database import Database
+    from cellctl.registry.leases import RegistryLeases
+    return RegistryLeases(Database(where), "aws:1")
+leases = opened(words[0])
+"""
+
+HOLD = f"""{OPEN}
+say(leases.acquire("acme", Holder.current(command="cellctl up acme"), ttl_s=3600).token)
+time.sleep(600)
+"""
+
+COUNT = f"""{OPEN}
+counter, tokens = Path(words[1]), []
+while len(tokens) < 12:
     try:
         lease = leases.acquire("acme", Holder.current())
     except Locked:
@@ -46,10 +58,25 @@ while done < 12:
     value = int(counter.read_text())
     time.sleep(0.001)
     counter.write_text(str(value + 1))
-    print(lease.token)
+    tokens.append(lease.token)
     leases.release(lease)
-    done += 1
+say(tokens)
 """
+
+
+class Helper(Protocol):
+    """Another process."""
+
+    pid: int
+
+    def heard(self) -> object: ...
+    def kill(self) -> None: ...
+
+
+class Crowd(Protocol):
+    """Starts other processes."""
+
+    def __call__(self, code: str, *words: str) -> Helper: ...
 
 
 class Clocks:
@@ -63,9 +90,41 @@ class Clocks:
         self.boot += seconds
 
 
+class Open(Protocol):
+    """Opens a store once more."""
+
+    def __call__(self, **clocks: Callable[[], float]) -> StoredLeases: ...
+
+
+@pytest.fixture(params=STORES)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Return where the leases are."""
+    return str(request.param)
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "cellctl.db"
+
+
+@pytest.fixture
+def where(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
+    return str(path) if kind == "home" else str(request.getfixturevalue("url"))
+
+
+@pytest.fixture
+def store(kind: str, where: str) -> Iterator[Open]:
+    opened: list[Database] = []
+
+    def open_(**clocks: Callable[[], float]) -> StoredLeases:
+        if kind == "home":
+            return SqliteLeases(Path(where), **clocks)
+        opened.append(Database(where))
+        return RegistryLeases(opened[-1], "aws:1", **clocks)
+
+    yield open_
+    for database in opened:
+        database.close()
 
 
 @pytest.fixture
@@ -74,19 +133,16 @@ def clocks() -> Clocks:
 
 
 @pytest.fixture
-def leases(path: Path, clocks: Clocks) -> SqliteLeases:
-    return SqliteLeases(path, now=lambda: clocks.wall, since_boot=lambda: clocks.boot)
+def leases(store: Open, clocks: Clocks) -> StoredLeases:
+    return store(now=lambda: clocks.wall, since_boot=lambda: clocks.boot)
 
 
 @pytest.fixture
-def holding(path: Path) -> Iterator[subprocess.Popen[str]]:
-    process = subprocess.Popen([sys.executable, "-c", HOLD, str(path)], stdout=subprocess.PIPE, text=True, cwd=ROOT)
-    assert process.stdout is not None
-    assert process.stdout.readline().strip() == "1"
-    yield process
-    process.kill()
-    process.wait()
-    process.stdout.close()
+def holding(where: str, crowd: Crowd) -> Helper:
+    """Return another process that holds acme."""
+    helper = crowd(HOLD, where)
+    assert helper.heard() == 1
+    return helper
 
 
 def elsewhere(**changes: str | int) -> Holder:
@@ -97,7 +153,7 @@ def elsewhere(**changes: str | int) -> Holder:
     return dataclasses.replace(other, **changes) if changes else other
 
 
-def test_the_second_is_told_who_and_since_when(leases: SqliteLeases) -> None:
+def test_the_second_is_told_who_and_since_when(leases: StoredLeases) -> None:
     leases.acquire("acme", dataclasses.replace(elsewhere(), user="alice", pid=4711))
     with pytest.raises(Locked) as caught:
         leases.acquire("acme", Holder.current())
@@ -109,7 +165,7 @@ def test_the_second_is_told_who_and_since_when(leases: SqliteLeases) -> None:
     assert leases.acquire("globex", Holder.current()).token == 1
 
 
-def test_the_token_only_rises(leases: SqliteLeases) -> None:
+def test_the_token_only_rises(leases: StoredLeases) -> None:
     tokens = []
     for _ in range(5):
         lease = leases.acquire("acme", Holder.current())
@@ -118,25 +174,23 @@ def test_the_token_only_rises(leases: SqliteLeases) -> None:
     assert tokens == [1, 2, 3, 4, 5]
 
 
-def test_one_process_cannot_take_a_cell_twice(leases: SqliteLeases) -> None:
+def test_one_process_cannot_take_a_cell_twice(leases: StoredLeases) -> None:
     leases.acquire("acme", Holder.current())
     with pytest.raises(Locked):
         leases.acquire("acme", Holder.current())
 
 
-def test_processes_take_turns(path: Path, tmp_path: Path) -> None:
+def test_processes_take_turns(where: str, tmp_path: Path, crowd: Crowd) -> None:
     counter = tmp_path / "counter"
     counter.write_text("0")
-    command = [sys.executable, "-c", COUNT, str(path), str(counter)]
-    crowd = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) for _ in range(4)]
-    tokens = [int(word) for process in crowd for word in process.communicate(timeout=60)[0].split()]
-    assert [process.returncode for process in crowd] == [0] * 4
+    helpers = [crowd(COUNT, where, str(counter)) for _ in range(4)]
+    tokens = [token for helper in helpers for token in helper.heard()]
     assert counter.read_text() == "48"
     assert sorted(tokens) == list(range(1, 49))
 
 
-def test_threads_and_event_loops_take_turns(path: Path) -> None:
-    leases = SqliteLeases(path)
+def test_threads_and_event_loops_take_turns(store: Open) -> None:
+    leases = store()
 
     def take(_: int) -> int:
         try:
@@ -152,34 +206,36 @@ def test_threads_and_event_loops_take_turns(path: Path) -> None:
         assert set(pool.map(take, range(8))) == {0}
 
 
-def test_a_killed_holder_is_followed_at_once(path: Path, holding: subprocess.Popen[str]) -> None:
-    leases = SqliteLeases(path)
+def test_a_killed_holder_is_followed_at_once(store: Open, holding: Helper) -> None:
+    leases = store()
     with pytest.raises(Locked, match=f"pid {holding.pid}"):
         leases.acquire("acme", Holder.current())
     held = leases.current("acme")
     assert held is not None
     assert held.token == 1
-    os.kill(holding.pid, signal.SIGKILL)
-    while holding.poll() is None:  # also while it is a zombie that nobody has waited for
-        time.sleep(0.005)
+    holding.kill()
     assert leases.current("acme") is None
     assert leases.acquire("acme", Holder.current()).token == 2
 
 
-def test_a_zombie_is_dead(path: Path, holding: subprocess.Popen[str]) -> None:
-    leases = SqliteLeases(path)
-    os.kill(holding.pid, signal.SIGKILL)
-    os.waitid(os.P_PID, holding.pid, os.WEXITED | os.WNOWAIT)
-    assert leases.acquire("acme", Holder.current()).token == 2
+def test_a_zombie_is_dead(path: Path) -> None:
+    program = f"words = {[str(path)]!r}\nsay = lambda token: print(token, flush=True)\n{HOLD}"
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "1"
+    process.kill()
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie that nobody has waited for
+    assert SqliteLeases(path).acquire("acme", Holder.current()).token == 2
+    process.communicate()
 
 
-def test_a_stopped_holder_is_not_dead(path: Path, holding: subprocess.Popen[str]) -> None:
+def test_a_stopped_holder_is_not_dead(store: Open, holding: Helper) -> None:
     os.kill(holding.pid, signal.SIGSTOP)
     with pytest.raises(Locked):
-        SqliteLeases(path).acquire("acme", Holder.current())
+        store().acquire("acme", Holder.current())
 
 
-def test_a_reused_pid_is_not_the_holder(leases: SqliteLeases) -> None:
+def test_a_reused_pid_is_not_the_holder(leases: StoredLeases) -> None:
     leases.acquire("acme", dataclasses.replace(Holder.current(), process_start="1"), ttl_s=3600)
     assert leases.acquire("acme", Holder.current()).token == 2
 
@@ -196,7 +252,7 @@ def test_what_can_be_proven_of_a_holder() -> None:
     assert liveness(dataclasses.replace(nameless, boot_id="earlier"), nameless) is Liveness.UNKNOWN
 
 
-def test_a_holder_elsewhere_is_followed_only_after_expiry(leases: SqliteLeases, clocks: Clocks) -> None:
+def test_a_holder_elsewhere_is_followed_only_after_expiry(leases: StoredLeases, clocks: Clocks) -> None:
     lease = leases.acquire("acme", elsewhere(), ttl_s=60)
     clocks.pass_(59)
     with pytest.raises(Locked):
@@ -217,7 +273,7 @@ def test_a_holder_elsewhere_is_followed_only_after_expiry(leases: SqliteLeases, 
 
 @pytest.mark.parametrize("jump", [86_400.0, -86_400.0, 3e9])
 def test_a_jump_of_the_wall_clock_frees_nobody_on_the_same_machine(
-    leases: SqliteLeases, clocks: Clocks, jump: float
+    leases: StoredLeases, clocks: Clocks, jump: float
 ) -> None:
     lease = leases.acquire("acme", Holder.current(), ttl_s=60)
     clocks.wall += jump
@@ -229,7 +285,7 @@ def test_a_jump_of_the_wall_clock_frees_nobody_on_the_same_machine(
     assert leases.acquire("acme", Holder.current()).token == 2
 
 
-def test_a_lease_that_ran_out_is_not_held_but_may_be_taken_up_again(leases: SqliteLeases, clocks: Clocks) -> None:
+def test_a_lease_that_ran_out_is_not_held_but_may_be_taken_up_again(leases: StoredLeases, clocks: Clocks) -> None:
     lease = leases.acquire("acme", Holder.current(), ttl_s=60)
     clocks.pass_(61)
     assert leases.current("acme") is None
@@ -263,8 +319,8 @@ def test_a_writer_that_died_in_the_middle_leaves_nothing(path: Path) -> None:
     leases.check(lease)
 
 
-def test_a_kept_lease_lives_beyond_its_time_and_is_released(path: Path) -> None:
-    leases = SqliteLeases(path)
+def test_a_kept_lease_lives_beyond_its_time_and_is_released(store: Open) -> None:
+    leases = store()
     lost: list[CellctlError] = []
     with kept(leases, leases.acquire("acme", Holder.current(), ttl_s=0.4), on_lost=lost.append) as lease:
         time.sleep(0.8)
@@ -273,8 +329,8 @@ def test_a_kept_lease_lives_beyond_its_time_and_is_released(path: Path) -> None:
     assert leases.current("acme") is None
 
 
-def test_a_lost_lease_is_said_at_once(path: Path) -> None:
-    leases = SqliteLeases(path)
+def test_a_lost_lease_is_said_at_once(store: Open) -> None:
+    leases = store()
     said = threading.Event()
     lease = leases.acquire("acme", Holder.current(), ttl_s=0.4)
     with kept(leases, lease, on_lost=lambda error: said.set()):
