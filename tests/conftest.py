@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+PROCESSES = ROOT / "tests" / "processes"
+if str(PROCESSES) not in sys.path:
+    sys.path.insert(0, str(PROCESSES))
 
 
 def conformance_kit() -> Path | None:
@@ -45,6 +49,13 @@ def pytest_configure() -> None:
     if unknown:
         known = ", ".join(sorted(TOOLS))
         raise pytest.UsageError(f"CELLCTL_REQUIRE names {', '.join(sorted(unknown))}; known are: {known}")
+
+
+def pytest_sessionfinish() -> None:
+    """End the process from which tests fork others, if one was started."""
+    client = sys.modules.get("warm.client")
+    if client is not None:
+        client.close()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from cellctl.engine.operation import fresh_interpreter
 from cellctl.errors import CellctlError, Interrupted, UsageError
 from cellctl.run.finding import find
 from cellctl.run.preview import preview
@@ -20,7 +21,7 @@ def preview_all(
     home: Home, names: Iterable[str], *, options: RunOptions, on_event: OnEvent, interrupter: Interrupter | None
 ) -> Iterator[tuple[str, Plan | CellctlError]]:
     """Yield each name with its Plan or its error. Arguments: `cellctl.cell.preview_all`."""
-    with Worker() as worker:
+    with Worker(options.start or fresh_interpreter) as worker:
         for name in names:
             try:
                 yield name, _one(home, name, worker, options=options, on_event=on_event, interrupter=interrupter)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from cellctl.engine.operation import Operation
+from cellctl.engine.operation import Operation, Start, fresh_interpreter
 from cellctl.engine.wire import Setup
 
 
 class Worker:
     """Holds one operation process for several runs. Use as a context manager, in one thread.
 
-    Only for simulated accounts: what a process of a real account knows must end with its run.
+    Only for simulated accounts: what a process of a real account knows must end with its run. `start` makes a process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, start: Start = fresh_interpreter) -> None:
+        self._start = start
         self._operation: Operation | None = None
         self._cloud = ""
 
@@ -32,7 +33,7 @@ class Worker:
             self._operation.reopen(setup)
             return self._operation
         self.end()
-        self._operation, self._cloud = Operation(setup), setup.cloud
+        self._operation, self._cloud = Operation(setup, self._start), setup.cloud
         return self._operation.__enter__()
 
     def end(self) -> None:

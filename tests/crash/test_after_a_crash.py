@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from warm import client
 
 from cellctl.cell import Cell
 from cellctl.errors import EngineError, Interrupted, Locked
@@ -54,7 +55,7 @@ class Small:
         (self.root / "disk.json").write_text(json.dumps({"where": where, "error": error, "after": after}))
 
     def run(self, verb: str, interrupter: Interrupter | None = None, on_event=lambda event: None) -> Outcome:
-        options = RunOptions(engine=ENGINE)
+        options = RunOptions(engine=ENGINE, start=client.operation)
         more = {"delete_data": True} if verb == "down" else {}
         act = getattr(self.cell, verb)
         return act(ask=lambda plan, _: True, options=options, interrupter=interrupter, on_event=on_event, **more)

@@ -11,27 +11,16 @@ from pathlib import Path
 
 import pytest
 
-for folder in (Path(__file__).resolve().parent, Path(__file__).resolve().parents[1] / "crash"):
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+FOLDER = Path(__file__).resolve().parent
+if str(FOLDER) not in sys.path:
+    sys.path.insert(0, str(FOLDER))
 
 from prepared import home as homes  # noqa: E402
-from prepared.warm import warm  # noqa: E402
 from real_cli import Site, opened  # noqa: E402
 
-from cellctl.engine.operation import Start  # noqa: E402
-
 
 @pytest.fixture(scope="session")
-def warm_start() -> Iterator[Start]:
-    with warm() as start:
-        yield start
-
-
-@pytest.fixture(scope="session")
-def running_home(
-    tmp_path_factory: pytest.TempPathFactory, warm_start: Start
-) -> Callable[[str, Path], homes.RunningHome]:
+def running_home(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Path], homes.RunningHome]:
     """Return what gives a copy of the home in which `acme` runs under a licence for four nodes."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
@@ -41,18 +30,18 @@ def running_home(
         with (shared / f"running-{cloud}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # workers share one
             if not kept.exists():
-                _bring_up(cloud, kept, warm_start)
+                _bring_up(cloud, kept)
         shutil.copytree(kept, target, dirs_exist_ok=True)
-        return homes.RunningHome(target, cloud, warm_start)
+        return homes.RunningHome(target, cloud)
 
     return copied
 
 
-def _bring_up(cloud: str, kept: Path, start: Start) -> None:
+def _bring_up(cloud: str, kept: Path) -> None:
     building = kept.with_suffix(".new")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir()
-    made = homes.RunningHome(building, cloud, start)
+    made = homes.RunningHome(building, cloud)
     made.write(homes.LICENCES[cloud])
     made.control.put_secret(homes.LICENCES[cloud], homes.licence(4))
     ended = made.up()

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from warm import client
 
 ROOT = Path(__file__).resolve().parents[2]
 CELL = "metadata: {name: acme}\nspec: {cloud: aws, account: sandbox, region: eu-west-1}\n"
@@ -24,16 +25,8 @@ class Cli:
         self.home = home
 
     def __call__(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "cli.py"), *words],
-            cwd=self.home,
-            capture_output=True,
-            text=True,
-            stdin=subprocess.DEVNULL,
-            timeout=120,
-            check=False,
-            env={"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8", **environment},
-        )
+        basics = {"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8"}
+        done = client.cellctl(*words, cwd=self.home, env={**basics, **environment})
         assert "Traceback" not in done.stdout + done.stderr
         return done
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from warm import client
 
 ROOT = Path(__file__).resolve().parents[2]
 CELL = "metadata: {name: acme}\nspec: {cloud: azure, account: sandbox, region: westeurope, nodes: {count: 2}}\n"
@@ -29,10 +30,7 @@ class Home:
 
     def __call__(self, *words: str, code: int = 0) -> str:
         """Run a command that must end with `code`; return what it said on both streams."""
-        done = subprocess.run(
-            [*COMMAND, *words], cwd=self.root, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-            env=self.environment, timeout=300, check=False,
-        )  # fmt: skip
+        done = client.cellctl(*words, cwd=self.root, env=self.environment)
         said = done.stdout + done.stderr
         assert "Traceback" not in said
         assert done.returncode == code, said[-3000:]
@@ -113,9 +111,9 @@ def test_no_at_the_prompt_changes_nothing(home: Home, typed: str) -> None:
     home.want_nodes(3)
     before = home.checkpoint.read_bytes()
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*COMMAND, "up", "acme", "--clock", "stepped", "--refresh", "none", "--output", "plain"],
-        cwd=home.root, stdin=theirs, stdout=theirs, stderr=theirs, env=home.environment, start_new_session=True,
+    process = client.started(
+        "up", "acme", "--clock", "stepped", "--refresh", "none", "--output", "plain",
+        cwd=home.root, env=home.environment, stdin=theirs, stdout=theirs, stderr=theirs,
     )  # fmt: skip
     os.close(theirs)
     said = ""
@@ -226,10 +224,10 @@ def test_an_up_whose_reader_is_gone_still_ends_well(home: Home) -> None:
     home.want_nodes(3)
     reading, writing = os.pipe()
     os.close(reading)
-    done = subprocess.run(
-        [*COMMAND, "up", "acme", "--yes", "--clock", "stepped", "--refresh", "none"], cwd=home.root, stdout=writing,
-        stderr=writing, env=home.environment, check=False, timeout=120,
+    process = client.started(
+        "up", "acme", "--yes", "--clock", "stepped", "--refresh", "none", cwd=home.root, env=home.environment,
+        stdout=writing, stderr=writing,
     )  # fmt: skip
     os.close(writing)
-    assert done.returncode == 0
+    assert process.wait(300) == 0
     assert len(home.objects("azure-native:compute:VirtualMachine")) == 3

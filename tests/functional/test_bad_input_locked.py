@@ -5,23 +5,17 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from warm import client
 
 from cellctl.home import Home
 from cellctl.leases import Holder, SqliteLeases
 
-ROOT = Path(__file__).resolve().parents[2]
-
 
 def cellctl(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *words],
-        cwd=home, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, check=False,
-        env={"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8"},
-    )  # fmt: skip
+    return client.cellctl(*words, cwd=home, env={"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8"})
 
 
 @pytest.fixture

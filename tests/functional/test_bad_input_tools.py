@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from warm import client
 
 from cellctl.testing import FakeCli
 
-ROOT = Path(__file__).resolve().parents[2]
 INSTALL = "hint: curl -fsSL https://get.pulumi.com | sh -s -- --version 3.272.0"
 
 
@@ -30,11 +29,8 @@ def home(tmp_path: Path) -> Path:
 
 
 def cellctl(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "cli.py"), *words],
-        cwd=home, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=120, check=False,
-        env={"PATH": str(home / "bin"), "HOME": str(home), "LC_ALL": "C.UTF-8", "COLUMNS": "200"},
-    )  # fmt: skip
+    environment = {"PATH": str(home / "bin"), "HOME": str(home), "LC_ALL": "C.UTF-8", "COLUMNS": "200"}
+    done = client.cellctl(*words, cwd=home, env=environment)
     assert "Traceback" not in done.stdout + done.stderr
     return done
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from prepared.home import RunningHome
+from warm import client
 
 from cellctl.state.values import Struct
 
-ROOT = Path(__file__).resolve().parents[2]
 OLD, NEW = "2026.4.7000", "2026.4.7100"
 
 
@@ -28,11 +28,7 @@ class World:
 
     def cellctl(self, *words: str, expect: int = 0) -> str:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("CELLCTL_")}
-        command = [sys.executable, str(ROOT / "cli.py"), *words, "--home", str(self.home)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment, cwd=self.home, timeout=600,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        done = client.cellctl(*words, "--home", str(self.home), cwd=self.home, env=environment)
         if words[:2] != ("sandbox", "secret"):
             self.printed.extend((done.stdout, done.stderr))
         assert done.returncode == expect, done.stdout[-3000:] + done.stderr[-3000:]
@@ -45,10 +41,13 @@ class World:
 
 
 @pytest.fixture(scope="module", params=["aws", "azure"])
-def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
-    made = World(home=tmp_path_factory.mktemp(request.param), cloud=request.param, printed=[])
-    made.run("up", "--cloud", made.cloud, "--yes")
-    return made
+def world(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    running_home: Callable[[str, Path], RunningHome],
+) -> World:
+    home = running_home(request.param, tmp_path_factory.mktemp(request.param)).root
+    return World(home=home, cloud=request.param, printed=[])
 
 
 def rewrite(world: World, *pairs: tuple[str, str]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from warm import client
 
 from cellctl.state.values import Struct
 
@@ -46,21 +47,25 @@ class World:
     cloud: str
     printed: list[str]
 
-    def cellctl(self, *words: str, expect: int = 0) -> str:
+    def cellctl(self, *words: str, expect: int = 0, fresh: bool = False) -> str:
+        """Run a command, `fresh` as a person starts it: from the launcher, in interpreters of its own."""
         environment = {key: value for key, value in os.environ.items() if not key.startswith("CELLCTL_")}
-        command = [sys.executable, str(ROOT / "cli.py"), *words, "--home", str(self.home)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment, cwd=self.home, timeout=300,
-            stdin=subprocess.DEVNULL,
-        )  # fmt: skip
+        more = ["--home", str(self.home)]
+        if fresh:
+            done = subprocess.run(
+                [sys.executable, str(ROOT / "cli.py"), *words, *more], capture_output=True, text=True, check=False,
+                env=environment, cwd=self.home, timeout=300, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+        else:
+            done = client.cellctl(*words, *more, cwd=self.home, env=environment)
         if words[:2] != ("sandbox", "secret"):
             self.printed.extend((done.stdout, done.stderr))
         assert done.returncode == expect, done.stdout[-3000:] + done.stderr[-3000:]
         return done.stdout
 
-    def run(self, verb: str, *words: str, expect: int = 0) -> list[Struct]:
+    def run(self, verb: str, *words: str, expect: int = 0, fresh: bool = False) -> list[Struct]:
         """Return the jsonl lines of an operation in stepped time."""
-        text = self.cellctl(verb, "acme", "--output", "jsonl", "--clock", "stepped", *words, expect=expect)
+        text = self.cellctl(verb, "acme", "--output", "jsonl", "--clock", "stepped", *words, expect=expect, fresh=fresh)
         return [json.loads(line) for line in text.splitlines()]
 
     def objects(self) -> list[Struct]:
@@ -71,7 +76,7 @@ class World:
 @pytest.fixture(scope="module", params=CLOUDS)
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> World:
     made = World(home=tmp_path_factory.mktemp(request.param), cloud=request.param, printed=[])
-    lines = made.run("up", "--cloud", made.cloud, "--yes")
+    lines = made.run("up", "--cloud", made.cloud, "--yes", fresh=True)
     made.printed.append(json.dumps(lines))
     (made.home / "up.json").write_text(json.dumps(lines))
     return made

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from prepared.home import LICENCES, RunningHome, licence
+from warm import client
 
-from cellctl.engine.operation import Start
 from cellctl.errors import UsageError
 from cellctl.state.values import bare
 from cellctl_sandbox.standins.documents import Documents
 
-ROOT = Path(__file__).resolve().parents[2]
 CLOUDS = ("aws", "azure")
 
 
@@ -29,13 +26,12 @@ def world(
 
 
 @pytest.fixture(params=CLOUDS)
-def empty(request: pytest.FixtureRequest, tmp_path: Path, warm_start: Start) -> RunningHome:
-    return RunningHome(tmp_path, request.param, warm_start)
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> RunningHome:
+    return RunningHome(tmp_path, request.param)
 
 
 def secret(home: RunningHome, *words: str, value: str = "", code: int = 0) -> str:
-    command = [sys.executable, str(ROOT / "cli.py"), "sandbox", "secret", *words, "--home", str(home.root)]
-    done = subprocess.run(command, input=value, capture_output=True, text=True, check=False, timeout=120)
+    done = client.cellctl("sandbox", "secret", *words, "--home", str(home.root), cwd=home.root, input=value)
     assert done.returncode == code, done.stderr
     return done.stdout + done.stderr
 
@@ -86,9 +82,9 @@ def test_a_value_comes_from_stdin_and_never_from_the_command_line(empty: Running
 
 
 @pytest.mark.parametrize("wrong", ["octopus/licence", "arn:aws:secretsmanager:eu-west-1:000000000000:secret:my-secret"])
-def test_a_reference_that_names_no_secret_is_refused(tmp_path: Path, warm_start: Start, wrong: str) -> None:
+def test_a_reference_that_names_no_secret_is_refused(tmp_path: Path, wrong: str) -> None:
     with pytest.raises(UsageError) as refused:
-        RunningHome(tmp_path, "aws", warm_start).control.put_secret(wrong, "x")
+        RunningHome(tmp_path, "aws").control.put_secret(wrong, "x")
     assert refused.value.code == "unknown_secret"
 
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
+from warm import client
 
 from cellctl.cell import Cell, preview_all
-from cellctl.engine.operation import Operation
+from cellctl.engine.operation import Operation, Process
 from cellctl.engine.wire import Setup
 from cellctl.errors import EngineError, Interrupted, SpecError, UsageError
 from cellctl.home import Home
@@ -19,7 +21,15 @@ from cellctl.plan import Plan
 from cellctl.run.options import Interrupter, RunOptions
 from cellctl.spec import CellSpec
 
-OPTIONS = RunOptions(clock="stepped")
+PROCESSES: list[Process] = []
+
+
+def start(setup: Setup, channel: socket.socket) -> Process:
+    PROCESSES.append(client.operation(setup, channel))
+    return PROCESSES[-1]
+
+
+OPTIONS = RunOptions(clock="stepped", start=start)
 
 
 @pytest.fixture(scope="module")
@@ -171,8 +181,6 @@ def _text(value: object) -> str:
 
 
 def _child() -> int:
-    """Return the process id of this process's only operation process."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    found = [int(pid) for pid in children if b"cellctl.engine.child" in Path(f"/proc/{pid}/cmdline").read_bytes()]
-    assert len(found) == 1, found
-    return found[0]
+    """Return the process id of the only operation process."""
+    (found,) = (process.pid for process in PROCESSES if process.poll() is None)
+    return found

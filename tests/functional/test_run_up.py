@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from warm import client
 
 from cellctl.cell import Cell, cells
+from cellctl.engine.operation import Process
+from cellctl.engine.wire import Setup
 from cellctl.errors import GuardError, Locked, Objection, UsageError
 from cellctl.events import Event, PlanReady, ResourceDone, ResourceFailed, RunStarted
 from cellctl.home import Home
@@ -36,6 +40,7 @@ class Small:
         self.cell = Cell(CellSpec.minimal("acme", cloud="aws", region="eu-west-1"), home=self.home)
         self.events: list[Event] = []
         self.plans: list[tuple[Plan, Sequence[Objection]]] = []
+        self.process: Process | None = None
         self.declare(TWO)
 
     def label(self, **labels: str) -> None:
@@ -51,8 +56,12 @@ class Small:
         self.plans.append((plan, objections))
         return True
 
+    def start(self, setup: Setup, channel: socket.socket) -> Process:
+        self.process = client.operation(setup, channel)
+        return self.process
+
     def options(self, **more: object) -> RunOptions:
-        return RunOptions(engine=ENGINE, **more)  # type: ignore[arg-type]
+        return RunOptions(engine=ENGINE, start=self.start, **more)  # type: ignore[arg-type]
 
     def up(self, interrupter: Interrupter | None = None, **more: object) -> Outcome:
         return self.cell.up(
@@ -74,19 +83,8 @@ class Small:
 
     def child(self) -> int:
         """Return the pid of the operation process under way."""
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit():
-                words = _read(folder / "cmdline").split("\0")
-                if "cellctl.engine.child" in words and str(os.getpid()) in words:
-                    return int(folder.name)
-        raise AssertionError("no operation process")
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""
+        assert self.process is not None
+        return self.process.pid
 
 
 @pytest.fixture

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from warm import client
 
 from cellctl.engine.workspace import stack_name
 from cellctl.state.values import SECRET, SIGNATURE
 from cellctl.testing import FakeCli
 
-ROOT = Path(__file__).resolve().parents[2]
 HOME = """accounts:
   prod: {cloud: aws, id: "123456789012", state: "s3://cells-state", secrets: "awskms://alias/cells"}
 """
@@ -57,11 +55,8 @@ class Site:
         self.cli.plays("stack export", stdout=json.dumps({"version": 3, "deployment": found}))
 
     def __call__(self, *words: str, code: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, str(ROOT / "cli.py"), *words], cwd=self.root, capture_output=True, text=True, check=False,
-            stdin=subprocess.DEVNULL, timeout=120,
-            env={"PATH": str(self.cli.folder), "HOME": str(self.root), "COLUMNS": "200", "LC_ALL": "C.UTF-8"},
-        )  # fmt: skip
+        environment = {"PATH": str(self.cli.folder), "HOME": str(self.root), "COLUMNS": "200", "LC_ALL": "C.UTF-8"}
+        done = client.cellctl(*words, cwd=self.root, env=environment)
         said = done.stdout + done.stderr
         assert "Traceback" not in said
         assert done.returncode == code, said

@@ -1,1 +1,1 @@
-"""A cell that runs, brought up once for each cloud and test run and handed out as copies; runs start warm."""
+"""A cell that runs, brought up once for each cloud and test run and handed out as copies."""

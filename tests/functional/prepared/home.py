@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from warm import client
+
 from cellctl.cell import Cell
-from cellctl.engine.operation import Start
 from cellctl.errors import GuardError, Objection
 from cellctl.events import Event, PlanReady
 from cellctl.home import Home
@@ -52,7 +53,6 @@ class Ended:
 class RunningHome:
     root: Path
     cloud: str
-    start: Start
     said: list[str] = field(default_factory=list)
 
     @property
@@ -71,7 +71,7 @@ class RunningHome:
             self.said.append(repr(event))
             plans.extend([event.plan] if isinstance(event, PlanReady) else [])
 
-        options = RunOptions(clock="stepped", start=self.start, allow=frozenset(allow), **more)  # type: ignore[arg-type]
+        options = RunOptions(clock="stepped", start=client.operation, allow=frozenset(allow), **more)  # type: ignore[arg-type]
         try:
             outcome = self.cell.up(ask=lambda _plan, _objections: True, options=options, on_event=heard)
         except GuardError as error:
