@@ -143,14 +143,14 @@ class Nodes:
         """Return simulated seconds."""
         return self._clock.now()
 
-    def nodes(self) -> Sequence[NodeFacts]:
-        """Return all nodes that exist now."""
-        aws = [self._aws(item) for item in self._view.objects(INSTANCE) if not self.is_appliance(item)]
-        return [*(node for node in aws if node.address), *self._azure()]
+    def nodes(self, cell: str = "") -> Sequence[NodeFacts]:
+        """Return the nodes of a cell, `` for all, that exist now."""
+        aws = [self._aws(item) for item in self._view.objects(INSTANCE, cell) if not self.is_appliance(item)]
+        return [*(node for node in aws if node.address), *self._azure(cell)]
 
     def is_appliance(self, item: CloudObject) -> bool:
         """Tell whether an instance runs a file gateway's appliance: by its image."""
-        record = next((one for one in self._view.records(INSTANCE) if one.id == item.id), None)
+        record = next((one for one in self._view.records(INSTANCE, item.cell) if one.id == item.id), None)
         if record is None:
             return False
         request = Invoke(token="aws:ssm/getParameter:getParameter", args={"name": APPLIANCE_IMAGE})  # noqa: S106
@@ -175,13 +175,16 @@ class Nodes:
 
     def _store(self, type_: str, cell: str) -> str:
         """Return which server holds a cell's database: another one knows nothing of what the last one held."""
-        return next((record.uid for record in self._view.records(type_) if record.cell == cell), "")
+        return next((record.uid for record in self._view.records(type_, cell)), "")
 
-    def _azure(self) -> list[NodeFacts]:
-        booted = {item.id.lower().rsplit("/", 2)[0]: item for item in self._view.objects(RUN_COMMAND)}
-        addresses = {item.id.lower(): _address(item.properties) for item in self._view.objects(NETWORK_INTERFACE)}
+    def _azure(self, cell: str) -> list[NodeFacts]:
+        machines = self._view.objects(MACHINE, cell)
+        if not machines:
+            return []
+        booted = {item.id.lower().rsplit("/", 2)[0]: item for item in self._view.objects(RUN_COMMAND, cell)}
+        addresses = {item.id.lower(): _address(item.properties) for item in self._view.objects(NETWORK_INTERFACE, cell)}
         found = []
-        for item in self._view.objects(MACHINE):
+        for item in machines:
             interface = str(at(item.properties, "networkProfile.networkInterfaces.0.id") or "").lower()
             told, boot = _told(item.properties), booted.get(item.id.lower())
             host = told.get("host")
@@ -192,7 +195,7 @@ class Nodes:
                     address=addresses.get(interface, ""),
                     ports=AZURE_PORTS,
                     up_from_s=boot.born_s if boot else float("inf"),
-                    database=any(one.cell == item.cell for one in self._view.objects(AZURE_DATABASE)),
+                    database=bool(self._view.records(AZURE_DATABASE, item.cell)),
                     version=str(told.get("octopus_version") or ""),
                     tls_names=(host,) if isinstance(host, str) else (),
                     machine=item.id,
@@ -206,7 +209,7 @@ class Nodes:
 
     def _has_database(self, cell: str) -> bool:
         """Tell whether a server of the cell holds a database that somebody made."""
-        hosts = {one.text("address").casefold() for one in self._view.objects(RDS) if one.cell == cell}
+        hosts = {one.text("address").casefold() for one in self._view.objects(RDS, cell)}
         try:
             rows = self._database.rows("SELECT host, key FROM sql_databases")
         except sqlite3.OperationalError:  # nobody has dialled a server yet

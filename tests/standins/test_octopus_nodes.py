@@ -24,8 +24,8 @@ class Machines:
     found: list[NodeFacts] = field(default_factory=list)
     seconds: float = 1000.0
 
-    def nodes(self) -> Sequence[NodeFacts]:
-        return list(self.found)
+    def nodes(self, cell: str = "") -> Sequence[NodeFacts]:
+        return [node for node in self.found if cell in ("", node.cell)]
 
     def now(self) -> float:
         return self.seconds

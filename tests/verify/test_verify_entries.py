@@ -28,7 +28,7 @@ class Portal:
             Documents(folder / "sandbox.db", "octopus_documents"), self, Authority(), cell="acme"
         )
 
-    def nodes(self) -> Sequence[NodeFacts]:
+    def nodes(self, cell: str = "") -> Sequence[NodeFacts]:
         ports = (NodePort(port=443, tls=True), NodePort(port=10943, tls=True, polling=True), NodePort(port=80))
         return [
             NodeFacts(cell="acme", name=name, address=address, ports=ports, up_from_s=0.0, database=True, version="1")

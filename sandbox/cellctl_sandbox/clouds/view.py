@@ -32,14 +32,17 @@ class ObjectView:
         """Return simulated seconds."""
         return self._clock.now()
 
-    def records(self, type: str) -> list[CloudRecord]:
-        """Return all objects of a type that exist now, oldest first, with their uid and secrets still marked."""
-        return records(self._database, type)
+    def records(self, type: str, cell: str = "") -> list[CloudRecord]:
+        """Return the objects of a type that exist now, oldest first, with their uid and secrets still marked.
 
-    def objects(self, type: str) -> Sequence[CloudObject]:
-        """Return all objects of a type that exist now, oldest first; properties in clear."""
+        `cell` narrows them to one cell, `` to none.
+        """
+        return records(self._database, type, cell)
+
+    def objects(self, type: str, cell: str = "") -> Sequence[CloudObject]:
+        """Return the objects of a type, of one cell or of all, that exist now, oldest first; properties in clear."""
         now = self.now()
-        return [as_object(record, now) for record in self.records(type)]
+        return [as_object(record, now) for record in self.records(type, cell)]
 
     def put(self, item: CloudObject) -> None:
         """Add an object, or replace the properties of the one with this type and id."""
@@ -57,14 +60,16 @@ class ObjectView:
                 remove(rows, known.uid)
 
 
-def records(database: Database, type_: str = "") -> list[CloudRecord]:
-    """Return the objects that exist now, of one type or all, oldest first."""
-    narrowed = "AND type = ?" if type_ else ""
+def records(database: Database, type_: str = "", cell: str = "") -> list[CloudRecord]:
+    """Return the objects that exist now, of one type and cell or of all, oldest first."""
+    wanted = {"type": type_, "cell": cell}
+    narrowed = "".join(f" AND {column} = ?" for column, value in wanted.items() if value)
     query = (
         f"SELECT {COLUMNS} FROM objects WHERE (gone_s IS NULL OR gone_s > (SELECT now_s FROM clock)) "  # noqa: S608
         f"{narrowed} ORDER BY number"
     )
-    return [record_of(database, row) for row in database.rows(query, (type_,) if type_ else ())]
+    values = tuple(value for value in wanted.values() if value)
+    return [record_of(database, row) for row in database.rows(query, values)]
 
 
 def as_object(record: CloudRecord, now_s: float) -> CloudObject:

@@ -142,9 +142,9 @@ class OctopusBench:
             ),
         )
 
-    def nodes(self) -> Sequence[NodeFacts]:
-        """Return the nodes that exist (`NodeCatalogue`)."""
-        return list(self.found)
+    def nodes(self, cell: str = "") -> Sequence[NodeFacts]:
+        """Return the nodes that exist, of a cell or all (`NodeCatalogue`)."""
+        return [node for node in self.found if cell in ("", node.cell)]
 
     def now(self) -> float:
         """Return the simulated second (`NodeCatalogue`)."""

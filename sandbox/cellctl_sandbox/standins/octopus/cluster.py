@@ -76,7 +76,7 @@ class Cluster:
     def moment(self, cell: str) -> Iterator[Moment]:
         """Open a write transaction on a cell brought up to now. Never wait inside."""
         now = self.catalogue.now()
-        nodes = [node for node in self.catalogue.nodes() if node.cell == cell]
+        nodes = list(self.catalogue.nodes(cell))
         with self._documents.transaction() as transaction:
             yield Moment(transaction, cell, nodes, now)
 

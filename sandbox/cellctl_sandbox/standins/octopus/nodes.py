@@ -62,8 +62,8 @@ class NodeFacts:
 class NodeCatalogue(Protocol):
     """The simulated cloud's view of nodes; asked at every connection and request."""
 
-    def nodes(self) -> Sequence[NodeFacts]:
-        """Return all nodes that exist now, whether they are up or not."""
+    def nodes(self, cell: str = "") -> Sequence[NodeFacts]:
+        """Return the nodes of a cell, `` for all, that exist now, whether they are up or not."""
 
     def now(self) -> float:
         """Return simulated seconds."""

@@ -72,7 +72,7 @@ class OctopusStandin:
     def _placed(self, address: str = "") -> list[tuple[NodeFacts, NodePort]]:
         catalogue = self.cluster.catalogue
         now = catalogue.now()
-        nodes = [node for node in catalogue.nodes() if self._cell in ("", node.cell) and now >= node.up_from_s]
+        nodes = [node for node in catalogue.nodes(self._cell) if now >= node.up_from_s]
         return [(node, at) for node in nodes if address in ("", node.address) for at in node.ports]
 
     def _runs(self, node: NodeFacts) -> bool:
