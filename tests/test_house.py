@@ -5,6 +5,8 @@ from __future__ import annotations
 import builtins
 import importlib.util
 import os
+import runpy
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +15,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import typer.core
+import typer.main
+
+from cellctl.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
 Usage = namedtuple("Usage", "total used free")
@@ -113,3 +119,14 @@ def test_a_skip_is_listed_with_its_reason_and_becomes_a_failure_where_the_tool_i
     assert "1 error" in text
     known = "conformance, postgresql, pulumi, tmux"
     assert f"CELLCTL_REQUIRE names pulmi; known are: {known}" in pytest_says(tmp_path, "pulmi")
+
+
+def test_what_the_demo_says_to_try_can_be_typed() -> None:
+    lines = [line.strip() for line in runpy.run_path(str(ROOT / "tools" / "demo.py"))["TRY_NEXT"].splitlines()]
+    commands = [line.partition("#")[0].partition("    then")[0] for line in lines if line.startswith("cellctl ")]
+    assert len(commands) == 5
+    for words in map(shlex.split, commands):
+        at, command = typer.main.get_command(app), words[1:]
+        while isinstance(at, typer.core.TyperGroup):
+            at = at.commands[command.pop(0)]
+        at.make_context(at.name, command)

@@ -14,14 +14,14 @@ CELLCTL = ROOT / ".venv" / "bin" / "cellctl"
 CELLS = (("aws", "acme"), ("azure", "globex"))
 
 TRY_NEXT = """
-What to try next (nothing real is created). First, so that these can be typed as they stand:
+What to try next. First, so that these can be typed as they stand:
   export PATH="$PWD/.venv/bin:$PATH" CELLCTL_HOME="$PWD/demo"
 
-  cellctl status acme     what is known of a cell; `cellctl sandbox show` lists what the clouds hold
-  cellctl preview acme    after a change in demo/cells/acme.yaml, say `count: 3` under nodes
-  cellctl sandbox fault --type aws:ec2/instance:Instance --error capacity    then `cellctl up acme` fails, well
-  cellctl up acme         with Ctrl-C or `kill -9` in the middle; the next one goes on where it stopped
-  cellctl down acme       refused, because it holds data; read what it says
+  cellctl status acme              # and `cellctl sandbox show`: what the clouds hold
+  cellctl preview acme             # after `taskCap: 20` in demo/cells/acme.yaml
+  cellctl up --cloud aws initech   # end it with Ctrl-C or kill -9: the next goes on
+  cellctl sandbox fault --type 'aws:rds/*' --error capacity    # then such an `up` fails
+  cellctl down acme                # refused, because it holds data; read why
 """
 
 

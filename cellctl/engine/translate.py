@@ -79,7 +79,8 @@ def property_changes(step: StepEvent, redactor: Redactor) -> tuple[PropertyChang
     if step.op == "same" or (step.old is None and step.new is None):
         return ()
     if step.detailed:
-        found = [_detailed(step, path, kind, inputs) for path, (kind, inputs) in step.detailed.items()]
+        told = (_detailed(step, path, kind, inputs) for path, (kind, inputs) in step.detailed.items())
+        found = [leaf for item in told for leaf in _leaves(item)]
     else:
         found = list(_compared(step))
     changes = (_change(item, step, redactor) for item in found)
@@ -99,6 +100,15 @@ def _detailed(step: StepEvent, path: str, kind: str, inputs: bool) -> _Found:
     if not after[0] and not inputs and step.new is not None:
         after = paths.lookup(step.new.outputs, parts)
     return parts, before[1], after[1], kind
+
+
+def _leaves(found: _Found) -> Iterable[_Found]:
+    """Spell out what a provider tells of a whole map: each entry that differs."""
+    path, before, after, kind = found
+    if not (isinstance(before, dict) and isinstance(after, dict)):
+        return [found]
+    suffix = "-replace" if kind.endswith("-replace") else ""
+    return [(*leaf, suffix) for leaf in paths.differences(before, after, path)] or [found]
 
 
 def _compared(step: StepEvent) -> Iterable[_Found]:

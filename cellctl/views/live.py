@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cellctl.events import Event, RunStarted, Said
 from cellctl.views.progress import Branch, Item, Progress
-from cellctl.views.text import PHASES, SANDBOX_NOTE, component_name, count, duration, fit, type_name
+from cellctl.views.text import PHASES, SANDBOX_NOTE, component_name, count, duration, fit, said, type_name
 
 FRAMES_PER_SECOND = 4
 _MARKS = {"waiting": ("○", "dim"), "running": ("●", "cyan"), "done": ("✔", "green"), "failed": ("✘", "bold red")}
@@ -52,7 +52,7 @@ class LiveView:
             self._began = time.monotonic()
         self.progress.take(event)
         if isinstance(event, Said) and event.diagnostic.severity != "info":
-            self._live.console.print(Text(f"{event.diagnostic.severity}: {event.diagnostic.message}", style="yellow"))
+            self._live.console.print(Text(said(event.diagnostic), style="yellow"))
 
     def note(self, text: str) -> None:
         """Show a line at the bottom: what an interrupted run is finishing."""

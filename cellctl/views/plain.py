@@ -17,7 +17,7 @@ from cellctl.events import (
     Said,
 )
 from cellctl.views.progress import Progress
-from cellctl.views.text import PHASES, count, duration, type_name
+from cellctl.views.text import PHASES, count, duration, said, type_name
 
 _DONE = {"create": "created", "update": "changed", "replace": "replaced", "delete": "deleted", "import": "adopted"}
 _LONG_S = 60.0
@@ -76,8 +76,7 @@ class PlainView:
             case ResourceFailed():
                 return f"{event.name} ({type_name(event.type)}) FAILED: {event.failure.message}"
             case Said():
-                severity = event.diagnostic.severity
-                return "" if severity == "info" else f"{severity}: {event.diagnostic.message}"
+                return "" if event.diagnostic.severity == "info" else said(event.diagnostic)
             case Heartbeat():
                 return self._alive()
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from cellctl.errors import Objection
 from cellctl.plan import Change, Plan, PropertyChange
 from cellctl.state.values import Value
-from cellctl.views.text import SANDBOX_NOTE, component_name, count, duration, fit, tally, type_name
+from cellctl.views.text import SANDBOX_NOTE, component_name, count, duration, fit, said, tally, type_name
 
 SIGNS = {"create": "+", "update": "~", "replace": "±", "delete": "-", "import": "=", "read": "?", "refresh": "~"}
 STYLES = {"create": "green", "update": "yellow", "replace": "bold magenta", "delete": "bold red", "import": "cyan"}
@@ -80,7 +80,7 @@ def plan_text(plan: Plan, *, details: bool = False) -> RenderableType:
     for diagnostic in plan.diagnostics:
         if diagnostic.severity != "info":
             style = "red" if diagnostic.severity == "error" else "yellow"
-            lines.append(Text(f"{diagnostic.severity}: {diagnostic.message}", style=style))
+            lines.append(Text(said(diagnostic), style=style))
     return Group(*lines)
 
 

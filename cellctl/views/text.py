@@ -6,6 +6,8 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
+from cellctl.plan import Diagnostic
+
 SANDBOX_NOTE = "sandbox: nothing real is created"
 PHASES = {
     "preview": "looking at what would change",
@@ -30,6 +32,13 @@ def duration(seconds: float) -> str:
 def count(number: int, noun: str, plural: str = "") -> str:
     """Return `1 cell`, `2 cells`."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
+def said(diagnostic: Diagnostic) -> str:
+    """Return `warning: NAME: message`, the name of the resource only where the message does not begin with it."""
+    name = diagnostic.urn.rpartition("::")[2]
+    about = f"{name}: " if name and not diagnostic.message.startswith(name) else ""
+    return f"{diagnostic.severity}: {about}{diagnostic.message}"
 
 
 def type_name(token: str) -> str:

@@ -72,6 +72,15 @@ def test_an_error_strikes_before_anything_changes(aws: SimulatedCloud, control: 
     assert outcomes[1:] == ["ok"]
 
 
+@pytest.mark.parametrize("error", ["capacity", "quota"])
+def test_what_is_used_up_strikes_only_what_asks_for_more(control: Control, aws: SimulatedCloud, error: str) -> None:
+    id_ = create(aws)
+    control.add_fault({"type": VPC, "error": error})
+    aws.read(Read(urn=urn(VPC, "v"), name="v", type=VPC, id=id_, inputs={}, properties={}))
+    with pytest.raises(ProviderError):
+        create(aws, name="w")
+
+
 def test_rules_choose_by_type_name_operation_and_cell(aws: SimulatedCloud, control: Control) -> None:
     control.add_fault({"type": "aws:ec2/*", "name": "w*", "op": "create", "cell": "zeta", "error": "auth"})
     create(aws, name="v")

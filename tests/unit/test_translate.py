@@ -72,6 +72,17 @@ def test_a_replacement_is_one_change_with_its_reason() -> None:
     assert [(d.path, d.before, d.after, d.replaces) for d in change.diff] == [("name", "x", "y", True)]
 
 
+def test_a_map_that_a_provider_tells_as_a_whole_is_spelled_out_entry_by_entry() -> None:
+    old, new = side(A, {"nodes": {"a": "1", "b": "2", "c": "3"}}), side(A, {"nodes": {"a": "1", "b": "9", "d": "4"}})
+    told = {"nodes": {"diffKind": "update-replace", "inputDiff": True}}
+    (change,) = planned(step("resourcePreEvent", "update", old=old, new=new, detailedDiff=told), SUMMARY).changes
+    assert [(d.path, d.before, d.after, d.kind, d.replaces) for d in change.diff] == [
+        ("nodes.b", "2", "9", "update", True),
+        ("nodes.c", "3", None, "delete", True),
+        ("nodes.d", None, "4", "add", True),
+    ]
+
+
 def test_default_providers_are_nobodys_business() -> None:
     urn = "urn:pulumi:cell-a::octopus-cells::pulumi:providers:aws::default_7_51_1"
     assert planned(step("resourcePreEvent", "create", urn, new=side(urn, {})), SUMMARY).changes == ()

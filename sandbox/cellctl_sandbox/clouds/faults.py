@@ -20,6 +20,8 @@ from cellctl_sandbox.clouds.records import counted, package_of
 
 EFFECTS = ("error", "delay", "hang", "crash", "lost", "partial", "stale")
 OPERATIONS = ("create", "read", "update", "delete", "invoke", "*")
+GROWTH = ("capacity", "quota")
+"""Errors that a cloud gives to what asks for more: without an `op` they strike creates, never a look."""
 LOST = "RequestError: the connection was lost"
 MESSAGES: Mapping[str, str] = {
     "invalid": "ValidationError: the request is not valid",
@@ -101,6 +103,8 @@ def parse(rule: Mapping[str, object]) -> FaultRule:
         if key not in kinds:
             raise ValueError(f"there is no field '{key}'; fields are: {', '.join(kinds)}")
         values[key] = _typed(key, value, kinds[key])
+    if values.get("error") in GROWTH and not str(values.get("type")).startswith("service:"):
+        values.setdefault("op", "create")
     made = FaultRule(**values)  # type: ignore[arg-type]  # each value was made the type of its default
     allowed = {"effect": EFFECTS, "op": OPERATIONS, "error": tuple(MESSAGES), "when": ("before", "after")}
     for key, choices in allowed.items():
