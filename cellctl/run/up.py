@@ -116,7 +116,7 @@ def _apply(ledger: Ledger, session: Session, plan: Plan, task: Task) -> Outcome:
         of_cloud=dict(progress.of_cloud),
         outputs=ended.outputs,
         failures=failures_of(progress, ended) if result == "failed" else (),
-        remaining=max(0, total - _done(progress)) if result != "succeeded" else 0,
+        remaining=_left(plan, progress) if result != "succeeded" else 0,
     )
 
 
@@ -138,8 +138,10 @@ def failures_of(progress: Progress, ended: Ended) -> tuple[Failure, ...]:
     return tuple(progress.failures) or (classify(ended.failed),)
 
 
-def _done(progress: Progress) -> int:
-    return sum(number for action, number in progress.counts.items() if action != "same")
+def _left(plan: Plan, progress: Progress) -> int:
+    """Return how many changes are not made yet, counted as the plan's headline counts them."""
+    planned, made = plan.of_cloud(), progress.of_cloud
+    return max(0, sum(planned[action] - made[action] for action in planned if action != "same"))
 
 
 def _half_replaced(session: Session) -> bool:
