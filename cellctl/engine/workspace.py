@@ -3,6 +3,7 @@
     .cellctl/state/                     the Pulumi file backend
     .cellctl/pulumi/key                 passphrase of the sandbox, random, 0600
     .cellctl/pulumi/salt                salt that new sandbox stacks share: one derivation for many
+    .cellctl/pulumi/derived             keys derived from it, 0600
     .cellctl/pulumi/<stack>/Pulumi.yaml, Pulumi.<stack>.yaml
     .cellctl/pulumi/home/               PULUMI_HOME: plugins and logs of the CLI
 

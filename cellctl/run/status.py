@@ -18,7 +18,7 @@ from cellctl.run.options import RunOptions
 from cellctl.run.target import NODE, RECORD, Target, living, of_stack, outputs_of, record_of
 from cellctl.state.backend import Loaded
 from cellctl.state.checkpoint import Checkpoint
-from cellctl.state.sealing import PassphraseSealer, Vault
+from cellctl.state.sealing import KeyFile, PassphraseSealer, Vault
 from cellctl.state.values import Struct, bare, contains_secret
 
 if TYPE_CHECKING:
@@ -94,11 +94,14 @@ def _vault(home: Home, checkpoint: Checkpoint) -> Vault:
         raise UsageError(
             f"secrets of this stack are sealed by {checkpoint.secrets_kind}", hint="pulumi stack output --show-secrets"
         )
+    key_file = Workspaces(home.root).key_file
     try:
-        passphrase = Workspaces(home.root).key_file.read_text(encoding="utf-8")
+        passphrase = key_file.read_text(encoding="utf-8")
     except OSError:
         raise UsageError("the key file of this home is gone", hint=".cellctl/pulumi/key", code="no_key") from None
-    return Vault(PassphraseSealer(passphrase, str(checkpoint.secrets_state.get("salt") or "")))
+    return Vault(
+        PassphraseSealer(passphrase, str(checkpoint.secrets_state.get("salt") or ""), KeyFile.beside(key_file))
+    )
 
 
 def status(home: Home, name: str, spec: CellSpec | None, *, options: RunOptions | None = None) -> CellStatus:

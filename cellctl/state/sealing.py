@@ -10,14 +10,19 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import hmac
 import json
 import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from cellctl.errors import CellctlError
+from cellctl.state.files import write_atomically
 from cellctl.state.values import SECRET, SIGNATURE, Struct, Value, is_secret
 
 _ROUNDS = 1_000_000
@@ -49,9 +54,52 @@ class Sealer(Protocol):
 
 
 @functools.lru_cache(maxsize=256)
-def _key(passphrase: str, salt: bytes) -> bytes:
-    """Derive the key; cached, because one derivation costs as much CPU as a whole preview (0.24 s)."""
+def derive_key(passphrase: str, salt: bytes) -> bytes:
+    """Derive a key of 32 bytes; cached, because one derivation costs as much CPU as a whole preview (0.24 s)."""
     return hashlib.pbkdf2_hmac("sha256", passphrase.encode(), salt, _ROUNDS, 32)
+
+
+Derive = Callable[[str, bytes], bytes]
+"""Passphrase and salt to key."""
+
+
+class KeyFile:
+    """Derives keys and remembers them in a file (0600), so that a process of a home does not derive them anew.
+
+    Only for a passphrase that lies in clear beside the file, as that of a home does: who reads one may read the other.
+    A file that cannot be read or written costs a derivation, no more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @classmethod
+    def beside(cls, passphrase_file: Path) -> KeyFile:
+        """Return the one that lies beside a passphrase's file."""
+        return cls(passphrase_file.with_name("derived"))
+
+    def __call__(self, passphrase: str, salt: bytes) -> bytes:
+        """Return the key of a passphrase and salt."""
+        name = hmac.digest(passphrase.encode(), salt, "sha256").hex()
+        known = self._known()
+        if name not in known:
+            known[name] = derive_key(passphrase, salt).hex()
+            with suppress(OSError):
+                write_atomically(self._path, json.dumps(known).encode())
+        return bytes.fromhex(known[name])
+
+    def _known(self) -> dict[str, str]:
+        with suppress(OSError, ValueError):
+            found = json.loads(self._path.read_text(encoding="ascii"))
+            if isinstance(found, dict):
+                return {str(name): str(key) for name, key in found.items() if _is_key(str(key))}
+        return {}
+
+
+def _is_key(text: str) -> bool:
+    with suppress(ValueError):
+        return len(bytes.fromhex(text)) == 32
+    return False
 
 
 def _sealed(cipher: AESGCM, text: str) -> str:
@@ -65,22 +113,22 @@ class PassphraseSealer:
 
     kind = "passphrase"
 
-    def __init__(self, passphrase: str, salt: str) -> None:
+    def __init__(self, passphrase: str, salt: str, derive: Derive = derive_key) -> None:
         """Open the sealer for a salt string; raises `WrongPassphrase`."""
         parts = salt.split(":", 2)
         if len(parts) != 3 or parts[0] != "v1":
             raise WrongPassphrase("the encryption salt of this stack is malformed")
         self.salt = salt
-        self._cipher = AESGCM(_key(passphrase, base64.b64decode(parts[1])))
+        self._cipher = AESGCM(derive(passphrase, base64.b64decode(parts[1])))
         if self.open(parts[2]) != _CHECK:
             raise WrongPassphrase("incorrect passphrase")
 
     @classmethod
-    def fresh(cls, passphrase: str) -> PassphraseSealer:
+    def fresh(cls, passphrase: str, derive: Derive = derive_key) -> PassphraseSealer:
         """Return a sealer with a new random salt."""
         salt = secrets.token_bytes(8)
-        check = _sealed(AESGCM(_key(passphrase, salt)), _CHECK)
-        return cls(passphrase, f"v1:{base64.b64encode(salt).decode()}:{check}")
+        check = _sealed(AESGCM(derive(passphrase, salt)), _CHECK)
+        return cls(passphrase, f"v1:{base64.b64encode(salt).decode()}:{check}", derive)
 
     @property
     def state(self) -> Struct:

@@ -90,7 +90,7 @@ class SandboxHost:
         """The engine itself."""
         from cellctl_sandbox.engine.command import EmbeddedCommand
 
-        return EmbeddedCommand(providers=self.providers(), probe=self._probe)
+        return EmbeddedCommand(providers=self.providers(), probe=self._probe, remember_keys=True)
 
     @property
     def command(self) -> EmbeddedCommand:

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from cellctl.state import backend as backends
 from cellctl.state import checkpoint as checkpoints
-from cellctl.state import pending
+from cellctl.state import pending, sealing
 from cellctl.state.backend import CheckpointLost, FileBackend, StackExists, StackName, StackNotFound
 from cellctl.state.checkpoint import Checkpoint, CheckpointWriter
 from cellctl.state.locks import Lock, LockFolder, StackLocked, provably_dead
 from cellctl.state.resources import MalformedState, PendingOperation, ResourceState
-from cellctl.state.sealing import PassphraseSealer, Vault, WrongPassphrase
+from cellctl.state.sealing import KeyFile, PassphraseSealer, Vault, WrongPassphrase
 from cellctl.state.values import secret
 
 NAME = StackName(project="proj", stack="dev")
@@ -106,6 +106,23 @@ def test_a_wrong_passphrase_is_told_and_opens_nothing(sealer):
         PassphraseSealer("wrong", sealer.salt)
     with pytest.raises(WrongPassphrase):
         sealer.open("v1:AAAA:AAAA")
+
+
+def test_a_derived_key_is_kept_beside_the_passphrase_for_nobody_else_to_read(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(sealing, "derive_key", lambda *given: asked.append(given) or bytes(32))
+    keys = KeyFile.beside(tmp_path / "key")
+    assert [keys("a", b"1"), KeyFile(tmp_path / "derived")("a", b"1"), len(asked)] == [bytes(32), bytes(32), 1]
+    assert (tmp_path / "derived").stat().st_mode & 0o777 == 0o600
+    keys("b", b"1")
+    assert len(asked) == 2  # another passphrase, another key
+    for damaged in ("", "[]", '{"x": "y"}', "\N{SNOWMAN}"):
+        (tmp_path / "derived").write_text(damaged)
+        assert keys("a", b"1") == bytes(32)
+    (tmp_path / "derived").unlink()
+    (tmp_path / "derived").mkdir()
+    assert keys("a", b"1") == bytes(32)
+    assert len(asked) == 7
 
 
 def test_the_salt_of_the_cli_is_understood():

@@ -74,6 +74,7 @@ class EmbeddedCommand(PulumiCommand):
         launch: Starts the process of a plugin.
         probe: Looks at each step of each operation.
         disk: Where checkpoints are written.
+        remember_keys: Keep derived keys beside the passphrase's file, for the next process.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class EmbeddedCommand(PulumiCommand):
         launch: Launch = launch_process,
         probe: Probe = unobserved,
         disk: Disk = DISK,
+        remember_keys: bool = False,
     ) -> None:
         self.command = "embedded"
         self.version = VERSION
@@ -94,7 +96,7 @@ class EmbeddedCommand(PulumiCommand):
         self._providers = dict(providers or {})
         self._plugins = frozenset(plugins)
         self._program = program
-        self._launch, self._probe, self._disk = launch, probe, disk
+        self._launch, self._probe, self._disk, self._remember_keys = launch, probe, disk, remember_keys
         self._selection: dict[str, StackName] = {}
         self._running: list[Engine] = []
 
@@ -141,7 +143,9 @@ class EmbeddedCommand(PulumiCommand):
             plugins = LaunchedPlugins(self._plugins, folder, environment, self._launch)
             engine = Engine(self._providers, plugins, probe=self._probe)
             call = Call(
-                project=Project(folder, environment, self._disk, parsed.value("config-file")),
+                project=Project(
+                    folder, environment, self._disk, parsed.value("config-file"), remember_keys=self._remember_keys
+                ),
                 selection=self._selection,
                 engine=lambda: engine,
                 program=self._program,

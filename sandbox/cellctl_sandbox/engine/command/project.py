@@ -12,7 +12,7 @@ import yaml
 from cellctl.state.backend import FileBackend, StackName
 from cellctl.state.checkpoint import Checkpoint
 from cellctl.state.files import DISK, Disk, write_atomically
-from cellctl.state.sealing import PassphraseSealer, Vault, WrongPassphrase
+from cellctl.state.sealing import Derive, KeyFile, PassphraseSealer, Vault, WrongPassphrase, derive_key
 from cellctl.state.values import Value
 from cellctl_sandbox.engine.command.replies import Refusal
 from cellctl_sandbox.engine.errors import UnsupportedFeature
@@ -27,8 +27,18 @@ NO_PASSPHRASE = (
 class Project:
     """One working directory with one environment; reads files when asked, so it is never stale."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str], disk: Disk = DISK, config_file: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        environment: Mapping[str, str],
+        disk: Disk = DISK,
+        config_file: str = "",
+        *,
+        remember_keys: bool = False,
+    ) -> None:
         self.folder = folder
+        file = environment.get("PULUMI_CONFIG_PASSPHRASE_FILE") if remember_keys else None
+        self._derive: Derive = KeyFile.beside(Path(file)) if file else derive_key
         self.config_file = config_file
         self.environment = environment
         document = _document(folder / "Pulumi.yaml")
@@ -78,7 +88,7 @@ class Project:
     def sealer(self, salt: str) -> PassphraseSealer:
         """Return the sealer of a salt; raises `Refusal` on a wrong or missing passphrase."""
         try:
-            return PassphraseSealer(self.passphrase(), salt)
+            return PassphraseSealer(self.passphrase(), salt, self._derive)
         except WrongPassphrase as error:
             raise Refusal(str(error)) from None
 
@@ -89,7 +99,7 @@ class Project:
         salt = settings.salt or str((checkpoint.secrets_state if checkpoint else {}).get("salt") or "")
         if salt:
             return Vault(self.sealer(salt))
-        sealer = PassphraseSealer.fresh(self.passphrase())
+        sealer = PassphraseSealer.fresh(self.passphrase(), self._derive)
         settings.salt = sealer.salt
         settings.save()
         return Vault(sealer)
