@@ -5,6 +5,7 @@ Outsiders add guards through the entry-point group `cellctl.guards`: a callable 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
@@ -16,6 +17,7 @@ from cellctl.plan import UNKNOWN_TEXT, Change, Plan, PropertyChange
 from cellctl.state.values import Value
 
 FROZEN = ("cloud", "account", "region")
+_POSITION = re.compile(r"\[\d+\]")
 _LOSES = ("replace", "delete")
 _VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
 _OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get another licence first"
@@ -154,8 +156,10 @@ def immutable_inputs(plan: Plan, case: Case) -> Iterator[Objection]:
 
 
 def _touches(item: PropertyChange, path: str) -> bool:
-    here = item.path == path or item.path.startswith((f"{path}.", f"{path}["))
-    return here and item.after != UNKNOWN_TEXT
+    here = item.path
+    if "*" in path:
+        here = _POSITION.sub(".*", here)
+    return (here == path or here.startswith((f"{path}.", f"{path}["))) and item.after != UNKNOWN_TEXT
 
 
 def stateful_loss(plan: Plan, case: Case) -> Iterator[Objection]:

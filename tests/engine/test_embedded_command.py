@@ -292,7 +292,7 @@ def test_a_language_server_that_fails_is_an_error_not_a_crash(site):
 # ---- the key ----
 def test_a_process_derives_the_key_of_a_stack_once(site):
     """A derivation costs as much CPU as a whole preview; each of these commands opens the stack's secrets."""
-    before = sealing._key.cache_info().misses
+    before = sealing.derive_key.cache_info().misses
     stack = site.stack()
     stack.set_config("proj:token", auto.ConfigValue("hunter2", secret=True))
     stack.preview()
@@ -301,7 +301,7 @@ def test_a_process_derives_the_key_of_a_stack_once(site):
     stack.refresh()
     stack.export_stack()
     stack.destroy()
-    assert sealing._key.cache_info().misses - before == 1
+    assert sealing.derive_key.cache_info().misses - before == 1
 
 
 def test_new_stacks_of_a_home_share_one_derivation_and_a_new_key_shares_none_of_the_old_ones(tmp_path):
@@ -320,9 +320,9 @@ def test_new_stacks_of_a_home_share_one_derivation_and_a_new_key_shares_none_of_
         )
         assert auto.Stack.create(name, workspace).up().summary.resource_changes["create"] == 3
 
-    before = sealing._key.cache_info().misses
+    before = sealing.derive_key.cache_info().misses
     for name in ("cell-anna", "cell-bert", "cell-cleo"):
         made(name)
-    assert sealing._key.cache_info().misses - before == 1
+    assert sealing.derive_key.cache_info().misses - before == 1
     spaces.key_file.unlink()
     made("cell-dora")

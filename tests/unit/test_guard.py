@@ -63,6 +63,7 @@ def test_a_cell_never_moves(key: str) -> None:
         ("azure-native:network:NatGateway", "zones[0]", "2"),
         ("azure-native:storage:StorageAccount", "kind", "StorageV2"),
         ("azure-native:compute:VirtualMachine", "zones[0]", "2"),
+        ("azure-native:network:VirtualNetwork", "subnets[1].addressPrefix", "10.80.0.0/24"),
     ],
 )
 def test_what_azure_would_refuse_half_way_is_refused_before(type_: str, path: str, after: str) -> None:

@@ -11,7 +11,7 @@ import sqlite3
 from dataclasses import replace
 from functools import cached_property
 
-from cellctl.facts.conditions import at
+from cellctl.facts.conditions import at, every
 from cellctl.state.values import Struct, Value
 from cellctl_sandbox.clouds import links, names, quotas
 from cellctl_sandbox.clouds.behaviour import Behaviour, behaviour_of, known_behaviour
@@ -142,7 +142,7 @@ class World:
         if course.failing and not course.left:
             return replace(record, timeline=course)
         for path in behaviour.facts.immutable:
-            if at(record.inputs, path) is not None and at(record.inputs, path) != at(inputs, path):
+            if not _stays(record.inputs, inputs, path):
                 raise refused(f"PropertyChangeNotAllowed: changing property '{path}' is not allowed", "conflict")
         scope = self._scope(behaviour, record.uid, record.urn, inputs)
         scope.constants = {**scope.constants, "id": record.id}
@@ -265,6 +265,14 @@ class World:
     def _new_uid(self, urn: str) -> str:
         key = f"{self.tenancy.package}/{self.tenancy.account}/{urn}"
         return hashlib.sha256(f"{self.seed}/{key}/{self.counted(key)}".encode()).hexdigest()[:32]
+
+
+def _stays(before: Struct, after: Struct, path: str) -> bool:
+    """Tell whether what an immutable path holds is still there; of a path with `*`, each element that was."""
+    if "*" in path:
+        kept = list(every(after, path))
+        return all(item in kept for item in every(before, path))
+    return at(before, path) is None or at(before, path) == at(after, path)
 
 
 def remove(rows: sqlite3.Connection, uid: str) -> None:
