@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -110,15 +111,43 @@ serve(CloudFactory("aws", Database.open(Path(sys.argv[1]))))
 """
 
 
-def test_a_plugin_process_prints_its_port_and_ends_with_its_input(tmp_path: Path) -> None:
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-c", PROGRAM, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        port = int(process.stdout.readline())
-        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-            info = provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(empty_pb2.Empty(), timeout=20)
-        assert info.version == CloudFactory("aws", Database.open(tmp_path)).version
-        process.stdin.close()
-        assert process.wait(timeout=20) == 0
+        yield process
+        process.kill()
+
+
+def dialled(process: subprocess.Popen[str]) -> grpc.Channel:
+    assert process.stdout is not None
+    return grpc.insecure_channel(f"127.0.0.1:{process.stdout.readline().strip()}")
+
+
+def test_a_plugin_process_prints_its_port_and_ends_with_its_input(
+    process: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    with dialled(process) as channel:
+        info = provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(empty_pb2.Empty(), timeout=20)
+    assert info.version == CloudFactory("aws", Database.open(tmp_path)).version
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(timeout=20) == 0
+
+
+def test_an_interrupt_ends_a_plugin_at_once_whatever_is_under_way(
+    process: subprocess.Popen[str], tmp_path: Path
+) -> None:
+    """The CLI gives all its plugins five seconds together, one after the other."""
+    open_control(tmp_path).add_fault({"type": VPC, "op": "create", "effect": "hang"})
+    with dialled(process) as channel:
+        stub = provider_pb2_grpc.ResourceProviderStub(channel)
+        stub.Configure(provider_pb2.ConfigureRequest(variables={"aws:config:region": "eu-west-1"}), timeout=20)
+        hanging = stub.Create.future(
+            provider_pb2.CreateRequest(urn=URN, properties=to_struct({"cidrBlock": "10.0.0.0/16"}))
+        )
+        with pytest.raises(grpc.FutureTimeoutError):
+            hanging.result(timeout=0.3)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=3) == -signal.SIGINT

@@ -101,6 +101,22 @@ def test_configuration_reaches_the_program_and_is_sealed(site):
         stack.get_config("plain")
 
 
+def test_the_settings_file_is_written_as_the_cli_writes_it(site):
+    stack = site.stack()
+    plain = {"z": "007", "b": "true", "a": "two\nlines", "other:k": "word"}
+    stack.set_all_config({key: auto.ConfigValue(value) for key, value in plain.items()})
+    stack.set_config("c", auto.ConfigValue("~"))
+    written = (site.folder / "Pulumi.dev.yaml").read_text().partition("config:\n")[2]
+    expected = ["other:k: word", "proj:a: |-", "  two", "  lines", 'proj:b: "true"', 'proj:z: "007"', 'proj:c: "~"']
+    assert written.splitlines() == [f"  {line}" for line in expected]
+    assert stack.get_config("a").value == "two\nlines"
+    with pytest.raises(auto.CommandError, match="configuration key"):
+        stack.set_config("too:many:parts", auto.ConfigValue("v"))
+    stack.set_config("proj:config:d", auto.ConfigValue("v"))
+    stack.remove_all_config(["z", "a", "d", "none"])
+    assert set(stack.get_all_config()) == {"proj:b", "proj:c", "other:k"}
+
+
 def test_export_and_import_carry_the_state(site):
     stack = site.stack()
     stack.up()

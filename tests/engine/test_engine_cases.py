@@ -728,7 +728,13 @@ CASES = [
             Play(
                 options={"refresh": True},
                 drift={"a-0": {"size": 5}},
+                ops={
+                    "a": ["refresh", "update"],
+                    "default_1_2_3": ["refresh", "same"],
+                    "bench-dev": ["refresh", "same"],
+                },
                 calls=["read a", "update a"],
+                changes={"same": 1, "update": 1},
                 state={"a": {"inputs": {"size": 1}}},
             ),
         ],

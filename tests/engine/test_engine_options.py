@@ -86,6 +86,9 @@ CASES = [
             Play(program=[Thing("a", {"size": 1}, {"replacement_trigger": {"k": [2]}})], ops={"a": CREATE_FIRST}),
             Play(program=[Thing("a", {"size": 1}, {"replacement_trigger": Hidden("x")})], ops={"a": CREATE_FIRST}),
             Play(program=[Thing("a", {"size": 1}, {"replacement_trigger": "x"})], ops={}),
+            Play(program=[Thing("a", {"size": 1}, {"replacement_trigger": Hidden("y")})], ops={"a": CREATE_FIRST}),
+            # The CLI compares what it has not decrypted yet: what follows a secret is no change.
+            Play(program=[Thing("a", {"size": 1}, {"replacement_trigger": Hidden("z")})], ops={}),
             Play(program=ONE, ops={}, state={"a": {"replacement_trigger": None}}),
         ],
     ),

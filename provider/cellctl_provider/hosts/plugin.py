@@ -2,12 +2,13 @@
 """A gRPC plugin host: serves a `ProviderFactory` as a real Pulumi provider.
 
 `serve(factory)` binds an ephemeral loopback port, prints it (how a plugin tells its engine where it is), and ends when
-standard input ends or on Cancel's deadline: a plugin must not outlive its engine.
+standard input ends or at SIGINT: a plugin must not outlive its engine.
 """
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
 import threading
 from collections.abc import Callable
@@ -265,7 +266,11 @@ class PluginServer:
 
 
 def serve(factory: ProviderFactory, *, stdin: TextIO | None = None, stdout: TextIO | None = None) -> None:
-    """Serve until standard input ends; the first line on standard output is the port."""
+    """Serve until standard input ends or SIGINT comes; the first line on standard output is the port."""
+    if threading.current_thread() is threading.main_thread():
+        # So the CLI ends its plugins when all is done: one after the other, with five seconds for all of them together.
+        # Whose turn comes later it calls crashed, and fails (its pkg/host, ReleaseContext, 3.260). So end at once.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     server = PluginServer(factory)
     out = stdout or sys.stdout
     out.write(f"{server.port}\n")

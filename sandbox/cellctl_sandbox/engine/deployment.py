@@ -144,7 +144,8 @@ class Deployment:
         scope = self.scope
         reads = scope.mode == "refresh" or scope.options.refresh
         if reads and scope.options.run_program and wanted.old is not None:
-            wanted = replace(wanted, old=self._refresh().one(wanted.old, wanted.new))
+            refresh = self._refresh(counted=scope.mode == "refresh")
+            wanted = replace(wanted, old=refresh.one(wanted.old, wanted.new))
         if scope.mode != "update":
             planned = programs.without_goals(scope, wanted)
             if planned is not None:
@@ -291,7 +292,7 @@ class Deployment:
             self.fail(error)
         self.scope.reindex()
 
-    def _refresh(self, *, counted: bool = True) -> Refresh:
+    def _refresh(self, *, counted: bool) -> Refresh:
         return Refresh(self.scope, self._executor, self._planner, self.gate, counted=counted)
 
     def refuse_unheard_hooks(self) -> bool:

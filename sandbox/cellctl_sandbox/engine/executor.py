@@ -72,6 +72,7 @@ class Executor:
         if step.op is Op.REPLACE:
             return self._replaced(step)
         scope.log.began(replace(step, old=None) if step.op is Op.IMPORT_REPLACEMENT else step)
+        self.warn_of_secret_id(step)
         subject = step.state
         kind = None if subject.type.startswith("pulumi:pulumi:") else _PENDING.get(step.op)
         try:
@@ -84,7 +85,7 @@ class Executor:
         except (ProviderError, StepFailed) as error:
             if not (kind == "creating" and _unanswered(error)):
                 scope.journal.abandon(subject)
-            scope.log.failed(_with_old_id(step))
+            scope.log.failed(_as_failed(step))
             raise StepFailed(str(error), urn=step.urn) from error
         except UnsupportedFeature:
             scope.journal.abandon(subject)
@@ -92,9 +93,14 @@ class Executor:
             raise
         except Exception as error:  # a fault of the provider; its text is not ours to show
             scope.journal.abandon(subject)
-            scope.log.failed(_with_old_id(step))
+            scope.log.failed(_as_failed(step))
             raise crashed(step.urn, error) from error
         return self._record(step, done, subject)
+
+    def warn_of_secret_id(self, step: Step) -> None:
+        """Say so where a program asks for a secret id."""
+        if step.new is not None and "id" in step.new.additional_secret_outputs:
+            self._scope.log.say("warning", "The 'id' property cannot be made secret", step.urn)
 
     def observe(self, place: Place, step: Step) -> None:
         """Let the operation's probe look."""
@@ -379,8 +385,10 @@ def _both(step: Step) -> tuple[ResourceState, ResourceState]:
     return step.old, step.new
 
 
-def _with_old_id(step: Step) -> Step:
-    """Return a failed update with the id of the object that it was about."""
+def _as_failed(step: Step) -> Step:
+    """Return a failed step as it is told: an update with the id of its object, an import without what it replaces."""
+    if step.op is Op.IMPORT_REPLACEMENT:
+        return replace(step, old=None)
     if step.op is not Op.UPDATE or step.old is None or step.new is None:
         return step
     return replace(step, new=replace(step.new, id=step.old.id))

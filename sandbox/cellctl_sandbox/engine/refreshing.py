@@ -50,7 +50,8 @@ class Refresh:
         if not old.custom or old.is_provider:
             step = Step(op=Op.REFRESH, urn=old.urn, old=old, new=wanted)
             self._scope.log.began(step)
-            self._scope.log.done(step, old, Op.UPDATE, count=False)  # nothing is read, but the CLI calls it so
+            op = Op.UPDATE if self._counted else Op.REFRESH  # nothing is read, but the CLI calls it an update
+            self._scope.log.done(step, old, op, count=False)
             return old
         result = self._one(old, wanted)
         if isinstance(result, StepFailed):
@@ -85,8 +86,9 @@ class Refresh:
         scope = self._scope
         step = Step(op=Op.REFRESH, urn=old.urn, old=old, new=wanted)
         scope.log.began(step)
+        self._executor.warn_of_secret_id(step)
         if not old.custom or old.is_provider or old.pending_replacement or not old.id:
-            scope.log.done(step, old, Op.SAME, count=self._counted)
+            self._told(step, old, Op.SAME)
             return old
         if not scope.planning:
             self._executor.observe("before_call", step)
@@ -99,15 +101,19 @@ class Refresh:
             self._executor.observe("after_call", step)
         if new is None:
             scope.journal.commit(gone=(old,), lazily=True)
-            scope.log.done(step, None, Op.DELETE, count=self._counted)
+            self._told(step, None, Op.DELETE)
             return None
         if (new.inputs, new.outputs) != (old.inputs, old.outputs):
             new = replace(new, modified=now_text())
         op, step = self._verdict(old, new, step)
         new = with_secret_outputs(new)
         scope.journal.commit(kept=new, lazily=True)
-        scope.log.done(step, new, op, count=self._counted)
+        self._told(step, new, op)
         return new
+
+    def _told(self, step: Step, new: ResourceState | None, op: Op) -> None:
+        """Tell what a read has shown; where refresh is a part of another operation, only that it is done."""
+        self._scope.log.done(step, new, op if self._counted else Op.REFRESH, count=self._counted)
 
     def _found(self, old: ResourceState) -> ResourceState | None:
         try:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from cellctl.state.resources import ResourceState
-from cellctl.state.values import UNKNOWN, Struct, Value, bare, bare_struct, contains_unknown
+from cellctl.state.values import UNKNOWN, Struct, Value, bare, bare_struct, contains_unknown, is_secret
 from cellctl_provider.protocol import Diffed, DiffKind, PropertyDiff
 from cellctl_sandbox.engine import paths
 
@@ -143,10 +143,23 @@ def of_component(old_inputs: Struct, new_inputs: Struct) -> Diffed:
 
 
 def triggers(old: Value, new: Value) -> bool:
-    """Tell whether a replacement trigger asks for a replacement: it changed, or may have; none is no trigger."""
+    """Tell whether a replacement trigger asks for a replacement: it changed, or may have; none is no trigger.
+
+    A secret of the old state is none, because the CLI compares before it has decrypted (3.260, measured).
+    """
     if contains_unknown(old) or contains_unknown(new):
         return True
-    return None not in (bare(old), bare(new)) and bare(old) != bare(new)
+    old, new = without_secrets(old), bare(new)
+    return None not in (old, new) and old != new
+
+
+def without_secrets(value: Value) -> Value:
+    """Return a value with None for every secret in it."""
+    if is_secret(value):
+        return None
+    if isinstance(value, dict):
+        return {key: without_secrets(item) for key, item in value.items()}
+    return [without_secrets(item) for item in value] if isinstance(value, list) else value
 
 
 # ---- steps for one registration ----

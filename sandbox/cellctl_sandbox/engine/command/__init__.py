@@ -52,6 +52,7 @@ _VERBS: Mapping[tuple[str, ...], tuple[Verb, int]] = {
     ("config", "set"): (configuration.set_, 2),
     ("config", "set-all"): (configuration.set_all, 0),
     ("config", "rm"): (configuration.rm, 1),
+    ("config", "rm-all"): (configuration.rm, 99),
     ("config", "refresh"): (configuration.refresh, 0),
     ("config",): (configuration.show, 0),
     ("state", "unprotect"): (partial(states.protect, on=False), 99),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cellctl.state.sealing import Vault
 from cellctl.state.values import Struct, Value
@@ -36,7 +36,12 @@ class _Config:
 
     def key(self, text: str) -> str:
         """Return a key with its namespace: the project's unless one is given."""
-        return text if ":" in text else f"{self.name.project}:{text}"
+        parts = text.split(":")
+        if len(parts) == 3 and parts[1] == "config":
+            del parts[1]
+        if len(parts) > 2:
+            raise Refusal(f"invalid configuration key: could not parse {text} as `<namespace>:<name>`")
+        return ":".join(parts if len(parts) == 2 else [self.name.project, text])
 
     def split(self, text: str, *, by_path: bool) -> tuple[str, paths.Path]:
         """Return the key, and the path below it."""
@@ -52,7 +57,10 @@ class _Config:
 
 def show(call: Call, args: Arguments) -> Reply:
     """Print all configuration."""
-    values = _Config(call, args).values(show=args.has("show-secrets"))
+    config = _Config(call, args)
+    values = config.values(show=args.has("show-secrets"))
+    if not args.has("json"):
+        return Reply(stdout=_table(values, f"{config.name.project}:"))
     shown: Struct = {}
     for key, item in values.items():
         entry: Struct = {"value": item.value, "secret": item.secret}
@@ -60,6 +68,12 @@ def show(call: Call, args: Arguments) -> Reply:
             entry = {"secret": True}
         shown[key] = entry
     return Reply(stdout=pretty(shown))
+
+
+def _table(values: Mapping[str, ConfigValue], own: str) -> str:
+    rows = [("KEY", "VALUE"), *((key.removeprefix(own), item.value) for key, item in values.items())]
+    width = max(len(key) for key, _ in rows)
+    return "".join(f"{key:<{width}}  {value}\n" for key, value in rows)
 
 
 def get(call: Call, args: Arguments) -> Reply:
@@ -133,13 +147,14 @@ def _placed(old: Value, path: paths.Path, value: Value) -> Value:
 
 
 def rm(call: Call, args: Arguments) -> Reply:
-    """Remove one value; its absence is no error."""
+    """Remove values; their absence is no error."""
     config = _Config(call, args)
-    key, path = config.split(args.words[2], by_path=args.has("path"))
-    if not path:
-        config.settings.config.pop(key, None)
-    elif key in config.settings.config:
-        config.settings.config[key] = _without(config.settings.config[key], path)
+    for text in args.words[2:]:
+        key, path = config.split(text, by_path=args.has("path"))
+        if not path:
+            config.settings.config.pop(key, None)
+        elif key in config.settings.config:
+            config.settings.config[key] = _without(config.settings.config[key], path)
     config.settings.save()
     return Reply()
 

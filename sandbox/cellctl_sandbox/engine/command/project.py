@@ -138,11 +138,31 @@ def _document(path: Path) -> dict[str, Value]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Block style with indented lists, as the CLI writes it."""
+    """Block style with indented lists and the quotes of the CLI."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
         """Indent lists inside maps."""
         super().increase_indent(flow, False)
+
+    def text(self, text: str) -> yaml.ScalarNode:
+        """Return a string: in double quotes where it would be taken for something else, lines as lines."""
+        tag = "tag:yaml.org,2002:str"
+        taken = self.resolve(yaml.ScalarNode, text, (True, False)) != tag  # type: ignore[no-untyped-call]
+        return self.represent_scalar(tag, text, style="|" if "\n" in text else '"' if taken else None)
+
+
+_Dumper.add_representer(str, _Dumper.text)
+
+
+def _in_order(new: Value, old: Value) -> Value:
+    """Return maps with the keys that were there in their order, then the others sorted."""
+    if isinstance(new, list):
+        return [_in_order(item, None) for item in new]
+    if not isinstance(new, dict):
+        return new
+    before = old if isinstance(old, dict) else {}
+    keys = [*(key for key in before if key in new), *sorted(key for key in new if key not in before)]
+    return {key: _in_order(new[key], before.get(key)) for key in keys}
 
 
 class Settings:
@@ -172,7 +192,7 @@ class Settings:
         """Write the file."""
         document = {key: value for key, value in self._document.items() if key != "config"}
         if self.config:
-            document["config"] = self.config
+            document["config"] = _in_order(self.config, self._document.get("config"))
         text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 20)
         write_atomically(self.path, text.encode() if document else b"", mode=0o600)
 
