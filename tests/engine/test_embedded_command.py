@@ -117,6 +117,16 @@ def test_the_settings_file_is_written_as_the_cli_writes_it(site):
     assert set(stack.get_all_config()) == {"proj:b", "proj:c", "other:k"}
 
 
+def test_a_destroy_of_what_is_not_there_begins_nothing(site):
+    stack = site.stack()
+    stack.up()
+    site.events.clear()
+    with pytest.raises(auto.CommandError, match="error: no resource named 'urn:nobody' found"):
+        stack.destroy(target=["urn:nobody"])
+    assert [sorted(event)[0] for event in site.events] == ["cancelEvent"]
+    assert [entry.result for entry in stack.history()] == ["failed", "succeeded"]
+
+
 def test_export_and_import_carry_the_state(site):
     stack = site.stack()
     stack.up()

@@ -16,17 +16,24 @@ from cellctl.state.resources import ResourceState
 from cellctl.state.values import Struct, contains_unknown
 from cellctl_provider.protocol import Invoke, Invoked, ProviderError
 from cellctl_sandbox.engine import programs, targeting
-from cellctl_sandbox.engine.errors import DefaultProviderDisabled, Rejected, StepFailed, Unavailable, UnsupportedFeature
+from cellctl_sandbox.engine.errors import (
+    DefaultProviderDisabled,
+    DeletionRefused,
+    Rejected,
+    StepFailed,
+    Unavailable,
+    UnsupportedFeature,
+)
 from cellctl_sandbox.engine.executor import Executor, HookFailed
 from cellctl_sandbox.engine.gate import Gate, Stopped
-from cellctl_sandbox.engine.goals import Goal, InvokeGoal, ReadGoal
+from cellctl_sandbox.engine.goals import Goal, InvokeGoal, ReadGoal, package_of
 from cellctl_sandbox.engine.planner import CheckRefused, Planner, Wanted
 from cellctl_sandbox.engine.providing import Providing
 from cellctl_sandbox.engine.refreshing import Refresh
 from cellctl_sandbox.engine.removal import Removal, condemned
 from cellctl_sandbox.engine.scope import Scope
 from cellctl_sandbox.engine.steps import Op, Step
-from cellctl_sandbox.engine.urns import PROVIDER_PREFIX, ROOT_TYPE
+from cellctl_sandbox.engine.urns import PROVIDER_PREFIX, ROOT_TYPE, denied_reference, make_urn
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,7 +126,10 @@ class Deployment:
         try:
             return self._providing.reference(*provided, custom=goal.custom)
         except DefaultProviderDisabled as error:
-            error.urn = self._planner.identities.urn(goal.parent, goal.type, goal.name)
+            urn = make_urn(self.scope.stack, self.scope.project, goal.parent, goal.type, goal.name)
+            if self.scope.mode != "update" and urn not in self.scope.olds:
+                return denied_reference(package_of(goal.type))  # it is not made, so nobody asks for it
+            error.urn = urn
             raise
 
     def _asked_provider(self, token: str, goal: ReadGoal | InvokeGoal) -> str:
@@ -321,7 +331,7 @@ class Deployment:
         Removal(scope, self._executor, self.gate, self._removal_failed).run(items)
 
     def _removal_failed(self, error: StepFailed) -> None:
-        if self.scope.options.continue_on_error:
+        if self.scope.options.continue_on_error or isinstance(error, DeletionRefused):
             self._report(error)
         else:
             self.fail(error)

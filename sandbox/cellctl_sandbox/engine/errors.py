@@ -35,6 +35,10 @@ class StepFailed(Exception):
         self.urn = urn
 
 
+class DeletionRefused(StepFailed):
+    """A resource that is protected shall be deleted; nothing was begun, so the operation tells of all of them."""
+
+
 class DefaultProviderDisabled(StepFailed):
     """A resource or function names no provider, and the stack has disabled the default one of its package."""
 

@@ -11,7 +11,7 @@ from cellctl.state.resources import PendingKind, ResourceState
 from cellctl.state.values import UNKNOWN, Struct
 from cellctl_provider.probes import Moment, Place
 from cellctl_provider.protocol import Create, Delete, Found, InitFailed, Provider, ProviderError, Read, Update
-from cellctl_sandbox.engine.errors import StepFailed, UnsupportedFeature, crashed
+from cellctl_sandbox.engine.errors import DeletionRefused, StepFailed, UnsupportedFeature, crashed
 from cellctl_sandbox.engine.outputs import provider_outputs, reasons_text, with_secret_outputs
 from cellctl_sandbox.engine.planner import by_hash
 from cellctl_sandbox.engine.scope import Scope
@@ -86,7 +86,8 @@ class Executor:
             if not (kind == "creating" and _unanswered(error)):
                 scope.journal.abandon(subject)
             scope.log.failed(_as_failed(step))
-            raise StepFailed(str(error), urn=step.urn) from error
+            failure = DeletionRefused if isinstance(error, DeletionRefused) else StepFailed
+            raise failure(str(error), urn=step.urn) from error
         except UnsupportedFeature:
             scope.journal.abandon(subject)
             scope.log.failed(step)
@@ -279,7 +280,7 @@ class Executor:
         if step.op is not Op.REMOVE_PENDING_REPLACE:
             self._scope.hooks.run("BeforeDelete", old, new=None, old=old)
         if step.op is Op.DELETE and old.protect:
-            raise StepFailed(
+            raise DeletionRefused(
                 f'resource "{old.urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either '
                 "remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the "
                 f"command:\n`pulumi state unprotect '{old.urn}'`"

@@ -64,13 +64,9 @@ class Refresh:
         return result
 
     def _forget(self, gone: list[ResourceState]) -> None:
-        """Take references to what is gone out of the state; a child goes to the next parent that is there."""
+        """Take references to what is gone out of the state; a child has no parent then, as with the CLI."""
         living = {item.urn for item in self._scope.journal.checkpoint().resources}
-        parents: dict[str, str] = {}
-        for item in gone:
-            if item.urn not in living:
-                parents[item.urn] = parents.get(item.parent, item.parent)
-        self._scope.journal.prune(parents)
+        self._scope.journal.prune({item.urn: "" for item in gone if item.urn not in living})
 
     def _one(self, old: ResourceState, wanted: ResourceState | None = None) -> ResourceState | StepFailed | None:
         """Return the new state, None if the object is gone, or why it failed."""

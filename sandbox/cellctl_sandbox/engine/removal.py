@@ -1,9 +1,8 @@
-"""Deleting what the program no longer declares and what was replaced: planned from the state, done by dependency."""
+"""Deleting what the program no longer declares and what was replaced: planned from the state, done layer by layer."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from cellctl.state.resources import ResourceState
@@ -11,7 +10,7 @@ from cellctl_sandbox.engine.errors import StepFailed
 from cellctl_sandbox.engine.executor import Executor
 from cellctl_sandbox.engine.gate import Gate, Stopped
 from cellctl_sandbox.engine.scope import Scope
-from cellctl_sandbox.engine.steps import Op, Step, deletion_step, removal_order
+from cellctl_sandbox.engine.steps import Op, Step, deletion_step
 
 
 def condemned(scope: Scope) -> list[ResourceState]:
@@ -32,58 +31,77 @@ def removal_step(item: ResourceState) -> Step:
     return deletion_step(item, replaced=item.delete)
 
 
+def needed_rows(items: Sequence[ResourceState], state: Iterable[ResourceState]) -> dict[int, set[int]]:
+    """Return for the row of each of the condemned those of the condemned that must outlive it.
+
+    These are the ones it needs that come before it in the state (a copy that waits for deletion must not wait for its
+    own successor); a component counts with all that is in it.
+    """
+    parents = {item.urn: item.parent for item in state if not item.delete}
+    found: dict[int, set[int]] = {}
+    before: dict[str, set[int]] = {}  # rows of each URN
+    inside: dict[str, set[int]] = {}  # rows below each component
+    custom = {item.urn for item in state if item.custom}
+    for item in items:
+        needs = item.needs()
+        found[item.row] = set().union(*(before.get(urn, set()) for urn in needs))
+        for urn in needs - custom - {item.parent}:
+            found[item.row] |= inside.get(urn, set())
+        before.setdefault(item.urn, set()).add(item.row)
+        above = item.parent
+        while above:
+            inside.setdefault(above, set()).add(item.row)
+            above = parents.get(above, "")
+    return found
+
+
+def layers(items: Sequence[ResourceState], needed: Mapping[int, set[int]]) -> list[list[ResourceState]]:
+    """Return the condemned in the order in which they go: each layer at once, when the one before it is gone.
+
+    As the CLI does it: a resource goes as late as it can, just before what it needs. What stands alone goes last.
+    """
+    depth: dict[int, int] = {}
+    found: list[list[ResourceState]] = []
+    for item in items:
+        depth[item.row] = 1 + max((depth[row] for row in needed[item.row]), default=-1)
+        found += [[] for _ in range(depth[item.row] + 1 - len(found))]
+        found[depth[item.row]].insert(0, item)
+    return found[::-1]
+
+
 class Removal:
-    """Deletes the condemned: each as soon as nothing depends on it any more, `parallel` at a time."""
+    """Deletes the condemned: a layer after the other, `parallel` at a time."""
 
     def __init__(self, scope: Scope, executor: Executor, gate: Gate, fail: Callable[[StepFailed], None]) -> None:
         self._scope = scope
         self._executor = executor
         self._gate = gate
         self._fail = fail
-        self._ready = threading.Condition()
 
     def run(self, items: Sequence[ResourceState]) -> None:
-        """Delete all items; after a failure nothing new is begun, and what is under way is finished."""
+        """Delete all items; what something needs that could not be deleted stays."""
         self._scope.decisions.deleted.update(item.urn for item in items)
-        order = removal_order(items)
         try:
             self._ensure_providers(items)
         except StepFailed as error:
             self._fail(error)
             return
-        if self._scope.planning:
-            for item, _ in order:
-                self._remove(item)
-            return
-        waiting = {item.row: set(users) for item, users in order}
-        states = {item.row: item for item, _ in order}
-        running: set[int] = set()
-        with ThreadPoolExecutor(max_workers=max(1, self._scope.options.parallel)) as pool, self._ready:
-            while waiting or running:
-                for row in [row for row, users in waiting.items() if not users and not self._gate.stopped]:
-                    del waiting[row]
-                    running.add(row)
-                    pool.submit(self._remove_and_tell, states[row], running, waiting)
-                if not running:
-                    return
-                self._ready.wait()
+        needed = needed_rows(items, self._scope.journal.checkpoint().resources)
+        kept: set[int] = set()
+        with ThreadPoolExecutor(max_workers=max(1, self._scope.options.parallel)) as pool:
+            for layer in layers(items, needed):
+                doing = [item for item in layer if item.row not in kept]
+                done = map(self._remove, doing) if self._scope.planning else pool.map(self._remove, doing)
+                going = {item.row for item, gone in zip(doing, done, strict=True) if gone}
+                for item in layer:
+                    if item.row not in going:
+                        kept |= needed[item.row]
 
     def _ensure_providers(self, items: Sequence[ResourceState]) -> None:
         """Configure every provider that is needed, before anything is deleted; a preview deletes nothing."""
         for item in items if not self._scope.planning else ():
             if item.custom and item.provider:
                 self._scope.instance(item.provider)
-
-    def _remove_and_tell(self, item: ResourceState, running: set[int], waiting: dict[int, set[int]]) -> None:
-        gone = False
-        try:
-            gone = self._remove(item)
-        finally:
-            with self._ready:
-                running.discard(item.row)
-                for users in waiting.values() if gone else ():
-                    users.discard(item.row)
-                self._ready.notify()
 
     def _remove(self, item: ResourceState) -> bool:
         try:

@@ -247,17 +247,3 @@ def with_unknown(resource: ResourceState, replaced: frozenset[str]) -> Struct | 
     if not hit & resource.inputs.keys():
         return None
     return {key: UNKNOWN if key in hit else value for key, value in resource.inputs.items()}
-
-
-def removal_order(condemned: Sequence[ResourceState]) -> list[tuple[ResourceState, frozenset[int]]]:
-    """Return the condemned, last made first, each with the rows that must be gone before it: its dependents."""
-    users: dict[str, list[tuple[int, int]]] = {}
-    for place, item in enumerate(condemned):
-        for urn in item.needs():
-            users.setdefault(urn, []).append((place, item.row))
-    order = []
-    for place, item in reversed(list(enumerate(condemned))):
-        # Only users that come later in the state: a copy that waits for deletion must not wait for its own successor.
-        later = frozenset(row for where, row in users.get(item.urn, ()) if where > place)
-        order.append((item, later))
-    return order

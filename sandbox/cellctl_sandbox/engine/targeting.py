@@ -30,7 +30,8 @@ def untouched(scope: Scope, wanted: Wanted) -> list[Step]:
     """Return the steps of a registration that takes no part: it stays as it was, or is not made."""
     if wanted.old is None:
         scope.decisions.skipped.add(wanted.new.urn)
-        return [Step(op=Op.SAME, urn=wanted.new.urn, old=wanted.new, new=wanted.new, skipped=True)]
+        new = replace(wanted.new, inputs={}) if wanted.new.custom else wanted.new  # nobody has checked them
+        return [Step(op=Op.SAME, urn=new.urn, old=new, new=new, skipped=True)]
     return [_kept(item) for item in [*_needed(scope, wanted.old, set()), wanted.old]]
 
 

@@ -47,6 +47,11 @@ def default_provider_name(version: str, download_url: str = "") -> str:
     return name
 
 
+def denied_reference(package: str) -> str:
+    """Return what stands for a default provider that is disabled, where nobody asks for it (CLI 3.260)."""
+    return f"urn:pulumi:denied::denied::denied$pulumi:providers:denied::{package}::denydefaultprovider"
+
+
 def is_default_provider(urn: str) -> bool:
     """Tell whether a URN names a default provider: one that no program declares."""
     if not qualified_type(urn).startswith(PROVIDER_PREFIX):

@@ -21,6 +21,7 @@ from cellctl_sandbox.engine.command.project import Settings, config_values, mask
 from cellctl_sandbox.engine.command.replies import UNEXPECTED_CHANGES, Refusal, Reply
 from cellctl_sandbox.engine.core import Inline, Kind, Options, Program, Result, Target
 from cellctl_sandbox.engine.eventlog import Sink
+from cellctl_sandbox.engine.selection import Selection
 from cellctl_sandbox.engine.sockets import Dialled, EventStream
 
 _HISTORY = {"up": "update", "refresh": "refresh", "destroy": "destroy"}
@@ -50,14 +51,39 @@ def run(call: Call, args: Arguments) -> Reply:
             return Reply(stdout="There were no unprotected resources to destroy.\n")
         digest = Digest() if args.has("json") else None
         began = int(time.time())
+        missing = _missing_target(args, prepared)
         with _sinks(call, args) as sink:
-            result = _engine_result(call, args, prepared, sink, digest)
+            if missing:
+                sink({"sequence": 0, "timestamp": began, "cancelEvent": {}})
+                result = _refused(prepared)
+            else:
+                result = _engine_result(call, args, prepared, sink, digest)
         if kind in _HISTORY and not result.untouched:
             _record(call, args, prepared, result, began)
+    if missing:
+        raise Refusal(f"no resource named '{missing}' found")
     if result.unsupported is not None:
         raise result.unsupported
     text = digest.text(result, masked_config(prepared.settings.config)) if digest else _words(result)
     return _answer(call, args, prepared, result, text)
+
+
+def _missing_target(args: Arguments, prepared: Prepared) -> str:
+    """Return what was named for a refresh or destroy and is not in the state; an `up` may still make it."""
+    if prepared.kind in ("up", "preview"):
+        return ""
+    selection = Selection(Options(targets=_named(args, "target"), excludes=_named(args, "exclude")))
+    known = {item.urn for item in prepared.checkpoint.resources}
+    return next((urn for urn in selection.literals(of_refresh=True) if urn not in known), "")
+
+
+def _named(args: Arguments, flag: str) -> frozenset[str]:
+    return frozenset(args.values.get(flag, ()))
+
+
+def _refused(prepared: Prepared) -> Result:
+    """Return the result of an operation that was not begun."""
+    return Result(kind=prepared.kind, succeeded=False, cancelled=False, changes={}, checkpoint=prepared.checkpoint)
 
 
 def _all_protected(checkpoint: Checkpoint) -> bool:
@@ -118,11 +144,11 @@ def _engine_result(call: Call, args: Arguments, prepared: Prepared, sink: Sink, 
     options = Options(
         parallel=args.number("parallel", 16),
         refresh=args.has("refresh"),
-        replace=frozenset(args.values.get("replace", ())),
+        replace=_named(args, "replace"),
         exclude_protected=args.has("exclude-protected"),
         clear_pending_creates=args.has("clear-pending-creates"),
-        targets=frozenset(args.values.get("target", ())),
-        excludes=frozenset(args.values.get("exclude", ())),
+        targets=_named(args, "target"),
+        excludes=_named(args, "exclude"),
         target_dependents=args.has("target-dependents"),
         exclude_dependents=args.has("exclude-dependents"),
         continue_on_error=args.has("continue-on-error"),
