@@ -307,19 +307,6 @@ CASES = [
             ),
         ],
     ),
-    Case(
-        "a child of what is gone goes to the next parent",
-        [
-            Play(
-                program=[
-                    Thing("a"),
-                    Thing("b", {}, {"parent": "a"}),
-                    Thing("c", {}, {"parent": "b"}),
-                ]
-            ),
-            Play(do="refresh", drift={"b-0": None}, state={"c": {"parent": f"{PREFIX}a"}}),
-        ],
-    ),
 ]
 
 

@@ -180,7 +180,6 @@ class Executor:
             outputs=old.outputs,
             created=old.created,
             modified=old.modified,
-            init_errors=old.init_errors,
         )
         if new.is_provider:
             self._scope.registry.configure(new, planning=self._scope.planning)
