@@ -48,7 +48,7 @@ def refused() -> list[str]:
     """Return what the embedded engine does not do, for `cellctl doctor`."""
     from cellctl_sandbox.engine.refusals import Feature
 
-    return [item.value.told_as for item in Feature]
+    return [item.value.listed for item in Feature]
 
 
 def pace_of(clock: str) -> float | None:

@@ -16,6 +16,11 @@ class Refusal:
     asked_by: Literal["program", "flag", "stack"]
     means: str
 
+    @property
+    def listed(self) -> str:
+        """Return it as one item of a list."""
+        return self.means if self.told_as.startswith("the ") else self.told_as
+
 
 class Feature(Enum):
     """Every refusal."""
