@@ -17,11 +17,11 @@ TRY_NEXT = """
 What to try next. First, so that these can be typed as they stand:
   export PATH="$PWD/.venv/bin:$PATH" CELLCTL_HOME="$PWD/demo"
 
-  cellctl status acme              # and `cellctl sandbox show`: what the clouds hold
-  cellctl preview acme             # after `taskCap: 20` in demo/cells/acme.yaml
-  cellctl up --cloud aws initech   # end it with Ctrl-C or kill -9: the next goes on
-  cellctl sandbox fault --type 'aws:rds/*' --error capacity    # then such an `up` fails
-  cellctl down acme                # refused, because it holds data; read why
+  cellctl status acme             # and `cellctl sandbox show`: the clouds' side
+  cellctl preview acme            # after `taskCap: 20` in demo/cells/acme.yaml
+  cellctl up --cloud aws initech  # stop it: Ctrl-C, kill -9; the next goes on
+  cellctl sandbox fault --type 'aws:rds/*' --error quota  # then an `up` fails
+  cellctl down acme               # refused, because it holds data; read why
 """
 
 
