@@ -168,7 +168,8 @@ def test_large_numbers_are_written_by_their_shortest_digits_as_the_cli_does(tmp_
 def test_doctor_lists_every_refusal(tmp_path):
     findings = doctor.examine(Home(tmp_path), environment={"PATH": ""})
     told = next(item for item in findings if "refuses" in item.message)
-    assert [item.value.told_as for item in Feature if item.value.told_as not in told.message] == []
+    assert [item.value.listed for item in Feature if item.value.listed not in told.message] == []
+    assert not any(item.value.listed.startswith("the ") for item in Feature)
     assert "--engine pulumi" in told.remedy
 
 
