@@ -38,7 +38,7 @@ class Change:
 
     `parent` is the parent's URN. `blocked_by` is `protect` where the engine itself refuses. `expected_s` is the p50 of
     `facts/` in seconds, None where unknown. Provider resources and components are changes too (`custom` False for the
-    latter), so that trees can be drawn.
+    latter), so that trees can be drawn. `monthly_usd` is what it costs a month at list prices, before and after.
     """
 
     urn: str
@@ -52,6 +52,7 @@ class Change:
     parent: str = ""
     custom: bool = True
     expected_s: float | None = None
+    monthly_usd: tuple[float, float] = (0.0, 0.0)
 
     @property
     def of_cloud(self) -> bool:
@@ -98,6 +99,11 @@ class Plan:
     def of_cloud(self) -> dict[str, int]:
         """Return the same of what stands for something in a cloud: what people count."""
         return _counts(change for change in self.changes if change.of_cloud)
+
+    def monthly_usd(self) -> tuple[float, float]:
+        """Return what the cell costs a month at list prices, before and after (`cellctl.facts.costs`)."""
+        before, after = (sum(change.monthly_usd[side] for change in self.changes) for side in (0, 1))
+        return before, after
 
     @property
     def empty(self) -> bool:

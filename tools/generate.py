@@ -54,6 +54,12 @@ def _engine() -> str:
     return _with_table("docs/concepts/embedded-engine.md", "refusals", table())
 
 
+def _prices() -> str:
+    from cellctl.facts.costs import table
+
+    return _with_table("docs/concepts/cost.md", "prices", table())
+
+
 def _pyproject() -> str:
     from sdk_modules import pyproject_text, used_modules
 
@@ -67,6 +73,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/reference/commands.md": _commands,
     "docs/sandbox.md": _sandbox,
     "docs/concepts/embedded-engine.md": _engine,
+    "docs/concepts/cost.md": _prices,
     "pyproject.toml": _pyproject,
 }
 

@@ -58,6 +58,9 @@ class TypeFacts(Protocol):
     def expected_s(self, type_: str, action: str) -> float | None:
         """Return the p50 of an action in cloud seconds, None where unknown."""
 
+    def monthly_usd(self, type_: str, inputs: Mapping[str, Value]) -> float:
+        """Return what an object costs a month at list prices, 0 where unknown."""
+
 
 def action_of(op: str) -> Action:
     """Return the action that a step's operation means to a reader; unknown operations read as `update`."""
@@ -195,7 +198,13 @@ class Planner:
             parent=side.parent if side else "",
             custom=side.custom if side else True,
             expected_s=self.facts.expected_s(event.type, action),
+            monthly_usd=self._costs(event),
         )
+
+    def _costs(self, event: StepEvent) -> tuple[float, float]:
+        sides = (event.old, None if event.op == "delete" else event.new)
+        before, after = (self.facts.monthly_usd(event.type, side.inputs) if side else 0.0 for side in sides)
+        return before, after
 
     def _said(self, event: DiagnosticEvent) -> None:
         if event.severity == "error" and event.urn and _PROTECTED.search(event.message):

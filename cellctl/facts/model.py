@@ -175,6 +175,20 @@ class Price:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class CostLine:
+    """One part of what an object costs, where `when` holds.
+
+    `price` is the key of a list price, with `{path}` of inputs. It counts `times`: a number, or the path of an input
+    that is a number or a list, divided by `per`.
+    """
+
+    price: str
+    times: float | str = 1.0
+    per: float = 1.0
+    when: Condition = field(default_factory=Condition)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class TypeFacts:
     """What the documentation says of one resource type.
 
@@ -195,6 +209,7 @@ class TypeFacts:
     settles: Settles | None = None
     waits_s: float = 0.0
     after_deletion: tuple[AfterDeletion, ...] = ()
+    costs: tuple[CostLine, ...] = ()
     id_form: str = ""
     sources: Mapping[str, str] = field(default_factory=dict)
 

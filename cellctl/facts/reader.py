@@ -12,6 +12,7 @@ from cellctl.facts.document import FactsError, Table, to_value
 from cellctl.facts.model import (
     AfterDeletion,
     Bucket,
+    CostLine,
     Duration,
     Durations,
     Held,
@@ -157,6 +158,7 @@ def _type(name: str, table: Table, sources: Sources) -> TypeFacts:
         settles=_settles(settles) if settles.data else None,
         waits_s=table.number("waits_s", 0),
         after_deletion=tuple(_after_deletion(entry) for entry in table.tables("after_deletion")),
+        costs=tuple(_cost(entry) for entry in table.tables("costs")),
         id_form=_pattern(table, table.text("id_form", "")),
         sources=origin,
     )
@@ -179,6 +181,18 @@ def read_own(name: str, table: Table) -> TypeFacts:
 
 def _after_deletion(table: Table) -> AfterDeletion:
     found = AfterDeletion(text=table.text("text"), lost=table.flag("lost"), when=Condition.read(table.struct("when")))
+    table.end()
+    return found
+
+
+def _cost(table: Table) -> CostLine:
+    times = table.get("times")
+    found = CostLine(
+        price=table.text("price"),
+        times=times if isinstance(times, str) else table.number("times", 1),
+        per=table.number("per", 1),
+        when=Condition.read(table.struct("when")),
+    )
     table.end()
     return found
 

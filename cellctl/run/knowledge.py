@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cellctl import facts
+from cellctl.facts import costs
+from cellctl.state.values import Value
 
 _OPERATIONS: dict[str, facts.Operation] = {
     "create": "create",
@@ -29,3 +33,7 @@ class FactsOfTypes:
         if known is None or operation is None:
             return None
         return known.durations.of(operation).p50
+
+    def monthly_usd(self, type_: str, inputs: Mapping[str, Value]) -> float:
+        """Return what an object costs a month at list prices, 0 where nothing is known."""
+        return costs.monthly_usd(type_, inputs)

@@ -31,6 +31,7 @@ def change_json(change: Change) -> Struct:
         "parent": change.parent,
         "custom": change.custom,
         "expected_s": change.expected_s,
+        "monthly_usd": _costs(change.monthly_usd),
     }
 
 
@@ -54,4 +55,10 @@ def plan_json(plan: Plan) -> Struct:
             {"severity": item.severity, "message": item.message, "urn": item.urn} for item in plan.diagnostics
         ],
         "summary": {**plan.summary()},
+        "monthly_usd": _costs(plan.monthly_usd()),
     }
+
+
+def _costs(usd: tuple[float, float]) -> Struct:
+    before, after = usd
+    return {"before": round(before, 2), "after": round(after, 2)}

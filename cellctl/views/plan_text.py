@@ -77,11 +77,24 @@ def plan_text(plan: Plan, *, details: bool = False) -> RenderableType:
         lines.append(
             Text(f"The slowest step usually takes {duration(max(expected))} of the cloud's time.", style="dim")
         )
+    if cost := _cost(plan):
+        lines.append(Text(cost, style="dim"))
     for diagnostic in plan.diagnostics:
         if diagnostic.severity != "info":
             style = "red" if diagnostic.severity == "error" else "yellow"
             lines.append(Text(said(diagnostic), style=style))
     return Group(*lines)
+
+
+def _cost(plan: Plan) -> str:
+    """Say what the cell costs a month and what the plan changes of that; `` where no price is known."""
+    before, after = (round(usd) for usd in plan.monthly_usd())
+    if before == after or not plan.complete:
+        return f"Costs about {after:,} USD a month, as before." if after and not plan.empty and plan.complete else ""
+    if not after:
+        return f"Saves about {before:,} USD a month."
+    change = f", {abs(after - before):,} {'more' if after > before else 'less'} than now" if before else ""
+    return f"Costs about {after:,} USD a month{change}: list prices, without what is paid by use."
 
 
 def objections_text(objections: Sequence[Objection]) -> RenderableType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Literal
 
 import pytest
@@ -17,7 +18,7 @@ from cellctl.plan import Plan
 from cellctl.state.values import SECRET, SIGNATURE, UNKNOWN
 
 STACK = "urn:pulumi:cell-a::octopus-cells::pulumi:pulumi:Stack::octopus-cells-cell-a"
-A = "urn:pulumi:cell-a::octopus-cells::aws:rds/instance:Instance::a"
+A, B, C = (f"urn:pulumi:cell-a::octopus-cells::aws:rds/instance:Instance::{name}" for name in "abc")
 SEALED = {SIGNATURE: SECRET, "ciphertext": "[secret]"}
 
 
@@ -27,6 +28,9 @@ class Facts:
 
     def expected_s(self, type_: str, action: str) -> float | None:
         return 600.0 if "rds" in type_ else None
+
+    def monthly_usd(self, type_: str, inputs: Mapping[str, object]) -> float:
+        return float(str(inputs.get("size", 0)))
 
 
 def side(urn: str, inputs: dict[str, object], outputs: dict[str, object] | None = None, **more: object) -> object:
@@ -81,6 +85,15 @@ def test_a_map_that_a_provider_tells_as_a_whole_is_spelled_out_entry_by_entry() 
         ("nodes.c", "3", None, "delete", True),
         ("nodes.d", None, "4", "add", True),
     ]
+
+
+def test_a_plan_says_what_the_cell_costs_before_and_after() -> None:
+    lines = [
+        step("resourcePreEvent", "update", old=side(A, {"size": 2}), new=side(A, {"size": 5})),
+        step("resourcePreEvent", "same", B, old=side(B, {"size": 1}), new=side(B, {"size": 1})),
+        step("resourcePreEvent", "delete", C, old=side(C, {"size": 4})),
+    ]
+    assert planned(*lines, SUMMARY).monthly_usd() == (7.0, 6.0)
 
 
 def test_default_providers_are_nobodys_business() -> None:

@@ -1,0 +1,84 @@
+"""What a cell costs: every size that a cell file can ask for has a price, and objects add up."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from cellctl import facts
+from cellctl.facts import costs
+from cellctl.state.values import Struct
+
+FACTS = Path(facts.__file__).parent
+AWS = tomllib.loads((FACTS / "aws" / "layout" / "sizes.toml").read_text())
+AZURE = tomllib.loads((FACTS / "azure" / "layout" / "sizes.toml").read_text())
+EC2, RDS = "aws:ec2/instance:Instance", "aws:rds/instance:Instance"
+MACHINE, SQL, SHARE = (
+    f"azure-native:{name}" for name in ("compute:VirtualMachine", "sql:Database", "storage:FileShare")
+)
+
+
+def sizes() -> list[tuple[str, Struct]]:
+    """Return the inputs of everything that a size decides."""
+    classes = AWS["database"]["classes"].values()
+    rds = [{"instanceClass": one, "engine": AWS["database"]["engine"], "storageType": "gp3"} for one in classes]
+    disk = {"rootBlockDevice": {"volumeSize": 100}}
+    os_disk = {"osDisk": {"diskSizeGB": 127, "managedDisk": {"storageAccountType": "Premium_LRS"}}}
+    databases = [AZURE["database"][name] for name in ("small", "standard", "large")]
+    return [
+        (EC2, {"instanceType": AWS["gateway"]["instance_type"], **disk}),
+        *((EC2, {"instanceType": one, "userData": "<powershell> 1", **disk}) for one in AWS["nodes"]["types"].values()),
+        *((RDS, {**one, "multiAz": twice, "allocatedStorage": 100}) for one in rds for twice in (True, False)),
+        *(
+            (MACHINE, {"hardwareProfile": {"vmSize": AZURE["nodes"][size]}, "storageProfile": os_disk})
+            for size in ("small", "medium", "large")
+        ),
+        *(
+            (SQL, {"sku": {"name": one["sku"], "capacity": 2}, "zoneRedundant": twice, "maxSizeBytes": 2**30})
+            for one in databases
+            for twice in (True, False)
+        ),
+        (SHARE, {"shareQuota": 100, "accessTier": "Premium"}),
+    ]
+
+
+@pytest.mark.parametrize(("token", "inputs"), sizes())
+def test_every_size_has_its_prices(token: str, inputs: Struct) -> None:
+    known = facts.of(token)
+    assert known is not None
+    lines = [line for line in known.costs if line.when.holds(inputs)]
+    assert lines
+    assert [line.price for line in lines if costs.price_of(token, line, inputs) is None] == []
+    assert costs.monthly_usd(token, inputs) > 0
+
+
+def test_the_parts_of_an_object_add_up() -> None:
+    machine = {"instanceType": "c6i.xlarge", "userData": "<powershell> x", "rootBlockDevice": {"volumeSize": 100}}
+    hour, gib = (facts.price("aws", key) for key in ("ec2.c6i.xlarge.windows", "ebs.gp3"))
+    assert hour is not None
+    assert gib is not None
+    assert costs.monthly_usd(EC2, machine) == pytest.approx(730 * hour.amount + 100 * gib.amount)
+    endpoint: Struct = {"vpcEndpointType": "Interface", "subnetIds": ["a", "b", "c"]}
+    one: Struct = {**endpoint, "subnetIds": ["a"]}
+    token = "aws:ec2/vpcEndpoint:VpcEndpoint"
+    assert costs.monthly_usd(token, endpoint) == pytest.approx(3 * costs.monthly_usd(token, one))
+    assert costs.monthly_usd(token, {**endpoint, "vpcEndpointType": "Gateway"}) == 0
+
+
+def test_what_has_no_price_costs_nothing_here() -> None:
+    assert costs.monthly_usd("aws:s3/bucket:Bucket", {"bucket": "x"}) == 0
+    assert costs.monthly_usd("strange:thing:Thing", {}) == 0
+    assert costs.monthly_usd(EC2, {"instanceType": "z99.huge"}) == 0
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure"])
+def test_every_price_is_used_and_in_a_known_unit(cloud: str) -> None:
+    services = [facts.service(cloud, name) for name in facts.services(cloud)]
+    types = [known for service in services for known in service.types.values()]
+    starts = {line.price.partition("{")[0] for known in types for line in known.costs}
+    for service in services:
+        for key, price in service.prices.items():
+            assert key.startswith(tuple(starts)), key
+            assert price.unit in costs._PER_MONTH
