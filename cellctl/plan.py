@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cellctl.errors import Problem
 from cellctl.state.values import Value
+
+if TYPE_CHECKING:
+    from cellctl.likeness import Row
 
 Action = Literal["create", "update", "replace", "delete", "same", "read", "import", "refresh"]
 DiffKind = Literal["add", "update", "delete"]
@@ -58,6 +61,21 @@ class Change:
     def of_cloud(self) -> bool:
         """Whether it is about something in a cloud: no component, no provider that only carries configuration."""
         return self.custom and not self.type.startswith("pulumi:")
+
+    @property
+    def likeness(self) -> Row:
+        """What counts when changes of different cells are compared."""
+        from cellctl.likeness import Difference, Row
+
+        place = self.urn.split("::", 2)[-1]
+        keys: list[Value] = [*sorted(self.replace_keys)]
+        return Row(
+            facts=(place, self.type, self.name, self.action, self.stateful, self.blocked_by, self.custom, keys),
+            differences=[
+                Difference(path=item.path, before=item.before, after=item.after, facts=(item.kind, item.replaces))
+                for item in self.diff
+            ],
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,6 +127,17 @@ class Plan:
     def empty(self) -> bool:
         """Whether nothing would change."""
         return all(change.action in ("same", "read") for change in self.changes)
+
+    @property
+    def semantic_hash(self) -> str:
+        """Equal for plans of different cells that would change the same (`cellctl.likeness`); computed at each use.
+
+        Account, region, versions and diagnostics do not count, nor does what stays as it is.
+        """
+        from cellctl.likeness import digest
+
+        rows = (change.likeness for change in self.changes if change.action not in ("same", "read"))
+        return digest(self.cell, [self.cloud, self.operation, self.complete, self.errored], rows)
 
 
 def _counts(changes: Iterable[Change]) -> dict[str, int]:

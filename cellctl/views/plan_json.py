@@ -47,6 +47,7 @@ def plan_json(plan: Plan) -> Struct:
         "applyable": plan.applyable,
         "errored": plan.errored,
         "hash": plan.hash,
+        "semantic_hash": plan.semantic_hash,
         "spec_digest": plan.spec_digest,
         "checkpoint_digest": plan.checkpoint_digest,
         "versions": dict(plan.versions),
