@@ -11,11 +11,11 @@ from cellctl_provider.protocol import ProviderError
 from cellctl_sandbox.clouds.view import ObjectView
 from cellctl_sandbox.inventory import IDENTITY, SqlServers
 from cellctl_sandbox.standins.cloud_view import CloudObject
+from cellctl_sandbox.standins.service_models import loader
 from cellctl_sandbox.standins.tds.tokens_entra import BadToken, Bearer, TokenIssuer
 
 if TYPE_CHECKING:
     from boto3 import Session
-    from botocore.loaders import Loader
 
 RUNNER = str(uuid.uuid5(uuid.NAMESPACE_URL, "cellctl-sandbox-runner"))
 _OPERATORS = uuid.UUID("8c1f7f3c-53f3-5d3a-9a39-6a3c2a1f5b10")
@@ -25,11 +25,19 @@ VAULT_AUDIENCE = "https://vault.azure.net/"
 
 
 @functools.cache
-def _loader() -> Loader:
-    """Return the one loader of this process: reading a service's model is most of what a client costs."""
-    import botocore.loaders
+def _session(region: str) -> Session:
+    """Return a session of this process whose keys open nothing but stand-ins."""
+    import boto3
+    import botocore.session
 
-    return botocore.loaders.create_loader()
+    core = botocore.session.Session()
+    core.register_component("data_loader", loader())
+    return boto3.Session(
+        botocore_session=core,
+        aws_access_key_id="SANDBOX",
+        aws_secret_access_key="sandbox",  # noqa: S106
+        region_name=region,
+    )
 
 
 class SandboxCredentials:
@@ -54,18 +62,8 @@ class SandboxCredentials:
         return self
 
     def aws(self, region: str) -> Session:
-        """Return a session whose keys open nothing but stand-ins."""
-        import boto3
-        import botocore.session
-
-        core = botocore.session.Session()
-        core.register_component("data_loader", _loader())
-        return boto3.Session(
-            botocore_session=core,
-            aws_access_key_id="SANDBOX",
-            aws_secret_access_key="sandbox",  # noqa: S106
-            region_name=region,
-        )
+        """Return a session whose keys open nothing but stand-ins; one for the process, as making it takes long."""
+        return _session(region)
 
     def azure_token(self, audience: str) -> str:
         """Return a token of the runner."""

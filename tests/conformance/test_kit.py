@@ -23,8 +23,7 @@ QUIET_S = 300  # a scenario is a few seconds of CPU; a machine may be busy, but 
 def played(tmp_path_factory):
     """Play every scenario once; the whole output. The time limit is one for progress, not for the whole."""
     told = tmp_path_factory.mktemp("kit") / "told"
-    argv = [sys.executable, str(KIT / "run.py"), "-j", "2", "-v", "--lines", "30"]
-    argv += ["--command", "cellctl_sandbox.conformance:command"]
+    argv = [sys.executable, str(Path(__file__).with_name("player.py")), str(KIT / "run.py"), "2"]
     with told.open("w") as file, subprocess.Popen(argv, cwd=ROOT, stdout=file) as running:
         before = -1
         while running.poll() is None:

@@ -73,6 +73,9 @@ _GATEWAY_CODES: Mapping[str, ErrorCode] = {
 }
 
 
+_MAKING = threading.Lock()  # a session, which several of these may share, makes one client at a time
+
+
 class AwsClients:
     """Clients by service and region; one each, shared by all threads."""
 
@@ -126,7 +129,8 @@ class AwsClients:
                 config = Config(
                     retries={"mode": "standard", "total_max_attempts": 6}, connect_timeout=10, read_timeout=60
                 )
-                self._clients[service, region] = make(route.url or None, config)
+                with _MAKING:
+                    self._clients[service, region] = make(route.url or None, config)
             return self._clients[service, region]
 
 

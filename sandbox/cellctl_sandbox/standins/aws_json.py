@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
-import botocore.loaders
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 from botocore.validate import ParamValidator
 
 from cellctl.state.values import Struct, Value
+from cellctl_sandbox.standins.service_models import loader
 from cellctl_sandbox.standins.web import Request, Response, json_response
 
 _CONTENT_TYPE = "application/x-amz-json-1.1"
@@ -86,10 +86,9 @@ class JsonApi:
     """Answers requests for several services, told apart by `X-Amz-Target`."""
 
     def __init__(self, services: list[JsonService]) -> None:
-        loader = botocore.loaders.create_loader()
         self._services: dict[str, tuple[JsonService, ServiceModel]] = {}
         for service in services:
-            model = ServiceModel(loader.load_service_model(service.name, "service-2"), service.name)
+            model = ServiceModel(loader().load_service_model(service.name, "service-2"), service.name)
             self._services[str(model.metadata["targetPrefix"])] = (service, model)
 
     def answer(self, request: Request) -> Response:

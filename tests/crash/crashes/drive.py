@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from cellctl.cell import Cell
 from cellctl.errors import CellctlError, GuardError
@@ -22,13 +23,14 @@ from crashes.witness import SHARE
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """`verb` on a cell of a cloud; `labels` choose the witness's variation."""
+    """`verb` on a cell of a cloud; `variation` chooses the witness's program, `refresh` what is read before."""
 
     verb: str
     cell: str
     cloud: str
     region: str
     variation: str = ""
+    refresh: Literal["all", "stateful", "none"] = "stateful"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +79,7 @@ def _command(home: Path, command: Command, log: Path, aim: Aim | None, apart: bo
         start=start_operation,
         command=f"cellctl {command.verb} {command.cell}",
         allow=frozenset({SHARE}),
+        refresh=command.refresh,
     )
     spec = CellSpec.minimal(command.cell, cloud=command.cloud, region=command.region)  # type: ignore[arg-type]
     if command.variation:

@@ -12,13 +12,15 @@ import json
 import os
 import random
 import shutil
+import sqlite3
 import sys
 import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import yaml
@@ -28,6 +30,7 @@ from cellctl_provider.probes import Moment
 from crashes import judge, landscape, warmth, witness
 from crashes.aim import Aim, Victim
 from crashes.drive import Command, Ended, perform
+from crashes.landscape import ACCOUNT, REGION
 
 COMMANDS = {
     "up": ("empty", "up", "base"),
@@ -58,7 +61,7 @@ class Point:
 def command(name: str) -> Command:
     """Return a command on the witness."""
     _, verb, variation = COMMANDS[name]
-    return Command(verb=verb, cell=landscape.CELL, cloud="aws", region=landscape.REGION, variation=variation)
+    return Command(verb=verb, cell=landscape.CELL, cloud="aws", region=REGION, variation=variation)
 
 
 class Templates:
@@ -79,6 +82,8 @@ class Templates:
         _in_child(lambda: witness.write_data(made, land))
         shutil.copytree(made, drifted)
         _in_child(lambda: _drift(drifted))
+        for home in (empty, made, drifted):
+            _put_together(home)
         gc.collect()
         gc.freeze()
 
@@ -87,6 +92,12 @@ class Templates:
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(self.folder / name, target)
         return target
+
+
+def _put_together(home: Path) -> None:
+    """Write the log of a home's sandbox into its file: who opens a copy need not go through it."""
+    with closing(sqlite3.connect(home / ".cellctl" / "sandbox.db")) as database:
+        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _share_key(made: Path, empty: Path) -> None:
@@ -120,7 +131,7 @@ def _in_child(work: object) -> None:
 def _drift(home: Path) -> None:
     from cellctl_sandbox.control import open_control
 
-    open_control(home).edit(landscape.BUCKET, "tags.owner", "somebody")
+    open_control(home).edit(f"arn:aws:sns:{REGION}:{ACCOUNT}:witness-1", "tags.owner", "somebody")
 
 
 def census(templates: Templates, name: str, *, inner: bool) -> list[tuple[Moment, int]]:
@@ -154,8 +165,11 @@ def chosen(points: list[tuple[str, Moment, int]], *, every_victim: bool, seed: i
     return kills
 
 
-def strike(templates: Templates, chain: list[Point], place: Path) -> list[dict[str, object]]:
+def strike(templates: Templates, chain: list[Point], place: Path, apart: Collection[Victim]) -> list[dict[str, object]]:
     """Strike the points of a chain: each run of the same command is killed at the next point, the last one at none.
+
+    `apart` are the victims for whom providers have processes of their own. What is struck in a chain reads nothing
+    before its preview: no point lies there, and the last run reads.
 
     Returns a line for each point. One that no run passed (what another kill left open is looked up, not done again) is
     not hit. What the judge found is of the whole chain.
@@ -163,11 +177,12 @@ def strike(templates: Templates, chain: list[Point], place: Path) -> list[dict[s
     asked = command(chain[0].command)
     home = templates.home(COMMANDS[chain[0].command][0], place)
     log = place.with_suffix(".log")
+    struck = replace(asked, refresh="none") if len(chain) > 1 else asked
     lines = []
     for point in chain:
         log.unlink(missing_ok=True)
         aim = Aim(point.moment, point.nth, point.victim)
-        ended = perform(home, asked, log, aim, apart=point.victim != "operation")
+        ended = perform(home, struck, log, aim, apart=point.victim in apart)
         hit = log.exists() and "struck" in log.read_text()
         lines.append(_line(point, ended, hit))
         if not hit:
@@ -201,7 +216,15 @@ def chains(kills: list[Point], length: int) -> list[list[Point]]:
     return [*found, *([point] for point in kills if point.nth > 1)]
 
 
-def walk(templates: Templates, work: list[list[Point]], walkers: int, journal: Path, until: float) -> None:
+def walk(
+    templates: Templates,
+    work: list[list[Point]],
+    journal: Path,
+    *,
+    walkers: int,
+    until: float,
+    apart: Collection[Victim],
+) -> None:
     """Strike chains, `walkers` at a time, until it is late; each result is a line of the journal at once."""
     pids = []
     for number in range(walkers):
@@ -214,7 +237,7 @@ def walk(templates: Templates, work: list[list[Point]], walkers: int, journal: P
             for chain in work[number::walkers]:
                 if time.monotonic() >= until:
                     break
-                for line in strike(templates, chain, templates.folder / f"walker-{number}"):
+                for line in strike(templates, chain, templates.folder / f"walker-{number}", apart):
                     if line["hit"] or len(chain) == 1:
                         append(journal, line)
             code = 0
@@ -256,7 +279,7 @@ def main() -> None:
     parser.add_argument("--walkers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--only", default="")
-    parser.add_argument("--chain", type=int, default=4, help="kills before an unharmed run")
+    parser.add_argument("--chain", type=int, default=8, help="kills before an unharmed run")
     parser.add_argument("--journal", type=Path)
     given = parser.parse_args()
     began = time.monotonic()
@@ -267,11 +290,12 @@ def main() -> None:
     kills = chosen(points, every_victim=given.every_victim, seed=given.seed)
     known = settled(journal)
     assert threading.active_count() == 1, "a process with threads must not fork"
+    apart = ("host", "group") if given.every_victim else ("host",)  # where all die at once it makes no difference
     for length in (given.chain, 1):  # what no link of a chain met is struck by itself
         hit = {str(line["key"]) for line in done(journal) if line["hit"]} if length == 1 else known
         work = chains([point for point in kills if point.key not in hit], length)
         random.Random(given.seed).shuffle(work)
-        walk(templates, work, given.walkers, journal, began + given.seconds)
+        walk(templates, work, journal, walkers=given.walkers, until=began + given.seconds, apart=apart)
     told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known)}
     (journal.with_suffix(".summary.json")).write_text(json.dumps(told))
     sys.stdout.write(json.dumps({**told, "wall_s": round(time.monotonic() - began, 1)}) + "\n")

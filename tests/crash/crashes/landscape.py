@@ -1,4 +1,4 @@
-"""What the witness finds: a network whose appliance has a way out, a database server, secrets, a role.
+"""What the witness finds: a network with a way out, an appliance, a node's machine, a database server, secrets, a role.
 
 As little as the simulated network and the role policies accept; everything else is the witness's own.
 """
@@ -16,6 +16,8 @@ from cellctl_sandbox.host import open_host
 from cellctl_sandbox.inventory import APPLIANCE_IMAGE
 
 ACCOUNT, REGION, ADDRESS = "111122223333", "eu-west-1", "10.64.0.10"
+NODE, NODE_ADDRESS, VERSION = "witness-1", "10.64.0.21", "2026.4.7000"
+USERNAME, EMAIL = "admin", "admin@example.com"
 CELL = "witness"
 BUCKET = "witness-files"
 MARK = "land-"  # begins the logical name of what is there before the program
@@ -48,13 +50,16 @@ def build_landscape(home: Path) -> dict[str, str]:
         egress=[_all_of(ALL)],
     ).id
     names = _server(make, subnet, group)
-    host_names = {
+    people = _people(make)
+    hosts = {
         "vpc": vpc.id,
         "instance": _appliance(make, subnet, group, image.result["value"]),
+        "machine": _node(make, subnet, group, people["password"]),
         "role": _role(make),
+        "bucket": str(make("aws:s3/bucket:Bucket", bucket=BUCKET).properties["arn"]),
     }
     host.close()
-    return {**names, **host_names}
+    return {**names, **people, **hosts}
 
 
 def _all_of(block: str) -> Struct:
@@ -76,6 +81,39 @@ def _subnet(make: Make, label: str, vpc: str, block: str, **way: str) -> str:
     table = make("aws:ec2/routeTable:RouteTable", label, vpcId=vpc, routes=[{"cidrBlock": ALL, **way}])
     make("aws:ec2/routeTableAssociation:RouteTableAssociation", label, subnetId=subnet.id, routeTableId=table.id)
     return subnet.id
+
+
+def _people(make: Make) -> dict[str, str]:
+    """Return where the administrator's password is, and where the API key is to be."""
+    password = make("aws:secretsmanager/secret:Secret", name="witness/administrator")
+    make("aws:secretsmanager/secretVersion:SecretVersion", secretId=password.id, secretString="first-Password-1")
+    key = make("aws:secretsmanager/secret:Secret", name="witness/api-key")
+    return {"password": str(password.properties["arn"]), "api_key": str(key.properties["arn"])}
+
+
+def _node(make: Make, subnet: str, group: str, password: str) -> str:
+    """Return the machine of an Octopus node, which joins with task cap 0."""
+    card = make(
+        "aws:ec2/networkInterface:NetworkInterface",
+        NODE,
+        subnetId=subnet,
+        privateIps=[NODE_ADDRESS],
+        securityGroups=[group],
+    )
+    script = (
+        f"<powershell>\nInvoke-Octopus admin --instance Default --username '{USERNAME}' --email '{EMAIL}' `\n"
+        f"    --password (Read-Secret '{password}')\nInvoke-Octopus node --instance Default --taskCap=0\n</powershell>"
+    )
+    machine = make(
+        "aws:ec2/instance:Instance",
+        NODE,
+        ami="ami-0123456789abcdef0",
+        instanceType="m6i.xlarge",
+        primaryNetworkInterface={"networkInterfaceId": card.id},
+        userData=script,
+        tags={"Name": NODE, "octopus-version": VERSION},
+    )
+    return machine.id
 
 
 def _appliance(make: Make, subnet: str, group: str, image: object) -> str:

@@ -27,7 +27,7 @@ provider, or the whole process group with the command that a person typed. Then 
 help, and a judge compares the simulated account with the state: it ended well, nothing is there twice, nothing is left
 over, rows written into the database are still there, no lock, lease or pending operation is left.
 
-`make test` strikes every point of the witness (eleven resources, `tests/crash/crashes/witness.py`) with one victim,
+`make test` strikes every point of the witness (twelve resources, `tests/crash/crashes/witness.py`) with one victim,
 another one with every `CELLCTL_CRASH_SEED`, four kills of one command in a row before the run that is judged, and a
 few types of whole cells; `make explore` every point with every victim by itself, the calls inside the steps of provider
 `cellctl`, and each resource type of whole cells. It goes on where it was stopped (`build/crash/`). Steps that run at

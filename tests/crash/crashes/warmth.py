@@ -20,7 +20,8 @@ MODULES = (
     "cellctl.run.refresh", "cellctl.run.up", "cellctl.spec.reading", "cellctl.verify.database",
     "cellctl.verify.entries", "cellctl.verify.nodes", "cellctl.verify.outputs", "cellctl_provider.aws.file_gateway",
     "cellctl_provider.aws.secrets_manager", "cellctl_provider.aws.share_access", "cellctl_provider.hosts.plugin",
-    "cellctl_provider.octopus.machines", "cellctl_provider.octopus.master_key", "cellctl_provider.reading",
+    "cellctl_provider.octopus.administrator", "cellctl_provider.octopus.machines",
+    "cellctl_provider.octopus.master_key", "cellctl_provider.octopus.node", "cellctl_provider.reading",
     "cellctl_provider.sql.cell_database", "cellctl_sandbox.engine.command", "cellctl_sandbox.service_faults",
     "cellctl_sandbox.standins.aws_endpoint", "cellctl_sandbox.standins.balancers", "cellctl_sandbox.standins.dialer",
     "cellctl_sandbox.standins.octopus.standin", "cellctl_sandbox.standins.run_command",
@@ -50,7 +51,7 @@ def load(home: Path, cell: str, cloud: str, program: Callable[[], None]) -> None
     assert result.succeeded, result.said
     host.close()
     session = SandboxCredentials(None, None, None, permitted=lambda *_: "").aws("eu-west-1")  # type: ignore[arg-type]
-    for service in ("storagegateway", "secretsmanager"):
+    for service in ("storagegateway", "secretsmanager", "ssm"):
         session.client(service, endpoint_url="http://127.0.0.1:1")
     while threading.active_count() > 1:  # the clock's keeper leaves by itself
         time.sleep(0.05)

@@ -1,27 +1,30 @@
-"""The witness: a program of eleven resources that holds each kind of step.
+"""The witness: a program of twelve resources that holds each kind of step.
 
 Component, two explicit providers, secret, read, every type of provider `cellctl`, what holds data; `update` changes in
-place, adds and drops; `replace` replaces with the new object first, with the old one first, and what depends on it.
+place (Octopus to another version, too), adds and drops; `replace` replaces with the new object first, with the old one
+first, and what depends on it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
 import pulumi_aws
-from pulumi_aws import ec2, s3, sns, storagegateway
+from pulumi_aws import ec2, sns, storagegateway
 
 from cellctl.spec import CellSpec
 from cellctl.sqlserver.connection import Endpoint, Identity
 from cellctl.state.values import Struct
+from cellctl_components import octopus
 from cellctl_components import resources as cellctl
 from cellctl_sandbox.host import open_host
-from crashes.landscape import ACCOUNT, ADDRESS, BUCKET, CELL, REGION
+from crashes.landscape import ACCOUNT, ADDRESS, CELL, EMAIL, NODE, NODE_ADDRESS, REGION, USERNAME, VERSION
 
 DATABASE = "octo_witness_g1"
+LATER = "2026.4.7100"
 PART = f"urn:pulumi:cell-{CELL}::octopus-cells::crash:index:Part$"
 SHARE = f"{PART}aws:storagegateway/nfsFileShare:NfsFileShare::share"
 
@@ -74,7 +77,7 @@ def declare(variation: str, land: Mapping[str, str]) -> None:
 
     ec2.Vpc.get("network", land["vpc"], opts=inside())
     key = cellctl.MasterKey("key", region=REGION, secret_id=land["secret"], opts=inside())
-    cellctl.CellDatabase(
+    database = cellctl.CellDatabase(
         "database",
         engine="rds",
         region=REGION,
@@ -97,13 +100,11 @@ def declare(variation: str, land: Mapping[str, str]) -> None:
         capacity="Medium" if updating else "Small",
         opts=inside(),
     )
-    tags = {"owner": "b" if updating else "a"}
-    bucket = s3.Bucket("files", bucket=BUCKET, tags=tags, opts=inside(protect=True))
     share = storagegateway.NfsFileShare(
         "share",
         file_share_name="files",
         gateway_arn=gateway.gateway_arn,
-        location_arn=bucket.arn,
+        location_arn=land["bucket"],
         role_arn=land["role"],
         client_lists=[cellctl.NOBODY],
         vpc_endpoint_dns_name="other.example.com" if replacing else None,
@@ -115,9 +116,49 @@ def declare(variation: str, land: Mapping[str, str]) -> None:
         "bells" if updating else "alarms",
         name={"update": "witness-3", "replace": "witness-2"}.get(variation, "witness-1"),
         display_name=pulumi.Output.secret("swordfish"),
+        tags={"owner": "a"},
         opts=inside(),
     )
+    _octopus(land, inside, database, updating=updating)
     pulumi.export("share", share.arn)
+
+
+def _octopus(
+    land: Mapping[str, str],
+    inside: Callable[..., pulumi.ResourceOptions],
+    database: pulumi.Resource,
+    *,
+    updating: bool,
+) -> None:
+    administrator = octopus.Administrator(
+        "administrator",
+        address=NODE_ADDRESS,
+        port=8080,
+        scheme="http",
+        username=USERNAME,
+        email=f"new-{EMAIL}" if updating else EMAIL,
+        password_secret=land["password"],
+        api_key_secret=land["api_key"],
+        nodes=1,
+        opts=inside(depends_on=[database]),
+    )
+    octopus.Node(
+        "node",
+        node_name=NODE,
+        machine=land["machine"],
+        region=REGION,
+        address=NODE_ADDRESS,
+        port=8080,
+        scheme="http",
+        version=LATER if updating else VERSION,
+        task_cap=20 if updating else 10,
+        api_key_secret=administrator.api_key_secret,
+        leader=NODE,
+        members={NODE: NODE_ADDRESS},
+        machines={NODE: land["machine"]},
+        node_limit=administrator.node_limit,
+        opts=inside(delete_before_replace=True),
+    )
 
 
 def write_data(home: Path, land: Mapping[str, str]) -> None:
