@@ -45,7 +45,6 @@ bench: dev ## Compare with the naive way, side by side; rewrites docs/benchmarks
 
 explore: dev ## Every crash point with every victim, resumable (docs/crash-safety.md), and other long tests
 	@$(RUN)/python tests/crash/explore_all.py
-	@$(RUN)/python -m pytest -q -m explore -p no:cacheprovider --override-ini addopts=--import-mode=importlib
 
 clean: ## Remove the environment and the demo
 	@rm -rf .venv .venv-tools demo .mypy_cache .ruff_cache .pytest_cache

@@ -1,45 +1,109 @@
-"""`make explore`: every kill point with every victim, then those of whole cells; rewrites docs/crash-safety.md.
+"""`make explore`: every kill point of the witness with every victim, those of whole cells, and the other long tests.
 
-CELLCTL_EXPLORE_S bounds each part in seconds (600), CELLCTL_CRASH_SEED chooses the order. Call it again to go on.
+It may be interrupted at any time: call it again, and it goes on where it was (`build/crash/`). Once all is done it
+writes docs/crash-safety.md; the call after that begins anew. CELLCTL_CRASH_SEED chooses the order of a new one.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
+PLACE = ROOT / "build" / "crash"
+DOCUMENT = ROOT / "docs" / "crash-safety.md"
+PYTEST = [sys.executable, "-m", "pytest", "-q", "-m", "explore", "-p", "no:cacheprovider"]
+PYTEST += ["--override-ini", "addopts=--import-mode=importlib"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One exploration of `crashes`: its words, and what it has found so far."""
+
+    name: str
+    words: Sequence[str]
+
+    @property
+    def journal(self) -> Path:
+        return PLACE / f"{self.name}.jsonl"
+
+    def start(self, seed: int) -> subprocess.Popen[bytes]:
+        """Begin it, or go on with it."""
+        homes = PLACE / f"homes-{self.name}"
+        shutil.rmtree(homes, ignore_errors=True)
+        homes.mkdir()
+        module, *more = self.words
+        told = [str(homes), *more, "--seed", str(seed), "--journal", str(self.journal)]
+        return subprocess.Popen([sys.executable, "-m", f"crashes.{module}", *told], cwd=FOLDER)
+
+    def left(self) -> int:
+        """Return how many of its points are not struck yet, or were with a fault."""
+        summary = self.journal.with_suffix(".summary.json")
+        return int(json.loads(summary.read_text())["left"]) if summary.exists() else 1
+
+
+# Those in a row run at the same time: the first has two processes at work, the others one each.
+ROWS = (
+    [Part("witness", ["explore", "--every-victim"])],
+    [Part("aws", ["cells", "--cloud", "aws"]), Part("azure", ["cells", "--cloud", "azure"])],
+)
+
+
+def seed_of_this() -> int:
+    """Return the seed of the exploration under way, of a new one if there is none."""
+    record = PLACE / "seed"
+    if not record.exists():
+        shutil.rmtree(PLACE, ignore_errors=True)
+        PLACE.mkdir(parents=True)
+        record.write_text(os.environ.get("CELLCTL_CRASH_SEED") or str(int(time.time()) % 1000))
+    return int(record.read_text())
+
+
+def struck(seed: int) -> bool:
+    """Strike what is left; tell whether nothing is left now."""
+    for row in ROWS:
+        running = [part.start(seed) for part in row if part.left()]
+        if any([process.wait() for process in running]):  # noqa: C419  each is waited for
+            return False
+    return not any(part.left() for row in ROWS for part in row)
+
+
+def tested() -> bool:
+    """Run each long test that has not passed yet; tell whether all have."""
+    passed = PLACE / "tests.txt"
+    before = passed.read_text().splitlines() if passed.exists() else []
+    listed = subprocess.run([*PYTEST, "--collect-only"], cwd=ROOT, capture_output=True, text=True, check=False)
+    good = True
+    for test in [line for line in listed.stdout.splitlines() if "::" in line and line not in before]:
+        if subprocess.run([*PYTEST, test], cwd=ROOT, check=False).returncode:
+            good = False
+            continue
+        with passed.open("a") as file:
+            file.write(f"{test}\n")
+    return good
 
 
 def main() -> None:
-    seed = os.environ.get("CELLCTL_CRASH_SEED") or str(int(time.time()) % 1000)
-    seconds = os.environ.get("CELLCTL_EXPLORE_S", "600")
-    place = ROOT / "build" / "crash"
-    place.mkdir(parents=True, exist_ok=True)
-    print(f"seed {seed}, {seconds} s for each part, journals in {place.relative_to(ROOT)}")
-    journals = [place / f"{name}.jsonl" for name in ("witness", "aws", "azure")]
-    parts = [
-        ["explore", "--every-victim", "--inner", "--chain", "1"],
-        ["cells", "--cloud", "aws", "--each"],
-        ["cells", "--cloud", "azure", "--each"],
-    ]
-    failed = 0
-    for words, journal in zip(parts, journals, strict=True):
-        homes = place / f"homes-{journal.stem}"
-        shutil.rmtree(homes, ignore_errors=True)
-        homes.mkdir()
-        told = [str(homes), *words[1:], "--seed", seed, "--seconds", seconds, "--journal", str(journal)]
-        failed |= subprocess.run(
-            [sys.executable, "-m", f"crashes.{words[0]}", *told], cwd=FOLDER, check=False
-        ).returncode
-    report = ["-m", "crashes.report", str(ROOT / "docs" / "crash-safety.md"), *map(str, journals), "--seed", seed]
+    """Explore what is left; write the document once nothing is."""
+    seed = seed_of_this()
+    print(f"seed {seed}, journals in {PLACE.relative_to(ROOT)}", flush=True)
+    whole = [struck(seed), tested()]
+    target = DOCUMENT if all(whole) else PLACE / "so-far.md"
+    journals = [str(part.journal) for row in ROWS for part in row]
+    report = ["-m", "crashes.report", str(target), *journals, "--seed", str(seed), "--tests", str(PLACE / "tests.txt")]
     subprocess.run([sys.executable, *report], cwd=FOLDER, check=True)
-    sys.exit(failed)
+    print(f"see {target.relative_to(ROOT)}" + ("" if all(whole) else ": call it again to go on"))
+    if not all(whole):
+        sys.exit(1)
+    (PLACE / "seed").unlink()
 
 
 if __name__ == "__main__":

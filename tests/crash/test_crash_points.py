@@ -1,7 +1,8 @@
 """Every kill point of the witness, and a sample of those of whole cells: the next run ends well and nothing is lost.
 
 The points are those that the run itself passes (`crashes.explore`); each is struck by a real SIGKILL. Here every point
-meets one victim, another one with every seed; `make explore` lets every point meet every victim.
+meets one victim, another one with every seed, which changes with the day; `make explore` lets every point meet every
+victim. CELLCTL_CRASH_SEED repeats a day.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 FOLDER = Path(__file__).resolve().parent
-SEED = int(os.environ.get("CELLCTL_CRASH_SEED", "0"))
+SEED = int(os.environ.get("CELLCTL_CRASH_SEED", time.strftime("%Y%m%d")))
 
 
 def explored(tmp_path: Path, module: str, *words: str) -> tuple[list[dict[str, object]], dict[str, object]]:
@@ -24,6 +26,7 @@ def explored(tmp_path: Path, module: str, *words: str) -> tuple[list[dict[str, o
         [sys.executable, "-m", f"crashes.{module}", str(tmp_path), "--seed", str(SEED), *words],
         cwd=FOLDER, capture_output=True, text=True, check=False, timeout=3600,
     )  # fmt: skip
+    sys.stdout.write(f"CELLCTL_CRASH_SEED={SEED}\n")
     assert done.returncode == 0, done.stderr[-3000:]
     lines = (tmp_path / "journal.jsonl").read_text().splitlines()
     return [json.loads(line) for line in lines], json.loads(done.stdout.splitlines()[-1])
@@ -58,7 +61,7 @@ def test_the_witness_holds_the_types_of_provider_cellctl() -> None:
 
 @pytest.mark.parametrize("cloud", ["aws", "azure"])
 def test_a_cell_that_is_killed_again_and_again_comes_up_whole(tmp_path: Path, cloud: str) -> None:
-    """Three types of the cell's own run, others with every seed; each `up` goes on where the last one was killed."""
-    lines, summary = explored(tmp_path, "cells", "--cloud", cloud, "--kills", "3", "--seconds", "30")
+    """Some types of the cell's own run, others with every seed; each `up` goes on where the last one was killed."""
+    lines, summary = explored(tmp_path, "cells", "--cloud", cloud, "--kills", "6", "--seconds", "30")
     sound(lines)
     assert lines, summary

@@ -2,7 +2,7 @@
 
 One unharmed `up` says which moments its types pass. A walk strikes some of them one after the other in one home, each
 `up` going on where the last one died; after each the judge looks at what was left (`judge.adrift`), and at the end at
-what one unharmed `up` made of it. With `--each` that is done after every strike, in a copy.
+what one unharmed `up` made of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import random
 import shutil
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cellctl import clouds
@@ -30,7 +30,7 @@ REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 ACCOUNTS = {"aws": "000000000000", "azure": "00000000-0000-4000-8000-000000000000"}
 TENANT = "00000000-0000-4000-8000-0000000000ff"
 CELL = "acme"
-PLACES = ("before_call", "before_change", "after_change", "after_call", "saving", "saved")
+IN_A_ROW = 8
 
 
 def type_of(moment: Moment) -> str:
@@ -63,16 +63,19 @@ def key_of(cloud: str, moment: Moment) -> str:
 
 @dataclass(frozen=True)
 class Walk:
-    """Strikes one after the other in `home`; each is a line of the journal: whom it hit, and what the judge found."""
+    """Strikes one after the other in `home`; each is a line of the journal: whom it hit, and what the judge found.
+
+    What is struck reads nothing before its preview: no point lies there. The run that ends a walk does.
+    """
 
     home: Path
     command: Command
     victim: Victim
-    each: bool
 
     def lines(self, moments: list[Moment], until: float) -> list[dict[str, object]]:
         """Strike until it is late, but once at least."""
         self.home.mkdir()
+        struck = replace(self.command, refresh="none")
         told = []
         for number, moment in enumerate(moments):
             if told and time.monotonic() >= until:
@@ -80,15 +83,10 @@ class Walk:
             if moment.urn in _known(self.home):
                 continue  # made by a run before, while others were at work too
             log = self.home.with_name(f"{self.home.name}-{number}.log")
-            perform(self.home, self.command, log, Aim(moment, 1, self.victim), apart=self.victim != "operation")
+            perform(self.home, struck, log, Aim(moment, 1, self.victim), apart=self.victim == "host")
             if not log.exists() or "struck" not in log.read_text():
                 continue
             found = judge.adrift(self.home, self.command)
-            if self.each:
-                copy = self.home.with_name("copy")
-                shutil.copytree(self.home, copy)
-                found += self._ended(copy)
-                shutil.rmtree(copy)
             told.append(
                 {"key": key_of(self.command.cloud, moment), "victim": self.victim, "hit": True, "faults": found}
             )
@@ -114,7 +112,6 @@ def main() -> None:
     parser.add_argument("--cloud", choices=sorted(REGIONS), required=True)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--each", action="store_true", help="an unharmed run after every strike")
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--journal", type=Path)
     given = parser.parse_args()
@@ -133,8 +130,8 @@ def main() -> None:
     queue, rounds = [moment for moment in left if moment in chosen], 0
     while queue and (not rounds or time.monotonic() < until) and rounds < len(points):
         victim = VICTIMS[(rounds + given.seed) % len(VICTIMS)]
-        batch = queue[:: max(1, len(queue) // 4)][:4]
-        told = Walk(place / f"walk-{rounds}", command, victim, given.each).lines(batch, until)
+        batch = queue[:: max(1, len(queue) // IN_A_ROW)][:IN_A_ROW]
+        told = Walk(place / f"walk-{rounds}", command, victim).lines(batch, until)
         for line in told:
             append(journal, line)
         hits = {line["key"] for line in told}
@@ -142,7 +139,7 @@ def main() -> None:
         shutil.rmtree(place / f"walk-{rounds}")
         rounds += 1
     summary = {"seed": given.seed, "points": len(points), "kills": len(chosen), "left": len(queue), "rounds": rounds}
-    journal.with_suffix(f".{given.cloud}.summary.json").write_text(json.dumps(summary))
+    journal.with_suffix(".summary.json").write_text(json.dumps(summary))
     sys.stdout.write(json.dumps(summary) + "\n")
     sys.stdout.flush()
     os._exit(0)

@@ -296,7 +296,8 @@ def main() -> None:
         work = chains([point for point in kills if point.key not in hit], length)
         random.Random(given.seed).shuffle(work)
         walk(templates, work, journal, walkers=given.walkers, until=began + given.seconds, apart=apart)
-    told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known)}
+    left = len({point.key for point in kills} - settled(journal))
+    told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known), "left": left}
     (journal.with_suffix(".summary.json")).write_text(json.dumps(told))
     sys.stdout.write(json.dumps({**told, "wall_s": round(time.monotonic() - began, 1)}) + "\n")
     sys.stdout.flush()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ PLACES = {
 }
 HEAD = """# Crash safety
 
-Written by `make explore`; the last exploration: {date}, seed {seed}, {hit} kills, {faults} with a fault.
+Written by `make explore`; the last exploration: {date}, seed {seed}, {hit} of {points} kills, {faults} with a fault.
 
 A kill is a SIGKILL of a real process at a point that the run itself passes: the operation process, the process of a
 provider, or the whole process group with the command that a person typed. Then the same command runs again, without any
@@ -28,20 +29,29 @@ help, and a judge compares the simulated account with the state: it ended well, 
 over, rows written into the database are still there, no lock, lease or pending operation is left.
 
 `make test` strikes every point of the witness (twelve resources, `tests/crash/crashes/witness.py`) with one victim,
-another one with every `CELLCTL_CRASH_SEED`, four kills of one command in a row before the run that is judged, and a
-few types of whole cells; `make explore` every point with every victim by itself, the calls inside the steps of provider
-`cellctl`, and each resource type of whole cells. It goes on where it was stopped (`build/crash/`). Steps that run at
-once share writes: a kill while the checkpoint is written strikes the write that holds the record in question. The
-moment after the record of what begins is in place is the one before the call.
+another one with every `CELLCTL_CRASH_SEED`, and as many types of whole cells as a minute allows; `make explore` every
+point with every victim, and each resource type of whole cells at every place. Up to eight kills of one command come in
+a row before the run that is judged; after each kill of a cell the judge looks at what the account holds and the state
+does not know. `make explore` goes on where it was stopped (`build/crash/`). Steps that run at once share writes: a kill
+while the checkpoint is written strikes the write that holds the record in question. The moment after the record of what
+begins is in place is the one before the call.
 """
+
+
+def count(journal: Path) -> int:
+    """Return how many kills there are in a part; 0 before it was run to its end once."""
+    summary = journal.with_suffix(".summary.json")
+    return int(json.loads(summary.read_text())["kills"]) if summary.exists() else 0
 
 
 def lines(journals: list[Path], seed: int) -> Iterator[str]:
     """Yield the lines of the document."""
-    rows = [line for journal in journals for line in done(journal) if line["hit"]]
+    latest = {str(line["key"]): line for journal in journals for line in done(journal) if line["hit"]}
+    rows = list(latest.values())  # what is struck again because of a fault counts once
     date = time.strftime("%Y-%m-%d", time.gmtime())
     bad = [line for line in rows if line["faults"]]
-    yield HEAD.format(date=date, seed=seed, hit=len(rows), faults=len(bad))
+    points = sum(count(journal) for journal in journals)
+    yield HEAD.format(date=date, seed=seed, hit=len(rows), points=points, faults=len(bad))
     yield "| run | " + " | ".join(PLACES.values()) + " |"
     yield "|---|" + "---|" * len(PLACES)
     counts = Counter(tuple(str(line["key"]).split("/")[:2]) for line in rows)
@@ -53,16 +63,23 @@ def lines(journals: list[Path], seed: int) -> Iterator[str]:
         yield f"\n- `{line['key']}`: {'; '.join(map(str, line['faults']))}"  # type: ignore[arg-type]
 
 
+def passed(tests: list[str]) -> Iterator[str]:
+    """Yield what is said of other long tests."""
+    if tests:
+        yield "\nOther long tests, all passed:\n"
+        yield from (f"- `{test}`" for test in tests)
+
+
 def main() -> None:
     """Write the document."""
     parser = argparse.ArgumentParser()
     parser.add_argument("document", type=Path)
     parser.add_argument("journals", type=Path, nargs="+")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--note", default="")
+    parser.add_argument("--tests", type=Path, help="a list of other long tests that passed")
     given = parser.parse_args()
-    text = "\n".join(lines(given.journals, given.seed))
-    given.document.write_text(f"{text}\n{given.note and chr(10) + given.note + chr(10)}")
+    tests = given.tests.read_text().splitlines() if given.tests and given.tests.exists() else []
+    given.document.write_text("\n".join([*lines(given.journals, given.seed), *passed(tests)]) + "\n")
 
 
 if __name__ == "__main__":
