@@ -15,6 +15,7 @@
   there), and what must not answer it.
 - `database`: `{"server", "port", "name", "kind", "region", "login", "passwordSecret", "identity"}`. `kind` is `rds` or
   `azure-sql`; either `login` with `passwordSecret` (a reference, never a value) or `identity` (display name).
+- `buckets`: `{share: bucket}`, and in `files` their `region` and `writer`: ARN of the only role that may write there.
 
 A missing key means that there is nothing of the kind to check. No message holds a secret.
 """

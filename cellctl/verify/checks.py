@@ -1,4 +1,4 @@
-"""The checks that follow an `up`: every node, the ways in, the database, side by side."""
+"""The checks that follow an `up`: every node, the ways in, the database, the buckets, side by side."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from cellctl.dialer import Dialer
-from cellctl.verify.outputs import DatabaseTarget, NodeTarget, database_of, entries_of, nodes_of
+from cellctl.verify.outputs import DatabaseTarget, NodeTarget, buckets_of, database_of, entries_of, nodes_of
 
-CheckKind = Literal["node", "web", "polling", "closed", "database"]
+CheckKind = Literal["node", "web", "polling", "closed", "database", "bucket"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +51,9 @@ class SecretReader(Protocol):
     def database_token(self, identity: str) -> str:
         """Return an access token with which `identity` signs in to Azure SQL."""
 
+    def bucket_policy(self, bucket: str, region: str) -> str:
+        """Return the policy of a bucket as JSON, `` if it has none; raises CellctlError (code `policy_unreadable`)."""
+
 
 class Check(Protocol):
     """One thing to find out, asked again until it passes or patience ends. Never raises."""
@@ -67,11 +70,12 @@ def run(
     patience: Patience | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[CheckResult, ...]:
-    """Check every node, the ways in and the database of a cell; failures are results, not exceptions.
+    """Check every node, the ways in, the database and the buckets of a cell; failures are results, not exceptions.
 
     `sleep` waits between attempts (simulated in the sandbox) and may raise to end the checks early. Without `secrets`
-    the database is checked only as far as it answers without signing in.
+    the database is checked only as far as it answers without signing in, and buckets are not.
     """
+    from cellctl.verify.buckets import bucket_check
     from cellctl.verify.database import database_check
     from cellctl.verify.entries import closed_check, polling_check, web_check
     from cellctl.verify.nodes import node_check
@@ -84,6 +88,8 @@ def run(
     database = database_of(outputs)
     if database is not None:
         checks.append(database_check(database, dialer, secrets))
+    if secrets is not None:
+        checks.extend(bucket_check(bucket, secrets) for bucket in buckets_of(outputs))
     return _repeated(checks, patience or Patience(), sleep)
 
 

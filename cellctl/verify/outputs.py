@@ -47,6 +47,15 @@ class DatabaseTarget:
     identity: str = ""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class BucketTarget:
+    """A bucket behind a file share. `writer` is the ARN of the only role that may write into it."""
+
+    name: str
+    region: str
+    writer: str
+
+
 def nodes_of(outputs: Mapping[str, object]) -> tuple[NodeTarget, ...]:
     """Return the nodes of `outputs["nodes"]`, none if the key is missing.
 
@@ -93,6 +102,21 @@ def database_of(outputs: Mapping[str, object]) -> DatabaseTarget | None:
         password_secret=_optional(item, "passwordSecret"),
         identity=_optional(item, "identity"),
     )
+
+
+def buckets_of(outputs: Mapping[str, object]) -> tuple[BucketTarget, ...]:
+    """Return the buckets of `outputs["buckets"]` with their writer (`files`), none if a key is missing.
+
+    Raises:
+        EngineError: The output has another shape (code `verify_outputs`).
+    """
+    buckets, files = outputs.get("buckets", {}), outputs.get("files", {})
+    if not isinstance(buckets, dict) or not isinstance(files, dict):
+        raise _wrong("buckets")
+    if not files.get("writer"):
+        return ()
+    region, writer = _text(files, "region", "files"), _text(files, "writer", "files")
+    return tuple(BucketTarget(name=str(name), region=region, writer=writer) for name in buckets.values())
 
 
 def _node(item: object, index: int) -> NodeTarget:

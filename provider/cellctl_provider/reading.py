@@ -1,4 +1,4 @@
-"""Secrets for `cellctl.verify`: read at the moment of use, through the same stores as the provider's."""
+"""What `cellctl.verify` reads of a cloud: secrets at the moment of use, through the provider's stores, and policies."""
 
 from __future__ import annotations
 
@@ -57,6 +57,19 @@ class ProviderSecrets:
             return self._context.credentials.azure_token_of(identity, _DATABASE_AUDIENCE)
         except ProviderError as error:
             raise EngineError(error.message, code="secret_unreadable") from error
+
+    def bucket_policy(self, bucket: str, region: str) -> str:
+        """Return a bucket's policy as JSON, `` if it has none.
+
+        Raises:
+            EngineError: It cannot be read (code `policy_unreadable`).
+        """
+        from cellctl_provider.aws import bucket_policy
+
+        try:
+            return bucket_policy.read(self._context, region, bucket)
+        except ProviderError as error:
+            raise EngineError(error.message, code="policy_unreadable") from error
 
     def close(self) -> None:
         """Close pooled connections."""

@@ -277,6 +277,7 @@ class _StandIns:
         from cellctl_sandbox.standins.authority import Authority
         from cellctl_sandbox.standins.aws_endpoint import AwsEndpointStandin
         from cellctl_sandbox.standins.balancers import BalancerStandin
+        from cellctl_sandbox.standins.bucket_policies import BucketPolicies
         from cellctl_sandbox.standins.dialer import SandboxDialer
         from cellctl_sandbox.standins.octopus.standin import OctopusStandin
         from cellctl_sandbox.standins.run_command import ResourceManagerStandin, Runs, systems_manager_service
@@ -305,12 +306,22 @@ class _StandIns:
                 hindrance=self.network.appliance_hindrance,
                 share_trouble=self.network.share_trouble,
             ),
-            secrets_manager_service(secrets, self.view, managed=self._servers.managed_secret, interference=struck),
+            secrets_manager_service(
+                secrets,
+                self.view,
+                managed=self._servers.managed_secret,
+                refusal=self.network.operator_refusal,
+                interference=struck,
+            ),
         ]
         self._dialled = True
         return SandboxDialer(
             [
-                AwsEndpointStandin(services, regions=self._regions()),
+                AwsEndpointStandin(
+                    services,
+                    buckets=BucketPolicies(self.view, refusal=self.network.operator_refusal),
+                    regions=self._regions(),
+                ),
                 ApplianceStandin(
                     gateways,
                     self.view,

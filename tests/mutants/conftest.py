@@ -4,33 +4,27 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
 import pytest
-from pulumi.automation import LocalWorkspace, ProjectSettings, Stack
+from pulumi.automation import Stack
 
 from cellctl import verify
-from cellctl.clouds import AccountFacts, load
-from cellctl.spec import CellSpec
 from cellctl_sandbox import estate
 from cellctl_sandbox.clouds import view
-from cellctl_sandbox.host import SandboxHost, open_host
 from cellctl_sandbox.testing.mutants import Mutant, Trial, catalogue
 from cellctl_sandbox.testing.pretended import Reads
 
-TWICE = verify.Patience(limit_s=1.0, every_s=1.0)
-"""Checks give up after real seconds: on a busy machine a single failure says nothing."""
 FOLDER = Path(__file__).resolve().parent
 if str(FOLDER) not in sys.path:
     sys.path.insert(0, str(FOLDER))
-pytest.register_assert_rewrite("wrong_programs")
+pytest.register_assert_rewrite("wrong_programs", "real_runs")
 
-REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
-ACCOUNTS = {"aws": "000000000000", "azure": "00000000-0000-0000-0000-000000000001"}
+from bringing_up import brought_up  # noqa: E402  its folder is known now
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,40 +48,26 @@ def mutation(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @contextmanager
 def trial_of(cloud: str, home: Path) -> Iterator[Mutation]:
     """Bring the default cell of a cloud up and give its trial and mutants."""
-    host, reads = open_host(home=home, cell="acme", cloud=cloud, clock="stepped"), Reads()
-    tracing = pytest.MonkeyPatch()
+    reads, tracing, taken = Reads(), pytest.MonkeyPatch(), dict[str, set[str]]()
     for reader in (estate, view):
         tracing.setattr(reader, "CloudObject", reads.made)
-    try:
-        workspace = _workspace(home, host)
-        stack = Stack.create_or_select("cell-acme", workspace)
-        found = load(cloud)
-        body = {"cloud": cloud, "account": "sandbox", "region": REGIONS[cloud]}
-        layout = found.layout(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body}))
-        account = AccountFacts(id=ACCOUNTS[cloud], sandbox=True)
-        taken: dict[str, set[str]] = {}
 
-        def program() -> None:
+    def recorded(program: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(pulumi, "get", _recording(taken))
-                found.program(layout, account)
+                program()
 
-        workspace.program = program
-        host.embedded.bind(program)
-        outputs = {key: output.value for key, output in stack.up().outputs.items()}
+        return run
 
-        def failures(patience: verify.Patience = TWICE) -> Sequence[str]:
-            results = verify.run(outputs, host.dialer, secrets=host.secrets, patience=patience, sleep=host.sleep)
-            return [item.message for item in results if not item.passed]
-
-        trial = Trial(host, "acme", failures)
-        assert failures(verify.Patience()) == []
-        yield Mutation(
-            cloud=cloud, trial=trial, mutants=catalogue(trial.records, list(_waits(stack))), taken=taken, reads=reads
-        )
+    try:
+        with brought_up(home, cloud, program=recorded) as cell:
+            trial = Trial(cell.host, "acme", cell.failures)
+            assert cell.failures(verify.Patience()) == []
+            mutants = catalogue(trial.records, list(_waits(cell.stack)))
+            yield Mutation(cloud=cloud, trial=trial, mutants=mutants, taken=taken, reads=reads)
     finally:
         tracing.undo()
-        host.close()
 
 
 def _recording(taken: dict[str, set[str]]) -> Callable[[pulumi.Resource, str], object]:
@@ -102,22 +82,26 @@ def _recording(taken: dict[str, set[str]]) -> Callable[[pulumi.Resource, str], o
     return recorded
 
 
-def _workspace(home: Path, host: SandboxHost) -> LocalWorkspace:
-    (home / "work").mkdir()
-    (home / "state").mkdir()
-    return LocalWorkspace(
-        work_dir=str(home / "work"),
-        project_settings=ProjectSettings(name="octopus-cells", runtime="python"),
-        env_vars={"PULUMI_BACKEND_URL": f"file://{home}/state", "PULUMI_CONFIG_PASSPHRASE": "test"},
-        pulumi_command=host.command,
-        program=lambda: None,
-    )
-
-
 def _waits(stack: Stack) -> Iterator[tuple[str, str]]:
-    """Yield the explicit dependencies of a stack: what is waited for though no input comes from it."""
-    for resource in json.loads(json.dumps(stack.export_stack().deployment))["resources"]:
-        by_input = {urn for urns in (resource.get("propertyDependencies") or {}).values() for urn in urns}
-        for urn in resource.get("dependencies") or []:
-            if urn not in by_input:
-                yield resource["urn"], urn
+    """Yield the explicit dependencies of a stack: what is waited for though no input comes from it.
+
+    One that follows from others too is none: without it the order is the same.
+    """
+    resources = json.loads(json.dumps(stack.export_stack().deployment))["resources"]
+    waits = {resource["urn"]: set(resource.get("dependencies") or []) for resource in resources}
+    for resource in resources:
+        urn = resource["urn"]
+        by_input = {one for urns in (resource.get("propertyDependencies") or {}).values() for one in urns}
+        for other in sorted(waits[urn] - by_input):
+            if other not in _before(waits, waits[urn] - {other}):
+                yield urn, other
+
+
+def _before(waits: Mapping[str, set[str]], urns: set[str]) -> set[str]:
+    """Return all that is made before the last of `urns` is, themselves included."""
+    found, left = set[str](), set(urns)
+    while left:
+        urn = left.pop()
+        found.add(urn)
+        left |= waits.get(urn, set()) - found
+    return found

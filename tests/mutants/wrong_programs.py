@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import shutil
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import real_runs
 
-from cellctl_sandbox.testing.mutants import HEAD, Caught, read, reason, table
+from cellctl_sandbox.testing.mutants import HEAD, Caught, Mutant, read, reason, table
 from cellctl_sandbox.testing.pretended import Reads, excused, hollow, pretended
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "mutants.md"
 SAMPLE = 16
+REAL = 1
+"""How many programs are brought up in each run: a few seconds of CPU time each."""
 PROVIDERS = ("aws:", "azure-native:")
 
 
@@ -47,30 +53,76 @@ class WrongPrograms:
         assert {token: names for token, names in found.items() if names} == {}
 
     def test_the_table_is_of_this_program(self, mutation) -> None:
-        published = read(DOCUMENT.read_text(encoding="utf-8"), self.cloud)
-        assert set(published) == {mutant.id for mutant in mutation.mutants}, "`make explore` writes docs/mutants.md"
+        assert set(_published(self.cloud)) == {mutant.id for mutant in mutation.mutants}, (
+            "`make explore` writes docs/mutants.md"
+        )
 
-    def test_a_sample_is_caught_as_the_table_says_and_leaves_the_cell_as_it_was(self, mutation) -> None:
-        published = read(DOCUMENT.read_text(encoding="utf-8"), self.cloud)
-        seed = int(os.environ.get("MUTANTS_SEED", time.strftime("%Y%m%d")))
-        sys.stdout.write(f"MUTANTS_SEED={seed}\n")
-        for mutant in random.Random(seed).sample(sorted(mutation.mutants, key=lambda one: one.id), SAMPLE):
+    def test_a_sample_is_noticed_as_the_table_says_and_leaves_the_cell_as_it_was(self, mutation) -> None:
+        """Judged on the account of the one cell that came up, which costs nothing."""
+        for mutant in _drawn(mutation, SAMPLE):
             caught = mutation.trial.judge(mutant)
-            said = f"MUTANTS_SEED={seed}: {mutant.id}: {caught.why}"
-            assert (caught.by or "stays") == published[mutant.id], said
+            said = f"MUTANTS_SEED={_seed()}: {mutant.id}: {caught.why}"
+            assert bool(caught.by) == (_published(self.cloud)[mutant.id] != "stays"), said
             assert caught.why if caught.by else reason(caught), said
         assert mutation.trial.verified() == []
 
+    def test_a_program_without_one_thing_ends_as_the_table_says(self, mutation, tmp_path) -> None:
+        """Judged by a real run: that program is brought up and verified."""
+        for mutant in _drawn(mutation, REAL):
+            caught = real_runs.judged(mutant, self.cloud, tmp_path)
+            said = f"MUTANTS_SEED={_seed()}: {mutant.id}: {caught.why}"
+            assert bool(caught.by) == (_published(self.cloud)[mutant.id] != "stays"), said
+
     @pytest.mark.explore
-    def test_every_mutant_is_caught_or_stays_for_a_reason(self, mutation) -> None:
-        """Judges all of them and writes the section of this cloud; the other one's is kept."""
-        results: list[Caught] = [mutation.trial.judge(mutant) for mutant in mutation.mutants]
+    def test_every_mutant_is_caught_or_stays_for_a_reason(self, mutation, tmp_path) -> None:
+        """Brings up every one of those programs and writes the section of this cloud; the other one's is kept.
+
+        What was judged before is not judged again where MUTANTS_RESUME names a file.
+        """
+        known = Judged(os.environ.get("MUTANTS_RESUME", ""), self.cloud)
+        results = [known.of(mutant, tmp_path / str(number)) for number, mutant in enumerate(mutation.mutants)]
         before = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else ""
         sections = {cloud: _section(before, cloud) for cloud in ("aws", "azure")}
-        sections[self.cloud] = table(self.cloud, results)
+        sections[self.cloud] = table(self.cloud, results, on=time.strftime("%Y-%m-%d"))
         DOCUMENT.write_text("\n".join([HEAD, *(text for text in sections.values() if text)]), encoding="utf-8")
         unexplained = [item.mutant.id for item in results if not item.by and not reason(item)]
         assert unexplained == []
+
+
+class Judged:
+    """What real runs have said of the mutants of one cloud, kept in a file of JSON lines if there is one."""
+
+    def __init__(self, file: str, cloud: str) -> None:
+        self._file, self._cloud = file, cloud
+        lines = Path(file).read_text(encoding="utf-8").splitlines() if file and Path(file).exists() else []
+        self._known = {(item["cloud"], item["id"]): item for item in map(json.loads, lines)}
+
+    def of(self, mutant: Mutant, home: Path) -> Caught:
+        """Return what a real run says of a mutant."""
+        known = self._known.get((self._cloud, mutant.id))
+        if known is not None:
+            return Caught(mutant=mutant, by=known["by"], why=known["why"], real=True)
+        home.mkdir(parents=True)
+        caught = real_runs.judged(mutant, self._cloud, home)
+        shutil.rmtree(home)
+        if self._file:
+            line = {"cloud": self._cloud, "id": mutant.id, "by": caught.by, "why": caught.why}
+            with Path(self._file).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        return caught
+
+
+def _seed() -> int:
+    return int(os.environ.get("MUTANTS_SEED", time.strftime("%Y%m%d")))
+
+
+def _drawn(mutation, count: int) -> list[Mutant]:
+    sys.stdout.write(f"MUTANTS_SEED={_seed()}\n")
+    return random.Random(_seed()).sample(sorted(mutation.mutants, key=lambda one: one.id), count)
+
+
+def _published(cloud: str) -> Mapping[str, str]:
+    return read(DOCUMENT.read_text(encoding="utf-8"), cloud)
 
 
 def _section(text: str, cloud: str) -> str:

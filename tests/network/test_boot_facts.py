@@ -27,5 +27,9 @@ def test_an_aws_node_dials_what_its_script_says(protocol: Literal["nfs", "smb"])
     assert (found.server, found.port, found.database) == ("sql.example", 1433, layout.database.name)
     assert (found.protocol, found.files) == (protocol, layout.gateway.host)
     assert set(found.shares) == {share.name for share in layout.shares if share.kind}
-    assert {"arn:l", "arn:k", "arn:a"} <= set(found.secrets)
+    assert set(found.secrets) == {"arn:l", "arn:k"}  # the first node alone makes the administrator
+    leading = user_data(shared, shared.first, given)
+    led = boot_of(CloudObject(type="aws:ec2/instance:Instance", id="i-2", properties={"userData": leading}))
+    assert led is not None
+    assert set(led.secrets) == {"arn:l", "arn:k", "arn:a"}
     assert found.first == (layout.nodes.items[0].address, 8080)

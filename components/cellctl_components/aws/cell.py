@@ -284,6 +284,8 @@ class Cell(pulumi.ComponentResource):
                 "host": layout.gateway.host,
                 "protocol": layout.gateway.protocol,
                 "gateway": self.files.gateway_id,
+                "region": layout.region,
+                "writer": self.shares.role.arn,
                 "shares": {share.kind: share.name for share in layout.shares if share.kind},
             },
             "buckets": {share.name: share.bucket for share in layout.shares},

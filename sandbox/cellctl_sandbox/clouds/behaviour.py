@@ -10,77 +10,38 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import get_args
 
 from cellctl import facts
-from cellctl.facts.conditions import Condition
 from cellctl.facts.document import Table
-from cellctl.facts.model import Duration, TypeFacts
+from cellctl.facts.model import TypeFacts
 from cellctl.facts.reader import read_own
 from cellctl.state.values import Struct, Value
-from cellctl_provider.protocol import ErrorCode
+from cellctl_sandbox.clouds.clauses import (
+    Drifting,
+    Leaving,
+    Making,
+    Reference,
+    Refusal,
+    Turn,
+    Unique,
+    read_drifting,
+    read_leaving,
+    read_making,
+    read_reference,
+    read_refusal,
+    read_turn,
+    read_unique,
+)
 from cellctl_sandbox.clouds.sdk import Shape, UnknownType, shape_of
-from cellctl_sandbox.clouds.stages import Stage, duration_of, read_stage
+from cellctl_sandbox.clouds.stages import Stage, read_stage
 
 ROOT = Path(__file__).parent
 folders = [ROOT]
 """Where simulation files are: the shipped ones, then those of a user's own, which win."""
-ERROR_CODES: tuple[str, ...] = get_args(ErrorCode)
 
 
 class NotSimulated(LookupError):
     """The sandbox does not know a type or function; the message names the file to add."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unique:
-    """A name that only one object may have."""
-
-    by: tuple[str, ...]
-    scope: str
-    namespace: str
-    code: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Reference:
-    """An input that points at other objects."""
-
-    path: str
-    types: tuple[str, ...]
-    blocks: bool = True
-    unless: tuple[str, ...] = ()
-    code: str = ""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Refusal:
-    """The cloud says no where `when` holds; `message` is a template."""
-
-    on: tuple[str, ...]
-    when: Condition
-    code: str
-    message: str
-    kind: ErrorCode
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Leaving:
-    """An object that deletion leaves behind."""
-
-    type: str
-    when: Condition
-    inputs: Struct
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Drifting:
-    """What the cloud does to an object by itself some time after its creation, in the window that an input names."""
-
-    when: Condition
-    after: Duration
-    window: str
-    set: Struct
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -107,6 +68,8 @@ class Behaviour:
     outputs: Struct = field(default_factory=dict)
     refuse: tuple[Refusal, ...] = ()
     leaves: tuple[Leaving, ...] = ()
+    makes: tuple[Making, ...] = ()
+    turn: Turn | None = None
     ready: str = "available"
     state_output: str = ""
     stages: tuple[Stage, ...] = ()
@@ -270,17 +233,19 @@ def _behaviour(token: str, table: Table, known: TypeFacts, shape: Shape) -> Beha
         autoname=table.text("autoname", ""),
         defaults=table.struct("defaults"),
         secret=table.texts("secret"),
-        unique=tuple(_unique(item, token) for item in table.tables("unique")),
+        unique=tuple(read_unique(item, token) for item in table.tables("unique")),
         contained=table.flag("contained"),
         adopts=table.flag("adopts"),
-        references=tuple(_reference(table, path, item) for path, item in table.struct("references").items()),
+        references=tuple(read_reference(table, path, item) for path, item in table.struct("references").items()),
         outputs=table.struct("outputs"),
-        refuse=tuple(_refusal(item) for item in table.tables("refuse")),
-        leaves=tuple(_leaving(item) for item in table.tables("leaves")),
+        refuse=tuple(read_refusal(item) for item in table.tables("refuse")),
+        leaves=tuple(read_leaving(item) for item in table.tables("leaves")),
+        makes=tuple(read_making(item) for item in table.tables("makes")),
+        turn=read_turn(table.table("turn")) if "turn" in table.data else None,
         ready=table.text("ready", "available"),
         state_output=table.text("state_output", ""),
         stages=tuple(read_stage(item) for item in table.tables("stages")),
-        drift=tuple(_drifting(item) for item in table.tables("drift")),
+        drift=tuple(read_drifting(item) for item in table.tables("drift")),
         example=table.struct("example"),
         attempt={key: dict(item.data) for key, item in table.named("try")},
         empty={key: str(item) for key, item in table.struct("empty").items()},
@@ -303,6 +268,8 @@ def _required(table: Table, key: str) -> Value:
 def _check_names(behaviour: Behaviour, table: Table) -> None:
     """Refuse data on inputs and outputs that the SDK does not declare: a misspelt entry would do nothing."""
     given = [*behaviour.defaults, *behaviour.inert, *behaviour.secret, *behaviour.facts.names, *behaviour.facts.enums]
+    given += [behaviour.turn.by] if behaviour.turn else []
+    given += [making.each for making in behaviour.makes]
     given += [item.path for item in behaviour.references] + [path for item in behaviour.unique for path in item.by]
     given += [behaviour.state_output, *(name for stage in behaviour.stages for name in stage.outputs)]
     given += [name for stage in behaviour.stages for name in stage.changed]
@@ -315,73 +282,3 @@ def _check_names(behaviour: Behaviour, table: Table) -> None:
     for name in behaviour.outputs:
         if name not in behaviour.shape.outputs and name.partition(".")[0] not in known:
             raise table.fail(f"the SDK's {behaviour.type} has no output '{name}'")
-
-
-def _unique(table: Table, token: str) -> Unique:
-    found = Unique(
-        by=table.texts("by"),
-        scope=table.text("scope", "region"),
-        namespace=table.text("namespace", token),
-        code=table.text("code", "AlreadyExists"),
-    )
-    table.end()
-    if not found.by or found.scope not in ("region", "account", "global"):
-        raise table.fail("needs 'by', and a scope of region, account or global")
-    return found
-
-
-def _reference(table: Table, path: str, item: Value) -> Reference:
-    if isinstance(item, str):
-        return Reference(path=path, types=(item,))
-    if isinstance(item, list):
-        return Reference(path=path, types=tuple(str(name) for name in item))
-    if not isinstance(item, dict):
-        raise table.fail(f"'references.{path}' must be a type, a list of types or a table")
-    entry = Table(item, f"{table.where}: references.{path}")
-    kind = entry.get("type")
-    types = tuple(str(name) for name in kind) if isinstance(kind, list) else (entry.text("type"),)
-    found = Reference(
-        path=path,
-        types=types,
-        blocks=entry.flag("blocks", default=True),
-        unless=entry.texts("unless"),
-        code=entry.text("code", ""),
-    )
-    entry.end()
-    return found
-
-
-def _refusal(table: Table) -> Refusal:
-    kind = table.text("kind", "invalid")
-    on = table.texts("on")
-    if kind not in ERROR_CODES or not set(on) <= {"check", "create", "update", "delete"} or not on:
-        raise table.fail("'kind' must be a protocol error code and 'on' of check, create, update, delete")
-    found = Refusal(
-        on=on,
-        when=Condition.read(table.struct("when")),
-        code=table.text("code", "ValidationError"),
-        message=table.text("message"),
-        kind=next(code for code in get_args(ErrorCode) if code == kind),
-    )
-    table.end()
-    return found
-
-
-def _leaving(table: Table) -> Leaving:
-    found = Leaving(type=table.text("type"), when=Condition.read(table.struct("when")), inputs=table.struct("inputs"))
-    table.end()
-    return found
-
-
-def _drifting(table: Table) -> Drifting:
-    found = Drifting(
-        when=Condition.read(table.struct("when")),
-        after=duration_of(table, "after"),
-        window=table.text("window", ""),
-        set=table.struct("set"),
-    )
-    table.text("source")
-    table.end()
-    if not found.set:
-        raise table.fail("'set' must say which values change")
-    return found

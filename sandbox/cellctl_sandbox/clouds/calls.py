@@ -13,7 +13,7 @@ from cellctl.facts.model import Operation
 from cellctl.state.values import Struct, bare_struct
 from cellctl_provider.probes import Moment, Probe, unobserved
 from cellctl_provider.protocol import ErrorCode, InitFailed, ProviderError
-from cellctl_sandbox.clouds import drift, faults, rates, stages
+from cellctl_sandbox.clouds import drift, faults, making, rates, stages
 from cellctl_sandbox.clouds.behaviour import Behaviour
 from cellctl_sandbox.clouds.clock import FOREVER, Cancelled, SimulatedClock
 from cellctl_sandbox.clouds.database import Database
@@ -203,6 +203,13 @@ class Caller:
             raise ProviderError(failing.message, code=failing.error)
         if self._services is not None and record is not None and call.operation in ("create", "update"):
             self._set_to_work(call, record, self._services)
+
+    def made(self, behaviour: Behaviour, record: CloudRecord) -> None:
+        """Let the service make what belongs to an object that is there now."""
+        if behaviour.makes:
+            with self._clock.call(), self._database.transaction() as rows:
+                world = World(self._database, rows, record.tenancy, self._clock.settled(rows))
+                making.make(world, behaviour, record)
 
     def _set_to_work(self, call: Call, record: CloudRecord, services: Services) -> None:
         """Let the service do its work with what was made; where it cannot, the provider waits and says so."""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from cellctl.facts.conditions import every
 from cellctl.state.values import Value, bare
-from cellctl_sandbox.clouds.behaviour import Behaviour, Reference, known_behaviour
+from cellctl_sandbox.clouds.behaviour import Behaviour, known_behaviour
+from cellctl_sandbox.clouds.clauses import Reference
 from cellctl_sandbox.clouds.records import COLUMNS, Attempt, CloudRecord, record_of, refused
 
 if TYPE_CHECKING:

@@ -122,6 +122,7 @@ class SimulatedCloud:
             drift.born(call.world, behaviour, record)
             call.done(record)
         self._caller.finish(call, record)
+        self._caller.made(behaviour, record)
         return Created(id=record.id, properties=record.properties())
 
     def read(self, request: Read) -> Found | None:

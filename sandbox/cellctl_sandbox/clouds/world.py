@@ -13,7 +13,7 @@ from functools import cached_property
 
 from cellctl.facts.conditions import at, every
 from cellctl.state.values import Struct, Value
-from cellctl_sandbox.clouds import links, names, quotas
+from cellctl_sandbox.clouds import links, names, quotas, turns
 from cellctl_sandbox.clouds.behaviour import Behaviour, behaviour_of, known_behaviour
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.network import free_address
@@ -100,6 +100,7 @@ class World:
         inputs = marked(behaviour, inputs)
         self.refuse_on("create", behaviour, inputs, "")
         quotas.respect(self, behaviour, inputs)
+        turns.respect(self, behaviour, inputs, course.begin_s)
         uid = self._new_uid(urn)
         scope = self._scope(behaviour, uid, urn, inputs)
         id_ = render(behaviour.id, scope, "id")

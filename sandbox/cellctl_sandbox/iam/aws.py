@@ -17,6 +17,9 @@ BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 KEY = "aws:kms/key:Key"
 TLS: Mapping[str, str] = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.2"}
 """How AWS's services speak to each other."""
+OPERATOR = "cellctl"
+"""The role with which cellctl works in a simulated account."""
+_ANYTHING = Statement(allows=True, actions=("*",), resources=("*",))
 
 
 def account_of(arn: str) -> str:
@@ -69,6 +72,21 @@ def service_lacks(
         if not decision.allowed:
             return decision.why
     return ""
+
+
+def operator_lacks(estate: Estate, action: str, resource: str) -> str:
+    """Return why whoever runs cellctl may not act on a resource, `` if they may.
+
+    Their role may do anything as far as it says itself; a key's policy must hand that over, and any policy can deny it.
+    """
+    account = account_of(resource) or next((account_of(one.text("arn")) for one in estate.all(ROLE)), "")
+    role = f"arn:aws:iam::{account}:role/{OPERATOR}"
+    request = Request(
+        principal=f"AWS:{role}", action=action, resource=resource, account=account,
+        context={**TLS, "aws:PrincipalArn": role},
+    )  # fmt: skip
+    policy, key = _resource_policy(estate, resource), ":kms:" in resource
+    return decide(request, identity=(_ANYTHING,), resource=policy, resource_must_allow=key).why
 
 
 def _of_role(estate: Estate, role_arn: str) -> Iterator[Statement]:

@@ -16,6 +16,7 @@ NFS_SHARE = "aws:storagegateway/nfsFileShare:NfsFileShare"
 SUBNET = "aws:ec2/subnet:Subnet"
 INTERNET = "aws:ec2/internetGateway:InternetGateway"
 BUCKET = "aws:s3/bucket:Bucket"
+VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
 
 
 def trouble(estate: Estate, item: CloudObject) -> str:
@@ -103,6 +104,15 @@ def _log_group(estate: Estate, item: CloudObject) -> Iterator[str]:
         yield from _said(aws.service_lacks(estate, service, tables.actions("log_group", "key"), key, context))
 
 
+def _expiry(estate: Estate, item: CloudObject) -> Iterator[str]:
+    """AWS takes such a rule and never does anything by it."""
+    bucket = item.text("bucket")
+    versions = (one for one in estate.all(VERSIONING) if one.text("bucket") == bucket)
+    kept = any(text(one, "versioningConfiguration.status") == "Enabled" for one in versions)
+    if not kept and any(every(item.properties, "rules.*.noncurrentVersionExpiration")):
+        yield f"bucket {bucket} is not versioned: a rule for noncurrent versions needs that first"
+
+
 def _alarm(estate: Estate, item: CloudObject) -> Iterator[str]:
     """AWS would show this only when the alarm goes off and nobody hears of it."""
     for action in every(item.properties, "alarmActions.*"):
@@ -124,5 +134,6 @@ WORK: Mapping[str, Callable[[Estate, CloudObject], Iterator[str]]] = {
     "aws:rds/instance:Instance": _database,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
+    "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _expiry,
 }
 """What a service must be able to do with the objects of a type; it does nothing with others."""

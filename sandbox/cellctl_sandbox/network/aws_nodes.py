@@ -11,6 +11,7 @@ from cellctl_sandbox.network.addresses import within
 from cellctl_sandbox.network.aws import AwsNetwork
 from cellctl_sandbox.network.aws_routes import SUBNET, VPC
 from cellctl_sandbox.network.boot import Boot, boot_of
+from cellctl_sandbox.network.kept_secrets import KeptSecrets
 from cellctl_sandbox.network.needs import Need, needs_of
 from cellctl_sandbox.network.verdict import Place, Verdict
 from cellctl_sandbox.standins.cloud_view import CloudObject
@@ -20,13 +21,17 @@ SMB_SHARE = "aws:storagegateway/smbFileShare:SmbFileShare"
 GATEWAY = "aws:storagegateway/gateway:Gateway"
 
 
-def hindrance(network: AwsNetwork, machine: CloudObject) -> str:
-    """Return why Octopus Server does not start on a machine, `` if nothing hinders it."""
+def hindrance(network: AwsNetwork, machine: CloudObject, kept: KeptSecrets, *, waits: bool = False) -> str:
+    """Return why Octopus Server does not start on a machine, `` if nothing hinders it.
+
+    With `waits` the first node need not answer yet: the script waits for it, and for nothing else.
+    """
     boot = boot_of(machine)
     if boot is None:
         return ""
     place = aws_names.instance_place(network.estate, machine)
-    return next(_hindrances(network, place, boot), "")
+    found = next(_hindrances(network, place, boot, kept), "")
+    return found if found or waits or not boot.first[0] else next(_first(network, place, boot), "")
 
 
 def appliance_hindrance(network: AwsNetwork, machine: CloudObject, endpoint: str) -> str:
@@ -40,7 +45,7 @@ def appliance_hindrance(network: AwsNetwork, machine: CloudObject, endpoint: str
     return ""
 
 
-def _hindrances(network: AwsNetwork, place: Place, boot: Boot) -> Iterator[str]:
+def _hindrances(network: AwsNetwork, place: Place, boot: Boot, kept: KeptSecrets) -> Iterator[str]:
     for need in needs_of(boot.protocol) if boot.shares else ():
         yield from _said(_met(network, place, need, boot.files), f"the file shares on {boot.files}")
     for share in boot.shares:
@@ -53,9 +58,12 @@ def _hindrances(network: AwsNetwork, place: Place, boot: Boot) -> Iterator[str]:
     why = reads_secrets(network.estate, machine, boot.secrets) if machine else ""
     if why:
         yield f"may not read its secrets: {why}"
+    yield from filter(None, (kept.missing(network.estate, secret) for secret in boot.secrets))
     yield from _said(network.reach(place, boot.server, boot.port), f"the database {boot.server}")
-    if boot.first[0]:
-        yield from _said(network.reach(place, *boot.first), f"the first node {boot.first[0]}")
+
+
+def _first(network: AwsNetwork, place: Place, boot: Boot) -> Iterator[str]:
+    yield from _said(network.reach(place, *boot.first), f"the first node {boot.first[0]}")
 
 
 def _said(verdict: Verdict, what: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from cellctl_sandbox.network.addresses import is_private
 from cellctl_sandbox.network.azure import AzureNetwork
 from cellctl_sandbox.network.azure_names import machine_place
 from cellctl_sandbox.network.boot import Boot, boot_of
+from cellctl_sandbox.network.kept_secrets import KeptSecrets
 from cellctl_sandbox.network.needs import needs_of
 from cellctl_sandbox.network.verdict import Place, Verdict, shut
 from cellctl_sandbox.standins.cloud_view import CloudObject
@@ -18,7 +19,7 @@ RUN_COMMAND = "azure-native:compute:VirtualMachineRunCommandByVirtualMachine"
 SHARE = "azure-native:storage:FileShare"
 
 
-def hindrance(network: AzureNetwork, machine: CloudObject) -> str:
+def hindrance(network: AzureNetwork, machine: CloudObject, kept: KeptSecrets) -> str:
     """Return why Octopus Server does not start on a machine, `` if nothing hinders it."""
     boot = boot_of(machine)
     if boot is None:
@@ -27,6 +28,7 @@ def hindrance(network: AzureNetwork, machine: CloudObject) -> str:
     found = (
         *_hindrances(network, place, boot),
         *boots(network.estate, machine, boot.client, boot.vault, boot.account),
+        *filter(None, (kept.missing_in(network.estate, boot.vault, name) for name in boot.secrets)),
     )
     return found[0] if found else ""
 

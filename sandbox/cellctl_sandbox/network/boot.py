@@ -22,6 +22,8 @@ _SERVER = re.compile(
     r"Server=tcp:(?P<server>[^,;']+),(?P<port>\d+);Database=(?P<database>[^;']+);User ID=(?P<login>[^;']+)"
 )
 _SECRET = re.compile(r"(?:Read-Secret|-SecretId)\s+'?(?P<id>[^'\s)]+)'?")
+_FIRST_ADMINISTRATOR = re.compile(r"--password \(Read-Secret '[^']*'\)")
+"""Read by the node that leads, alone."""
 _NFS = re.compile(r"mount\.exe [^\n]*?'\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
 _SMB = re.compile(r"net use '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
 _FIRST = re.compile(r"https?://(?P<address>[\d.]+):(?P<port>\d+)/api/octopusservernodes/ping")
@@ -75,6 +77,7 @@ def _script(text: str) -> Boot | None:
     mounts = nfs or smb
     first, own = _FIRST.search(text), re.search(r"\$node = '([^']*)'; \$first = '([^']*)'", text)
     waits = first is not None and own is not None and own[1] != own[2]
+    read = _FIRST_ADMINISTRATOR.sub("", text) if waits else text
     return Boot(
         server=server["server"],
         port=int(server["port"]),
@@ -83,7 +86,7 @@ def _script(text: str) -> Boot | None:
         files=mounts[0][0] if mounts else "",
         shares=tuple(share for _, share in mounts),
         protocol="nfs" if nfs else "smb",
-        secrets=tuple(dict.fromkeys(one for one in _SECRET.findall(text) if one and not one.startswith("$"))),
+        secrets=tuple(dict.fromkeys(one for one in _SECRET.findall(read) if not one.startswith(("$", "-")))),
         first=(first["address"], int(first["port"])) if first and waits else ("", 0),
     )
 
@@ -94,7 +97,9 @@ def _facts(told: Mapping[str, Value]) -> Boot | None:
         return None
     shares = told.get("shares")
     found = [_UNC.match(str(path)) for path in shares.values()] if isinstance(shares, dict) else []
-    names = [str(at(dict(told), key) or "") for key in ("master_key_secret", "administrator_password_secret")]
+    leads = told.get("first") is not False
+    keys = ("master_key_secret", *(("administrator_password_secret",) if leads else ()))
+    names = [str(at(dict(told), key) or "") for key in keys]
     return Boot(
         server=host,
         port=1433,
@@ -105,5 +110,5 @@ def _facts(told: Mapping[str, Value]) -> Boot | None:
         vault=str(told.get("vault_host") or ""),
         account=str(told.get("storage_account_id") or ""),
         client=str(told.get("identity_client_id") or ""),
-        leads=told.get("first") is not False,
+        leads=leads,
     )

@@ -9,12 +9,16 @@ from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.estate import Estate, Estates
 from cellctl_sandbox.iam import PolicyError, services
+from cellctl_sandbox.iam import aws as aws_roles
 from cellctl_sandbox.iam import azure as azure_roles
-from cellctl_sandbox.network import aws_balancers, aws_nodes, azure_balancers, azure_nodes
+from cellctl_sandbox.inventory import BOOT_S, INSTANCE
+from cellctl_sandbox.network import aws_balancers, aws_nodes, azure_alerts, azure_balancers, azure_nodes
 from cellctl_sandbox.network.addresses import is_address
 from cellctl_sandbox.network.aws import AwsNetwork
 from cellctl_sandbox.network.azure import AzureNetwork
 from cellctl_sandbox.network.entry import Entry
+from cellctl_sandbox.network.first_boots import FirstBoots
+from cellctl_sandbox.network.kept_secrets import KeptSecrets
 from cellctl_sandbox.network.verdict import OPEN, Place, Verdict
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
@@ -36,6 +40,7 @@ class Reachability:
         self._clock = clock
         self._cell = cell
         self._estates = Estates(database)
+        self._boots = FirstBoots(database)
         self._lock = threading.Lock()
         self._judged: dict[tuple[str, ...], tuple[Estate, str]] = {}
         self._logged: dict[str, str] = {}
@@ -76,11 +81,24 @@ class Reachability:
 
     def hindrance(self, machine: CloudObject) -> str:
         """Return why Octopus Server does not work on a machine, `` if nothing hinders it."""
-        estate = self._estates.of(machine.cell)
+        booted_s = machine.born_s + BOOT_S
+        if machine.type == INSTANCE and self._clock.now() >= booted_s:
+            why = self._boots.of(machine.id, lambda: self._met_at_boot(machine, booted_s))
+            if why:
+                return f"its first boot failed, and does not come again: {why}"
+        return self._hindered_now(machine)
+
+    def _met_at_boot(self, machine: CloudObject, booted_s: float) -> str:
+        """Return what kept the script of an instance from its end when it ran. For the first node it waits."""
+        network = AwsNetwork(self._estates.at(machine.cell, booted_s))
+        return aws_nodes.hindrance(network, machine, KeptSecrets.of(self._database), waits=True)
+
+    def _hindered_now(self, machine: CloudObject) -> str:
+        estate, kept = self._estates.of(machine.cell), KeptSecrets.of(self._database)
         return self._once(
             estate,
-            (machine.cell, machine.id),
-            lambda: hindrance_of(network_of(estate), estate.find(machine.id) or machine),
+            (machine.cell, machine.id, *sorted(kept.written)),
+            lambda: hindrance_of(network_of(estate), estate.find(machine.id) or machine, kept),
         )
 
     def appliance_hindrance(self, machine: CloudObject, endpoint: str) -> str:
@@ -95,7 +113,7 @@ class Reachability:
     def boot_hindrance(self, cell: str, machine: str) -> str:
         """Return why the script on a machine fails, `` if it does not."""
         found = self._estates.of(cell).find(machine)
-        return self.hindrance(found) if found else ""
+        return self._hindered_now(found) if found else ""
 
     def trouble(self, cell: str, type: str, id: str) -> str:
         """Return why a service cannot do its work with an object, `` if it can.
@@ -103,11 +121,13 @@ class Reachability:
         Raises:
             PolicyError: A policy says something that the sandbox cannot judge.
         """
-        if type not in services.WORK:
+        if type not in services.WORK and type != azure_alerts.ALERT:
             return ""
         estate = self._estates.of(cell)
         item = estate.one(type, id)
-        return services.trouble(estate, item) if item else ""
+        if item is None:
+            return ""
+        return azure_alerts.trouble(estate, item) if type == azure_alerts.ALERT else services.trouble(estate, item)
 
     def share_trouble(self, share: CloudObject) -> str:
         """Return why a gateway cannot use a file share's bucket, `` if it can."""
@@ -120,6 +140,13 @@ class Reachability:
         """Return why a principal may not read or write a vault's secrets, `` if it may."""
         estate = self._estates.of(vault.cell)
         return next(azure_roles.vault_lacks(estate, principal, action, estate.find(vault.id)), "")
+
+    def operator_refusal(self, cell: str, action: str, resource: str) -> str:
+        """Return why whoever runs cellctl may not act on a resource of AWS, `` if they may."""
+        try:
+            return aws_roles.operator_lacks(self._estates.of(cell), action, resource)
+        except PolicyError as error:
+            return str(error)
 
     def _brought(self, name: str) -> bool:
         """Tell whether a name is that of a vault that no cell made: it is open to whoever has a role."""
@@ -167,8 +194,8 @@ def network_of(estate: Estate) -> AwsNetwork | AzureNetwork:
     return AzureNetwork(estate) if estate.package == "azure-native" else AwsNetwork(estate)
 
 
-def hindrance_of(network: AwsNetwork | AzureNetwork, machine: CloudObject) -> str:
+def hindrance_of(network: AwsNetwork | AzureNetwork, machine: CloudObject, kept: KeptSecrets) -> str:
     """Return why Octopus Server does not work on a machine in a network, `` if nothing hinders it."""
     if isinstance(network, AzureNetwork):
-        return azure_nodes.hindrance(network, machine)
-    return aws_nodes.hindrance(network, machine)
+        return azure_nodes.hindrance(network, machine, kept)
+    return aws_nodes.hindrance(network, machine, kept)

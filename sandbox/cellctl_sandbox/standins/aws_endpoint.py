@@ -6,30 +6,45 @@ import threading
 from collections.abc import Sequence
 
 from cellctl.dialer import Route
+from cellctl_sandbox.standins import bucket_policies
 from cellctl_sandbox.standins.aws_json import JsonApi, JsonService
-from cellctl_sandbox.standins.web import Listener
+from cellctl_sandbox.standins.bucket_policies import BucketPolicies
+from cellctl_sandbox.standins.web import Answer, Listener
 
 _PREFIX = "service:"
 
 
 class AwsEndpointStandin:
-    """Serves the JSON APIs; the region is told by the request's signature. `regions` are those to announce."""
+    """Serves the JSON APIs and S3; the region is told by the request's signature. `regions` are those to announce."""
 
-    def __init__(self, services: Sequence[JsonService], *, regions: Sequence[str] = ()) -> None:
+    def __init__(
+        self, services: Sequence[JsonService], *, buckets: BucketPolicies | None = None, regions: Sequence[str] = ()
+    ) -> None:
         self._services = {service.name: service for service in services}
+        self._buckets = buckets
         self._regions = tuple(regions)
         self._lock = threading.Lock()
         self._listener: Listener | None = None
 
     def route(self, name: str, port: int) -> Route | None:  # noqa: ARG002  services have one endpoint each
         """Return the route to a service that is served."""
-        if not name.startswith(_PREFIX) or name.split(":")[1] not in self._services:
+        if not name.startswith(_PREFIX) or name.split(":")[1] not in (*self._services, *self._rest()):
             return None
         with self._lock:
             if self._listener is None:
-                self._listener = Listener(JsonApi(list(self._services.values())).answer)
+                self._listener = Listener(self._answer())
             here = self._listener.port
         return Route(host="127.0.0.1", port=here, url=f"http://127.0.0.1:{here}")
+
+    def _rest(self) -> tuple[str, ...]:
+        return (bucket_policies.NAME,) if self._buckets is not None else ()
+
+    def _answer(self) -> Answer:
+        """Return what answers: JSON APIs name themselves in a header, S3 does not."""
+        api, buckets = JsonApi(list(self._services.values())), self._buckets
+        if buckets is None:
+            return api.answer
+        return lambda request: (api if "x-amz-target" in request.headers else buckets).answer(request)
 
     def names(self) -> Sequence[tuple[str, int, str]]:
         """Return the services for each region that is announced."""

@@ -22,9 +22,20 @@ _PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 
 
 class SecretsManager:
-    """What the API does. `managed` gives the value of a secret that another service keeps (RDS), None of others."""
+    """What the API does. `managed` gives the value of a secret that another service keeps (RDS), None of others.
 
-    def __init__(self, documents: Documents, view: CloudView, *, managed: Callable[[str], str | None]) -> None:
+    `refusal` says why the caller may not do something with the key of a cell's secret, `` if it may.
+    """
+
+    def __init__(
+        self,
+        documents: Documents,
+        view: CloudView,
+        *,
+        managed: Callable[[str], str | None],
+        refusal: Callable[[str, str, str], str],
+    ) -> None:
+        self._refusal = refusal
         self._documents = documents
         self._view = view
         self._managed = managed
@@ -36,6 +47,7 @@ class SecretsManager:
         if kept is not None:
             return _answer(asked, "managed", str(uuid.uuid5(uuid.NAMESPACE_URL, asked)), kept)
         item = self._secret(call)
+        self._unsealed(item, "kms:Decrypt")
         versions = self._versions(item)
         wanted = call.text("VersionId")
         found = [version for version in versions if version["id"] == wanted] if wanted else versions[-1:]
@@ -47,6 +59,7 @@ class SecretsManager:
     def put_value(self, call: Call) -> Struct:
         """Add a version and make it current; a token that was used is refused unless the value is the same."""
         item = self._secret(call)
+        self._unsealed(item, "kms:GenerateDataKey", "kms:Decrypt")
         token = call.text("ClientRequestToken") or str(uuid.uuid4())
         if "SecretString" not in call.parameters:
             raise ApiError("InvalidRequestException", "You must provide either SecretString or SecretBinary.")
@@ -100,6 +113,16 @@ class SecretsManager:
                 return item
         raise ApiError("ResourceNotFoundException", _NO_SECRET)
 
+    def _unsealed(self, item: CloudObject, *actions: str) -> None:
+        """Refuse what the caller may not do with a secret's key (Secrets Manager user guide, Secret encryption)."""
+        key = item.text("kmsKeyId")
+        if not key.startswith("arn:"):
+            return  # the account's own key for secrets, or one by an alias of the service
+        for action in actions:
+            why = self._refusal(item.cell, action, key)
+            if why:
+                raise ApiError("AccessDeniedException", f"Access to KMS is not allowed: {why}")
+
     def _versions(self, item: CloudObject) -> list[Struct]:
         """Return the versions, oldest first; one that a program declared is taken in as the first."""
         arn = item.text("arn")
@@ -123,10 +146,11 @@ def secrets_manager_service(
     view: CloudView,
     *,
     managed: Callable[[str], str | None] = lambda _arn: None,
+    refusal: Callable[[str, str, str], str] = lambda _cell, _action, _resource: "",
     interference: Interference | None = None,
 ) -> JsonService:
     """Return the service over `documents` (which needs a seal) and the simulated cloud's objects."""
-    manager = SecretsManager(documents, view, managed=managed)
+    manager = SecretsManager(documents, view, managed=managed, refusal=refusal)
     return JsonService(
         name="secretsmanager",
         operations={

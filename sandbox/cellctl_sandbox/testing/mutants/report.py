@@ -13,22 +13,26 @@ _LONGEST = 140
 HEAD = """\
 # What notices a wrong program
 
-One thing is taken out of a default cell that came up in the sandbox: a rule, a route, a record, a link, a statement or
-an action of a policy, a whole object, or an explicit dependency. `up` means that the run would have failed there: what
-its steps dial is dialled again and every service does its work again. `verify` means that the checks after it fail;
-they run for real. A dependency is judged where its resource is made, while what it waits for is not there yet. `stays`
-means that nothing notices: the entry in `testing/mutants/kept.toml` says why the program has it nevertheless.
+One thing is taken out of the program of a default cell: a rule, a route, a record, a link, a statement or an action of
+a policy, a whole object, or an explicit dependency (what is no longer waited for then comes six hours late). Each of
+these programs is brought up in a sandbox of its own and verified. `up` means that the run failed, `verify` that the
+checks after it did. `stays` means that nothing notices: the entry in `testing/mutants/kept.toml` says why the program
+has it nevertheless. A dependency that follows from others too is not listed: without it the order is the same.
 
-Made by `make explore`; `make test` takes a sample of it anew and compares.
+Made by `make explore`. `make test` brings up one program of each cloud anew, another one every day, and judges a larger
+sample, as were those that were not brought up yet, on the account of a cell that came up: what its steps dialled is
+dialled again, and every service does its work again, without the thing.
 """
 
 
-def table(cloud: str, results: Sequence[Caught]) -> str:
-    """Return the section of one cloud."""
+def table(cloud: str, results: Sequence[Caught], *, on: str) -> str:
+    """Return the section of one cloud; `on` is the day of the real runs."""
     counts = {by: sum(1 for item in results if (item.by or "stays") == by) for by in ("up", "verify", "stays")}
     said = ", ".join(f"{count} {by}" for by, count in counts.items())
-    lines = [f"## {cloud}", "", f"{len(results)} mutants: {said}.", "", "| taken out | noticed by | what it said |"]
-    lines.append("|---|---|---|")
+    real = sum(1 for item in results if item.real)
+    count = "all of them" if real == len(results) else f"{real} of them so far"
+    lines = [f"## {cloud}", "", f"{len(results)} mutants, {count} brought up ({on}): {said}.", ""]
+    lines += ["| taken out | noticed by | what it said |", "|---|---|---|"]
     lines += [_row(item) for item in sorted(results, key=lambda one: one.mutant.id)]
     return "\n".join(lines) + "\n"
 

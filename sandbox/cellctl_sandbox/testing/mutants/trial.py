@@ -13,13 +13,18 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from cellctl.facts.conditions import at
 from cellctl.state.values import Struct
 from cellctl_sandbox.access import operator_of
+from cellctl_sandbox.clouds import making, turns
+from cellctl_sandbox.clouds.behaviour import behaviour_of
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.records import CloudRecord
 from cellctl_sandbox.clouds.view import ObjectView, records
+from cellctl_sandbox.clouds.world import World
 from cellctl_sandbox.host import SandboxHost
 from cellctl_sandbox.inventory import INSTANCE, MACHINE
+from cellctl_sandbox.network.kept_secrets import VERSION
 from cellctl_sandbox.standins.cloud_view import CloudObject
 from cellctl_sandbox.standins.secret_stores.key_vault import VAULT
 from cellctl_sandbox.standins.storage_gateway.gateways import ATTACHMENT
@@ -28,11 +33,15 @@ from cellctl_sandbox.testing.mutants.catalogue import Mutant
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Caught:
-    """What noticed a mutant: `up`, `verify`, or nothing (``), and what it said."""
+    """What noticed a mutant: `up`, `verify`, or nothing (``), and what it said.
+
+    `real` tells that its program was brought up.
+    """
 
     mutant: Mutant
     by: str
     why: str = ""
+    real: bool = False
 
 
 class Trial:
@@ -60,7 +69,7 @@ class Trial:
         record = next(item for item in self.records if item.uid == mutant.uid)
         with self._without(record, mutant):
             if mutant.only[0]:
-                why = next(self._at(*mutant.only), "")
+                why = next(self._at(*mutant.only, record), "")
                 return Caught(mutant=mutant, by="up" if why else "", why=why)
             why = next(self._up(), "")
             if why:
@@ -73,6 +82,7 @@ class Trial:
         with self._database.transaction() as rows:
             whole = rows.execute("SELECT * FROM objects WHERE uid = ?", (record.uid,)).fetchone()
             rows.execute("DELETE FROM objects WHERE uid = ?", (record.uid,))
+            kept = _values(rows, record) if record.type == VERSION else []
             if mutant.path:
                 changed = replace(record, inputs=mutant.applied(record.inputs), outputs=_less(record, mutant))
                 names = [column[1] for column in rows.execute("PRAGMA table_info(objects)")]
@@ -90,6 +100,7 @@ class Trial:
                 rows.execute("DELETE FROM objects WHERE uid = ?", (record.uid,))
                 marks = ", ".join("?" for _ in whole)
                 rows.execute(f"INSERT INTO objects VALUES ({marks})", whole)  # noqa: S608
+                rows.executemany("INSERT INTO secret_documents VALUES (?, ?, ?)", kept)
 
     def _up(self) -> Iterator[str]:
         """Yield why `up` fails: what its steps dial, then what services do with what was made."""
@@ -114,16 +125,31 @@ class Trial:
             if why:
                 yield f"the master key cannot be written: {why}"
 
-    def _at(self, type: str, name: str) -> Iterator[str]:
-        """Yield why the making of one resource fails: a step of provider `cellctl`, by what all of them dial."""
+    def _at(self, type: str, name: str, other: CloudRecord) -> Iterator[str]:
+        """Yield why the making of one resource fails while `other` is not there yet, or is being made.
+
+        A step of provider `cellctl` fails by what all of them dial.
+        """
         found = [item for item in self.records if (item.type, item.urn.rpartition("::")[2]) == (type, name)]
         for record in found:
             yield from self._work(record)
+            yield from self._meets(record, other)
             if record.type in (INSTANCE, MACHINE):  # its script runs once, at the first boot
                 why = self._host.network.boot_hindrance(self._cell, record.id)
                 yield from [f"the first boot fails: {why}"] if why else []
         if not found:
             yield from self._dials()
+
+    def _meets(self, record: CloudRecord, other: CloudRecord) -> Iterator[str]:
+        """Yield what an object and the other one do to each other if the other is made during it, or after it."""
+        behaviour = behaviour_of(record.type)
+        why = turns.crowded(behaviour, record.inputs, other)
+        yield from [why] if why else []
+        with self._database.transaction() as rows:
+            world = World(self._database, rows, record.tenancy, self._host.simulated_now() or 0.0)
+            for type_, inputs in making.made_by(world, behaviour, record):
+                if type_ == other.type and at(inputs, "name") == other.name:
+                    yield f"{other.name} already exists: the service made it by itself"
 
     def _work(self, record: CloudRecord) -> Iterator[str]:
         trouble = self._host.services.trouble(record)
@@ -142,6 +168,15 @@ def _appliances(database: Database, view: ObjectView) -> Iterator[tuple[CloudObj
         for instance in view.objects(INSTANCE):
             if instance.id == gateway["instance_id"]:
                 yield instance, str(gateway.get("vpc_endpoint") or "")
+
+
+def _values(rows: sqlite3.Connection, record: CloudRecord) -> list[tuple[str, str, str]]:
+    """Take away and return what Secrets Manager took in of a version that a program made."""
+    where = "FROM secret_documents WHERE kind = 'secret' AND key = ?"
+    arn = (str(record.inputs.get("secretId")),)
+    found = [(str(kind), str(key), str(text)) for kind, key, text in rows.execute(f"SELECT * {where}", arn)]
+    rows.execute(f"DELETE {where}", arn)
+    return found
 
 
 def _less(record: CloudRecord, mutant: Mutant) -> Struct:

@@ -1,0 +1,45 @@
+"""Whether a secret has a value: a version that a program made, or one that was written to its store."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.estate import Estate
+from cellctl_sandbox.iam.services import SECRET
+
+VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
+VAULT_SECRET = "azure-native:keyvault:Secret"  # noqa: S105  a type token
+
+
+class KeptSecrets:
+    """What the secret stores hold at one moment; `written` are ARNs, or host and name of a vault's secret."""
+
+    def __init__(self, written: frozenset[str]) -> None:
+        self.written = written
+
+    @classmethod
+    def of(cls, database: Database) -> KeptSecrets:
+        """Return what is in the stores now."""
+        try:
+            rows = database.rows("SELECT key FROM secret_documents")
+        except sqlite3.OperationalError:  # nothing was ever written
+            rows = []
+        return cls(frozenset(str(key).lower() for (key,) in rows))
+
+    def missing(self, estate: Estate, reference: str) -> str:
+        """Return why a secret of Secrets Manager cannot be read, `` if it has a value."""
+        item = estate.one(SECRET, reference)
+        arn = item.text("arn") if item else reference
+        names = {arn, reference, *((item.id, item.text("name")) if item else ())}
+        if arn.lower() in self.written or any(one.text("secretId") in names for one in estate.all(VERSION)):
+            return ""
+        return f"secret {arn} has no value"
+
+    def missing_in(self, estate: Estate, vault: str, name: str) -> str:
+        """Return why a secret of a vault (its host name) cannot be read, `` if it has a value."""
+        end = f"/vaults/{vault.partition('.')[0]}/secrets/{name}".lower()
+        if f"{vault}/{name}".lower() in self.written:
+            return ""
+        declared = any(one.id.lower().endswith(end) for one in estate.all(VAULT_SECRET))
+        return "" if declared else f"vault {vault} has no secret {name}"

@@ -1,0 +1,76 @@
+"""The default cell of a cloud in the sandbox: in process, on a stepped clock, with the code that `cellctl up` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pulumi.automation import LocalWorkspace, ProjectSettings, Stack
+
+from cellctl import verify
+from cellctl.clouds import AccountFacts, load
+from cellctl.spec import CellSpec
+from cellctl_sandbox.host import SandboxHost, open_host
+
+REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
+ACCOUNTS = {"aws": "000000000000", "azure": "00000000-0000-0000-0000-000000000001"}
+TWICE = verify.Patience(limit_s=1.0, every_s=1.0)
+"""Checks give up after real seconds: on a busy machine a single failure says nothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A cell that came up. `failures` are what `verify` finds wrong now."""
+
+    host: SandboxHost
+    stack: Stack
+    failures: Callable[..., Sequence[str]]
+
+
+@contextmanager
+def brought_up(
+    home: Path,
+    cloud: str,
+    *,
+    providers: Callable[[dict], dict] = lambda factories: factories,
+    program: Callable[[Callable[[], None]], Callable[[], None]] = lambda it: it,
+) -> Iterator[Cell]:
+    """Bring the default cell of a cloud up; `providers` and `program` may change what it is made with.
+
+    Raises:
+        CommandError: It does not come up.
+    """
+    host = open_host(home=home, cell="acme", cloud=cloud, clock="stepped")
+    factories = host.providers()
+    host.providers = lambda: providers(factories)  # type: ignore[method-assign]
+    try:
+        found = load(cloud)
+        body = {"cloud": cloud, "account": "sandbox", "region": REGIONS[cloud]}
+        layout = found.layout(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body}))
+        account = AccountFacts(id=ACCOUNTS[cloud], sandbox=True)
+        made = program(lambda: found.program(layout, account))
+        stack = Stack.create_or_select("cell-acme", _workspace(home, host, made))
+        host.embedded.bind(made)
+        outputs = {key: output.value for key, output in stack.up().outputs.items()}
+
+        def failures(patience: verify.Patience = TWICE) -> Sequence[str]:
+            results = verify.run(outputs, host.dialer, secrets=host.secrets, patience=patience, sleep=host.sleep)
+            return [item.message for item in results if not item.passed]
+
+        yield Cell(host=host, stack=stack, failures=failures)
+    finally:
+        host.close()
+
+
+def _workspace(home: Path, host: SandboxHost, program: Callable[[], None]) -> LocalWorkspace:
+    (home / "work").mkdir()
+    (home / "state").mkdir()
+    return LocalWorkspace(
+        work_dir=str(home / "work"),
+        project_settings=ProjectSettings(name="octopus-cells", runtime="python"),
+        env_vars={"PULUMI_BACKEND_URL": f"file://{home}/state", "PULUMI_CONFIG_PASSPHRASE": "test"},
+        pulumi_command=host.command,
+        program=program,
+    )
