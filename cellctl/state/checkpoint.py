@@ -155,15 +155,17 @@ def _object(value: object, place: str) -> Struct:
 def integrity_problem(checkpoint: Checkpoint) -> str:
     """Return why the resources cannot be a state, or an empty text.
 
-    Parents, providers and dependencies must come before their users; no URN lives twice.
+    What a resource needs must come before it, but for the provider of one that waits to be made again; no URN lives
+    twice.
     """
     seen: set[str] = set()
     provider_ids: set[str] = set()
     for resource in checkpoint.resources:
-        for urn in sorted(resource.needs() - {resource.deleted_with}):
+        provider = "" if resource.pending_replacement else resource.provider
+        for urn in sorted(resource.needs() - {resource.provider.rpartition("::")[0]}):
             if urn not in seen:
                 return f"{resource.urn} refers to {urn}, which is missing or comes later"
-        if resource.provider and resource.provider not in provider_ids:
+        if provider and provider not in provider_ids:
             return f"{resource.urn} refers to the provider {resource.provider}, which is missing"
         if resource.urn in seen and not resource.delete and _lives_twice(checkpoint, resource.urn):
             return f"{resource.urn} is there twice"

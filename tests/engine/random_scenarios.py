@@ -44,6 +44,7 @@ class Author:
         self.names = 0
         self.ordered = self.dice.random() < 0.6
         self.steps: list[Json] = []
+        self.denied = False
 
     def scenario(self) -> Json:
         """Return the scenario."""
@@ -196,7 +197,9 @@ class Author:
     def program(self) -> Json:
         items = deepcopy(self.items)
         earlier: list[str] = []
-        for item in items if self.ordered else ():
+        for item in items if self.ordered or self.denied else ():
+            if kind_of(item) == "provider" and self.denied:
+                earlier.append(f"${{{item['name']}}}")
             if kind_of(item) in ("custom", "get"):
                 item["opts"]["dependsOn"] = list(earlier)
                 earlier.append(f"${{{item['name']}}}")
@@ -365,6 +368,7 @@ class Author:
         self.dice.choice((self.refresh, lambda: self.step("up"), lambda: self.step("preview")))()
 
     def config(self, disabled: str = "") -> None:
+        self.denied = bool(disabled)
         self.step("setConfig", config={"pulumi:disable-default-providers": disabled or "[]"})
 
     def disabled(self) -> None:

@@ -6,6 +6,7 @@ import json
 import pulumi
 import pytest
 from pulumi import automation as auto
+from pulumi.runtime.settings import register_package
 
 from cellctl.engine.workspace import Workspaces
 from cellctl.state import sealing
@@ -164,6 +165,15 @@ def test_state_edits(site):
     assert site.backend.read(site.name).checkpoint.find(urn.replace("::b", "::c"))
     site.cli("state", "delete", urn.replace("::b", "::c"), "--yes")
     assert stack.up().summary.resource_changes == {"create": 1, "same": 2}
+    site.cli("state", "protect", urn, "--yes")
+    with pytest.raises(auto.CommandError, match="is protected"):
+        site.cli("state", "rm", urn.replace("::b", "::a"), "--target-dependents", "--yes")
+    site.cli("state", "rm", urn.replace("::b", "::a"), "--target-dependents", "--force", "--yes")
+    assert [item.name for item in site.backend.read(site.name).checkpoint.resources] == ["proj-dev", "default_1_0_0"]
+    with pytest.raises(auto.CommandError, match="--all"):
+        site.cli("state", "delete", "--yes")
+    site.cli("state", "delete", "--all", "--yes")
+    assert site.backend.read(site.name).checkpoint.resources == ()
 
 
 # ---- errors ----
@@ -247,7 +257,13 @@ class Remote(pulumi.ComponentResource):
         super().__init__("fake:index:Remote", "far", {}, None, remote=True)
 
 
+def parameterised():
+    reference = register_package("fake", "1.0.0", "", "other", "1.0.0", "")
+    pulumi.CustomResource("fake:index:Thing", "p", {}, package_ref=reference)
+
+
 REFUSED = {
+    "parameterised packages": parameterised,
     "dynamic providers": lambda: pulumi.CustomResource("pulumi-python:dynamic:Resource", "own", {}),
     "remote components": Remote,
     r"methods of components \(Call\)": lambda: pulumi.runtime.call("fake:index:method", {}),

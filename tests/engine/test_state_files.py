@@ -163,6 +163,10 @@ def test_integrity_names_what_is_missing_twice_or_too_early():
     assert "twice" in checkpoints.integrity_problem(state(a, thing("a")))
     assert checkpoints.integrity_problem(state(a, thing("a", delete=True))) == ""
     assert "provider" in checkpoints.integrity_problem(state(a, thing("c", provider=f"{a.urn}::id")))
+    assert checkpoints.integrity_problem(state(a, thing("c", provider=f"{a.urn}::id", pending_replacement=True))) == ""
+    bound = thing("c", dependencies=(a.urn,), deleted_with=a.urn)
+    assert checkpoints.integrity_problem(state(a, bound)) == ""
+    assert "missing" in checkpoints.integrity_problem(state(bound))
 
 
 # ---- files ----

@@ -60,6 +60,8 @@ _VERBS: Mapping[tuple[str, ...], tuple[Verb, int]] = {
     ("state", "taint"): (partial(states.taint, on=True), 99),
     ("state", "untaint"): (partial(states.taint, on=False), 99),
     ("state", "delete"): (states.delete, 99),
+    ("state", "remove"): (states.delete, 99),
+    ("state", "rm"): (states.delete, 99),
     ("state", "rename"): (states.rename, 2),
 }
 

@@ -71,19 +71,46 @@ def taint(call: Call, args: Arguments, *, on: bool) -> Reply:
 
 def delete(call: Call, args: Arguments) -> Reply:
     """Forget resources; the cloud keeps them."""
+    urns = args.words[2:]
+    if args.has("all") == bool(urns):
+        raise Refusal("either resource URNs or --all are needed")
 
     def change(state: Checkpoint) -> Checkpoint:
-        for urn in args.words[2:]:
-            target = _the(state, urn)
-            if target.protect and not args.has("force"):
-                raise Refusal(f"resource {urn} is protected: use --force or `pulumi state unprotect`")
-            users = [item.urn for item in state.resources if urn in item.needs()]
-            if users:
-                raise Refusal(f"{urn} can't be safely deleted because the following resources depend on it: {users[0]}")
-            state = replace(state, resources=tuple(item for item in state.resources if item.row != target.row))
+        chosen = {_the(state, urn).row for urn in urns}
+        # Dependents stand behind what they need, so they go first.
+        for target in reversed([item for item in state.resources if args.has("all") or item.row in chosen]):
+            if target in state.resources:
+                state = _without(state, target, args)
         return state
 
     return _edit(call, args, change)
+
+
+def _without(state: Checkpoint, target: ResourceState, args: Arguments) -> Checkpoint:
+    """Return a state without a resource, and without what needs it if that was asked for."""
+    users = _users(state, target)
+    condemned = [target, *(users if args.has("target-dependents") else ())]
+    for item in condemned:
+        if item.protect and not args.has("force"):
+            raise Refusal(f"{item.urn} can't be safely deleted because it is protected: use --force to delete it")
+    if users and not args.has("target-dependents"):
+        raise Refusal(
+            f"{target.urn} can't be safely deleted because the following resources depend on it: {users[0].urn}"
+        )
+    rows = {item.row for item in condemned}
+    return replace(state, resources=tuple(item for item in state.resources if item.row not in rows))
+
+
+def _users(state: Checkpoint, target: ResourceState) -> list[ResourceState]:
+    """Return what needs a resource, directly or not; nobody needs one of two copies."""
+    if sum(item.urn == target.urn for item in state.resources) > 1:
+        return []
+    reached, users = {target.urn}, []
+    for item in state.resources:
+        if item.needs() & reached:
+            reached.add(item.urn)
+            users.append(item)
+    return users
 
 
 def rename(call: Call, args: Arguments) -> Reply:
@@ -98,7 +125,7 @@ def rename(call: Call, args: Arguments) -> Reply:
         return replace(
             state,
             resources=tuple(
-                _renamed(replace(item, urn=new) if item.urn == urn else item, urn, new) for item in state.resources
+                replace(item, urn=new) if item.urn == urn else _renamed(item, urn, new) for item in state.resources
             ),
         )
 
@@ -107,7 +134,5 @@ def rename(call: Call, args: Arguments) -> Reply:
 
 def _renamed(item: ResourceState, urn: str, new: str) -> ResourceState:
     """Return a resource that refers to the new name; as the CLI does it, without the properties that need nothing."""
-    if urn not in item.needs():
-        return item
     item = renamed(item, {urn: new})
     return replace(item, property_dependencies={key: urns for key, urns in item.property_dependencies.items() if urns})
