@@ -63,7 +63,7 @@ def _worker(folder: Path, runs: int) -> list[Figure]:
 def _real_cli(folder: Path, runs: int) -> Figure:
     name, target = "aws: CPU of a preview, our way through the real CLI against the embedded engine", 3
     if shutil.which("pulumi") is None:
-        detail = "skipped: no pulumi on PATH"
+        detail = "not measured: no pulumi on PATH"
         return Figure(name=name, value=0, target=target, unit="x", detail=detail, better="higher", skipped=True)
     home = home_of(folder / "engines", "aws", ("anna",))
     taken: dict[str, list[float]] = {"embedded": [], "pulumi": []}
