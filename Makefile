@@ -24,9 +24,10 @@ demo: install ## Bring up a cell on AWS and one on Azure in the sandbox (no acco
 	@$(RUN)/python tools/demo.py
 
 test: dev check ## Run the quality gates and all tests (last lines: what was skipped and why)
-	@$(RUN)/python -m pytest -q -n 2 --dist loadfile
+	@$(RUN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
 
-check: lint types contracts docs ## Quality gates: ruff, mypy --strict, import contracts, fresh docs and schemas
+check: dev ## Quality gates: ruff, mypy --strict, import contracts, fresh docs and schemas
+	@$(MAKE) --no-print-directory -j2 lint types contracts docs
 
 lint: dev # style
 	@$(RUN)/ruff check --quiet . && $(RUN)/ruff format --check --quiet .

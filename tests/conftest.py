@@ -38,6 +38,20 @@ TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
 }
 
 
+LONGEST = (
+    "conformance/test_kit.py", "crash/test_crash_points.py", "functional/test_first_cells.py",
+    "functional/test_day_two.py", "functional/test_licence.py", "functional/test_bad_input_faults.py",
+    "functional/test_preview_all.py", "mutants/test_mutants_aws.py", "crash/test_after_a_crash.py",
+    "functional/test_run_up.py", "components/azure/test_azure_cell_runs.py", "testing_kit/test_example.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put what takes longest first: of two workers none is then left alone with it at the end."""
+    rank = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: rank.get(item.path, len(rank)))
+
+
 def required_tools() -> set[str]:
     """Return the tools that CELLCTL_REQUIRE names."""
     return {name.strip() for name in os.environ.get("CELLCTL_REQUIRE", "").split(",") if name.strip()}

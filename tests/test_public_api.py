@@ -7,6 +7,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from warm import client, keys
 
 import cellctl
 import cellctl_sandbox.testing
@@ -34,12 +35,13 @@ def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monk
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
     home = cellctl.Home(tmp_path)
     home.write_file()
+    keys.give(tmp_path)
     home.write_cell(cellctl.CellSpec.minimal("acme", cloud="azure", account="sandbox", region="westeurope"))
     monkeypatch.chdir(tmp_path)
     said: list[str] = []
     exec(compile(example.replace("cell.up(", "cell.up(options=STEPPED, "), "README.md", "exec"), {
         "print": lambda *words: said.append(" ".join(map(str, words))),
-        "STEPPED": cellctl.RunOptions(clock="stepped"),
+        "STEPPED": cellctl.RunOptions(clock="stepped", start=client.operation),
     })  # fmt: skip
     assert "'create': 8" in said[0]
     assert said[1] == "succeeded https://acme.octopus.internal"

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from warm import client
+from warm import client, keys
 
 from cellctl.cell import Cell
 from cellctl.errors import EngineError, Interrupted, Locked
@@ -40,6 +40,7 @@ class Small:
     def __init__(self, root: Path) -> None:
         self.root, self.home = root, Home(root)
         self.home.prepare()
+        keys.give(root)
         self.label()
         self.declare()
 

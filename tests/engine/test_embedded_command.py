@@ -2,6 +2,7 @@
 
 import gc
 import json
+import secrets
 
 import pulumi
 import pytest
@@ -49,7 +50,10 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path):
+def site(tmp_path, monkeypatch):
+    """A site whose stack has the salt of all the others here: its key is derived once for the file."""
+    drawn = secrets.token_bytes
+    monkeypatch.setattr(secrets, "token_bytes", lambda size: b"of-tests" if size == 8 else drawn(size))
     return Site(tmp_path)
 
 
@@ -334,6 +338,7 @@ def test_a_language_server_that_fails_is_an_error_not_a_crash(site):
 # ---- the key ----
 def test_a_process_derives_the_key_of_a_stack_once(site):
     """A derivation costs as much CPU as a whole preview; each of these commands opens the stack's secrets."""
+    sealing.derive_key.cache_clear()
     before = sealing.derive_key.cache_info().misses
     stack = site.stack()
     stack.set_config("proj:token", auto.ConfigValue("hunter2", secret=True))

@@ -17,6 +17,7 @@ if str(FOLDER) not in sys.path:
 
 from prepared import home as homes  # noqa: E402
 from real_cli import Site, opened  # noqa: E402
+from warm import keys  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +42,7 @@ def _bring_up(cloud: str, kept: Path) -> None:
     building = kept.with_suffix(".new")
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir()
+    keys.give(building)
     made = homes.RunningHome(building, cloud)
     made.write(homes.LICENCES[cloud])
     made.control.put_secret(homes.LICENCES[cloud], homes.licence(4))

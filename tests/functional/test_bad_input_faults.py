@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from warm import client
+from warm import client, keys
 
 ROOT = Path(__file__).resolve().parents[2]
 CELL = "metadata: {name: acme}\nspec: {cloud: azure, account: sandbox, region: westeurope, nodes: {count: 2}}\n"
@@ -62,6 +62,7 @@ class Began:
 def begin(home: Home) -> dict[str, str]:
     """Bring the cell up in three attempts; return what each said."""
     (home.root / "cells").mkdir(parents=True)
+    keys.give(home.root)
     home.want_nodes(2)
     for type_, error in (
         ("sql:Server", "quota"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from prepared.home import LICENCES, RunningHome, licence
-from warm import client
+from warm import client, keys
 
 from cellctl.errors import UsageError
 from cellctl.state.values import bare
@@ -27,6 +27,7 @@ def world(
 
 @pytest.fixture(params=CLOUDS)
 def empty(request: pytest.FixtureRequest, tmp_path: Path) -> RunningHome:
+    keys.give(tmp_path)
     return RunningHome(tmp_path, request.param)
 
 

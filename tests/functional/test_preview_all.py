@@ -10,7 +10,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 import pytest
-from warm import client
+from warm import client, keys
 
 from cellctl.cell import Cell, preview_all
 from cellctl.engine.operation import Operation, Process
@@ -37,6 +37,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     """A home of three good cells on two clouds, and one whose file is broken."""
     made = Home(tmp_path_factory.mktemp("home"))
     made.prepare()
+    keys.give(made.root)
     for name, cloud, region in (
         ("anna", "aws", "eu-west-1"),
         ("bert", "aws", "eu-central-1"),
@@ -83,6 +84,7 @@ def test_cells_of_one_cloud_share_a_process_and_keep_their_evidence_apart(home: 
 def test_a_worker_mixes_no_stacks_and_holds_no_more_with_each(tmp_path: Path, count: int) -> None:
     made = Home(tmp_path)
     made.prepare()
+    keys.give(made.root)
     for name, region in (("ida", "westeurope"), ("kurt", "northeurope")):
         made.write_cell(CellSpec.minimal(name, cloud="azure", account="sandbox", region=region))
     first: dict[str, tuple[object, ...]] = {}

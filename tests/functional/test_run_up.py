@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from warm import client
+from warm import client, keys
 
 from cellctl.cell import Cell, cells
 from cellctl.engine.operation import Process
@@ -37,6 +37,7 @@ class Small:
         self.root = root
         self.home = Home(root)
         self.home.prepare()
+        keys.give(root)
         self.cell = Cell(CellSpec.minimal("acme", cloud="aws", region="eu-west-1"), home=self.home)
         self.events: list[Event] = []
         self.plans: list[tuple[Plan, Sequence[Objection]]] = []
