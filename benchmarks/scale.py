@@ -1,7 +1,7 @@
 """Creates many resources with the embedded engine and prints what that took: `FOLDER COUNT`.
 
-Each resource has a dozen properties; every tenth waits for the one ten before it, so that calls run in parallel. The
-collector rests while they are made, as in an operation process.
+Each resource has a dozen properties and every tenth one uses an output of one a layer above: the graph is as deep for
+many as for few. The collector rests while they are made, as in an operation process.
 """
 
 from __future__ import annotations
@@ -14,13 +14,16 @@ from pathlib import Path
 
 from cellctl_sandbox.testing.engine_bench import EngineBench, Ref, Thing
 
+LAYERS = 20
+
 
 def things(count: int) -> list[Thing]:
     """Return `count` resources."""
     filler = {f"key{n}": "a value of some length, as names and ids have" for n in range(10)}
     made = []
     for number in range(count):
-        after = {"after": Ref(f"t{number - 10}")} if number % 10 == 0 and number else {}
+        above = number - count // LAYERS
+        after = {"after": Ref(f"t{above}")} if number % 10 == 0 and above >= 0 else {}
         made.append(Thing(f"t{number}", {**filler, "number": number, **after}))
     return made
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from cellctl.errors import CellctlError, UsageError
 from cellctl.state.checkpoint import Checkpoint, parse
-from cellctl.state.files import DISK, Disk, write_atomically
+from cellctl.state.files import DISK, Disk, Pieces, write_atomically
 from cellctl.state.locks import LockFolder
 from cellctl.state.resources import MalformedState
 from cellctl.state.values import Struct
@@ -172,7 +172,7 @@ class FileBackend:
             write_atomically(meta, _META)
         self.write(name, text)
 
-    def write(self, name: StackName, text: str) -> None:
+    def write(self, name: StackName, text: str | Pieces) -> None:
         """Replace the checkpoint; what was there becomes `.bak`, unless it is known to be damaged.
 
         At every moment one complete checkpoint is in place, also if this raises OSError.
@@ -183,7 +183,7 @@ class FileBackend:
             self._damaged.discard(path)
         else:
             _keep(path, _backup_path(path))
-        write_atomically(path, text.encode(), disk=self._disk)
+        write_atomically(path, _pieces(text), disk=self._disk)
 
     def remove(self, name: StackName) -> None:
         """Remove the stack with its history; a backup of the last checkpoint stays."""
@@ -207,11 +207,11 @@ class FileBackend:
         self.remove(name)
 
     # ---- history ----
-    def add_history(self, name: StackName, entry: Struct, checkpoint: str) -> None:
+    def add_history(self, name: StackName, entry: Struct, checkpoint: str | Pieces) -> None:
         """Record one operation, and the checkpoint it left."""
         stem = f"{name.stack}-{time.time_ns()}"
         folder = self._history(name)
-        write_atomically(folder / f"{stem}.checkpoint.json", checkpoint.encode())
+        write_atomically(folder / f"{stem}.checkpoint.json", _pieces(checkpoint))
         write_atomically(folder / f"{stem}.history.json", json.dumps(entry, separators=(",", ":")).encode())
 
     def history(self, name: StackName, *, page_size: int = 0, page: int = 1) -> list[Struct]:
@@ -229,6 +229,10 @@ class FileBackend:
 def _stamp(path: Path) -> int:
     digits = path.name.removesuffix(".history.json").rpartition("-")[2]
     return int(digits) if digits.isdigit() else 0
+
+
+def _pieces(text: str | Pieces) -> Pieces:
+    return (text.encode(),) if isinstance(text, str) else text
 
 
 def _backup_path(path: Path) -> Path:

@@ -255,31 +255,35 @@ class CheckpointWriter:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._texts: weakref.WeakKeyDictionary[ResourceState, str] = weakref.WeakKeyDictionary()
-        self._joined: dict[int, tuple[tuple[ResourceState, ...], str, frozenset[str]]] = {}
+        self._joined: dict[int, tuple[tuple[ResourceState, ...], bytes, frozenset[str]]] = {}
 
     def text(self, checkpoint: Checkpoint) -> str:
         """Return the file's text: one line, the CLI's key order."""
+        return b"".join(self.pieces(checkpoint)).decode()
+
+    def pieces(self, checkpoint: Checkpoint) -> list[bytes]:
+        """Return the file's text in pieces; most stay from write to write of a state of megabytes."""
         blocks = list(self._blocks(checkpoint.resources))
         used = _features(item.resource for item in checkpoint.pending).union(*(features for _, features in blocks))
-        parts = [_compact(_envelope(used))[:-1], ',"checkpoint":{"stack":', _compact(checkpoint.stack), ',"latest":']
-        parts.append(_compact(_head(checkpoint))[:-1])
+        head = [_compact(_envelope(used))[:-1], ',"checkpoint":{"stack":', _compact(checkpoint.stack), ',"latest":']
+        pieces = ["".join((*head, _compact(_head(checkpoint))[:-1])).encode()]
         for place, (block, _) in enumerate(blocks):
-            parts += ("," if place else ',"resources":[', block)
-        parts.append("]" if checkpoint.resources else "")
+            pieces += (b"," if place else b',"resources":[', block)
+        parts = ["]" if checkpoint.resources else ""]
         for place, pending in enumerate(checkpoint.pending):
             start = "," if place else ',"pending_operations":['
             parts += (start, '{"resource":', self._text(pending.resource), f',"type":"{pending.kind}"}}')
         parts.append("]" if checkpoint.pending else "")
         parts += (',"metadata":', _compact(checkpoint.metadata), "}}}")
-        return "".join(parts)  # once: a state of megabytes is written hundreds of times
+        return [*pieces, "".join(parts).encode()]
 
-    def _blocks(self, resources: tuple[ResourceState, ...]) -> Iterator[tuple[str, frozenset[str]]]:
+    def _blocks(self, resources: tuple[ResourceState, ...]) -> Iterator[tuple[bytes, frozenset[str]]]:
         """Yield the text of the resources, many at a time, and the features they use: most stay from write to write."""
         for start in range(0, len(resources), _BLOCK):
             block = resources[start : start + _BLOCK]
             known = self._joined.get(start)
             if known is None or known[0] != block:  # the very same resources: they compare by identity
-                known = self._joined[start] = block, ",".join(map(self._text, block)), _features(block)
+                known = self._joined[start] = block, ",".join(map(self._text, block)).encode(), _features(block)
             yield known[1:]
 
     def _text(self, resource: ResourceState) -> str:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+Pieces = Sequence[bytes]
+"""The content of a file in pieces: a large one is neither joined nor encoded anew for each write."""
 
 
 class Disk:
     """The four calls that a durable write is made of, in this order; a test's disk fails or ends in one of them."""
 
-    def write(self, descriptor: int, data: bytes) -> None:
+    def write(self, descriptor: int, data: Pieces) -> None:
         """Write all of `data`."""
         with os.fdopen(descriptor, "wb", closefd=False) as file:
-            file.write(data)
+            file.writelines(data)
 
     def sync(self, descriptor: int) -> None:
         """Wait until the content of a file is on the disk."""
@@ -37,7 +41,7 @@ class Disk:
 DISK = Disk()
 
 
-def write_atomically(path: Path, data: bytes, *, mode: int = 0o600, disk: Disk = DISK) -> None:
+def write_atomically(path: Path, data: bytes | Pieces, *, mode: int = 0o600, disk: Disk = DISK) -> None:
     """Replace the content of `path` by `data`, durably: temporary file, fsync, rename, fsync of the folder.
 
     A reader sees the old or the new content, never a mixture. Raises OSError with `path` unchanged.
@@ -47,7 +51,7 @@ def write_atomically(path: Path, data: bytes, *, mode: int = 0o600, disk: Disk =
     try:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
-            disk.write(descriptor, data)
+            disk.write(descriptor, (data,) if isinstance(data, bytes) else data)
             disk.sync(descriptor)
         finally:
             os.close(descriptor)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, opened
+from cellctl.state.files import Pieces
 from cellctl.state.resources import ResourceState
 from cellctl.state.sealing import Vault
 from cellctl.state.values import Struct
@@ -36,7 +37,7 @@ __all__ = ["ConfigValue", "Engine", "Inline", "Kind", "Options", "Program", "Res
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The stack an operation works on: its sealed checkpoint, the vault that opens it, and where text is saved.
+    """The stack an operation works on: its sealed checkpoint, the vault that opens it, and where its text is saved.
 
     `stack_outputs` returns the opened outputs of another stack, for stack references.
     """
@@ -45,7 +46,7 @@ class Target:
     stack: str
     checkpoint: Checkpoint
     vault: Vault
-    save: Callable[[str], None]
+    save: Callable[[Pieces], None]
     stack_outputs: StackOutputs = no_other_stacks
 
 
@@ -65,7 +66,7 @@ class Result:
     program_error: str = ""
     unsupported: UnsupportedFeature | None = None
     untouched: bool = False
-    text: str = ""
+    saved: Pieces = ()
 
     @property
     def outputs(self) -> Struct:
@@ -169,7 +170,7 @@ class Engine:
         Raises:
             WrongPassphrase: The vault does not open the checkpoint.
         """
-        saved = [""]
+        saved: list[Pieces] = [()]
 
         def find(urn: str) -> ResourceState | None:
             return scope.made.get(urn)
@@ -188,7 +189,7 @@ class Engine:
         )
         session = Session(deployment=Deployment(scope))
         if program is None and kind.endswith("destroy") and session.deployment.refuse_unheard_hooks():
-            return _result(kind, session.deployment, "", "", begun=False)
+            return _result(kind, session.deployment, "", (), begun=False)
         self._sessions.append(session)
         try:
             whole = {key: "[secret]" if item.secret else item.value for key, item in scope.config.items()}
@@ -208,14 +209,14 @@ def _mode(kind: Kind, program: Program | None) -> Mode:
     return "refresh" if kind.endswith("refresh") else "destroy"
 
 
-def _journal(kind: Kind, target: Target, saved: list[str], probe: Probe) -> Journal:
-    """Return the journal of an operation; `saved` keeps the text that was saved last."""
+def _journal(kind: Kind, target: Target, saved: list[Pieces], probe: Probe) -> Journal:
+    """Return the journal of an operation; `saved` keeps what was saved last."""
     writer = CheckpointWriter(target.vault)
 
     def save(state: Checkpoint) -> None:
-        text = writer.text(state)
-        target.save(text)
-        saved[0] = text
+        pieces = writer.pieces(state)
+        target.save(pieces)
+        saved[0] = pieces
 
     sealer = target.vault.sealer
     checkpoint = replace(opened(target.checkpoint, target.vault), secrets_kind=sealer.kind, secrets_state=sealer.state)
@@ -250,7 +251,7 @@ def _untouched(deployment: Deployment) -> bool:
     return deployment.unsupported is not None and not deployment.scope.journal.wrote
 
 
-def _result(kind: Kind, deployment: Deployment, error: str, text: str, *, begun: bool = True) -> Result:
+def _result(kind: Kind, deployment: Deployment, error: str, saved: Pieces, *, begun: bool = True) -> Result:
     log, journal = deployment.scope.log, deployment.scope.journal
     succeeded = not (deployment.failed or deployment.cancelled or log.tally.refused)
     log.close(succeeded=succeeded, begun=begun)
@@ -264,7 +265,7 @@ def _result(kind: Kind, deployment: Deployment, error: str, text: str, *, begun:
         program_error=error,
         unsupported=deployment.unsupported,
         untouched=not begun or _untouched(deployment),
-        text=text,
+        saved=saved,
     )
 
 

@@ -10,7 +10,6 @@ in the order in which it was done, then what it has not dealt with yet, in the o
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -25,8 +24,6 @@ from cellctl.state.resources import (
 from cellctl_provider.probes import Moment, Place, Probe, unobserved
 from cellctl_sandbox.engine.errors import StepFailed
 
-LARGE_STATE = 300  # resources; a cell has fewer
-MOST_PAUSE_S = 0.05
 Save = Callable[[Checkpoint], None]
 
 
@@ -49,7 +46,6 @@ class Journal:
         self._writing = False
         self._changes = 0  # records made
         self._written = 0  # of these, in the last write
-        self._took_s = 0.0
         self._records: list[tuple[str, str]] = []  # those that wait for the next write: what, of whom
         self._olds = {item.row: item for item in checkpoint.resources}
         self._news: dict[int, ResourceState] = {}
@@ -197,15 +193,11 @@ class Journal:
 
     def _written_all(self, save: Save) -> int:
         """Write the state with every record made until now; return how many those are."""
-        if len(self._olds) + len(self._news) > LARGE_STATE:
-            time.sleep(min(2 * self._took_s, MOST_PAUSE_S))  # let more records come together
-        began = time.monotonic()
         with self._lock:
             snapshot, newest = self._snapshot(), self._changes
             records, self._records = self._records, []
         self._look("saving", records)
         save(snapshot)
-        self._took_s = time.monotonic() - began
         self._look("saved", records)
         return newest
 

@@ -16,6 +16,7 @@ import pulumi
 
 from cellctl.state.backend import FileBackend, StackName
 from cellctl.state.checkpoint import Checkpoint, CheckpointWriter
+from cellctl.state.files import Pieces
 from cellctl.state.resources import ResourceState
 from cellctl.state.sealing import PassphraseSealer, Vault
 from cellctl.state.values import Struct
@@ -155,9 +156,9 @@ class EngineBench:
             raise ProviderError(f"unknown stack '{name}'")
         return self.other_stacks[name]
 
-    def save(self, text: str) -> None:
+    def save(self, pieces: Pieces) -> None:
         """Save a checkpoint; tests put faults in its place."""
-        self.backend.write(self.name, text)
+        self.backend.write(self.name, pieces)
 
     # ---- looking ----
     def checkpoint(self) -> Checkpoint:

@@ -13,6 +13,7 @@ from typing import TypeAlias, TypeVar
 
 from cellctl.state.backend import FileBackend, StackName
 from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, opened
+from cellctl.state.files import Pieces
 from cellctl.state.resources import ResourceState
 from cellctl.state.sealing import PassphraseSealer, Vault
 from cellctl.state.values import Struct, Value, bare, bare_struct, is_secret
@@ -169,10 +170,10 @@ class SandboxStack:
             raise result.unsupported
         return outcome_of(result, events, crashed=place.ended, simulated_s=place.now() - began)
 
-    def _save(self, text: str) -> None:
+    def _save(self, pieces: Pieces) -> None:
         if self._place.ended:
             raise OSError("the process has ended")
-        self._place.backend.write(self._stack, text)
+        self._place.backend.write(self._stack, pieces)
 
     def _configuration(self) -> dict[str, ConfigValue]:
         found: dict[str, ConfigValue] = {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from cellctl.state.files import Disk
+from cellctl.state.files import Disk, Pieces
 from cellctl_provider.probes import Moment
 
 Victim = Literal["operation", "host", "group", "nobody"]
@@ -84,10 +84,11 @@ class _DoomedDisk(Disk):
     def __init__(self, observer: Observer) -> None:
         self._observer = observer
 
-    def write(self, descriptor: int, data: bytes) -> None:
+    def write(self, descriptor: int, data: Pieces) -> None:
         if self._observer.doomed():
-            super().write(descriptor, data[: len(data) // 2])
+            whole = b"".join(data)
+            super().write(descriptor, (whole[: len(whole) // 2],))
             self._observer.strike()
-            super().write(descriptor, data[len(data) // 2 :])
+            super().write(descriptor, (whole[len(whole) // 2 :],))
         else:
             super().write(descriptor, data)

@@ -7,7 +7,7 @@ import json
 import os
 from pathlib import Path
 
-from cellctl.state.files import Disk
+from cellctl.state.files import Disk, Pieces
 from cellctl_sandbox.engine.command import EmbeddedCommand
 from cellctl_sandbox.testing.small_world import SmallFactory, SmallHost
 
@@ -24,10 +24,11 @@ class FailingDisk(Disk):
             if self._left < 0:
                 raise OSError(self._number, os.strerror(self._number))
 
-    def write(self, descriptor: int, data: bytes) -> None:
-        super().write(descriptor, data[: len(data) // 2])
+    def write(self, descriptor: int, data: Pieces) -> None:
+        whole = b"".join(data)
+        super().write(descriptor, (whole[: len(whole) // 2],))
         self._fail("write")
-        super().write(descriptor, data[len(data) // 2 :])
+        super().write(descriptor, (whole[len(whole) // 2 :],))
 
     def sync(self, descriptor: int) -> None:
         self._fail("sync")

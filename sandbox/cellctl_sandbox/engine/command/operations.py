@@ -159,7 +159,7 @@ def _engine_result(call: Call, args: Arguments, prepared: Prepared, sink: Sink, 
         stack=name.stack,
         checkpoint=prepared.checkpoint,
         vault=prepared.vault,
-        save=lambda text: backend.write(name, text),
+        save=lambda pieces: backend.write(name, pieces),
         stack_outputs=partial(stacks.outputs_of_another, call),
     )
     runs = prepared.kind in ("up", "preview") or options.run_program
@@ -193,8 +193,8 @@ def _record(call: Call, args: Arguments, prepared: Prepared, result: Result, beg
         "endTime": int(time.time()),
         "resourceChanges": changes,
     }
-    text = result.text or CheckpointWriter(prepared.vault).text(result.checkpoint)
-    call.project.backend.add_history(prepared.name, entry, text)
+    saved = result.saved or CheckpointWriter(prepared.vault).pieces(result.checkpoint)
+    call.project.backend.add_history(prepared.name, entry, saved)
 
 
 def _answer(call: Call, args: Arguments, prepared: Prepared, result: Result, text: str) -> Reply:
