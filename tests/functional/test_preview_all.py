@@ -15,7 +15,7 @@ from warm import client, keys
 from cellctl.cell import Cell, preview_all
 from cellctl.engine.operation import Operation, Process
 from cellctl.engine.wire import Setup
-from cellctl.errors import EngineError, Interrupted, SpecError, UsageError
+from cellctl.errors import CellctlError, EngineError, Interrupted, SpecError, UsageError
 from cellctl.home import Home
 from cellctl.plan import Plan
 from cellctl.run.options import Interrupter, RunOptions
@@ -48,30 +48,25 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return made
 
 
-def test_each_plan_equals_that_of_a_preview_alone_and_one_broken_file_stops_none(home: Home) -> None:
-    found = dict(preview_all(home, options=OPTIONS))
-    assert list(found) == ["anna", "bert", "broken", "zoe"]
+def test_plans_equal_those_of_previews_alone_and_cells_of_one_cloud_share_a_process(home: Home) -> None:
+    found: dict[str, Plan | CellctlError] = {}
+    pids: dict[str, int] = {}
+    for name, plan in preview_all(home, options=OPTIONS):
+        found[name], pids[name] = plan, _child()
+    assert list(found) == ["anna", "bert", "broken", "zoe"]  # a broken file stops no other
+    assert pids["anna"] == pids["bert"] != pids["zoe"]
     error = found.pop("broken")
     assert isinstance(error, SpecError)
     assert "nods" in str([problem.field for problem in error.problems])
+    runs = home.runs(limit=100)
+    assert sorted((run.cell, run.result) for run in runs) == [(name, "succeeded") for name in found]
     for name, plan in found.items():
         assert isinstance(plan, Plan), plan
-        alone = Cell.open(name, home=home).preview(options=OPTIONS)
-        assert _said(plan) == _said(alone)
-        assert plan.summary()["create"] > 60
-
-
-def test_cells_of_one_cloud_share_a_process_and_keep_their_evidence_apart(home: Home) -> None:
-    before = {run.id for run in home.runs(limit=100)}
-    pids: list[int] = []
-    for name, plan in preview_all(home, ["anna", "bert"], options=OPTIONS):
-        assert isinstance(plan, Plan), plan
-        pids.append(_child())
         assert plan.cell == name
-    assert pids[0] == pids[1]
-    runs = [run for run in home.runs(limit=100) if run.id not in before]
-    assert sorted((run.cell, run.result) for run in runs) == [("anna", "succeeded"), ("bert", "succeeded")]
-    for run in runs:
+        assert plan.summary()["create"] > 60
+        if name != "anna":  # the first of its process is alone already
+            assert _said(plan) == _said(Cell.open(name, home=home).preview(options=OPTIONS))
+    for run in [run for run in runs if run.cell != "zoe"]:
         text = (home.runs_folder / run.id / "events.ndjson").read_text()
         other = {"anna": "bert", "bert": "anna"}[run.cell]
         assert f"cell-{run.cell}::" in text
@@ -115,12 +110,16 @@ def _resident_mb(pid: int) -> float:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
-def test_a_worker_that_dies_is_replaced_for_the_next_cell(home: Home) -> None:
+def test_a_worker_that_dies_is_replaced_and_one_whose_iterator_is_closed_early_ends(home: Home) -> None:
     results: list[object] = []
-    for _, result in preview_all(home, ["anna", "bert", "anna"], options=OPTIONS):
+    previews = preview_all(home, ["anna", "bert", "anna", "zoe"], options=OPTIONS)
+    for _, result in islice(previews, 3):
         results.append(result)
         if len(results) == 1:
             os.kill(_child(), signal.SIGKILL)
+    pid = _child()
+    previews.close()  # type: ignore[attr-defined]
+    assert not Path(f"/proc/{pid}").exists()
     assert isinstance(results[0], Plan)
     assert all(isinstance(item, Plan | EngineError) for item in results)
     first, last = results[0], results[2]
@@ -128,24 +127,16 @@ def test_a_worker_that_dies_is_replaced_for_the_next_cell(home: Home) -> None:
     assert _said(last) == _said(first)
 
 
-def test_an_interrupt_ends_all_previews(home: Home) -> None:
+def test_an_unknown_cell_is_said_and_an_interrupt_ends_all_previews_and_their_process(home: Home) -> None:
     switch = Interrupter()
-    seen: list[str] = []
-    previews = preview_all(home, ["anna", "bert"], options=OPTIONS, interrupter=switch)
-    seen.append(next(previews)[0])
+    previews = preview_all(home, ["nobody", "anna", "bert"], options=OPTIONS, interrupter=switch)
+    name, error = next(previews)
+    assert (name, type(error)) == ("nobody", UsageError)
+    assert next(previews)[0] == "anna"
+    pid = _child()
     switch.interrupt()
     with pytest.raises(Interrupted):
         next(previews)
-    assert seen == ["anna"]
-
-
-def test_an_unknown_cell_is_said_and_an_iterator_closed_early_leaves_no_process(home: Home) -> None:
-    previews = preview_all(home, ["nobody", "anna"], options=OPTIONS)
-    name, error = next(previews)
-    assert (name, type(error)) == ("nobody", UsageError)
-    next(previews)
-    pid = _child()
-    previews.close()  # type: ignore[attr-defined]
     assert not Path(f"/proc/{pid}").exists()
 
 

@@ -1,4 +1,4 @@
-"""The warm process: `python -m warm.server ADDRESS`. It forks on request until its standard input ends.
+"""Processes that fork on request until their standard input ends; `python -m warm.server ADDRESS` is that of cellctl.
 
 A request is one packet: JSON, and the descriptors that the new process works with. The answer is its pid, then, when it
 has ended, its exit code.
@@ -18,7 +18,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -57,11 +57,18 @@ def main() -> None:
     session.fresh_interpreter = client.Warm(address).operation  # of the command lines that are forked from here
     gc.collect()
     gc.freeze()
-    _Server(address).serve()
+    Server(address, _work).serve()
 
 
-class _Server:
-    def __init__(self, address: str) -> None:
+Work = Callable[[Mapping[str, object], Sequence[int]], int]
+"""What a new process does with a request and its descriptors; returns the exit code."""
+
+
+class Server:
+    """Serves an address (of the abstract name space); the environment and folder of each process are the request's."""
+
+    def __init__(self, address: str, work: Work) -> None:
+        self._work = work
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listening.bind(f"\0{address}")
         self._listening.listen(64)
@@ -71,6 +78,7 @@ class _Server:
         self._children: dict[int, tuple[int, socket.socket]] = {}  # pidfd -> pid, who asked
 
     def serve(self) -> None:
+        """Fork until standard input ends."""
         while True:
             for key, _ in self._selector.select():
                 if key.fileobj is self._listening:
@@ -94,7 +102,7 @@ class _Server:
                 os.close(descriptor)
                 other.close()
             asking.close()
-            _work(json.loads(message), descriptors)
+            _become(self._work, json.loads(message), descriptors)
         for descriptor in descriptors:
             os.close(descriptor)
         handle = os.pidfd_open(pid)
@@ -113,7 +121,7 @@ class _Server:
         asking.close()
 
 
-def _work(request: Mapping[str, object], descriptors: Sequence[int]) -> NoReturn:
+def _become(work: Work, request: Mapping[str, object], descriptors: Sequence[int]) -> NoReturn:
     code = 70
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -123,8 +131,7 @@ def _work(request: Mapping[str, object], descriptors: Sequence[int]) -> NoReturn
         os.environ.update(environment)
         time.tzset()
         os.chdir(str(request["folder"]))
-        words = request.get("words")
-        code = _operation(descriptors) if words is None else _command(words, descriptors)
+        code = work(request, descriptors)
     except BaseException:
         traceback.print_exc()
     finally:
@@ -134,7 +141,12 @@ def _work(request: Mapping[str, object], descriptors: Sequence[int]) -> NoReturn
         os._exit(code)
 
 
-def _streams(descriptors: Sequence[int]) -> None:
+def _work(request: Mapping[str, object], descriptors: Sequence[int]) -> int:
+    words = request.get("words")
+    return _operation(descriptors) if words is None else _command(words, descriptors)
+
+
+def streams(descriptors: Sequence[int]) -> None:
     """Make these the standard streams, as an interpreter does at its start."""
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
@@ -152,7 +164,7 @@ def _operation(descriptors: Sequence[int]) -> int:
     channel, log = descriptors
     os.setsid()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _streams([os.open(os.devnull, os.O_RDONLY), os.dup(log), log])
+    streams([os.open(os.devnull, os.O_RDONLY), os.dup(log), log])
     gc.disable()
     Child(Channel(channel)).serve()
     return 0
@@ -163,7 +175,7 @@ def _command(words: object, descriptors: Sequence[int]) -> int:
     from cellctl.cli import main as cellctl
 
     assert isinstance(words, list)
-    _streams(descriptors)
+    streams(descriptors)
     sys.argv = [str(LAUNCHER), *words]
     try:
         cellctl()
