@@ -25,18 +25,20 @@ SECRET = "s3cr3t-of-acme"
 
 
 def program(tags: dict[str, str] | None = None) -> Callable[[], None]:
-    """Return a program of a network, a bucket and a secret, with one explicit provider."""
+    """Return a program of a network and a secret in one region and a bucket in another: two explicit providers."""
 
     def declare() -> None:
         provider = aws.Provider("aws", region="eu-west-1", allowed_account_ids=["000000000000"])
         ours = pulumi.ResourceOptions(provider=provider)
         vpc = aws.ec2.Vpc("vpc", cidr_block="10.0.0.0/16", tags={"cell": "acme", **(tags or {})}, opts=ours)
         aws.ec2.Subnet("subnet", vpc_id=vpc.id, cidr_block="10.0.1.0/24", opts=ours)
-        bucket = aws.s3.Bucket("bucket", bucket="acme-packages-0001", opts=ours)
+        other = aws.Provider("other", region="us-east-1", allowed_account_ids=["000000000000"])
+        bucket = aws.s3.Bucket("bucket", bucket="acme-packages-0001", opts=pulumi.ResourceOptions(provider=other))
         kept = aws.secretsmanager.Secret("secret", name="acme/key", opts=ours)
         value = pulumi.Output.secret(SECRET)
         aws.secretsmanager.SecretVersion("value", secret_id=kept.id, secret_string=value, opts=ours)
         pulumi.export("bucket", bucket.arn)
+        pulumi.export("regions", [vpc.region, bucket.region])
         pulumi.export("key", value)
 
     return declare
