@@ -6,11 +6,14 @@ import bisect
 import json
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 from cellctl.facts.conditions import at
 from cellctl.state.values import Struct, Value, bare_struct
+from cellctl_sandbox.clouds import links
 from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.stages import Timeline
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
 _SCHEMA = (
@@ -24,11 +27,21 @@ _SCHEMA = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """An object that is not found by everybody before `settled_s`; `unseen`: by nobody."""
+
+    item: CloudObject
+    settled_s: float
+    unseen: bool
+
+
 class Estate:
     """All objects of one cell that exist at one moment."""
 
-    def __init__(self, objects: Sequence[CloudObject], now_s: float) -> None:
+    def __init__(self, objects: Sequence[CloudObject], now_s: float, settling: Sequence[Settling] = ()) -> None:
         self._objects = objects
+        self._settling = settling
         self.now_s = now_s
         self._by_name: dict[str, dict[str, CloudObject]] = {}
 
@@ -36,6 +49,18 @@ class Estate:
     def package(self) -> str:
         """The package that made the objects, `` if there are none."""
         return self._objects[0].type.partition(":")[0] if self._objects else ""
+
+    def seen_by(self, asker: str) -> Estate:
+        """Return the estate as a service (`service:dns`) finds it: without what is hidden from it still."""
+        hidden = {id(one.item) for one in self._settling if one.unseen or links.hides(one.item.type, asker)}
+        if not hidden:
+            return self
+        return Estate([item for item in self._objects if id(item) not in hidden], self.now_s)
+
+    @property
+    def settles_s(self) -> float | None:
+        """When the next object that is hidden from somebody is found by all, None if nothing is hidden."""
+        return min((one.settled_s for one in self._settling), default=None)
 
     def all(self, type: str) -> Sequence[CloudObject]:
         """Return the objects of a type, oldest first."""
@@ -76,13 +101,20 @@ def _handles(item: CloudObject) -> set[str]:
     return {handle.lower() for handle in known if handle}
 
 
+@dataclass(frozen=True, slots=True)
+class _Row:
+    settling: Settling
+    born_s: float
+    gone_s: float
+
+
 class Estates:
     """Estates by cell, kept until one of the cell's objects changes, comes to life or goes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._lock = threading.Lock()
-        self._rows: dict[str, tuple[int, list[tuple[CloudObject, float, float]], list[float]]] = {}
+        self._rows: dict[str, tuple[int, list[_Row], list[float]]] = {}
         self._kept: dict[str, tuple[int, int, Estate]] = {}
         self._parsed: dict[str, tuple[str, str, CloudObject]] = {}
         with database.transaction() as rows:
@@ -103,25 +135,28 @@ class Estates:
         with self._lock:
             if self._rows.get(cell, (-1,))[0] != version:
                 found = self._read(cell)
-                self._rows[cell] = (version, found, sorted({moment for row in found for moment in row[1:]}))
+                times = {one for row in found for one in (row.born_s, row.gone_s, row.settling.settled_s)}
+                self._rows[cell] = (version, found, sorted(times))
             _, found, moments = self._rows[cell]
             era = bisect.bisect_right(moments, now_s)
             kept = self._kept.get(cell)
             if kept is None or kept[:2] != (version, era):
-                living = [item for item, born_s, gone_s in found if born_s <= now_s < gone_s]
-                kept = self._kept[cell] = (version, era, Estate(living, now_s))
+                living = [row.settling for row in found if row.born_s <= now_s < row.gone_s]
+                settling = [one for one in living if one.settled_s > now_s]
+                kept = self._kept[cell] = (version, era, Estate([one.item for one in living], now_s, settling))
             return kept[2]
 
     def _version(self, cell: str) -> int:
         found = self._database.rows("SELECT value FROM network_versions WHERE cell = ?", (cell,))
         return int(str(found[0][0])) if found else 0
 
-    def _read(self, cell: str) -> list[tuple[CloudObject, float, float]]:
+    def _read(self, cell: str) -> list[_Row]:
         query = (
-            "SELECT uid, type, id, inputs, outputs, region, born_s, gone_s FROM objects WHERE cell = ? ORDER BY number"
+            "SELECT uid, type, id, inputs, outputs, region, born_s, gone_s, stages FROM objects WHERE cell = ? "
+            "ORDER BY number"
         )
         found = []
-        for uid, type_, id_, inputs, outputs, region, born_s, gone_s in self._database.rows(query, (cell,)):
+        for uid, type_, id_, inputs, outputs, region, born_s, gone_s, stages in self._database.rows(query, (cell,)):
             known = self._parsed.get(str(uid))
             if known is None or known[:2] != (inputs, outputs):
                 item = CloudObject(
@@ -133,7 +168,9 @@ class Estates:
                     born_s=float(str(born_s)),
                 )
                 known = self._parsed[str(uid)] = (str(inputs), str(outputs), item)
-            found.append((known[2], known[2].born_s, float("inf") if gone_s is None else float(str(gone_s))))
+            course = Timeline.load(str(stages))
+            settling = Settling(known[2], course.settled_s, course.unseen)
+            found.append(_Row(settling, float(str(born_s)), float("inf") if gone_s is None else float(str(gone_s))))
         return found
 
 

@@ -35,7 +35,10 @@ class Workings:
             why = self._why(record)
         except PolicyError as error:
             why = str(error)
-        return Trouble(why=why, after_s=WAITS_S.get(record.type, 0.0)) if why else None
+        if not why:
+            return None
+        settles = self._reachability().settles_s(record.cell)
+        return Trouble(why=why, after_s=WAITS_S.get(record.type, 0.0), settles_s=settles)
 
     def _why(self, record: CloudRecord) -> str:
         if record.type == RUN_COMMAND:

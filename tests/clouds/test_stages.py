@@ -22,6 +22,7 @@ from cellctl_sandbox.clouds.provider import CloudFactory, SimulatedCloud
 from cellctl_sandbox.clouds.trial import Examples
 from cellctl_sandbox.clouds.view import records
 from cellctl_sandbox.control import Control, open_control
+from cellctl_sandbox.estate import Estates
 
 VPC, RDS, ROLE = "aws:ec2/vpc:Vpc", "aws:rds/instance:Instance", "aws:iam/role:Role"
 PROFILE, INSTANCE, BUCKET = (
@@ -216,6 +217,19 @@ def test_a_window_longer_than_the_provider_waits_is_an_error(home: Home) -> None
     home.clock.sleep(60)
     assert home.read(BUCKET, bucket) is not None
     home.make(policy, {"bucket": bucket, "policy": "{}"})
+
+
+def test_services_behind_stand_ins_do_not_find_it_either(home: Home) -> None:
+    role = home.make(ROLE)
+    made = next(item for item in records(home.database) if item.type == ROLE)
+    estates = Estates(home.database)
+    seen = estates.of("acme")
+    assert seen.seen_by("service:dns").one(ROLE, role)
+    assert seen.seen_by("service:storagegateway").one(ROLE, role) is None
+    assert seen.settles_s == made.timeline.settled_s
+    home.clock.sleep(made.timeline.settled_s - home.clock.now())
+    assert estates.of("acme").seen_by("service:storagegateway").one(ROLE, role)
+    assert estates.of("acme").settles_s is None
 
 
 # ---- drift

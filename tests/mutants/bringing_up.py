@@ -18,6 +18,8 @@ REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 ACCOUNTS = {"aws": "000000000000", "azure": "00000000-0000-0000-0000-000000000001"}
 TWICE = verify.Patience(limit_s=1.0, every_s=1.0)
 """Checks give up after real seconds: on a busy machine a single failure says nothing."""
+SETTLED = verify.Patience(limit_s=120.0, every_s=30.0)
+"""A name that was made a moment ago is not found everywhere yet."""
 
 
 @dataclass(frozen=True, kw_only=True)

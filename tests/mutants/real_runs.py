@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pulumi
-from bringing_up import brought_up
+from bringing_up import SETTLED, brought_up
 from pulumi.automation.errors import CommandError
 
 from cellctl_sandbox.clouds.clock import SimulatedClock
@@ -24,7 +24,7 @@ def judged(mutant: Mutant, cloud: str, home: Path) -> Caught:
     with _without(mutant, home) as (providers, program):
         try:
             with brought_up(home, cloud, providers=providers, program=program) as cell:
-                failed = cell.failures()
+                failed = cell.failures(SETTLED)
         except CommandError as error:
             return Caught(mutant=mutant, by="up", why=_why(error), real=True)
     return Caught(mutant=mutant, by="verify" if failed else "", why=failed[0] if failed else "", real=True)

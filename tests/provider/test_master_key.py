@@ -64,6 +64,16 @@ def test_a_key_is_made_once_and_the_state_holds_none_of_it(bench: GatewayBench, 
     assert value(bench, inputs) == key
 
 
+def test_a_role_that_is_not_known_everywhere_yet_is_outwaited(bench: GatewayBench) -> None:
+    bench.admitted_s = 240.0
+    create(bench.provider(), AZURE)
+    assert 240 <= bench.view.now() < 300
+    bench.admitted_s = bench.view.now() + 3600
+    with pytest.raises(ProviderError, match="no role assignment") as refused:
+        create(bench.provider(), {**AZURE, "secretName": "other"})
+    assert refused.value.code == "auth"
+
+
 @BOTH
 def test_a_key_that_is_there_is_taken_over(bench: GatewayBench, inputs: dict[str, str]) -> None:
     from cellctl_provider.context import Context

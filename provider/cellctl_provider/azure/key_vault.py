@@ -20,6 +20,9 @@ AUDIENCE = "https://vault.azure.net/"
 _REFERENCE = re.compile(r"https://[a-zA-Z0-9-]{3,24}\.vault\.azure\.net/secrets/[0-9a-zA-Z-]{1,127}(/[0-9a-f]{32})?")
 _API_VERSION = "7.4"
 _TIMEOUT_S = 30.0
+_EVERY_S = 15.0
+SPREADS_S = 600.0
+"""How long a role assignment may take to be known. Source: Microsoft Learn, Troubleshoot Azure RBAC, 2026-11."""
 
 
 def reference_of(vault_uri: str, secret_name: str) -> str:
@@ -39,7 +42,7 @@ def ensure(context: Context, reference: str, make: Callable[[], str]) -> StoredS
     The vault has no conditional write; the cell's lease keeps a second writer out, and what is returned is what the
     vault holds afterwards.
     """
-    found = get(context, reference)
+    found = _once_admitted(context, lambda: get(context, reference))
     if found is not None:
         return found
     _stored(reference, _request(context, "PUT", reference, {"value": make()}), made=True)
@@ -47,6 +50,19 @@ def ensure(context: Context, reference: str, make: Callable[[], str]) -> StoredS
     if held is None:
         raise ProviderError(f"{reference} is gone right after it was written", code="internal")
     return StoredSecret(reference=held.reference, version=held.version, value=held.value, made=True)
+
+
+def _once_admitted(context: Context, ask: Callable[[], StoredSecret | None]) -> StoredSecret | None:
+    """Return what `ask` gives. A role of a moment ago is not known everywhere yet: refusals are outwaited."""
+    waited = 0.0
+    while True:
+        try:
+            return ask()
+        except ProviderError as error:
+            if error.code != "auth" or waited >= SPREADS_S:
+                raise
+        context.sleep(_EVERY_S)
+        waited += _EVERY_S
 
 
 def replace(context: Context, reference: str, value: str) -> StoredSecret:

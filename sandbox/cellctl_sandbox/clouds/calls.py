@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_AGAIN_S = 1.0
+"""A service that does not find something yet looks again at the earliest after this (simulated)."""
+
+
 class Call:
     """One call while it is made; `course` says when it began, when it is due, and what happens in between."""
 
@@ -213,11 +217,14 @@ class Caller:
 
     def _set_to_work(self, call: Call, record: CloudRecord, services: Services) -> None:
         """Let the service do its work with what was made; where it cannot, the provider waits and says so."""
-        trouble = services.trouble(record)
-        if trouble is not None:
-            if trouble.after_s:
-                self._clock.sleep(trouble.after_s)
-            raise _unfinished(call, record, trouble.why, "internal")
+        waited = 0.0
+        while (trouble := services.trouble(record)) is not None:
+            left = trouble.after_s - waited
+            if left <= 0:
+                raise _unfinished(call, record, trouble.why, "internal")
+            pause = min(left, max(_AGAIN_S, trouble.settles_s - self._clock.now())) if trouble.settles_s else left
+            self._clock.sleep(pause)
+            waited += pause
 
 
 def _disturbed(course: Timeline, fault: faults.FaultRule) -> Timeline:

@@ -68,7 +68,12 @@ def hidden(target: CloudRecord, asker: str, now_s: float) -> bool:
         return False
     if target.timeline.unseen:
         return True
-    known = known_behaviour(target.type)
+    return hides(target.type, asker)
+
+
+def hides(type: str, asker: str) -> bool:
+    """Tell whether new objects of a type are hidden from `asker` for a while."""
+    known = known_behaviour(type)
     settles = known.facts.settles if known else None
     return settles is not None and any(fnmatchcase(asker, item) for item in settles.hidden_from)
 

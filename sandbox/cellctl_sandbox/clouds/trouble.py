@@ -10,10 +10,14 @@ from cellctl_sandbox.clouds.records import CloudRecord
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trouble:
-    """Why, and how many simulated seconds the provider waits before it says so."""
+    """Why, and how many simulated seconds the provider waits before it says so.
+
+    `settles_s` is when something may be found that is hidden from the service still, None if nothing is.
+    """
 
     why: str
     after_s: float = 0.0
+    settles_s: float | None = None
 
 
 class Services(Protocol):

@@ -47,8 +47,8 @@ def boots(estate: Estate, machine: CloudObject, client: str, vault: str, account
     principal = identity.text("principalId")
     host = vault.partition(".")[0]
     item = next((one for one in estate.all(VAULT) if one.id.rpartition("/")[2] == host), None)
-    yield from vault_lacks(estate, principal, "readSecret", item)
-    why = lacks(estate, principal, "listKeys", account)
+    yield from vault_lacks(estate.seen_by("service:keyvault"), principal, "readSecret", item)
+    why = lacks(estate.seen_by("service:files"), principal, "listKeys", account)
     if why:
         yield why
 

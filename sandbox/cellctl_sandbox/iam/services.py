@@ -58,6 +58,7 @@ def _said(why: str) -> Iterator[str]:
 
 
 def _share(estate: Estate, item: CloudObject) -> Iterator[str]:
+    estate = estate.seen_by("service:storagegateway")
     role, bucket = item.text("roleArn"), item.text("locationArn")
     service = tables.principal("share", item.region)
     yield from _said(aws.assumes(estate, service, role, item.text("gatewayArn")))

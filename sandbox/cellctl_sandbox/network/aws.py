@@ -23,7 +23,7 @@ class AwsNetwork:
         if name.startswith("service:"):
             _, service, region = (*name.split(":"), "", "")[:3]
             return aws_names.service(self.estate, service, region, source.network)
-        return aws_names.resolve(self.estate, name, source.network or self._network())
+        return aws_names.resolve(self.estate.seen_by("service:dns"), name, source.network or self._network())
 
     def reach(self, source: Place, name: str, port: int, protocol: str = "tcp") -> Verdict:
         """Return whether `source` reaches a name or address: every place that may answer must be reached."""

@@ -25,7 +25,7 @@ class AzureNetwork:
 
     def names(self, name: str, source: Place) -> Names:
         """Return what a name leads to for `source`."""
-        return azure_names.resolve(self.estate, name, source.network or self._network())
+        return azure_names.resolve(self.estate.seen_by("service:dns"), name, source.network or self._network())
 
     def reach(self, source: Place, name: str, port: int, protocol: str = "tcp") -> Verdict:
         """Return whether `source` reaches a name or address: every place that may answer must be reached."""

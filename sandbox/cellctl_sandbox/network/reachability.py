@@ -129,6 +129,10 @@ class Reachability:
             return ""
         return azure_alerts.trouble(estate, item) if type == azure_alerts.ALERT else services.trouble(estate, item)
 
+    def settles_s(self, cell: str) -> float | None:
+        """Return when the next object of a cell is found by all, None if nothing is hidden from anybody."""
+        return self._estates.of(cell).settles_s
+
     def share_trouble(self, share: CloudObject) -> str:
         """Return why a gateway cannot use a file share's bucket, `` if it can."""
         try:
@@ -139,7 +143,8 @@ class Reachability:
     def vault_refusal(self, vault: CloudObject, principal: str, action: str) -> str:
         """Return why a principal may not read or write a vault's secrets, `` if it may."""
         estate = self._estates.of(vault.cell)
-        return next(azure_roles.vault_lacks(estate, principal, action, estate.find(vault.id)), "")
+        seen = estate.seen_by("service:keyvault")
+        return next(azure_roles.vault_lacks(seen, principal, action, estate.find(vault.id)), "")
 
     def operator_refusal(self, cell: str, action: str, resource: str) -> str:
         """Return why whoever runs cellctl may not act on a resource of AWS, `` if they may."""

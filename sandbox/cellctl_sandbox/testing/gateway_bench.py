@@ -21,6 +21,7 @@ from cellctl_provider.provider import CellctlProviderFactory
 from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.standins.aws_endpoint import AwsEndpointStandin
 from cellctl_sandbox.standins.aws_json import ApiError
+from cellctl_sandbox.standins.cloud_view import CloudObject
 from cellctl_sandbox.standins.dialer import SandboxDialer
 from cellctl_sandbox.standins.documents import Documents, Seal
 from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
@@ -129,7 +130,14 @@ class GatewayBench:
             storage_gateway_service(gateways, self.view, interference=self.counter),
             secrets_manager_service(values, self.view, interference=self.counter),
         ]
-        vault = KeyVaultStandin(values, self.view, self.authority, refusal=only_ours(TOKEN))
+        self.admitted_s = 0.0
+        """From when the vault knows of the role of whoever asks."""
+        ours = only_ours(TOKEN)
+
+        def refusal(token: str, vault: CloudObject, action: str) -> str | None:
+            return ours(token, vault, action) if self.view.now() >= self.admitted_s else "no role assignment"
+
+        vault = KeyVaultStandin(values, self.view, self.authority, refusal=refusal)
         appliance = ApplianceStandin(gateways, self.view, is_appliance=lambda item: item.text("ami") == "ami-gateway")
         self.dialer = SandboxDialer([AwsEndpointStandin(services), appliance, vault])
 
