@@ -28,6 +28,7 @@ SERVICES = {
 """What stand-ins serve, as fault rules name it (`service_faults`)."""
 TABLES = (
     "objects", "handles", "links", "names", "faults", "calls", "counters", "quotas", "buckets", "drifts", "drift_rules",
+    "contests",
 )  # fmt: skip
 
 
@@ -89,7 +90,7 @@ class Control:
             others = rows.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND (name LIKE 'sql!_%' ESCAPE '!' "
                 "OR name LIKE 'gateway!_%' ESCAPE '!' OR name LIKE 'octopus!_%' ESCAPE '!' "
-                "OR name LIKE 'secret!_%' ESCAPE '!')"
+                "OR name LIKE 'secret!_%' ESCAPE '!' OR name LIKE 'run!_%' ESCAPE '!')"
             ).fetchall()
             for table in (*TABLES, *(str(name) for (name,) in others)):
                 rows.execute(f"DELETE FROM {table}")  # noqa: S608  our own tables

@@ -130,7 +130,8 @@ class ServiceFaults:
         call = faults.Call(
             operation="invoke", package=package, type=f"service:{service}", name=operation, cell=self._cell
         )
-        rule = faults.struck(self._database, call, start="service:")
+        with self._clock.call():
+            rule = faults.struck(self._database, self._clock, call, start="service:")
         if rule is None:
             return None
         if rule.effect == "hang":

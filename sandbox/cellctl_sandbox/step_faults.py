@@ -125,7 +125,8 @@ class Steps:
 
     def invoke(self, request: Invoke) -> Invoked:
         """Call a function."""
-        return self._steps.invoke(request)
+        with self._disturbed("invoke", f"::::{request.token}::{request.token.rpartition(':')[2]}"):
+            return self._steps.invoke(request)
 
     def cancel(self) -> None:
         """End waits early, and calls that hang."""
@@ -142,8 +143,16 @@ class Steps:
         type_ = urn.split("::")[2].rpartition("$")[2]
         name = urn.rpartition("::")[2]
         package = type_.partition(":")[0]
-        call = faults.Call(operation=operation, package=package, type=type_, name=name, cell=cell_of(urn))
-        rule = faults.struck(self._database, call)
+        call = faults.Call(
+            operation=operation,
+            package=package,
+            type=type_,
+            name=name,
+            cell=cell_of(urn),
+            function=operation == "invoke",
+        )
+        with self._clock.call():
+            rule = faults.struck(self._database, self._clock, call)
         if rule is not None:
             self._before(rule)
         self._probe(Moment(place="before_change", operation=operation, urn=urn))

@@ -163,7 +163,7 @@ class Caller:
 
     def _strike(self, call: Call) -> None:
         """Let fault rules strike before anything changes."""
-        call.fault = faults.struck(self._database, call.seen())
+        call.fault = faults.struck(self._database, self._clock, call.seen())
         if call.fault is not None:
             try:
                 self._before(call.fault)
@@ -207,6 +207,32 @@ class Caller:
             raise ProviderError(failing.message, code=failing.error)
         if self._services is not None and record is not None and call.operation in ("create", "update"):
             self._set_to_work(call, record, self._services)
+
+    def function(self, token: str) -> None:
+        """Let fault rules strike a call of a function, before it is answered.
+
+        Raises:
+            ProviderError: A rule lets it fail.
+        """
+        asked = faults.Call(
+            operation="invoke",
+            package=self.tenancy.package,
+            type=token,
+            name=token.rpartition(":")[2],
+            cell="",
+            function=True,
+        )
+        with self._clock.call():
+            fault = faults.struck(self._database, self._clock, asked)
+            if fault is not None:
+                self._before(fault)
+        if fault is None:
+            return
+        self._clock.sleep(fault.delay_s)
+        if fault.effect == "crash":
+            self._clock.crash()
+        if fault.effect == "lost":
+            raise ProviderError(fault.message or faults.LOST, code="unreachable")
 
     def made(self, behaviour: Behaviour, record: CloudRecord) -> None:
         """Let the service make what belongs to an object that is there now."""

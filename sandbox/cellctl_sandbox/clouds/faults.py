@@ -1,7 +1,8 @@
 """Fault rules: which calls fail, how, and how often (docs/sandbox.md).
 
 A rule is a row; counts hold across processes. Whether a rule with a rate strikes is drawn from the sandbox's seed, the
-call and how often it was made, so that two runs with one seed meet the same faults in whatever order their calls come.
+call and how often it was made, and which of several calls made at once a rule with a count strikes is drawn from the
+seed too (`contests`), so that two runs with one seed meet the same faults in whatever order their calls come.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import get_args
 
 from cellctl_provider.protocol import ErrorCode
-from cellctl_sandbox.clouds import draws
+from cellctl_sandbox.clouds import contests, draws
+from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.records import counted, package_of
 
@@ -70,7 +73,9 @@ class FaultRule:
         return next(code for code in get_args(ErrorCode) if code == self.error)
 
     def meets(self, call: Call) -> bool:
-        """Tell whether the rule is about `call`."""
+        """Tell whether the rule is about `call`. A function is met only by a rule that says `invoke`, or names it."""
+        if call.function and self.op != "invoke" and self.type != call.type:
+            return False
         return (
             self.op in ("*", call.operation)
             and fnmatchcase(call.package, package_of(self.cloud))
@@ -82,13 +87,14 @@ class FaultRule:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Call:
-    """A call as rules see it."""
+    """A call as rules see it. `function`: a function of a simulated cloud; its `type` is the token."""
 
     operation: str
     package: str
     type: str
     name: str
     cell: str
+    function: bool = False
 
 
 def parse(rule: Mapping[str, object]) -> FaultRule:
@@ -129,43 +135,66 @@ def _typed(key: str, value: object, default: object) -> object:
         raise ValueError(f"'{key}' must be a number, not '{value}'") from None
 
 
-def strike(rows: sqlite3.Connection, call: Call, *, start: str = "") -> FaultRule | None:
-    """Return the first rule that strikes `call`, and count it; works inside the caller's transaction.
+def struck(database: Database, clock: SimulatedClock, call: Call, *, start: str = "") -> FaultRule | None:
+    """Return the first rule that strikes a call, and count it; costs one look where there are no rules.
 
-    Only rules whose `type` begins with `start` count: `*` does not mean the APIs behind a step.
+    Only rules whose `type` begins with `start` count: `*` does not mean the APIs behind a step. Works inside
+    `clock.call`: for a rule that strikes or passes so many calls it waits until all calls of this instant have come.
     """
-    for number, text, used in rows.execute("SELECT id, rule, used FROM faults ORDER BY id").fetchall():
-        stored = json.loads(text)
-        rule = parse(stored)
-        if not rule.meets(call) or not rule.type.startswith(start):
-            continue
-        rows.execute("UPDATE faults SET used = used + 1 WHERE id = ?", (number,))
-        if used < rule.skip or not _drawn(rows, rule, call):
-            continue
-        if rule.count:
-            _spend(rows, number, stored, rule.count)
-        return rule
+    if not database.rows("SELECT 1 FROM faults LIMIT 1"):
+        return None
+    number = 0
+    while True:
+        with database.transaction() as rows:
+            found = _next(rows, call, start, number)
+            if found is None:
+                return None
+            number, rule = found
+            key = f"fault/{replace(rule, count=0, skip=0)}/{call}"
+            if not rule.count and not rule.skip:
+                if _spent(rows, number, key) is not None:
+                    return rule
+                continue
+            place, waiter = contests.enter(rows, clock, number, key)
+        clock.wait(waiter)
+        with database.transaction() as rows:
+            if contests.struck(rows, place, partial(_strikes, rows, number)):
+                return rule
+
+
+def _strikes(rows: sqlite3.Connection, number: int, key: str) -> bool:
+    return _spent(rows, number, key) is not None
+
+
+def _next(rows: sqlite3.Connection, call: Call, start: str, after: int) -> tuple[int, FaultRule] | None:
+    """Return the next rule in force that is about a call."""
+    for number, text in rows.execute("SELECT id, rule FROM faults WHERE id > ? ORDER BY id", (after,)).fetchall():
+        rule = parse(json.loads(text))
+        if rule.meets(call) and rule.type.startswith(start):
+            return int(number), rule
     return None
 
 
-def struck(database: Database, call: Call, *, start: str = "") -> FaultRule | None:
-    """Return the rule that strikes a call, and count it; costs one look where there are no rules."""
-    if not database.rows("SELECT 1 FROM faults LIMIT 1"):
+def _spent(rows: sqlite3.Connection, number: int, key: str) -> FaultRule | None:
+    """Count that a rule has met a call; return it if it strikes, which uses it up in the end."""
+    row = rows.execute("SELECT rule, used FROM faults WHERE id = ?", (number,)).fetchone()
+    if row is None:
         return None
-    with database.transaction() as rows:
-        return strike(rows, call, start=start)
-
-
-def _spend(rows: sqlite3.Connection, number: int, stored: dict[str, object], count: int) -> None:
-    if count == 1:
+    stored = json.loads(row[0])
+    rule = parse(stored)
+    rows.execute("UPDATE faults SET used = used + 1 WHERE id = ?", (number,))
+    if row[1] < rule.skip or not _drawn(rows, rule.rate, key):
+        return None
+    if rule.count == 1:
         rows.execute("DELETE FROM faults WHERE id = ?", (number,))
-    else:
-        rows.execute("UPDATE faults SET rule = ? WHERE id = ?", (json.dumps({**stored, "count": count - 1}), number))
+    elif rule.count:
+        left = json.dumps({**stored, "count": rule.count - 1})
+        rows.execute("UPDATE faults SET rule = ? WHERE id = ?", (left, number))
+    return rule
 
 
-def _drawn(rows: sqlite3.Connection, rule: FaultRule, call: Call) -> bool:
-    if rule.rate >= 1:
+def _drawn(rows: sqlite3.Connection, rate: float, key: str) -> bool:
+    if rate >= 1:
         return True
-    key = f"fault/{replace(rule, count=0)}/{call}"
     seed = int(rows.execute("SELECT seed FROM clock").fetchone()[0])
-    return draws.strikes(seed, f"{key}/{counted(rows, key)}", rule.rate)
+    return draws.strikes(seed, f"{key}/{counted(rows, key)}", rate)

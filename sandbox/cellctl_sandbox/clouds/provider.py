@@ -184,6 +184,7 @@ class SimulatedCloud:
     # ---- functions and the end
     def invoke(self, request: Invoke) -> Invoked:
         """Call a function; the answer is data and opens no connection."""
+        self._caller.function(request.token)
         try:
             return call_function(request, self._caller.tenancy)
         except NotSimulated as error:
