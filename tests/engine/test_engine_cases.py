@@ -421,6 +421,23 @@ CASES = [
         ],
     ),
     Case(
+        "a resource that has a new name keeps its old one in the state until it is done",
+        [
+            Play(program=[Thing("a", {"size": 1}), Thing("b", {"of": Ref("a")}, {"parent": "a"})]),
+            Play(
+                program=[
+                    Thing("z", {"size": 2}, {"aliases": [pulumi.Alias(name="a")]}),
+                    Thing("b", {"of": Ref("z")}, {"parent": "z"}),
+                ],
+                behaviour={"update z": Behaviour(error="in use")},
+                fails=["in use"],
+                names=["a", "b"],
+                state={"b": {"parent": "urn:pulumi:dev::bench::fake:index:Thing::a"}},
+            ),
+            Play(ops={"z": ["update"]}, names=["z", "b"]),
+        ],
+    ),
+    Case(
         "exclude_protected destroys the rest",
         [
             Play(

@@ -92,6 +92,16 @@ def test_a_failure_waits_for_its_siblings_and_records_them(tmp_path):
     assert bench.names() == ["slow"]
 
 
+def test_what_is_pending_in_a_replacement_says_when_its_old_copy_was_made(tmp_path):
+    bench, pending = EngineBench(tmp_path), []
+    bench.up(Thing("a", {"fixed": 1}))
+    made = bench.state("a").created
+    bench.world.behaviour["create", "a"] = Behaviour(meanwhile=lambda: pending.extend(bench.checkpoint().pending))
+    bench.up(Thing("a", {"fixed": 2}))
+    assert [(item.kind, item.resource.created) for item in pending] == [("creating", made)]
+    assert bench.state("a").created > made
+
+
 def test_two_previews_are_the_same_event_by_event(tmp_path):
     bench = EngineBench(tmp_path)
     things = [Thing(f"t{n}", {"n": n}) for n in range(12)] + [Thing("last", {"of": Ref("t3")})]

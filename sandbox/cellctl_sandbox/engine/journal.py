@@ -111,7 +111,7 @@ class Journal:
         self._write(change)
 
     def rename(self, old: str, new: str) -> None:
-        """Let what has not been dealt with yet refer to a resource by its new URN."""
+        """Let what has not been dealt with yet refer to a resource by its new URN, once that is in the state."""
         if old != new:
             with self._lock:
                 self._names[old] = new
@@ -155,7 +155,9 @@ class Journal:
             return self._news.get(row) or self._olds.get(row)
 
     def _snapshot(self) -> Checkpoint:
-        olds = (renamed(item, self._names) for item in self._olds.values())
+        there = {item.urn for item in self._news.values()} if self._names else ()
+        names = {old: new for old, new in self._names.items() if new in there}
+        olds = (renamed(item, names) for item in self._olds.values())
         return replace(
             self._base,
             resources=(*self._news.values(), *olds),

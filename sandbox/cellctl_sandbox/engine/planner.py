@@ -54,7 +54,10 @@ class Planner:
         """Return what a registration is about; `reference` is its provider, empty for components and providers."""
         urn = self.identities.urn(goal.parent, goal.type, goal.name)
         old, problems = self.identities.old(urn, goal)
-        return Wanted(goal=goal, new=_new_state(urn, goal, reference), old=old, problems=tuple(problems))
+        new = _new_state(urn, goal, reference)
+        if old is not None:  # until it is made anew, also in what is pending
+            new = replace(new, created=old.created, modified=old.modified)
+        return Wanted(goal=goal, new=new, old=old, problems=tuple(problems))
 
     def plan(self, wanted: Wanted) -> list[Step]:
         """Return the steps of one registration; an import is followed by the steps of `after_import`."""
