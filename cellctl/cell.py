@@ -187,7 +187,7 @@ def cells(home: Home, *, options: RunOptions | None = None) -> list[CellStatus]:
 
 def preview_all(
     home: Home,
-    names: Iterable[str] | None = None,
+    names: Iterable[str | CellSpec] | None = None,
     *,
     options: RunOptions | None = None,
     on_event: OnEvent = ignore_event,
@@ -195,7 +195,8 @@ def preview_all(
 ) -> Iterator[tuple[str, Plan | CellctlError]]:
     """Yield each cell's name with what its `preview` returns, or with the error that it raises.
 
-    One after another, in the order of `names` (without: every cell file of the home). Sandbox cells share one warm
+    One after another, in the order of `names` (without: every cell file of the home); a spec stands for its cell as it
+    would be with that file. Sandbox cells share one warm
     process, which is several times cheaper than one for each; cells of real accounts get a process each. A broken
     cell never stops the others. Consume the iterator in one thread; closing it early ends the process.
 

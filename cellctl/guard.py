@@ -5,6 +5,7 @@ Outsiders add guards through the entry-point group `cellctl.guards`: a callable 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -203,7 +204,13 @@ BUILT_IN: tuple[Guard, ...] = (frozen_fields, licensed, immutable_inputs, statef
 def judge(plan: Plan, case: Case) -> tuple[Objection, ...]:
     """Return the objections of every guard: the built-in ones, then those of other packages by name."""
     found = [objection for guard in BUILT_IN for objection in guard(plan, case)]
-    for entry in sorted(entry_points(group="cellctl.guards"), key=lambda item: item.name):
-        guard: Guard = entry.load()
+    for guard in _outsiders():
         found.extend(guard(plan, case))
     return tuple(found)
+
+
+@functools.cache
+def _outsiders() -> tuple[Guard, ...]:
+    """Return the guards of other packages; looked for once, because fleets are judged plan by plan."""
+    entries = sorted(entry_points(group="cellctl.guards"), key=lambda item: item.name)
+    return tuple(entry.load() for entry in entries)

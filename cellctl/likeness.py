@@ -36,6 +36,12 @@ _IDS = re.compile(
     r"|\b(?:i|vpc|subnet|sgr?|vol|eni|rtb|rtbassoc|igw|nat|eipalloc|eipassoc|vpce|acl|fl|sgw|share)-[0-9a-f]{8,17}\b"
     r"|(?<=:)\d{12}(?=:)"
 )
+# With a digit: a word of twelve letters is no digest.
+_WITH_DIGEST = r"(?:(?P<role>(?:-[a-z0-9]+)*?)-(?P<drawn>(?=[a-z]*[2-7])[a-z2-7]{12}))?"
+_CUT = re.compile(
+    r"(?<![A-Za-z0-9])(?:st(?P<account>[a-z0-9]{2,10})[a-z2-7]{12}|kv-(?P<vault>[a-z0-9-]{2,8})-[a-z2-7]{12}"
+    r"|(?P<node>[a-z0-9-]{2,3})[a-z2-7]{10}(?=-\d))(?![A-Za-z0-9])"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -83,23 +89,23 @@ class _Names:
         self.told = cell in WORDS or len(cell) < 2
         if self.told:
             return
+        self._cell, self._bare = cell, cell.replace("-", "")
         plain, low = re.escape(cell), re.escape(cell.replace("-", "_"))
-        whole = f"{plain}|{low}" if plain != low else plain
-        start = _beginning(cell, 3)
-        bare = _beginning(cell.replace("-", ""), 3)
-        ends = r"(?![A-Za-z0-9])"
-        drawn = r"(?=[a-z]*[2-7])[a-z2-7]{12}"  # with a digit: a word of twelve letters is no digest
-        self._pattern = re.compile(
-            rf"(?<![A-Za-z0-9])(?:{whole})(?:(?P<role>(?:-[a-z0-9]+)*?)-(?P<drawn>{drawn}))?{ends}"
-            rf"|(?<![A-Za-z0-9])(?:st{bare}|kv-{start}-|{start}(?=[a-z2-7]{{10}}-\d))[a-z2-7]{{10,12}}{ends}"
-        )
+        whole = f"(?:{plain}|{low})" if plain != low else plain
+        self._whole = re.compile(rf"(?<![A-Za-z0-9]){whole}{_WITH_DIGEST}(?![A-Za-z0-9])")
 
     def hidden(self, text: str) -> str:
         """Return `text` with this cell's names hidden; the role between name and digest stays."""
-        return text if self.told else self._pattern.sub(self._word, text)
+        return text if self.told else _CUT.sub(self._cut, self._whole.sub(self._word, text))
 
     def _word(self, found: re.Match[str]) -> str:
         return f"{_NAME}{found['role']}{_DRAWN}" if found["drawn"] else _NAME
+
+    def _cut(self, found: re.Match[str]) -> str:
+        """Hide a name of which only the beginning had room before its digest, if it is this cell's beginning."""
+        account, other = found["account"], found["vault"] or found["node"] or ""
+        own = self._bare.startswith(account) if account else self._cell.startswith(other)
+        return _NAME if own else found.group()
 
     def row(self, row: Row) -> str:
         """Return one resource as text."""
@@ -113,14 +119,6 @@ class _Names:
         if item.before is None or item.after is None or hidden[0].count(_NAME) == hidden[1].count(_NAME):
             before, after = hidden
         return "\t".join([self.hidden(json.dumps(item.path)), before, after, json.dumps(item.facts)])
-
-
-def _beginning(text: str, least: int) -> str:
-    """Return a pattern of `text` or any beginning of it of at least `least` characters."""
-    pattern = ""
-    for character in reversed(text[least:]):
-        pattern = f"(?:{re.escape(character)}{pattern})?"
-    return re.escape(text[:least]) + pattern
 
 
 def _text(value: Value) -> str:

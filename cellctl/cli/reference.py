@@ -8,6 +8,7 @@ import sys
 
 _COMMANDS = (
     "up", "preview", "down", "refresh", "status", "outputs", "cells", "doctor", "schema",
+    "pr", "pr preview",
     "sandbox", "sandbox show", "sandbox calls", "sandbox fault", "sandbox quota", "sandbox held", "sandbox drift",
     "sandbox edit", "sandbox clock", "sandbox export", "sandbox import", "sandbox reset",
     "sandbox secret", "sandbox serve",

@@ -122,13 +122,18 @@ def check_writable(path: Path) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write a value to a file as indented JSON.
+    """Write a value to a file as indented JSON; UsageError as in `write_text`."""
+    write_text(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file.
 
     Raises:
         UsageError: The file cannot be written.
     """
     try:
-        path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(
             f"cannot write {path}: {error.strerror}", hint="name a file in a folder that exists"

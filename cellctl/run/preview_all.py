@@ -15,16 +15,23 @@ if TYPE_CHECKING:
     from cellctl.home import Home
     from cellctl.plan import Plan
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
+    from cellctl.spec import CellSpec
 
 
 def preview_all(
-    home: Home, names: Iterable[str], *, options: RunOptions, on_event: OnEvent, interrupter: Interrupter | None
+    home: Home,
+    cells: Iterable[str | CellSpec],
+    *,
+    options: RunOptions,
+    on_event: OnEvent,
+    interrupter: Interrupter | None,
 ) -> Iterator[tuple[str, Plan | CellctlError]]:
     """Yield each name with its Plan or its error. Arguments: `cellctl.cell.preview_all`."""
     with Worker(options.start or fresh_interpreter) as worker:
-        for name in names:
+        for cell in cells:
+            name = cell if isinstance(cell, str) else cell.metadata.name
             try:
-                yield name, _one(home, name, worker, options=options, on_event=on_event, interrupter=interrupter)
+                yield name, _one(home, cell, worker, options=options, on_event=on_event, interrupter=interrupter)
             except Interrupted:
                 raise
             except CellctlError as error:
@@ -33,7 +40,7 @@ def preview_all(
 
 def _one(
     home: Home,
-    name: str,
+    cell: str | CellSpec,
     worker: Worker,
     *,
     options: RunOptions,
@@ -42,7 +49,7 @@ def _one(
 ) -> Plan:
     if interrupter is not None and interrupter.count:
         raise Interrupted("stopped between two cells", hint="run the same command again")
-    _, spec = find(name, home)
+    spec = find(cell, home)[1] if isinstance(cell, str) else cell
     if spec is None:
-        raise UsageError(f"the file of cell '{name}' is gone", hint=f"cells/{name}.yaml is needed")
+        raise UsageError(f"the file of cell '{cell}' is gone", hint=f"cells/{cell}.yaml is needed")
     return preview(home, spec, options=options, on_event=on_event, interrupter=interrupter, worker=worker)

@@ -50,6 +50,8 @@ class Metadata(Section):
     """The team or person that answers for the cell; becomes a tag."""
     labels: dict[units.LabelKey, units.Plain] = Field(default_factory=dict, max_length=20)
     """Free labels for selecting cells; become tags."""
+    decommission: bool = False
+    """Announces that this file will be removed; the cell itself stays as it is until `cellctl down`."""
 
 
 class Reef(Section):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path as FilePath
 from typing import TypeVar
 
@@ -63,6 +63,25 @@ def places(problems: Sequence[Problem], path: FilePath) -> Sequence[Problem]:
     except SpecError:
         return problems
     return words.placed(problems, found, source.shown(path))
+
+
+def placed_in(problems: Sequence[Problem], text: str, file: str) -> Sequence[Problem]:
+    """Return problems with the places of their fields in the text of a file.
+
+    Raises:
+        SpecError: The text is not well formed.
+    """
+    return words.placed(problems, parsed(text, file), file)
+
+
+def first_line(text: str, fields: Iterable[str]) -> int:
+    """Return the first line, from 1, at which one of `fields` stands in a file's text; 1 where none does."""
+    try:
+        found = parsed(text, "")
+    except SpecError:
+        return 1
+    marks = (found.values.get(words.parse_field(field)) for field in fields)
+    return min((mark.line for mark in marks if mark is not None), default=1)
 
 
 def validated(data: Mapping[str, object], file: str = "") -> CellSpec:

@@ -22,6 +22,7 @@ SAFE: Mapping[str, str] = {
     "metadata.name": "Needed: a cell is never named by guessing.",
     "metadata.owner": "Only a tag; nothing depends on it.",
     "metadata.labels": "Only tags; nothing depends on them.",
+    "metadata.decommission": "A file that disappears without notice fails the check of its pull request.",
     "spec.cloud": "Needed: nothing is created on a cloud that the file does not name.",
     "spec.account": "Needed: an account is never guessed, and one that `cellctl.yaml` lacks is refused, not simulated.",
     "spec.region": "Needed: data never lands in a region that nobody chose.",

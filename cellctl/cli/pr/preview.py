@@ -1,0 +1,176 @@
+"""`cellctl pr preview`: preview every cell whose plan a change can touch, and say it in one comment."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from cellctl.cli.options import ClockOption, DeadlineOption, EngineName, EngineOption, HomeOption, RefreshScope
+
+if TYPE_CHECKING:
+    from cellctl.errors import CellctlError, ExitCode
+    from cellctl.plan import Plan
+    from cellctl.pull_request.report import Report
+    from cellctl.run.options import Interrupter
+    from cellctl.spec import CellSpec
+
+# Events in which GitHub gives credentials to a run that somebody else's pull request has started.
+_FOREIGN_EVENTS = ("pull_request_target", "workflow_run", "issue_comment")
+
+
+class ReportFormat(StrEnum):
+    """How the report is printed."""
+
+    MARKDOWN = "markdown"
+    JSON = "json"
+    HTML = "html"
+
+
+BaseOption = Annotated[str, typer.Option("--base", metavar="REF", help="What the change is compared with.")]
+HeadOption = Annotated[
+    str,
+    typer.Option("--head", metavar="REF", help="The change; without it the working tree.", show_default=False),
+]
+FilesOnlyOption = Annotated[
+    bool,
+    typer.Option("--files-only", help="Of --head take the cell files alone, as data; code and cellctl.yaml stay here."),
+]
+OutputFileOption = Annotated[
+    Optional[Path],  # noqa: UP045  typer reads the annotation
+    typer.Option("--output-file", help="Write the report to this file.", show_default=False, dir_okay=False),
+]
+AllowOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option("--allow-replace", metavar="URN", help="Accept that this resource is lost.", show_default=False),
+]
+
+
+def preview(
+    *,
+    base: BaseOption,
+    head: HeadOption = "",
+    files_only: FilesOnlyOption = False,
+    every: Annotated[bool, typer.Option("--all", help="Preview every cell, whatever differs.")] = False,
+    format_: Annotated[
+        ReportFormat, typer.Option("--format", help="How the report is printed.")
+    ] = ReportFormat.MARKDOWN,
+    output_file: OutputFileOption = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if something would change.")] = False,
+    allow_replace: AllowOption = None,
+    home: HomeOption = None,
+    clock: ClockOption = "",
+    engine: EngineOption = EngineName.AUTO,
+    deadline: DeadlineOption = "",
+) -> None:
+    """Show what a change does to every cell: equal plans once, the worst first. Changes nothing."""
+    from cellctl.cell import preview_all
+    from cellctl.cli import streams
+    from cellctl.cli.place import open_home, run_options
+    from cellctl.pull_request.looking import Asked, look
+    from cellctl.pull_request.repository import Repository
+
+    if output_file is not None:
+        streams.check_writable(output_file)
+    _refuse_foreign_event(files_only)
+    found = open_home(home)
+    options = run_options(
+        refresh=RefreshScope.STATEFUL, clock=clock, engine=engine, deadline=deadline, command="cellctl pr preview"
+    )
+    asked = Asked(
+        base=base,
+        head=head,
+        files_only=files_only,
+        every=every,
+        allow=frozenset(allow_replace or ()),
+        require_real=os.environ.get("CELLCTL_REQUIRE_REAL") == "1",
+    )
+    with _stoppable() as interrupter:
+
+        def previews(specs: Sequence[CellSpec]) -> Iterator[tuple[str, Plan | CellctlError]]:
+            return preview_all(found, specs, options=options, interrupter=interrupter)
+
+        report = look(Repository.of(found.root, os.environ), asked, previews, on_cell=_progress)
+    _write(report, format_, output_file)
+    raise typer.Exit(int(code_of(report, exit_code=exit_code)))
+
+
+def code_of(report: Report, *, exit_code: bool) -> ExitCode:
+    """Return the exit code: refused before failed before changes pending."""
+    from cellctl.errors import ExitCode
+
+    if report.refused:
+        return ExitCode.REFUSED
+    if report.failed:
+        return ExitCode.FLEET_PARTLY_FAILED
+    return ExitCode.CHANGES_PENDING if exit_code and report.groups else ExitCode.OK
+
+
+def text_of(report: Report, format_: ReportFormat) -> str:
+    """Return the report in one format."""
+    if format_ is ReportFormat.JSON:
+        import json
+
+        from cellctl.pull_request.report_file import report_json
+
+        return json.dumps(report_json(report), indent=2, ensure_ascii=False) + "\n"
+    if format_ is ReportFormat.HTML:
+        from cellctl.pull_request.page import page
+
+        return page(report)
+    from cellctl.pull_request.comment import comment
+
+    return comment(report)
+
+
+def _write(report: Report, format_: ReportFormat, file: Path | None) -> None:
+    from cellctl.cli import streams
+    from cellctl.pull_request.words import verdict
+
+    text = text_of(report, format_)
+    if file is None:
+        streams.out().line(text.rstrip("\n"))
+    else:
+        streams.write_text(file, text)
+        streams.say(f"Wrote {file}: {verdict(report)}.", fold=False)
+
+
+def _progress(name: str, done: int, total: int) -> None:
+    from cellctl.cli import streams
+
+    streams.say(f"{done}/{total} {name}", fold=False)
+
+
+def _refuse_foreign_event(files_only: bool) -> None:
+    """Refuse to run a pull request's own code where GitHub has given this run the repository's credentials."""
+    event = os.environ.get("GITHUB_EVENT_NAME", "")
+    if event in _FOREIGN_EVENTS and not files_only:
+        from cellctl.errors import GuardError, Objection
+
+        reason = f"a run for '{event}' holds credentials, and code from a pull request must not run with them"
+        remedy = "check out the base and say --head COMMIT --files-only (docs/guides/pull-requests.md)"
+        raise GuardError([Objection(code="foreign_code", reason=reason, remedy=remedy)])
+
+
+@contextmanager
+def _stoppable() -> Iterator[Interrupter]:
+    """Let Ctrl-C end the previews between two steps."""
+    from cellctl.run.options import Interrupter
+
+    interrupter = Interrupter()
+
+    def pressed(_number: int, _frame: FrameType | None) -> None:
+        interrupter.interrupt()
+
+    previous = signal.signal(signal.SIGINT, pressed)
+    try:
+        yield interrupter
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,10 @@
+"""Tests of the report on a pull request share the plans of `made`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+if str(FOLDER) not in sys.path:
+    sys.path.insert(0, str(FOLDER))

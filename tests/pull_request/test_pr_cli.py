@@ -1,0 +1,75 @@
+"""`cellctl pr preview` from the command line: real previews in the sandbox, its formats and its exit codes."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from test_looking import Site
+from warm import client
+
+from cellctl.cell import preview_all
+from cellctl.engine.operation import Process
+from cellctl.engine.wire import Setup
+from cellctl.home import Home
+from cellctl.pull_request.looking import Asked, look
+from cellctl.pull_request.repository import Repository
+from cellctl.pull_request.words import verdict
+from cellctl.run.options import RunOptions
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def cellctl(folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), *words], cwd=folder, capture_output=True, text=True, check=False,
+        stdin=subprocess.DEVNULL, timeout=240,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), "LC_ALL": "C.UTF-8", **environment},
+    )  # fmt: skip
+    assert "Traceback" not in done.stdout + done.stderr
+    return done
+
+
+def start(setup: Setup, channel: socket.socket) -> Process:
+    return client.operation(setup, channel)
+
+
+def test_equal_new_cells_are_one_group(tmp_path: Path) -> None:
+    """Real previews of real programs, so that names and drawn values are those that cells have."""
+    site = Site(tmp_path / "repo")
+    site.cell("umbra")
+    site.cell("lumen")
+    options = RunOptions(clock="stepped", start=start)
+    previews = functools.partial(preview_all, Home(site.home), options=options)
+    report = look(Repository.of(site.home, os.environ), Asked(base="main"), previews)
+    (group,) = report.groups
+    assert (group.level, group.cells, group.refusals) == ("creates", ("lumen", "umbra"), ())
+    assert verdict(report) == f"2 cells: same {group.total} changes"
+    assert group.total > 60
+    assert report.sandbox
+
+
+def test_a_removed_cell_fails_the_check_and_is_said_first(tmp_path: Path) -> None:
+    site = Site(tmp_path / "repo")
+    site.file("acme").unlink()
+    done = cellctl(site.home, "pr", "preview", "--base", "main")
+    assert done.returncode == 4
+    assert "### ⛔ <code>acme</code> keeps running and is no longer described; use" in done.stdout.splitlines()[2]
+    page = cellctl(site.home, "pr", "preview", "--base", "main", "--format", "html", "--output-file", "x.html")
+    assert page.returncode == 4
+    assert "<code>acme</code> keeps running" in (site.home / "x.html").read_text()
+
+
+@pytest.mark.parametrize("event", ["pull_request_target", "workflow_run"])
+def test_a_run_with_credentials_never_runs_the_code_of_a_pull_request(tmp_path: Path, event: str) -> None:
+    site = Site(tmp_path / "repo")
+    done = cellctl(site.home, "pr", "preview", "--base", "main", GITHUB_EVENT_NAME=event)
+    assert done.returncode == 4
+    assert "[foreign_code]" in done.stderr
+    words = ("pr", "preview", "--base", "main", "--head", "main", "--files-only")
+    assert cellctl(site.home, *words, GITHUB_EVENT_NAME=event).returncode == 0
