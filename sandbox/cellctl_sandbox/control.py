@@ -13,7 +13,7 @@ from cellctl import facts
 from cellctl.errors import EngineError, UsageError
 from cellctl.facts.document import to_value
 from cellctl_sandbox.clouds import drift, faults, names, quotas
-from cellctl_sandbox.clouds.behaviour import known_behaviour
+from cellctl_sandbox.clouds.behaviour import known_behaviour, simulated_functions
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.records import CloudRecord, Tenancy
@@ -23,7 +23,17 @@ from cellctl_sandbox.clouds.world import World, remove
 CLOUDS = {"aws": "aws", "azure-native": "azure"}
 CLOUDS_OF_FACTS = ("aws", "azure", "cellctl")
 SERVICES = {
-    f"service:{name}" for name in ("appliance", "keyvault", "octopus", "secretsmanager", "sql", "storagegateway")
+    f"service:{name}"
+    for name in (
+        "appliance",
+        "keyvault",
+        "management",
+        "octopus",
+        "secretsmanager",
+        "sql",
+        "ssm",
+        "storagegateway",
+    )
 }
 """What stand-ins serve, as fault rules name it (`service_faults`)."""
 TABLES = (
@@ -66,7 +76,7 @@ class Control:
         return {"accounts": sorted(listed, key=lambda item: (str(item["cloud"]), str(item["account"])))}
 
     def known(self, what: str) -> list[str]:
-        """Return words for completion: types, names, ids, quotas, held, accounts, regions."""
+        """Return words: types, names, ids, quotas, held, accounts, regions; `seen`: types seen here, and functions."""
         columns = {"names": "name", "ids": "id", "accounts": "account", "regions": "region"}
         if what in columns:
             query = f"SELECT DISTINCT {columns[what]} FROM objects WHERE gone_s IS NULL ORDER BY 1"  # noqa: S608  ours
@@ -75,6 +85,11 @@ class Control:
             return sorted({name for _, _, name in quotas.all_quotas()})
         if what == "held":
             return [str(item["name"]) for item in self.held()]
+        if what == "seen":
+            made = {
+                str(word) for (word,) in self._database.rows("SELECT type FROM objects UNION SELECT type FROM calls")
+            }
+            return sorted(made | set(simulated_functions()))
         if what != "types":
             raise ValueError(f"there are no {what}")
         clouds = (facts.service(cloud, name) for cloud in CLOUDS_OF_FACTS for name in facts.services(cloud))

@@ -78,6 +78,29 @@ def test_drift_and_faults_are_listed_and_cleared(cellctl: Callable[..., str]) ->
             cellctl("drift", *wrong)
 
 
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        (["fault", "--type", "aws:rds/instance:Instanc"], "no type", "did you mean aws:rds/instance:Instance?"),
+        (["drift", "--type", "bucket", "--delete"], "no type", "did you mean aws:s3/bucket:Bucket?"),
+        (["calls", "--type", "gcp:*"], "no type 'gcp:\\*'", "`cellctl sandbox show`"),
+        (["fault", "--cloud", "gcp", "--error", "throttle"], "no simulated cloud 'gcp'", "aws, azure"),
+        (["fault", "--clear", "7"], "no rule #7", "--list"),
+        (["drift", "--clear", "7"], "no rule #7", "--list"),
+        (["fault", "--effect", "delay", "--type", VPC], "needs a 'delay_s'", "--help"),
+        (["fault", "--count", "2"], "say what fails", "--type"),
+        (["quota", "--clear", "ec2.vpc"], "no quota", "--all"),
+        (["quota", "ec2.vpcs", "3", "--cloud", "gcp"], "no simulated cloud", "aws, azure"),
+    ],
+)
+def test_wrong_words_change_nothing(cellctl: Callable[..., str], words: list[str], said: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=said) as wrong:
+        cellctl(*words)
+    assert hint in wrong.value.hint
+    assert "behave" in cellctl("fault")
+    assert "nothing drifts" in cellctl("drift")
+
+
 def test_the_call_log_is_shown_and_narrowed(cellctl: Callable[..., str]) -> None:
     assert "create ec2 Vpc acme-network" in " ".join(cellctl("calls").split())
     (call,) = json.loads(cellctl("calls", "--type", VPC, "--cell", "acme", "--format", "json"))["calls"]

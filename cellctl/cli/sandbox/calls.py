@@ -8,7 +8,7 @@ import typer
 
 from cellctl.cli.options import Format, FormatOption, HomeOption
 from cellctl.cli.sandbox.completion import choices
-from cellctl.cli.sandbox.options import CellOption, TypeOption
+from cellctl.cli.sandbox.options import CellOption, TypeOption, check_type
 
 LastOption = Annotated[int, typer.Option("--last", min=1, help="How many, the latest.")]
 OutcomeOption = Annotated[
@@ -44,9 +44,12 @@ def calls(
     from cellctl.cli.sandbox.control import open_control
     from cellctl.views.sandbox_text import calls_text
 
+    control = open_control(home)
+    if type_ is not None:
+        check_type(control, type_)
     found = [
         call
-        for call in open_control(home).calls()
+        for call in control.calls()
         if fnmatchcase(str(call["type"]), type_ or "*")
         and (cell is None or str(call["urn"]).startswith(f"urn:pulumi:cell-{cell}::"))
         and str(call["outcome"]).startswith(outcome or "")

@@ -16,6 +16,8 @@ from cellctl.cli.sandbox.options import (
     NameOption,
     RateOption,
     TypeOption,
+    matched,
+    removed,
     rule_number,
     seconds,
 )
@@ -64,11 +66,11 @@ def drift(
 
     control = open_control(home)
     if clear is not None:
-        streams.say(f"Removed {control.clear_drifts(rule_number(clear))} rules.")
+        number = rule_number(clear)
+        streams.say(removed(control.clear_drifts(number), number, "drift"))
         return
-    match_on = {"type": type_, "name": name, "cell": cell, "cloud": cloud}
+    rule = matched(control, type_=type_, name=name, cell=cell, cloud=cloud)
     if (set_ or delete) and not list_:
-        rule: dict[str, object] = {key: value for key, value in match_on.items() if value is not None}
         rule |= {"set": dict(_pair(item) for item in set_ or []), "delete": delete, "rate": rate}
         rule["after_s"] = seconds(after, "--after")
         try:
@@ -79,7 +81,7 @@ def drift(
             f"Rule #{number} is in force, {now} objects have drifted; `cellctl sandbox drift --clear {number}` ends it."
         )
         return
-    if any(match_on.values()):
+    if rule and not list_:
         raise UsageError("say what changes", hint="add --set PATH=VALUE, or --delete")
     if format_ is Format.JSON:
         streams.show_json({"drifts": control.drifts()})

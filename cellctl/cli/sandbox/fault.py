@@ -16,6 +16,8 @@ from cellctl.cli.sandbox.options import (
     NameOption,
     RateOption,
     TypeOption,
+    matched,
+    removed,
     rule_number,
 )
 
@@ -87,7 +89,8 @@ def fault(
 
     A rule strikes simulated types, steps of provider `cellctl` (cellctl:sql:CellDatabase) and services of the clouds
     (service:storagegateway, service:secretsmanager, service:appliance, service:keyvault, service:octopus, service:sql),
-    where --name is the operation.
+    where --name is the operation. A function (aws:index/getRegion:getRegion) is struck where --type names it, or --op
+    is invoke.
 
     `cellctl sandbox fault --type aws:rds/instance:Instance --error capacity --count 1`
 
@@ -102,7 +105,8 @@ def fault(
 
     control = open_control(home)
     if clear is not None:
-        streams.say(f"Removed {control.clear_faults(rule_number(clear))} rules.")
+        number = rule_number(clear)
+        streams.say(removed(control.clear_faults(number), number, "fault"))
         return
     if ambient is not None:
         control.set_ambient(ambient)
@@ -110,19 +114,19 @@ def fault(
             f"Ambient: {ambient:g} times the rates of the data files." if ambient else "Nothing fails by itself."
         )
         return
-    match_on = {"type": type_, "name": name, "op": op, "cell": cell, "cloud": cloud, "message": message}
-    asked = error is not None or effect != "error" or any(match_on.values())
-    if asked and not list_:
-        rule: dict[str, object] = {key: value for key, value in match_on.items() if value is not None}
-        rule |= {"effect": effect, "rate": rate, "delay_s": delay, "error": error or "internal"}
-        rule |= {"skip": skip, "when": when}
-        if count is not None:
-            rule["count"] = count
+    rule = matched(control, type_=type_, name=name, cell=cell, cloud=cloud)
+    said = {"op": op, "message": message, "error": error}
+    rule |= {key: value for key, value in said.items() if value is not None}
+    if (rule or effect != "error") and not list_:
+        rule |= {"effect": effect, "rate": rate, "delay_s": delay, "skip": skip, "when": when, "count": count or 0}
         try:
-            streams.say(f"Rule #{control.add_fault(rule)} is in force; `cellctl sandbox fault --clear all` ends it.")
+            number = control.add_fault(rule)
         except ValueError as wrong:
             raise UsageError(f"this rule makes no sense: {wrong}", hint="`cellctl sandbox fault --help`") from wrong
+        streams.say(f"Rule #{number} is in force; `cellctl sandbox fault --clear {number}` ends it.")
         return
+    if not list_ and (count, skip, rate, delay, when) != (None, 0, 1.0, 0.0, "after"):
+        raise UsageError("say what fails", hint="add --type, --name, --cell, --cloud, --op, --error or --effect")
     if format_ is Format.JSON:
         streams.show_json({"faults": control.faults()})
     else:

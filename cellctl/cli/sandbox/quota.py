@@ -8,6 +8,7 @@ import typer
 
 from cellctl.cli.options import Format, FormatOption, HomeOption, complete_cloud
 from cellctl.cli.sandbox.completion import completes
+from cellctl.cli.sandbox.options import check_cloud
 
 _text = Optional[str]  # noqa: UP045  typer reads the annotation
 NameArgument = Annotated[
@@ -41,6 +42,7 @@ ClearOption = Annotated[
         show_default=False,
     ),
 ]
+_ALL = "`cellctl sandbox quota --all` lists them"
 AllFlag = Annotated[bool, typer.Option("--all", help="List also the quotas that nothing counts against.")]
 
 
@@ -70,6 +72,10 @@ def quota(
     from cellctl.views.sandbox_text import quotas_text
 
     control = open_control(home)
+    if cloud is not None:
+        check_cloud(cloud)
+    if clear not in (None, "all") and clear not in control.known("quotas"):
+        raise UsageError(f"there is no quota '{clear}'", hint=_ALL, code="unknown_quota")
     if clear is not None:
         streams.say(f"Cleared {control.clear_quotas(None if clear == 'all' else clear)} limits.")
         return
@@ -81,9 +87,7 @@ def quota(
         item for item in control.quotas(everything=everything or name is not None) if name in (None, item["quota"])
     ]
     if name is not None and not shown:
-        raise UsageError(
-            f"there is no quota '{name}'", hint="`cellctl sandbox quota --all` lists them", code="unknown_quota"
-        )
+        raise UsageError(f"there is no quota '{name}'", hint=_ALL, code="unknown_quota")
     if format_ is Format.JSON:
         streams.show_json({"quotas": shown})
     else:

@@ -122,6 +122,12 @@ def simulated_types(cloud: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def simulated_functions() -> tuple[str, ...]:
+    """Return the tokens of all functions with simulation data, sorted."""
+    places = {(path.parent.name, path.stem) for folder in folders for path in folder.glob("*/*.toml")}
+    return tuple(sorted(token for place in places for token in _service(*place).functions))
+
+
 def forget_data() -> None:
     """Read data files anew when they are next needed."""
     behaviour_of.cache_clear()

@@ -118,6 +118,8 @@ def parse(rule: Mapping[str, object]) -> FaultRule:
             raise ValueError(f"'{key}' must be one of {', '.join(choices)}, not '{getattr(made, key)}'")
     if not 0 < made.rate <= 1 or made.count < 0 or made.skip < 0 or made.delay_s < 0:
         raise ValueError("'rate' must be over 0 and at most 1; 'count', 'skip' and 'delay_s' must not be negative")
+    if made.effect in ("delay", "stale") and not made.delay_s:
+        raise ValueError(f"'{made.effect}' needs a 'delay_s' over 0")
     return made
 
 
