@@ -35,7 +35,14 @@ class Finding:
 def examine(home: Home, *, environment: Mapping[str, str]) -> list[Finding]:
     """Return every finding. The Pulumi CLI is looked for on the PATH of `environment`."""
     search_path = environment.get("PATH", os.defpath)
-    return [*_versions(), *_engines(home, search_path), *_place(home), *_accounts(home), *_cells(home, environment)]
+    return [
+        *_versions(),
+        *_engines(home, search_path),
+        *_place(home),
+        *_accounts(home),
+        *_registry(home),
+        *_cells(home, environment),
+    ]
 
 
 def _versions() -> Iterator[Finding]:
@@ -116,6 +123,21 @@ def _accounts(home: Home) -> Iterator[Finding]:
     for name in ("sandbox", *home.settings.accounts):
         note = "simulated; nothing real is created" if name == "sandbox" else "real; needs the Pulumi CLI"
         yield Finding(subject="account", level="ok", message=f"{name}: {note}")
+
+
+def _registry(home: Home) -> Iterator[Finding]:
+    """Look whether changes can be recorded; cells run without a registry, changes wait for it."""
+    if not home.settings.registry and not home.registry_file.exists():
+        yield Finding(subject="registry", level="note", message="the first `up` makes it, in this home")
+        return
+    from cellctl.run.registering import opened
+
+    try:
+        with opened(home) as database:
+            yield Finding(subject="registry", level="ok", message=database.where)
+    except CellctlError as error:
+        message = f"{error.summary}; cells keep running, changes wait for it"
+        yield Finding(subject="registry", level="missing", message=message, remedy=error.hint)
 
 
 def _cells(home: Home, environment: Mapping[str, str]) -> Iterator[Finding]:

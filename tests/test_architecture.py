@@ -46,6 +46,11 @@ def test_nothing_heavy_is_loaded_early(code: str) -> None:
     assert sorted(name for name in HEAVY if name in loaded) == []
 
 
+def test_no_operation_process_and_no_look_at_a_cell_loads_a_database() -> None:
+    loaded = _loaded_after("import cellctl.engine.child, cellctl.run.up, cellctl.run.status, cellctl.doctor")
+    assert sorted(name for name in ("sqlalchemy", "alembic", "psycopg") if name in loaded) == []
+
+
 def test_modules_are_short() -> None:
     long = {
         str(path.relative_to(ROOT)): count

@@ -34,8 +34,15 @@ def test_every_root_is_typed(names: list[str]) -> None:
 
 
 def test_data_files_are_shipped(names: list[str]) -> None:
-    for folder in ("cellctl/facts/aws/", "cellctl/facts/azure/", "cellctl_sandbox/clouds/"):
+    for folder in ("cellctl/facts/aws/", "cellctl/facts/azure/", "cellctl/facts/placement/", "cellctl_sandbox/clouds/"):
         assert any(name.startswith(folder) and name.endswith(".toml") for name in names), folder
+
+
+def test_every_migration_is_shipped(names: list[str]) -> None:
+    from cellctl.registry.migrating import MIGRATIONS
+
+    for file in (MIGRATIONS / "env.py", *MIGRATIONS.glob("versions/*.py")):
+        assert f"cellctl/registry/migrations/{file.relative_to(MIGRATIONS)}" in names
 
 
 @pytest.mark.parametrize("group", ["cellctl.engines", "cellctl.sandboxes", "pytest11"])

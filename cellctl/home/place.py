@@ -76,6 +76,11 @@ class Home:
         return self.private / "cellctl.db"
 
     @property
+    def registry_file(self) -> Path:
+        """`registry.db`: the registry, unless `cellctl.yaml` names another."""
+        return self.private / "registry.db"
+
+    @property
     def sandbox_database(self) -> Path:
         """`sandbox.db`: the simulated clouds."""
         return self.private / "sandbox.db"
@@ -200,10 +205,16 @@ class Home:
         """Return which incarnation of `cell` lives, from 1."""
         return self._records.incarnation(cell)
 
-    def raise_incarnation(self, cell: str) -> int:
+    def raise_incarnation(self, cell: str, *, beyond: int = 1) -> int:
         """Count up after `down --delete-data`, because clouds hold some names after deletion; return the new one."""
         self.prepare()
-        return self._records.raise_incarnation(cell)
+        return self._records.raise_incarnation(cell, beyond=beyond)
+
+    @functools.cached_property
+    def identity(self) -> str:
+        """What tells this home from every other; it moves with its folder."""
+        self.prepare()
+        return self._records.identity()
 
     def begin_run(
         self, *, cell: str, operation: str, cloud: str, account: str, region: str, command: str = "", file: str = ""

@@ -17,6 +17,7 @@ from cellctl.errors import UsageError
 _BUSY_S = 20.0
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z]+-[a-z0-9-]+-[0-9a-f]{6}")
 _SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS home (id TEXT NOT NULL) STRICT",
     """CREATE TABLE IF NOT EXISTS incarnations (cell TEXT PRIMARY KEY, incarnation INTEGER NOT NULL) STRICT""",
     """CREATE TABLE IF NOT EXISTS runs (
       id TEXT PRIMARY KEY, cell TEXT NOT NULL, cloud TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL,
@@ -86,15 +87,24 @@ class Records:
             row = db.execute("SELECT incarnation FROM incarnations WHERE cell = ?", (cell,)).fetchone()
         return 1 if row is None else int(row[0])
 
-    def raise_incarnation(self, cell: str) -> int:
-        """Count one incarnation up and return it."""
+    def raise_incarnation(self, cell: str, *, beyond: int) -> int:
+        """Count one incarnation up, beyond the one that is known to have lived, and return it."""
         with self._transaction() as db:
             row = db.execute(
-                "INSERT INTO incarnations (cell, incarnation) VALUES (?, 2)"
-                " ON CONFLICT (cell) DO UPDATE SET incarnation = incarnation + 1 RETURNING incarnation",
-                (cell,),
+                "INSERT INTO incarnations (cell, incarnation) VALUES (:cell, :beyond + 1)"
+                " ON CONFLICT (cell) DO UPDATE SET incarnation = max(incarnation, :beyond) + 1 RETURNING incarnation",
+                {"cell": cell, "beyond": beyond},
             ).fetchone()
         return int(row[0])
+
+    def identity(self) -> str:
+        """Return what tells this home from every other: 64 random bits, made when they are first asked for."""
+        with self._transaction() as db:
+            row = db.execute("SELECT id FROM home").fetchone()
+            if row is None:
+                row = (os.urandom(8).hex(),)
+                db.execute("INSERT INTO home (id) VALUES (?)", row)
+        return str(row[0])
 
     def begin(self, record: RunRecord) -> Run:
         """Store a run that begins, and make its folder."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from cellctl.errors import CellctlError
 from cellctl.leases.ports import Lease, LeaseLost, Leases
@@ -30,7 +30,8 @@ def kept(
     finally:
         stop.set()
         heart.join()
-        leases.release(lease)
+        with suppress(CellctlError):  # a store that cannot be reached: the lease runs out of its own
+            leases.release(lease)
 
 
 def _beat(

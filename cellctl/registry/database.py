@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import Connection, Engine, Insert, NullPool, Table, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
 
@@ -30,7 +30,7 @@ T = TypeVar("T")
 _WRITE = "cellctl_write"
 _BUSY_S = 20.0
 _CONNECT_S = 5
-_PATIENCE_S = 20.0
+_PATIENCE_S = 60.0
 _PAUSE_S = (0.002, 0.25)
 _AGAIN = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
 _SETTINGS = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
@@ -83,7 +83,7 @@ class Database:
         """Return what `work` returns, its changes committed; done again where another transaction was first.
 
         Raises:
-            RegistryError: The database cannot be reached, or others were first for 20 seconds.
+            RegistryError: The database cannot be reached, or others were first for a minute.
             InvariantBroken: A constraint refused it.
         """
         until = time.monotonic() + _PATIENCE_S
@@ -122,21 +122,23 @@ class Database:
             raise _unusable(self.where, error) from None
 
 
-def insert_new(connection: Connection, table: Table, values: Mapping[str, object]) -> None:
-    """Insert a row, or raise Conflict where a unique constraint allows none beside what is there by now."""
+def insert_new(connection: Connection, table: Table, values: Mapping[str, object]) -> int:
+    """Insert a row and return its first key, or raise Conflict where a unique constraint allows none beside another."""
     statement: Insert
     if connection.dialect.name == "postgresql":
         statement = postgresql.insert(table).on_conflict_do_nothing()
     else:
         statement = sqlite.insert(table).on_conflict_do_nothing()
-    if connection.execute(statement.values(values).returning(*table.primary_key.columns)).first() is None:
+    made = connection.execute(statement.values(values).returning(*table.primary_key.columns)).first()
+    if made is None:
         raise Conflict
+    return made[0]  # type: ignore[no-any-return]
 
 
 def _engine(address: str) -> Engine:
     url = make_url(address)
     if url.get_backend_name() == "sqlite":
-        engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _BUSY_S})
+        engine = create_engine(url, pool_size=2, connect_args={"timeout": _BUSY_S})
         event.listen(engine, "connect", _sqlite_connected)
         event.listen(engine, "begin", _sqlite_begun)
         return engine

@@ -157,7 +157,7 @@ def _destroy(ledger: Ledger, session: Session, data: DataChoice) -> Outcome:
 def _end(target: Target, data: DataChoice) -> None:
     """Names that clouds hold after deletion must not be asked for again: the next cell is another incarnation."""
     if data is DataChoice.DELETE:
-        target.home.raise_incarnation(target.name)
+        target.home.raise_incarnation(target.name, beyond=target.incarnation)
 
 
 def _gone(ledger: Ledger, target: Target, data: DataChoice) -> Outcome:

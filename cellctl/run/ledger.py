@@ -11,12 +11,14 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Literal
 
 from cellctl.errors import CellctlError, GuardError, Interrupted
-from cellctl.leases import Holder, LeaseLost, SqliteLeases, kept
+from cellctl.leases import Holder, Lease, LeaseLost, kept
 from cellctl.plan import COUNTED, Outcome, Result
+from cellctl.run import registering
 from cellctl.run.session import Session
 
 if TYPE_CHECKING:
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
+    from cellctl.run.registering import Record
     from cellctl.run.target import Target
     from cellctl.run.worker import Worker
 
@@ -42,23 +44,26 @@ def running(
     home = target.home
     home.prepare()
     began = time.monotonic()
-    with _leased(operation, target, options) as lost:
+    with _leased(operation, target, options) as held:
         run = home.begin_run(
             cell=target.name, operation=operation, cloud=target.cloud, account=target.account.name,
             region=target.region, command=options.command,
         )  # fmt: skip
         ledger = Ledger(operation, target, began)
         try:
+            held.begin(run.id, operation)
             with Session(target, run, options, on_event, interrupter, worker=worker) as session:
                 ledger.session = session
-                lost.on_lost = session.operation.interrupt
+                held.on_lost = session.operation.interrupt
                 yield ledger
+                held.finish(ledger)
         except BaseException as error:
             result: Result = (
                 "refused" if isinstance(error, GuardError)
                 else "interrupted" if isinstance(error, Interrupted | KeyboardInterrupt) else "failed"
             )  # fmt: skip
             home.finish_run(run, result=result, outcome=_error_json(error))
+            held.broke(result, str(_error_json(error)["message"]))
             raise
         home.finish_run(run, result=ledger.result, outcome=ledger.json())
 
@@ -99,16 +104,47 @@ class Ledger:
             changes=dict.fromkeys(map(str, COUNTED), 0),
         )
 
+    @property
+    def closed(self) -> Outcome | None:
+        """The Outcome, once the run has come to one."""
+        return self._outcome
+
     def json(self) -> dict[str, object]:
         """Return the Outcome as JSON."""
         body: dict[str, object] = json.loads(json.dumps(asdict(self._outcome), default=str)) if self._outcome else {}
         return body
 
 
-class _Watch:
-    """Ends the operation when its lease is lost: at once if it is another's, else gracefully and then at once."""
+class _Held:
+    """The lease of a run that changes something, and what the registry is told of it; of a preview, neither.
+
+    Ends the operation when the lease is lost: at once if it is another's, else gracefully and then at once.
+    """
 
     on_lost: Callable[[int], None] | None = None
+
+    def __init__(self) -> None:
+        self._lease: Lease | None = None
+        self._record: Record | None = None
+
+    def hold(self, lease: Lease, record: Record) -> None:
+        """Take note of the lease that was acquired."""
+        self._lease, self._record = lease, record
+
+    def begin(self, run: str, operation: OperationName) -> None:
+        """Tell the registry; what it does not know must not happen."""
+        if self._record is not None and self._lease is not None:
+            self._record.begin(run, operation, self._lease)
+
+    def finish(self, ledger: Ledger) -> None:
+        """Tell the registry how it ended."""
+        if self._record is not None and ledger.closed is not None:
+            self._record.finish(ledger.closed, ledger.session)
+
+    def broke(self, result: Result, error: str) -> None:
+        """Tell the registry that it came to no outcome."""
+        if self._record is not None:
+            self._record.broke(result, error)
 
     def lost(self, error: CellctlError) -> None:
         """React, from the lease's own thread."""
@@ -122,15 +158,18 @@ class _Watch:
 
 
 @contextmanager
-def _leased(operation: OperationName, target: Target, options: RunOptions) -> Iterator[_Watch]:
-    watch = _Watch()
+def _leased(operation: OperationName, target: Target, options: RunOptions) -> Iterator[_Held]:
+    held = _Held()
     if operation == "preview":
-        yield watch
+        yield held
         return
-    leases = SqliteLeases(target.home.database)
     holder = Holder.current(command=options.command or f"cellctl {operation} {target.name}")
-    with kept(leases, leases.acquire(target.name, holder), on_lost=watch.lost):
-        yield watch
+    with registering.opened(target.home) as database:
+        leases = registering.leases_of(target.home, target.account, database)
+        lease = leases.acquire(target.name, holder)
+        held.hold(lease, registering.Record(database, target))
+        with kept(leases, lease, on_lost=held.lost):
+            yield held
 
 
 def _error_json(error: BaseException) -> dict[str, object]:

@@ -10,9 +10,8 @@ from cellctl.engine.translate import PlanHead, Planner, merged
 from cellctl.engine.wire import Task
 from cellctl.errors import GuardError, Interrupted, Locked, Objection
 from cellctl.events import PlanReady
-from cellctl.leases import SqliteLeases
 from cellctl.plan import Change, Diagnostic, Plan
-from cellctl.run import unprotect
+from cellctl.run import registering, unprotect
 from cellctl.run.disruption import announced
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import running
@@ -77,7 +76,7 @@ def _read_unless_moving(session: Session) -> tuple[Diagnostic, ...]:
     try:
         return read_stateful(session, session.load())
     except GuardError:
-        lease = SqliteLeases(target.home.database).current(target.name)
+        lease = registering.current_lease(target.home, target.account, target.name)
         if lease is None:
             raise
         raise Locked(

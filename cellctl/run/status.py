@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Literal
 
 from cellctl.engine.workspace import Workspaces, file_backend, stack_name
 from cellctl.errors import CellctlError, UsageError
-from cellctl.leases import SqliteLeases
+from cellctl.leases import Lease, SqliteLeases
 from cellctl.plan import SECRET_TEXT
 from cellctl.run.finding import find
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.options import RunOptions
+from cellctl.run.registering import current_lease
 from cellctl.run.target import NODE, RECORD, Target, living, of_stack, outputs_of, record_of
 from cellctl.state.backend import Loaded
 from cellctl.state.checkpoint import Checkpoint
@@ -74,7 +75,7 @@ def outputs(
     home: Home, name: str, *, options: RunOptions | None = None, show_secrets: bool = False
 ) -> Mapping[str, Value]:
     """Return a stack's outputs; secrets read `[secret]` unless `show_secrets`."""
-    loaded = _load(home, name, options or RunOptions())
+    loaded = load(home, name, options or RunOptions())
     if loaded is None:
         raise UsageError(f"cell '{name}' has no stack here", hint=f"cellctl up {name}", code="no_stack")
     if not show_secrets:
@@ -107,16 +108,16 @@ def _vault(home: Home, checkpoint: Checkpoint) -> Vault:
 def status(home: Home, name: str, spec: CellSpec | None, *, options: RunOptions | None = None) -> CellStatus:
     """Return the status of one cell."""
     try:
-        loaded, damaged = _load(home, name, options or RunOptions()), ""
+        loaded, damaged = load(home, name, options or RunOptions()), ""
     except CellctlError as error:
         loaded, damaged = None, error.summary
     record, last = _record(home, name, loaded) if not damaged else {}, _last_run(home, name)
-    lease = SqliteLeases(home.database).current(name) if home.database.exists() else None
+    body = spec.spec if spec is not None else None
+    lease, unasked = _lease(home, body.account if body else str(record.get("account") or ""), name)
     checkpoint = loaded.checkpoint if loaded else None
-    warnings = [damaged] if damaged else []
+    warnings = [text for text in (damaged, unasked) if text]
     if loaded and loaded.recovered:
         warnings.append(str(loaded.recovered))
-    body = spec.spec if spec is not None else None
     return CellStatus(
         name=name,
         cloud=body.cloud if body else str(record.get("cloud") or ""),
@@ -137,6 +138,20 @@ def status(home: Home, name: str, spec: CellSpec | None, *, options: RunOptions 
         nodes=_nodes(checkpoint),
         warnings=tuple(warnings),
     )
+
+
+def _lease(home: Home, account: str, name: str) -> tuple[Lease | None, str]:
+    """Return the lease in force, and why it could not be asked for."""
+    try:
+        shared = bool(home.settings.registry) and bool(account)
+    except CellctlError:
+        shared = False
+    if not shared:
+        return (SqliteLeases(home.database).current(name) if home.database.exists() else None), ""
+    try:
+        return current_lease(home, home.account(account), name), ""
+    except CellctlError as error:
+        return None, error.summary
 
 
 def cells(home: Home, *, options: RunOptions | None = None) -> list[CellStatus]:
@@ -191,7 +206,7 @@ def _last_run(home: Home, name: str) -> RunRecord | None:
     return next(iter(decided or runs), None)
 
 
-def _load(home: Home, name: str, options: RunOptions) -> Loaded | None:
+def load(home: Home, name: str, options: RunOptions) -> Loaded | None:
     """Return the state: from its file, or asked of the CLI where it is in no folder of this machine."""
     try:
         target = of_stack(home, name, options)

@@ -12,6 +12,7 @@ from cellctl import guard
 from cellctl.clouds import AccountFacts
 from cellctl.engine.workspace import Backend, Workspaces, file_backend, recorded, stack_name
 from cellctl.errors import GuardError, UsageError
+from cellctl.run import registering
 from cellctl.spec.pending import refuse_pending
 from cellctl.spec.rules import advice
 from cellctl.state.backend import FileBackend, Loaded
@@ -124,6 +125,7 @@ def of_spec(home: Home, spec: CellSpec, options: RunOptions) -> Target:
     refuse_pending(spec)
     account = home.account(spec.spec.account)
     spec_json = _struct(spec.to_json())
+    incarnation, unasked = registering.known_incarnation(home, account, spec.metadata.name)
     target = Target(
         home=home,
         name=spec.metadata.name,
@@ -132,9 +134,9 @@ def of_spec(home: Home, spec: CellSpec, options: RunOptions) -> Target:
         region=spec.spec.region,
         spec=spec_json,
         spec_digest=spec.digest(),
-        incarnation=home.incarnation(spec.metadata.name),
+        incarnation=incarnation,
         engine=engine_of(account, options),
-        advice=advice(spec),
+        advice=(*advice(spec), *([unasked] if unasked else ())),
     )
     if target.files is not None:
         refuse_move(target, record_of(home, target.name), target.load())

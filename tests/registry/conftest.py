@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import multiprocessing
 import multiprocessing.queues
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from cellctl.registry.database import Database
 from cellctl.registry.migrating import migrate

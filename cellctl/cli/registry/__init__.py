@@ -1,0 +1,1 @@
+"""`cellctl registry …`: compare the registry with what the states of cells say, and fill it anew from them."""

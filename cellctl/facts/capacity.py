@@ -1,0 +1,117 @@
+"""How many cells fit where, as data: databases of a host by size and mode, head-room, what a cell takes of quotas.
+
+The data are `placement/<cloud>.toml` beside this module; every entry names a source with a date.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from cellctl import facts
+from cellctl.facts.document import FactsError, Table
+
+_FOLDER = Path(__file__).parent / "placement"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Takes:
+    """What one cell takes of a quota, `service.name` of the facts; `everywhere`: all regions share the limit."""
+
+    quota: str
+    limit: int
+    everywhere: bool
+    dedicated: int
+    reef: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capacity:
+    """The capacity facts of one cloud. `databases`: (size, mode) -> databases that one host takes."""
+
+    databases: Mapping[tuple[str, str], int]
+    reserve_share: float
+    reserve_least: int
+    gateway_slots: int
+    gateway_limit: int
+    takes: tuple[Takes, ...]
+
+    def databases_of(self, size: str, mode: str) -> int:
+        """Return how many databases a host takes: `size` is a class (`db.m6i.xlarge`) or a SKU (`GP_Gen5_4`).
+
+        Raises:
+            FactsError: The size is unknown, or cannot run in this mode.
+        """
+        found = self.databases.get((size.rpartition(".")[2], mode))
+        if found is None:
+            raise FactsError(f"nothing says how many databases {size} takes with mode {mode}")
+        return found
+
+    def reserve_of(self, capacity: int) -> int:
+        """Return how many of a host's databases are kept free for restores; a host for one cell keeps none."""
+        return 0 if capacity == 1 else max(self.reserve_least, math.ceil(capacity * self.reserve_share))
+
+
+@lru_cache(maxsize=8)
+def capacity(cloud: str) -> Capacity:
+    """Return the capacity facts of a cloud.
+
+    Raises:
+        FactsError: The file breaks the format, or names a quota that no service has.
+    """
+    table = Table.load(_FOLDER / f"{cloud}.toml")
+    sources = set(table.struct("sources"))
+    reserve, gateway = table.table("reserve"), table.table("gateway")
+    found = Capacity(
+        databases=_databases(table, sources),
+        reserve_share=reserve.number("share"),
+        reserve_least=int(reserve.number("least")),
+        gateway_slots=int(gateway.number("slots")),
+        gateway_limit=_quota(gateway, cloud).default,
+        takes=tuple(_takes(entry, cloud, sources) for entry in table.tables("takes")),
+    )
+    for part in (reserve, gateway):
+        _sourced(part, sources)
+    table.end()
+    return found
+
+
+def _databases(table: Table, sources: set[str]) -> dict[tuple[str, str], int]:
+    found: dict[tuple[str, str], int] = {}
+    for entry in table.tables("databases"):
+        modes = entry.table("modes")
+        for size in entry.texts("sizes"):
+            found |= {(size, mode): int(modes.number(mode)) for mode in modes.data}
+        _sourced(entry, sources)
+    return found
+
+
+def _takes(entry: Table, cloud: str, sources: set[str]) -> Takes:
+    quota = _quota(entry, cloud)
+    takes = Takes(
+        quota=entry.text("quota"),
+        limit=quota.default,
+        everywhere=quota.scope == "account",
+        dedicated=int(entry.number("dedicated")),
+        reef=int(entry.number("reef")),
+    )
+    _sourced(entry, sources)
+    return takes
+
+
+def _quota(entry: Table, cloud: str) -> facts.Quota:
+    service, _, name = entry.text("quota").partition(".")
+    quota = facts.service(cloud, service).quotas.get(name)
+    if quota is None:
+        raise entry.fail(f"there is no quota '{service}.{name}' in cellctl/facts/{cloud}/{service}.toml")
+    return quota
+
+
+def _sourced(entry: Table, sources: set[str]) -> None:
+    """Refuse an entry without a source, and one with what nobody reads."""
+    if entry.text("source") not in sources:
+        raise entry.fail(f"source '{entry.text('source')}' is not in [sources]")
+    entry.end()

@@ -1,0 +1,106 @@
+"""The books of a registry, in whole transactions: a run begins, a run ends, states are compared and recorded anew."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TypeAlias
+
+from sqlalchemy import Connection
+
+from cellctl.registry import invariants, journal
+from cellctl.registry.claims import free_orphans
+from cellctl.registry.database import Database
+from cellctl.registry.invariants import Violation
+from cellctl.registry.journal import Beginning, CellKey, Ending
+from cellctl.registry.recording import Difference, Recorder, recorded_cells
+from cellctl.registry.rows import tell
+from cellctl.registry.survey import Survey
+
+CellName: TypeAlias = tuple[str, str]
+"""Account and name."""
+
+
+def begin(database: Database, key: CellKey, beginning: Beginning) -> None:
+    """Record that a run begins; one of this cell that never said how it ended is lost: the caller has its lease."""
+    database.write(lambda connection: journal.begin(connection, database.now(connection), key, beginning))
+
+
+def end(database: Database, key: CellKey, ending: Ending, *, seen: Survey | None = None, incarnation: int = 1) -> None:
+    """Record how a run ended, what the cell has now, and which incarnation its next names are of."""
+
+    def work(connection: Connection) -> None:
+        now = database.now(connection)
+        recorder = Recorder(connection, now)
+        if ending.cell_state == "purged":
+            recorder.forget(key.account, key.name)
+        elif seen is not None:
+            recorder.record(seen)
+        journal.finish(connection, now, key, ending)
+        journal.set_incarnation(connection, key.account, key.name, incarnation)
+
+    database.write(work)
+
+
+def incarnation(database: Database, account: str, cell: str) -> int:
+    """Return which incarnation of a cell lives, 1 where the registry does not know it."""
+    with database.read() as connection:
+        return journal.incarnation(connection, account, cell)
+
+
+def recorded(database: Database, account: str) -> dict[str, str]:
+    """Return name and state of each cell that the registry has in an account."""
+    with database.read() as connection:
+        return recorded_cells(connection, account)
+
+
+def violations(database: Database) -> list[Violation]:
+    """Return every broken invariant."""
+    with database.read() as connection:
+        return invariants.violations(connection)
+
+
+class _Undo(Exception):
+    """Takes a comparison's changes back."""
+
+
+def compared(database: Database, surveys: Sequence[Survey], gone: Sequence[CellName]) -> list[Difference]:
+    """Return what recording the states would change: it is done, and taken back."""
+    found: list[Difference] = []
+
+    def work(connection: Connection) -> None:
+        recorder = Recorder(connection, database.now(connection))
+        for account, cell in gone:
+            recorder.forget(account, cell)
+        for one in surveys:
+            recorder.record(one)
+        found[:] = recorder.differences
+        raise _Undo
+
+    with suppress(_Undo):
+        database.write(work)
+    missing = {one.cell for one in found if one.what == "cell" and not one.field}
+    return [one for one in found if one.what == "cell" or one.cell not in missing]
+
+
+def refilled(
+    database: Database, surveys: Sequence[Survey], gone: Sequence[CellName], *, account: str
+) -> list[Difference]:
+    """Drop what states know and record it again, in one transaction; return what that mended.
+
+    `account` is where the event is told.
+    """
+    mended = compared(database, surveys, gone)
+
+    def work(connection: Connection) -> None:
+        now = database.now(connection)
+        recorder = Recorder(connection, now)
+        for name in gone:
+            recorder.forget(*name)
+        for found in surveys:
+            recorder.anew(found)
+        detail = {"cells": len(surveys), "mended": len(mended), "freed": free_orphans(connection, now)}
+        tell(connection, now, (account, "registry", "registry"), "rebuilt", detail)
+
+    database.write(work)
+    return mended

@@ -1,0 +1,273 @@
+"""A cell claims its place: a database slot and share slots of one reef, reserved for a while, then bound.
+
+    found = claim(database, request)            # the same one again until it is given back or runs out
+    confirm(database, found, database_name="octo_acme_g1")
+    give_back(database, found.account, found.cell)
+
+Slots change hands by compare-and-swap on their version, within one transaction: whoever dies in it has claimed nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, bindparam, func, select, update
+
+from cellctl.errors import RegistryError, UsageError
+from cellctl.placement import Placement, Refusal, Request, place
+from cellctl.registry.database import Conflict, Database, insert_new
+from cellctl.registry.inventory import inventory
+from cellctl.registry.rows import change, row_of, tell
+from cellctl.registry.tables import binding_shares, bindings, cells, database_slots, gateways, hosts, reefs, share_slots
+
+RESERVED_S = 900.0
+
+
+class ClaimLost(RegistryError):
+    """The reservation ran out and its slots went to another cell: claim again."""
+
+    code = "claim_lost"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """What a cell has. `reserved_until`: unix seconds, None once it is bound. `shares`: slots in order."""
+
+    binding: int
+    account: str
+    cell: str
+    reef: str
+    host: str
+    gateway: str
+    database_slot: int
+    shares: tuple[int, ...]
+    reserved_until: float | None
+
+
+def claim(database: Database, request: Request, *, reserve_s: float = RESERVED_S) -> Claim | Refusal:
+    """Reserve a place for `reserve_s` seconds; a cell that has one keeps it, its reservation prolonged.
+
+    Raises:
+        UsageError: The registry has no such cell.
+        RegistryError: The registry cannot be reached.
+    """
+
+    def work(connection: Connection) -> Claim | Refusal:
+        now = database.now(connection)
+        cell = _cell(connection, request.account, request.cell)
+        binding = _open_binding(connection, cell.id)
+        if binding is not None:
+            return _prolonged(connection, binding, now + reserve_s)
+        placed = _placed(connection, request)
+        if isinstance(placed, Refusal) and _take_back_expired(connection, now):
+            placed = _placed(connection, request)
+        if isinstance(placed, Refusal):
+            return placed
+        return _reserved(connection, request, cell, placed, since=now, until=now + reserve_s)
+
+    return database.write(work)
+
+
+def confirm(database: Database, claimed: Claim, *, database_name: str) -> Claim:
+    """Bind what was reserved: from now on it may hold this cell's data.
+
+    Raises:
+        ClaimLost: The reservation is another's by now, or was given back.
+    """
+
+    def work(connection: Connection) -> Claim:
+        now = database.now(connection)
+        binding = _open_binding(connection, _cell(connection, claimed.account, claimed.cell).id)
+        if binding is None or binding.id != claimed.binding:
+            raise ClaimLost(f"the place of cell '{claimed.cell}' was given to another", hint="claim again")
+        if binding.reserved_until is None:
+            return _claim_of(connection, binding)
+        change(connection, bindings, binding.id, binding.version, {"reserved_until": None})
+        bound = {"state": "bound", "state_since": now}
+        slot = row_of(connection, "database_slot", binding.database_slot_id)
+        change(connection, database_slots, slot.id, slot.version, {**bound, "database": database_name})
+        for share in _shares(connection, binding.id):
+            values = {**bound, "held_data": True, "scrub_remaining": None}
+            change(connection, share_slots, share.id, share.version, values)
+        tell(connection, now, (claimed.account, "cell", claimed.cell), "bound", {"reef": claimed.reef})
+        return _claim_of(connection, _open_binding(connection, binding.cell_id) or binding)
+
+    return database.write(work)
+
+
+def give_back(database: Database, account: str, cell: str) -> bool:
+    """End a cell's binding; tell whether there was one.
+
+    What was only reserved is free at once. What was bound may hold data: its shares go to `detaching`, its database to
+    `readonly_hold`, and come back only by their own way.
+    """
+
+    def work(connection: Connection) -> bool:
+        binding = _open_binding(connection, _cell(connection, account, cell).id)
+        if binding is None:
+            return False
+        _end(connection, binding, database.now(connection))
+        return True
+
+    return database.write(work)
+
+
+def take_back_expired(database: Database) -> int:
+    """Free the slots whose reservation ran out before anything was mounted; return how many cells lost theirs."""
+    return database.write(lambda connection: _take_back_expired(connection, database.now(connection)))
+
+
+def free_orphans(connection: Connection, now: float) -> int:
+    """Free slots that are reserved and that no cell has; return how many there were."""
+    held = select(binding_shares.c.share_slot_id).where(binding_shares.c.until.is_(None))
+    bound = select(bindings.c.database_slot_id).where(bindings.c.until.is_(None))
+    count = 0
+    for table, taken in ((share_slots, held), (database_slots, bound)):
+        orphans = (table.c.state == "reserved") & table.c.id.not_in(taken)
+        values = {"state": "available", "state_since": now, "version": table.c.version + 1}
+        count += connection.execute(update(table).where(orphans).values(values)).rowcount
+    return count
+
+
+def _placed(connection: Connection, request: Request) -> Placement | Refusal:
+    found = inventory(connection, account=request.account, cloud=request.cloud, region=request.region)
+    return place(found, request)
+
+
+def _reserved(
+    connection: Connection,
+    request: Request,
+    cell: Row[tuple[object, ...]],
+    placed: Placement,
+    *,
+    since: float,
+    until: float,
+) -> Claim:
+    reef, host, gateway = _locked(connection, request, placed)
+    slot = _swapped_database(connection, host, since)
+    shares = _swapped_shares(connection, gateway, request.shares, since)
+    binding = insert_new(
+        connection,
+        bindings,
+        {"account": cell.account, "cloud": cell.cloud, "region": cell.region, "cell_id": cell.id, "reef_id": reef,
+         "database_slot_id": slot, "gateway_id": gateway, "tier": request.tier, "since": since,
+         "reserved_until": until},
+    )  # fmt: skip
+    kinds = ["files"] if len(shares) == 1 else [f"files-{number}" for number in range(1, len(shares) + 1)]
+    for share, kind in zip(shares, kinds, strict=True):
+        values = {"binding_id": binding, "share_slot_id": share, "gateway_id": gateway, "kind": kind}
+        insert_new(connection, binding_shares, values)
+    tell(connection, since, (request.account, "cell", request.cell), "reserved", {"reef": placed.reef})
+    return Claim(
+        binding=binding, account=request.account, cell=request.cell, reef=placed.reef, host=placed.host,
+        gateway=placed.gateway, database_slot=slot, shares=shares, reserved_until=until,
+    )  # fmt: skip
+
+
+_ON_REEF = select(func.count()).where(bindings.c.reef_id == reefs.c.id, bindings.c.until.is_(None)).scalar_subquery()
+_PLACE = (
+    select(reefs.c.id, hosts.c.id.label("host"), gateways.c.id.label("gateway"))
+    .join(hosts, hosts.c.reef_id == reefs.c.id)
+    .join(gateways, gateways.c.reef_id == reefs.c.id)
+    .where(*(table.c.state == "in_service" for table in (reefs, hosts, gateways)))
+    .where(hosts.c.name == bindparam("host_name"), gateways.c.name == bindparam("gateway_name"))
+    .where(reefs.c.id == bindparam("reef"), reefs.c.max_cells > _ON_REEF)
+)
+
+
+def _locked(connection: Connection, request: Request, placed: Placement) -> tuple[int, int, int]:
+    """Lock the reef that was chosen and look once more: nobody changes it until this transaction has ended."""
+    named = (reefs.c.account == request.account) & (reefs.c.name == placed.reef) & (reefs.c.kind == "shared")
+    reef = connection.execute(select(reefs.c.id).where(named).with_for_update()).scalar()
+    names = {"reef": reef, "host_name": placed.host, "gateway_name": placed.gateway}
+    found = connection.execute(_PLACE, names).one_or_none()
+    if found is None:
+        raise Conflict
+    return found.id, found.host, found.gateway
+
+
+def _swapped_database(connection: Connection, host: int, now: float) -> int:
+    free = (database_slots.c.host_id == host) & (database_slots.c.purpose == "cell")
+    query = select(database_slots).where(free, database_slots.c.state == "available")
+    slot = connection.execute(query.order_by(database_slots.c.number).limit(1)).one_or_none()
+    if slot is None:
+        raise Conflict
+    change(connection, database_slots, slot.id, slot.version, {"state": "reserved", "state_since": now})
+    return int(slot.id)
+
+
+def _swapped_shares(connection: Connection, gateway: int, wanted: int, now: float) -> tuple[int, ...]:
+    query = select(share_slots).where(share_slots.c.gateway_id == gateway, share_slots.c.state == "available")
+    found = connection.execute(query.order_by(share_slots.c.number).limit(wanted)).all()
+    if len(found) < wanted:
+        raise Conflict
+    for slot in found:
+        change(connection, share_slots, slot.id, slot.version, {"state": "reserved", "state_since": now})
+    return tuple(int(slot.id) for slot in found)
+
+
+def _take_back_expired(connection: Connection, now: float) -> int:
+    query = select(bindings).where(bindings.c.until.is_(None), bindings.c.reserved_until < now)
+    expired = connection.execute(query.with_for_update(skip_locked=True)).all()
+    for binding in expired:
+        _end(connection, binding, now)
+    return len(expired)
+
+
+def _end(connection: Connection, binding: Row[tuple[object, ...]], now: float) -> None:
+    reserved = binding.reserved_until is not None
+    change(connection, bindings, binding.id, binding.version, {"until": now})
+    slot = row_of(connection, "database_slot", binding.database_slot_id)
+    state = "available" if reserved else "readonly_hold"
+    change(connection, database_slots, slot.id, slot.version, {"state": state, "state_since": now})
+    for share in _shares(connection, binding.id):
+        state = "available" if reserved else "detaching"
+        change(connection, share_slots, share.id, share.version, {"state": state, "state_since": now})
+    mine = binding_shares.c.binding_id == binding.id
+    connection.execute(binding_shares.update().where(mine).values(until=now))
+    name = connection.execute(select(cells.c.name).where(cells.c.id == binding.cell_id)).scalar_one()
+    tell(connection, now, (binding.account, "cell", str(name)), "given_back", {"held_data": not reserved})
+
+
+def _prolonged(connection: Connection, binding: Row[tuple[object, ...]], until: float) -> Claim:
+    if binding.reserved_until is None:
+        return _claim_of(connection, binding)
+    change(connection, bindings, binding.id, binding.version, {"reserved_until": until})
+    return _claim_of(connection, _open_binding(connection, binding.cell_id) or binding)
+
+
+def _cell(connection: Connection, account: str, name: str) -> Row[tuple[object, ...]]:
+    found = connection.execute(select(cells).where(cells.c.account == account, cells.c.name == name)).one_or_none()
+    if found is None:
+        raise UsageError(f"the registry knows no cell '{name}'", hint=f"cellctl up {name}", code="not_in_registry")
+    return found
+
+
+def _open_binding(connection: Connection, cell: int) -> Row[tuple[object, ...]] | None:
+    query = select(bindings).where(bindings.c.cell_id == cell, bindings.c.until.is_(None)).with_for_update()
+    return connection.execute(query).one_or_none()
+
+
+def _shares(connection: Connection, binding: int) -> list[Row[tuple[object, ...]]]:
+    query = (
+        select(share_slots)
+        .join(binding_shares, binding_shares.c.share_slot_id == share_slots.c.id)
+        .where(binding_shares.c.binding_id == binding, binding_shares.c.until.is_(None))
+        .order_by(share_slots.c.number)
+    )
+    return list(connection.execute(query).all())
+
+
+def _claim_of(connection: Connection, binding: Row[tuple[object, ...]]) -> Claim:
+    slot = row_of(connection, "database_slot", binding.database_slot_id)
+    return Claim(
+        binding=binding.id,
+        account=binding.account,
+        cell=str(connection.execute(select(cells.c.name).where(cells.c.id == binding.cell_id)).scalar_one()),
+        reef=str(row_of(connection, "reef", binding.reef_id).name),
+        host=str(row_of(connection, "host", slot.host_id).name),
+        gateway=str(row_of(connection, "gateway", binding.gateway_id).name),
+        database_slot=binding.database_slot_id,
+        shares=tuple(int(share.id) for share in _shares(connection, binding.id)),
+        reserved_until=binding.reserved_until,
+    )

@@ -1,0 +1,190 @@
+"""What a reef has: its hosts and gateways, their slots, and how each goes from one state to the next.
+
+Whoever changes what is on a reef locks the reef's row first, so claims see capacity either before or after.
+"""
+# SQLAlchemy's Table is generic over Any; nothing written here is.
+# mypy: disable-error-code="explicit-any"
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from sqlalchemy import ColumnElement, Connection, exists, insert, select, update
+
+from cellctl.errors import GuardError, Objection
+from cellctl.registry import states, tables
+from cellctl.registry.database import Database
+from cellctl.registry.rows import TABLES, add, change, row_of, tell
+
+Slot = Literal["database_slot", "share_slot"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewReef:
+    """A reef that is planned."""
+
+    name: str
+    account: str
+    cloud: str
+    region: str
+    max_cells: int
+    kind: str = "shared"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewHost:
+    """A database host that is planned; its numbers come from `cellctl.facts.capacity`."""
+
+    name: str
+    kind: str
+    size: str
+    ha_mode: str
+    capacity: int
+    reserve: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewGateway:
+    """A gateway (AWS) or storage account (Azure) that is planned."""
+
+    name: str
+    kind: str
+    protocol: str
+    max_slots: int
+    zone: str = ""
+
+
+def add_reef(database: Database, new: NewReef) -> int:
+    """Plan a reef and return its id."""
+
+    def work(connection: Connection) -> int:
+        now = database.now(connection)
+        reef = add(connection, tables.reefs, {**asdict(new), "state": "planned", "state_since": now})
+        tell(connection, now, (new.account, "reef", new.name), "planned")
+        return reef
+
+    return database.write(work)
+
+
+def add_host(database: Database, reef: int, new: NewHost) -> int:
+    """Plan a host with one slot for each database it takes, the last of them for restores; return its id."""
+
+    def work(connection: Connection) -> int:
+        row_of(connection, "reef", reef, lock=True)
+        life = {"state_since": database.now(connection)}
+        host = add(connection, tables.hosts, {**asdict(new), "reef_id": reef, "state": "planned", **life})
+        cells = new.capacity - new.reserve
+        slots = [
+            {"host_id": host, "reef_id": reef, "number": number, "state": "available", **life,
+             "purpose": "cell" if number <= cells else "restore"}
+            for number in range(1, new.capacity + 1)
+        ]  # fmt: skip
+        connection.execute(insert(tables.database_slots), slots)
+        return host
+
+    return database.write(work)
+
+
+def add_gateway(database: Database, reef: int, new: NewGateway) -> int:
+    """Plan a gateway with its slots, none of which has a share yet; return its id."""
+
+    def work(connection: Connection) -> int:
+        row_of(connection, "reef", reef, lock=True)
+        life = {"state_since": database.now(connection)}
+        gateway = add(connection, tables.gateways, {**asdict(new), "reef_id": reef, "state": "planned", **life})
+        slots = [
+            {"gateway_id": gateway, "number": number, "state": "absent", **life}
+            for number in range(1, new.max_slots + 1)
+        ]
+        connection.execute(insert(tables.share_slots), slots)
+        return gateway
+
+    return database.write(work)
+
+
+def move(database: Database, kind: states.Kind, row_id: int, to: str, **values: object) -> None:
+    """Bring a reef, host, gateway or slot to its next state, and set what comes with it.
+
+    Raises:
+        GuardError: No such thing may follow its present state, or cells still depend on it.
+        InvariantBroken: E.g. a share that held data may not be had again before its scrub is proven (I6).
+    """
+
+    def work(connection: Connection) -> None:
+        _lock_reef(connection, kind, row_id)
+        row = row_of(connection, kind, row_id)
+        before = str(row.state)
+        if not states.may_follow(kind, before, to):
+            raise _refused(kind, row_id, f"is {before} and cannot become {to}")
+        if to in ("retired", "retiring") and _in_use(connection, kind, row_id):
+            raise _refused(kind, row_id, "is in use by cells; drain it first")
+        now = database.now(connection)
+        change(connection, TABLES[kind], row_id, int(row.version), {"state": to, "state_since": now, **values})
+
+    database.write(work)
+
+
+def scrubbed(database: Database, slot: int, *, remaining: int) -> None:
+    """Record what a look at a share's bucket found: objects, versions, delete markers and unfinished uploads."""
+
+    def work(connection: Connection) -> None:
+        row = row_of(connection, "share_slot", slot)
+        if row.state != "verifying":
+            raise _refused("share_slot", slot, f"is {row.state}; a scrub is proven while it is verifying")
+        change(connection, tables.share_slots, slot, int(row.version), {"scrub_remaining": remaining})
+
+    database.write(work)
+
+
+def set_cordon(database: Database, kind: states.Kind, row_id: int, *, on: bool) -> None:
+    """Let a reef, host or gateway take no new cells, or take them again; what is on it stays."""
+    move(database, kind, row_id, "cordoned" if on else "in_service")
+
+
+def retire_slots(database: Database, gateway: int) -> None:
+    """Retire the slots of a gateway that goes; those that a cell still has are refused."""
+
+    def work(connection: Connection) -> None:
+        _lock_reef(connection, "gateway", gateway)
+        if _in_use(connection, "gateway", gateway):
+            raise _refused("gateway", gateway, "is in use by cells; drain it first")
+        mine = (tables.share_slots.c.gateway_id == gateway) & (tables.share_slots.c.state != "retired")
+        connection.execute(
+            update(tables.share_slots)
+            .where(mine)
+            .values(state="retired", state_since=database.now(connection), version=tables.share_slots.c.version + 1)
+        )
+
+    database.write(work)
+
+
+def _lock_reef(connection: Connection, kind: states.Kind, row_id: int) -> None:
+    row = row_of(connection, kind, row_id)
+    if kind == "share_slot":
+        row = row_of(connection, "gateway", int(row.gateway_id))
+    row_of(connection, "reef", row_id if kind == "reef" else int(row.reef_id), lock=True)
+
+
+def _in_use(connection: Connection, kind: states.Kind, row_id: int) -> bool:
+    """Tell whether a cell has a place on a reef, host or gateway, or in a slot."""
+    slots = select(tables.database_slots.c.id).where(tables.database_slots.c.host_id == row_id)
+    wanted: dict[str, ColumnElement[bool]] = {
+        "reef": tables.bindings.c.reef_id == row_id,
+        "host": tables.bindings.c.database_slot_id.in_(slots),
+        "gateway": tables.bindings.c.gateway_id == row_id,
+        "database_slot": tables.bindings.c.database_slot_id == row_id,
+    }
+    shares = tables.binding_shares
+    there = (
+        exists().where(tables.bindings.c.until.is_(None), wanted[kind])
+        if kind in wanted
+        else exists().where(shares.c.until.is_(None), shares.c.share_slot_id == row_id)
+    )
+    return bool(connection.execute(select(there)).scalar())
+
+
+def _refused(kind: str, row_id: int, why: str) -> GuardError:
+    reason = f"{kind.replace('_', ' ')} {row_id} {why}"
+    remedy = "look at what the registry says of it: cellctl registry check"
+    return GuardError([Objection(code="registry_state", reason=reason, remedy=remedy)])

@@ -1,0 +1,183 @@
+"""What a run tells the registry, and whose leases guard it. SQLAlchemy is loaded when a registry is first opened.
+
+A home without `registry:` keeps one in `.cellctl/registry.db`, and its leases in `cellctl.db`. One that names a
+registry shares both with every other home that names it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from cellctl.errors import CellctlError, RegistryError
+from cellctl.leases import Lease, Leases, SqliteLeases
+from cellctl.plan import Outcome
+
+if TYPE_CHECKING:
+    from cellctl.home import Account, Home
+    from cellctl.registry.database import Database
+    from cellctl.registry.journal import CellKey
+    from cellctl.registry.survey import Survey
+    from cellctl.run.session import Session
+    from cellctl.run.target import Target
+
+_LOST = "; `cellctl registry rebuild` makes up for it"
+
+
+def account_key(home: Home, account: Account) -> str:
+    """Return what the registry calls an account: it is the same from every home, and each home's sandbox is its own."""
+    return f"sandbox:{home.identity}" if account.simulated else f"{account.cloud}:{account.id}"
+
+
+@contextmanager
+def opened(home: Home) -> Iterator[Database]:
+    """Open the home's registry for the block, its tables made or brought to this version.
+
+    Raises:
+        RegistryError: It cannot be reached, or a newer cellctl made it.
+    """
+    from cellctl.registry.database import Database
+    from cellctl.registry.migrating import migrate
+
+    url = home.settings.registry
+    if not url:
+        home.prepare()
+    database = Database(url or home.registry_file)
+    try:
+        migrate(database)
+        yield database
+    finally:
+        database.close()
+
+
+def leases_of(home: Home, account: Account, database: Database) -> Leases:
+    """Return the leases that guard cells of an account against everybody who may change them."""
+    if not home.settings.registry:
+        return SqliteLeases(home.database)
+    from cellctl.registry.leases import RegistryLeases
+
+    return RegistryLeases(database, account_key(home, account))
+
+
+def current_lease(home: Home, account: Account, cell: str) -> Lease | None:
+    """Return the lease that is in force on a cell.
+
+    Raises:
+        RegistryError: The leases are in a registry that cannot be reached.
+    """
+    if not home.settings.registry:
+        return SqliteLeases(home.database).current(cell)
+    with opened(home) as database:
+        return leases_of(home, account, database).current(cell)
+
+
+def known_incarnation(home: Home, account: Account, cell: str) -> tuple[int, str]:
+    """Return which incarnation of a cell lives, and what could not be asked, as a sentence or ``.
+
+    A home without a shared registry knows it alone.
+    """
+    own = home.incarnation(cell)
+    if not home.settings.registry:
+        return own, ""
+    from cellctl.registry import books
+
+    try:
+        with opened(home) as database:
+            return max(own, books.incarnation(database, account_key(home, account), cell)), ""
+    except RegistryError as error:
+        return own, f"{error.summary}; names of a cell that was deleted elsewhere may differ"
+
+
+class Record:
+    """What the registry is told of one run."""
+
+    def __init__(self, database: Database, target: Target) -> None:
+        from cellctl.run.survey import cell_key
+
+        self._database, self._target = database, target
+        self._account = account_key(target.home, target.account)
+        self._key: CellKey = cell_key(target, self._account)
+        self._run = ""
+
+    def begin(self, run: str, kind: str, lease: Lease) -> None:
+        """Record that a run begins; a run of this cell that never said how it ended is lost.
+
+        Raises:
+            RegistryError: The registry cannot be told: nothing must be changed.
+        """
+        from cellctl.registry import books, journal
+
+        target, holder = self._target, lease.holder
+        beginning = journal.Beginning(
+            id=run, kind=kind, command=holder.command, holder=holder.words(), lease_token=lease.token,
+            spec_digest=target.spec_digest, incarnation=target.incarnation,
+        )  # fmt: skip
+        books.begin(self._database, self._key, beginning)
+        self._run = run
+
+    def finish(self, outcome: Outcome, session: Session) -> None:
+        """Record how it ended, and what the cell has now. Never fails: what was done is done."""
+        try:
+            self._finish(outcome, _survey(session, self._account))
+        except CellctlError as error:
+            session.say(f"{error.summary}{_LOST}")
+
+    def broke(self, result: str, error: str) -> None:
+        """Record that it ended without an outcome; a registry that cannot be told finds out with the next run."""
+        from cellctl.registry import books, journal
+
+        with suppress(CellctlError):
+            books.end(self._database, self._key, journal.Ending(id=self._run, result=result, error=error))
+
+    def _finish(self, outcome: Outcome, seen: Survey | None) -> None:
+        from cellctl.registry import books, journal
+
+        ending = journal.Ending(
+            id=self._run,
+            result=outcome.result,
+            gate=_gate(outcome),
+            error=outcome.failures[0].message if outcome.failures else "",
+            cell_state=_cell_state(outcome, seen),
+            evidence={
+                "checks": list(outcome.checks),
+                "changes": dict(outcome.changes),
+                "retained": [*outcome.retained],
+            },
+        )
+        number = self._target.home.incarnation(self._key.name)
+        books.end(self._database, self._key, ending, seen=seen, incarnation=number)
+
+
+def _survey(session: Session, account: str) -> Survey | None:
+    """Return what the cell has now, None where that cannot be read."""
+    from cellctl.run.survey import survey
+
+    try:
+        loaded = session.load()
+    except CellctlError:
+        return None
+    return survey(session.target, account, loaded.checkpoint) if loaded else None
+
+
+def _gate(outcome: Outcome) -> str:
+    """Return what was proven before a run counted as a success."""
+    if outcome.result != "succeeded":
+        return ""
+    if outcome.operation == "up":
+        return f"verified: {len(outcome.checks)} checks"
+    if outcome.operation == "down":
+        return f"counted: {outcome.remaining} objects left"
+    return "the state was read anew"
+
+
+def _cell_state(outcome: Outcome, seen: Survey | None) -> str:
+    """Return the state that a run leaves its cell in, `` for the one it had."""
+    done = outcome.result == "succeeded"
+    if outcome.operation == "up" and (done or (outcome.result == "nothing" and outcome.checks)):
+        return "in_service"
+    if outcome.operation == "down" and done:
+        return "retained" if outcome.remaining else "purged"
+    if outcome.operation == "down" and outcome.result in ("failed", "interrupted") and seen is not None:
+        return "decommissioning"
+    return ""

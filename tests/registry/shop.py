@@ -1,0 +1,85 @@
+"""Reefs with hosts and gateways in service, and cells that look for a place on them."""
+
+from __future__ import annotations
+
+from sqlalchemy import Text, cast, func, literal, select, update
+
+from cellctl.placement import Request
+from cellctl.registry import journal, stock
+from cellctl.registry.database import Database
+from cellctl.registry.tables import binding_shares, bindings, share_slots
+
+ACCOUNT = "aws:123456789012"
+REGION = "eu-west-1"
+_BIRTH = ("stack_creating", "booted", "activated", "cache_ready", "shares_creating")
+
+
+def reef(
+    database: Database, name: str = "r1", *, hosts: int = 1, gateways: int = 1, capacity: int = 5, reserve: int = 1,
+    slots: int = 4, max_cells: int = 1000, account: str = ACCOUNT,
+) -> int:  # fmt: skip
+    """Make a reef in service and return its id; gateways are `g0`, `g1`, hosts `h0`, `h1`."""
+    new = stock.NewReef(name=name, account=account, cloud="aws", region=REGION, max_cells=max_cells)
+    reef_id = stock.add_reef(database, new)
+    stock.move(database, "reef", reef_id, "in_service")
+    for number in range(hosts):
+        host(database, reef_id, f"h{number}", capacity=capacity, reserve=reserve)
+    for number in range(gateways):
+        gateway(database, reef_id, f"{name}-g{number}", slots=slots)
+    return reef_id
+
+
+def host(database: Database, reef_id: int, name: str, *, capacity: int, reserve: int) -> int:
+    new = stock.NewHost(
+        name=name, kind="rds", size="db.m6i.xlarge", ha_mode="always_on", capacity=capacity, reserve=reserve
+    )
+    host_id = stock.add_host(database, reef_id, new)
+    for state in ("creating", "in_service"):
+        stock.move(database, "host", host_id, state)
+    return host_id
+
+
+def gateway(database: Database, reef_id: int, name: str, *, slots: int, in_service: bool = True) -> int:
+    new = stock.NewGateway(name=name, kind="storage_gateway", protocol="nfs", max_slots=slots)
+    gateway_id = stock.add_gateway(database, reef_id, new)
+    for state in _BIRTH:
+        stock.move(database, "gateway", gateway_id, state)
+    mine = update(share_slots).where(share_slots.c.gateway_id == gateway_id)
+    names = {column: literal(f"{name}-") + cast(share_slots.c.number, Text) for column in ("bucket", "share_id")}
+    database.write(lambda connection: connection.execute(mine.values(state="available", **names)))
+    stock.move(database, "gateway", gateway_id, "probing")
+    if in_service:
+        stock.move(database, "gateway", gateway_id, "in_service")
+    return gateway_id
+
+
+def cell(database: Database, name: str) -> Request:
+    """Make a cell that looks for a place and return its request."""
+    return cells(database, [name])[0]
+
+
+def cells(database: Database, names: list[str], account: str = ACCOUNT) -> list[Request]:
+    """Make cells that look for a place and return their requests."""
+    keys = [journal.CellKey(account=account, cloud="aws", region=REGION, name=name, placement="reef") for name in names]
+
+    def work(connection):
+        for key in keys:
+            journal.begin(connection, 1.0, key, journal.Beginning(id=f"op-{key.name}", kind="up"))
+            journal.finish(connection, 2.0, key, journal.Ending(id=f"op-{key.name}", result="nothing"))
+
+    database.write(work)
+    return [
+        Request(cell=name, account=account, cloud="aws", region=REGION, protocol="nfs", today="2026-11-28")
+        for name in names
+    ]
+
+
+def counted(database: Database) -> tuple[int, int, int]:
+    """Return how many bindings are open, how many database slots they have, and how many share slots."""
+    with database.read() as connection:
+        open_ = bindings.c.until.is_(None)
+        row = connection.execute(
+            select(func.count(), func.count(bindings.c.database_slot_id.distinct())).where(open_)
+        ).one()
+        shares = select(func.count(binding_shares.c.share_slot_id.distinct())).where(binding_shares.c.until.is_(None))
+        return row[0], row[1], connection.execute(shares).scalar_one()

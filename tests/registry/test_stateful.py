@@ -1,0 +1,148 @@
+"""Whatever is done to a registry in whatever order: its invariants hold, no slot is lost, no cell loses its place."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+import shop
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
+from sqlalchemy import func, select, text
+
+from cellctl.errors import GuardError
+from cellctl.placement import Refusal
+from cellctl.registry import claims, stock, tables
+from cellctl.registry.database import Database, InvariantBroken
+from cellctl.registry.invariants import violations
+from cellctl.registry.migrating import migrate
+
+_EMPTY = [
+    "binding_shares", "bindings", "nodes", "share_slots", "database_slots", "gateways", "hosts", "reefs", "cells",
+]  # fmt: skip
+
+
+class Registry(RuleBasedStateMachine):
+    """Two small reefs, cells that come and go, capacity that is cordoned, reservations that run out."""
+
+    database: Database
+    requested = Bundle("requested")
+    reserved = Bundle("reserved")
+    bound = Bundle("bound")
+
+    @initialize()
+    def two_reefs(self) -> None:
+        self.clear()
+        self.number = 0
+        self.places: dict[str, tuple[int, tuple[int, ...]]] = {}
+        for name in ("r1", "r2"):
+            shop.reef(self.database, name, hosts=1, gateways=1, capacity=3, reserve=1, slots=2, max_cells=2)
+
+    def clear(self) -> None:
+        def work(connection):
+            for name in _EMPTY:
+                connection.execute(text(f"DELETE FROM {name}"))
+
+        self.database.write(work)
+
+    @rule(target=requested)
+    def request(self):
+        self.number += 1
+        with self.database.read() as connection:
+            serial = connection.execute(select(func.count()).select_from(tables.operations)).scalar_one()
+        return shop.cell(self.database, f"c{serial}-{self.number}")
+
+    @rule(target=reserved, request=consumes(requested), expired=st.booleans())
+    def claim(self, request, expired):
+        found = claims.claim(self.database, request, reserve_s=-1.0 if expired else 900.0)
+        if isinstance(found, Refusal):
+            assert found.shortages
+            return multiple()
+        self.places[request.cell] = (found.database_slot, found.shares)
+        return found
+
+    @rule(target=bound, claimed=consumes(reserved))
+    def confirm(self, claimed):
+        try:
+            found = claims.confirm(self.database, claimed, database_name=f"octo_{claimed.cell}_g1")
+        except claims.ClaimLost:
+            self.places.pop(claimed.cell, None)
+            return multiple()
+        assert (found.database_slot, found.shares) == self.places[claimed.cell]
+        return found
+
+    @rule(claimed=consumes(reserved))
+    def give_back_a_reservation(self, claimed):
+        claims.give_back(self.database, shop.ACCOUNT, claimed.cell)
+        self.places.pop(claimed.cell, None)
+
+    @rule(claimed=consumes(bound))
+    def decommission(self, claimed):
+        assert claims.give_back(self.database, shop.ACCOUNT, claimed.cell)
+        self.places.pop(claimed.cell)
+
+    @rule()
+    def take_back_what_ran_out(self):
+        claims.take_back_expired(self.database)
+
+    @rule(number=st.integers(1, 99), to=st.sampled_from(sorted({state for after in
+          stock.states.SHARE_SLOT.values() for state in after} - {"reserved", "bound"})))  # fmt: skip
+    def move_a_share(self, number, to):
+        found = self.some(tables.share_slots, number)
+        if found.state in ("reserved", "bound"):
+            return  # those are moved by claims
+        try:
+            stock.move(self.database, "share_slot", found.id, to)
+        except GuardError:
+            assert to not in stock.states.SHARE_SLOT[found.state]
+        except InvariantBroken as error:
+            if (error.constraint[:2], to) != ("i6", "available"):
+                raise
+
+    @rule(number=st.integers(1, 99), remaining=st.integers(0, 2))
+    def prove_a_scrub(self, number, remaining):
+        found = self.some(tables.share_slots, number)
+        if found.state == "verifying":
+            stock.scrubbed(self.database, found.id, remaining=remaining)
+
+    @rule(kind=st.sampled_from(["reef", "host", "gateway"]), number=st.integers(1, 99), on=st.booleans())
+    def cordon(self, kind, number, on):
+        found = self.some(stock.TABLES[kind], number)
+        if found.state in ("in_service", "cordoned"):
+            stock.set_cordon(self.database, kind, found.id, on=on)
+
+    def some(self, table, number):
+        with self.database.read() as connection:
+            found = connection.execute(select(table).order_by(table.c.id)).all()
+        return found[number % len(found)]
+
+    @invariant()
+    def nothing_is_wrong(self) -> None:
+        with self.database.read() as connection:
+            assert violations(connection) == []
+            open_ = tables.bindings.c.until.is_(None)
+            query = select(tables.cells.c.name, tables.bindings.c.database_slot_id).where(open_)
+            joined = query.join(tables.cells, tables.cells.c.id == tables.bindings.c.cell_id)
+            recorded = {row.name: row.database_slot_id for row in connection.execute(joined)}
+        assert recorded.items() <= {cell: slot for cell, (slot, _) in getattr(self, "places", {}).items()}.items()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
+def test_the_invariants_hold_whatever_is_done(kind: str, request: pytest.FixtureRequest) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        if kind == "postgresql":
+            database = Database(request.getfixturevalue("server").database("stateful"))
+        else:
+            database = Database(Path(folder) / "registry.db")
+        migrate(database)
+        machine = type("Machine", (Registry,), {"database": database})
+        checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+        examples = 4 if kind == "postgresql" else 12  # the same rules; what differs is how transactions meet
+        run = settings(max_examples=examples, stateful_step_count=25, deadline=None, suppress_health_check=checks)
+        machine.TestCase.settings = run
+        try:
+            machine.TestCase().runTest()
+        finally:
+            database.close()
