@@ -50,10 +50,11 @@ class Part:
         return int(json.loads(summary.read_text())["left"]) if summary.exists() else 1
 
 
-# Those in a row run at the same time: the first has two processes at work, the others one each.
+# Those in a row run at the same time: whole cells have one process at work, the witness two.
 ROWS = (
     [Part("witness", ["explore", "--every-victim"])],
     [Part("aws", ["cells", "--cloud", "aws"]), Part("azure", ["cells", "--cloud", "azure"])],
+    [Part("steps", ["explore", "--inner"])],
 )
 
 

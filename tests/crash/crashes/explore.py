@@ -135,7 +135,10 @@ def _drift(home: Path) -> None:
 
 
 def census(templates: Templates, name: str, *, inner: bool) -> list[tuple[Moment, int]]:
-    """Run a command unharmed and return the moments that it passes, each with its number."""
+    """Run a command unharmed and return the moments that it passes, each with its number.
+
+    They are those of engine and providers; `inner` ones are the calls that provider `cellctl` makes in a step.
+    """
     home = templates.home(COMMANDS[name][0], templates.folder / "census")
     log = templates.folder / f"census-{name}.log"
     log.unlink(missing_ok=True)
@@ -151,7 +154,7 @@ def census(templates: Templates, name: str, *, inner: bool) -> list[tuple[Moment
         seen[moment] += 1
         if (place, operation) == ("saved", "begin"):
             continue  # nothing lies between it and "before_call", which is struck
-        if inner or not urn.startswith("service:"):
+        if inner == urn.startswith("service:"):
             points.append((moment, seen[moment]))
     return points
 
