@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
+import pytest
 from pulumi import automation as auto
 
 from cellctl.engine.pulumi_cli import PulumiCli
@@ -89,8 +91,35 @@ def opened(home: Path) -> Iterator[Site]:
     variables = {**spaces.environment(spaces.local), **plugins}
     spaces.prepare(STACK, {})
     cli = PulumiCli.find({"PATH": os.environ["PATH"], **variables})
-    yield Site(home, open_control(home), spaces, cli, EmbeddedCommand(host.providers()), variables)
+    with loops_closed():
+        yield Site(home, open_control(home), spaces, cli, EmbeddedCommand(host.providers()), variables)
     host.close()
+
+
+@contextmanager
+def loops_closed() -> Iterator[None]:
+    """Close what the SDK leaves open where the engine goes away from a program (`Run` of its automation/_server.py).
+
+    It waits there for the tasks that it has cancelled, and one that ends in an error keeps it from closing their loop.
+    """
+    made: list[asyncio.AbstractEventLoop] = []
+    new = asyncio.new_event_loop
+
+    def noted() -> asyncio.AbstractEventLoop:
+        made.append(new())
+        return made[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "new_event_loop", noted)
+        yield
+    for loop in made:
+        wait_for(lambda loop=loop: not loop.is_running())  # type: ignore[misc]
+        tasks = [] if loop.is_closed() else list(asyncio.all_tasks(loop))
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.close()
 
 
 def changes(summary: object) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import signal
@@ -96,8 +95,6 @@ def test_one_interrupt_finishes_what_is_under_way(site: Site) -> None:
     assert site.types().count(VPC) == 1
 
 
-@pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning")  # the SDK's, whose engine went away
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_killed_cli_leaves_a_lock_a_pending_create_and_no_process(site: Site) -> None:
     slowly(site)
     stack = site.real()
@@ -116,7 +113,6 @@ def test_a_killed_cli_leaves_a_lock_a_pending_create_and_no_process(site: Site) 
     for locked in (site.real(), site.ours()):
         with pytest.raises(ConcurrentUpdateError):
             locked.up()
-    gc.collect()
 
 
 def network() -> None:
@@ -125,8 +121,6 @@ def network() -> None:
     aws.ec2.Vpc("vpc", cidr_block="10.0.0.0/16", opts=pulumi.ResourceOptions(provider=provider))
 
 
-@pytest.mark.filterwarnings("ignore:unclosed event loop:ResourceWarning")  # the SDK's, whose engine went away
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_crash_of_a_provider_fails_the_update_and_is_repeated(site: Site) -> None:
     site.control.add_fault({"type": VPC, "op": "create", "effect": "crash", "when": "before", "count": 1})
     with pytest.raises(CommandError):
@@ -134,7 +128,6 @@ def test_a_crash_of_a_provider_fails_the_update_and_is_repeated(site: Site) -> N
     assert VPC not in site.types()
     assert site.real(network).up().summary.result == "succeeded"
     assert site.types().count(VPC) == 1
-    gc.collect()
 
 
 def test_events_reach_the_seam_and_three_processes_are_enough(site: Site, tmp_path: Path) -> None:

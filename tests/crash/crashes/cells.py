@@ -24,7 +24,7 @@ from cellctl_provider.probes import Moment
 from crashes import judge, warmth
 from crashes.aim import Aim, Victim
 from crashes.drive import Command, perform
-from crashes.explore import VICTIMS, append, settled
+from crashes.explore import VICTIMS, append, settled, summarize
 
 REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 ACCOUNTS = {"aws": "000000000000", "azure": "00000000-0000-4000-8000-000000000000"}
@@ -127,20 +127,22 @@ def main() -> None:
     finished = settled(journal)
     left = [moment for moment in points if key_of(given.cloud, moment) not in finished]
     chosen = set(random.Random(given.seed).sample(left, min(given.kills or len(left), len(left))))
+    keys = {key_of(given.cloud, moment) for moment in points}
+    summarize(journal, {"seed": given.seed}, keys)
     queue, rounds = [moment for moment in left if moment in chosen], 0
     while queue and (not rounds or time.monotonic() < until) and rounds < len(points):
         victim = VICTIMS[(rounds + given.seed) % len(VICTIMS)]
         batch = queue[:: max(1, len(queue) // IN_A_ROW)][:IN_A_ROW]
-        told = Walk(place / f"walk-{rounds}", command, victim).lines(batch, until)
-        for line in told:
+        lines = Walk(place / f"walk-{rounds}", command, victim).lines(batch, until)
+        for line in lines:
             append(journal, line)
-        hits = {line["key"] for line in told}
+        hits = {line["key"] for line in lines}
         queue = [moment for moment in queue if key_of(given.cloud, moment) not in hits]
         shutil.rmtree(place / f"walk-{rounds}")
         rounds += 1
-    summary = {"seed": given.seed, "points": len(points), "kills": len(chosen), "left": len(queue), "rounds": rounds}
-    journal.with_suffix(".summary.json").write_text(json.dumps(summary))
-    sys.stdout.write(json.dumps(summary) + "\n")
+    summarize(journal, {"seed": given.seed}, keys)
+    told = {"seed": given.seed, "points": len(points), "kills": len(chosen), "left": len(queue), "rounds": rounds}
+    sys.stdout.write(json.dumps(told) + "\n")
     sys.stdout.flush()
     os._exit(0)
 

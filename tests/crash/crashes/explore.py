@@ -18,7 +18,7 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -258,6 +258,12 @@ def settled(journal: Path) -> set[str]:
     return {str(line["key"]) for line in done(journal) if not line["faults"] and line["hit"]}
 
 
+def summarize(journal: Path, told: Mapping[str, object], keys: Set[str]) -> None:
+    """Write beside a journal how many kills there are, and how many are left."""
+    summary = {**told, "kills": len(keys), "left": len(keys - settled(journal))}
+    journal.with_suffix(".summary.json").write_text(json.dumps(summary))
+
+
 def append(journal: Path, told: dict[str, object]) -> None:
     with journal.open("a") as file:
         file.write(json.dumps(told) + "\n")
@@ -293,15 +299,15 @@ def main() -> None:
     kills = chosen(points, every_victim=given.every_victim, seed=given.seed)
     known = settled(journal)
     assert threading.active_count() == 1, "a process with threads must not fork"
+    told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known)}
+    summarize(journal, told, {point.key for point in kills})
     apart = ("host", "group") if given.every_victim else ("host",)  # where all die at once it makes no difference
     for length in (given.chain, 1):  # what no link of a chain met is struck by itself
         hit = {str(line["key"]) for line in done(journal) if line["hit"]} if length == 1 else known
         work = chains([point for point in kills if point.key not in hit], length)
         random.Random(given.seed).shuffle(work)
         walk(templates, work, journal, walkers=given.walkers, until=began + given.seconds, apart=apart)
-    left = len({point.key for point in kills} - settled(journal))
-    told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known), "left": left}
-    (journal.with_suffix(".summary.json")).write_text(json.dumps(told))
+    summarize(journal, told, {point.key for point in kills})
     sys.stdout.write(json.dumps({**told, "wall_s": round(time.monotonic() - began, 1)}) + "\n")
     sys.stdout.flush()
     os._exit(0)
