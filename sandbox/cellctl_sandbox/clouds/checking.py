@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import uuid
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
@@ -43,18 +44,35 @@ def _missing(behaviour: Behaviour, inputs: Struct) -> Iterator[CheckFailure]:
 
 
 def _name(behaviour: Behaviour, request: Check, inputs: Struct) -> None:
+    """Name an object automatically. A child of another one on Azure is called as the resource is.
+
+    Source: pulumi-azure-native autonaming.go, pulumi-terraform-bridge names.go, 2026-11.
+    """
     key = behaviour.autoname
     if not key or inputs.get(key) is not None or inputs.get(f"{key}Prefix") is not None:
+        return
+    if behaviour.package == "azure-native" and _child(behaviour):
+        inputs[key] = request.name
         return
     old = request.olds.get(key)
     if old is not None and key in (request.olds.get(AUTONAMED) or []):  # type: ignore[operator]  # a list of names
         inputs[key] = old
     else:
-        seed = request.random_seed or request.urn.encode()
-        digits = hashlib.sha256(seed).hexdigest()[: _RANDOM_DIGITS.get(behaviour.package, 7)]
-        joint = "-" if behaviour.package == "aws" else ""
-        inputs[key] = f"{request.name}{joint}{digits}"
+        inputs[key] = _drawn_name(behaviour, request)
     inputs[AUTONAMED] = [key]
+
+
+def _child(behaviour: Behaviour) -> bool:
+    """Tell whether an ARM id has another object's name in it: …/TYPE/{name}/TYPE/{name}."""
+    return str(behaviour.id).rpartition("/providers/")[2].count("{") > 1
+
+
+def _drawn_name(behaviour: Behaviour, request: Check) -> str:
+    seed = request.random_seed or request.urn.encode()
+    if behaviour.type == "azure-native:authorization:RoleAssignment":
+        return str(uuid.UUID(bytes=hashlib.sha256(seed).digest()[:16], version=4))
+    digits = hashlib.sha256(seed).hexdigest()[: _RANDOM_DIGITS.get(behaviour.package, 7)]
+    return f"{request.name}{'-' if behaviour.package == 'aws' else ''}{digits}"
 
 
 def _forbidden(behaviour: Behaviour, inputs: Struct) -> Iterator[CheckFailure]:

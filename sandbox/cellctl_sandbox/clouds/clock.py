@@ -21,17 +21,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
+from cellctl_provider.protocol import ProviderError
 from cellctl_sandbox.clouds.database import Database
-from cellctl_sandbox.clouds.quiet import Quiet, alive, own_start
+from cellctl_sandbox.clouds.keeper import LINGER_S, STOPPED_S, Keeper
+from cellctl_sandbox.clouds.quiet import alive, own_start
 
-SAMPLE_S = 0.0015
-SAMPLES = 3
-"""Quiet samples in a row before a process says that it waits."""
-PACE_S = 0.02
-LINGER_S = 0.5
-"""A participant without waiters and calls leaves after this (real) time: somebody is asked a question, for example."""
-STOPPED_S = 5.0
-"""A participant that gave no sign for this (real) time does not hold up the others."""
+PATIENCE_S = 300.0
+"""CPU seconds that other threads of a process may use without a pause before what waits for simulated time fails."""
 FOREVER = 1e18
 """A due time that never comes: a call that hangs. Time does not advance to it."""
 _EPSILON = 1e-6
@@ -54,14 +50,16 @@ def end_process() -> NoReturn:
 class _Waiter:
     due_s: float
     event: threading.Event
+    failure: str = ""
 
 
 class SimulatedClock:
     """One process's part of the clock of one sandbox.
 
     `pace` is the scale that this process wants while it takes part, 0 for stepped, None for the sandbox's own setting;
-    where processes disagree the fastest wins. `crash` is what a fault of that effect does: it ends the process, or what
-    stands for one in a test.
+    where processes disagree the fastest wins. `patience_s` are the CPU seconds after which a thread that computes
+    without end is told of instead of waited for. `crash` is what a fault of that effect does: it ends the process, or
+    what stands for one in a test.
     """
 
     _known: dict[int, SimulatedClock] = {}  # noqa: RUF012  by id of the database, guarded by _registry
@@ -78,8 +76,9 @@ class SimulatedClock:
         self._stopped = False
         self._last_active = 0.0
         self._thread: threading.Thread | None = None
-        self._keeper = _Keeper(self)
+        self._keeper = Keeper(self)
         self.pace: float | None = None
+        self.patience_s = PATIENCE_S
         self.crash: Callable[[], NoReturn] = end_process
 
     @classmethod
@@ -159,6 +158,7 @@ class SimulatedClock:
 
         Raises:
             Cancelled: `cancel` was set first.
+            ProviderError: A thread of this process computes without end, so that simulated time stands still.
         """
         with self._state:
             waiter = self._waiters[number]
@@ -173,9 +173,12 @@ class SimulatedClock:
                 self._calls += 1
                 left = self._waiters.pop(number, None)
                 self._last_active = time.monotonic()
-            if left is not None and not waiter.event.is_set():
+            if left is not None and (waiter.failure or not waiter.event.is_set()):
                 with self.database.transaction() as rows:
                     rows.execute("DELETE FROM waiters WHERE token = ? AND number = ?", (self._token, number))
+
+        if waiter.failure:
+            raise ProviderError(waiter.failure, code="internal")
 
     def forget(self, number: int) -> None:
         """Take a waiter away that nobody will wait for."""
@@ -250,6 +253,13 @@ class SimulatedClock:
                 if waiter is not None:
                     waiter.event.set()
 
+    def give_up(self, why: str) -> None:
+        """Let everything that waits for simulated time fail."""
+        with self._state:
+            for waiter in self._waiters.values():
+                waiter.failure = why
+                waiter.event.set()
+
     def depart_if_idle(self) -> bool:
         """Leave the clock if nothing happened for a while; return whether it did."""
         with self.database.transaction() as rows, self._state:  # in this order everywhere
@@ -273,60 +283,6 @@ class SimulatedClock:
         working, now = self.database.rows(query, (self._token,))[0]
         _, due = self.situation()
         return bool(working) and due > float(str(now)) + _EPSILON
-
-
-class _Keeper:
-    """The thread that watches this process and lets time advance."""
-
-    def __init__(self, clock: SimulatedClock) -> None:
-        self._clock = clock
-        self._quiet = Quiet()
-        self._streak = 0
-        self._beat = 0.0
-
-    def run(self) -> None:
-        """Work until the process takes no part for a while."""
-        while True:
-            kind, idle_s = self._clock.situation()
-            if kind == "waiting" and self._settled():
-                self._turn()
-                continue
-            if kind == "idle" and idle_s >= LINGER_S and self._clock.depart_if_idle():
-                return
-            if kind != "waiting":
-                self._streak = 0
-            if time.monotonic() - self._beat > STOPPED_S / 5:
-                self._beat = time.monotonic()
-                self._clock.beat()
-            if kind == "waiting":
-                time.sleep(SAMPLE_S)
-            else:
-                self._clock.pause(PACE_S)
-
-    def _turn(self) -> None:
-        if self._clock.others_work() and time.monotonic() - self._beat < STOPPED_S / 50:
-            time.sleep(SAMPLE_S)
-            return
-        self._beat = time.monotonic()
-        with self._clock.database.transaction() as rows:
-            numbers, running = self._clock.turn(rows)
-        self._clock.fire(numbers)
-        if numbers:
-            self._streak = 0
-        else:
-            time.sleep(PACE_S / 4 if running else SAMPLE_S)
-
-    def _settled(self) -> bool:
-        if not self._quiet.sample():
-            self._streak = 0
-            return False
-        self._streak += 1
-        if self._streak < SAMPLES:
-            return False
-        if not self._quiet.nobody_runs():
-            self._streak = 0
-            return False
-        return True
 
 
 def leave(rows: sqlite3.Connection, token: str) -> None:

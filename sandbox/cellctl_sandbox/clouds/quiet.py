@@ -27,7 +27,7 @@ class Quiet:
 
     def sample(self) -> bool:
         """Tell whether other threads used no CPU since the last sample."""
-        others = time.process_time() - time.thread_time()
+        others = self.used()
         used, self._last = others - self._last, others
         return used < BUSY_CPU_S
 
@@ -37,6 +37,30 @@ class Quiet:
             return True
         own = str(threading.get_native_id())
         return all(_state(task) in "SIZX" for task in os.listdir(_TASKS) if task != own)
+
+    def used(self) -> float:
+        """Return CPU seconds that other threads have used so far."""
+        return time.process_time() - time.thread_time()
+
+
+def busiest() -> str:
+    """Return the name of the thread that computes most at the moment, `` where that is not known."""
+    if not _LINUX:
+        return ""
+    before = {task: _ticks(task) for task in os.listdir(_TASKS)}
+    time.sleep(0.1)
+    used = {task: _ticks(task) - ticks for task, ticks in before.items()}
+    names = {str(thread.native_id): thread.name for thread in threading.enumerate()}
+    return names.get(max(used, key=lambda task: used[task]), "")
+
+
+def _ticks(task: str) -> int:
+    """Return the CPU time that a thread has used, in the kernel's ticks."""
+    try:
+        fields = (_TASKS / task / "stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return 0
+    return int(fields[11]) + int(fields[12])
 
 
 def _state(task: str) -> str:

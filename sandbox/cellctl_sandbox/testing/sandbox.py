@@ -62,13 +62,16 @@ class PulumiSandbox:
 
     Everything is in this process and in that folder: no CLI, no network, no environment variable, no setting of the
     Pulumi SDK stays behind. Simulated time is stepped: it costs no real time. Any number of stacks share the clouds.
+    It stands still while another thread computes; one that uses `patience_s` CPU seconds without a pause fails the
+    operation, and is named.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, patience_s: float = 30.0) -> None:
         self.folder = folder
         self._database = Database.open(folder)
         self._clock = SimulatedClock.of(self._database)
         self._clock.pace = 0.0
+        self._clock.patience_s = patience_s
         self._clock.crash = self._crash
         self._host = SandboxHost(self._database, self._clock, cell="", cloud="")
         self._control = Control(folder)

@@ -17,7 +17,7 @@ from cellctl.state.files import Pieces
 from cellctl.state.resources import ResourceState
 from cellctl.state.sealing import PassphraseSealer, Vault
 from cellctl.state.values import Struct, Value, bare, bare_struct, is_secret
-from cellctl_provider.protocol import Provider, ProviderFactory
+from cellctl_provider.protocol import Provider, ProviderError, ProviderFactory
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.view import records
 from cellctl_sandbox.engine.core import ConfigValue, Engine, Inline, Kind, Options, Target
@@ -152,6 +152,7 @@ class SandboxStack:
             checkpoint=place.backend.read(self._stack).checkpoint,
             vault=self._vault,
             save=self._save,
+            stack_outputs=self._outputs_of,
         )
         engine = Engine(place.providers, _Unknown())
         place.running.append(engine)
@@ -174,6 +175,15 @@ class SandboxStack:
         if self._place.ended:
             raise OSError("the process has ended")
         self._place.backend.write(self._stack, pieces)
+
+    def _outputs_of(self, name: str) -> Struct:
+        """Return the outputs of another stack, named `stack`, `project/stack` or `organization/project/stack`."""
+        *before, stack = name.split("/")
+        other = StackName(project=before[-1] if before else self.project, stack=stack)
+        if not self._place.backend.exists(other):
+            raise ProviderError(f"unknown stack '{name}': bring it up first, in the same sandbox", code="not_found")
+        root = opened(self._place.backend.read(other).checkpoint, self._vault).root
+        return root.outputs if root else {}
 
     def _configuration(self) -> dict[str, ConfigValue]:
         found: dict[str, ConfigValue] = {}
