@@ -60,10 +60,11 @@ class Forked:
 
 
 class Warm:
-    """The warm process behind an address."""
+    """The warm process behind an address; `server` is its handle, where it is a child of this process."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, server: subprocess.Popen[bytes] | None = None) -> None:
         self._address = address
+        self._server = server
 
     def operation(self, setup: Setup, channel: socket.socket) -> Forked:
         """Start an operation process (`cellctl.engine.operation.Start`)."""
@@ -84,7 +85,8 @@ class Warm:
                 asking.connect(f"\0{self._address}")
                 break
             except ConnectionRefusedError:
-                if time.monotonic() > until:
+                if time.monotonic() > until or (self._server is not None and self._server.poll() is not None):
+                    asking.close()
                     raise
                 time.sleep(0.02)
         socket.send_fds(asking, [json.dumps(request).encode()], descriptors)
@@ -108,7 +110,7 @@ def warm() -> Warm:
                 stdin=subprocess.PIPE,
                 env={"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": path, "LC_ALL": "C.UTF-8"},
             )
-            _warm = Warm(address)
+            _warm = Warm(address, _server)
         return _warm
 
 
