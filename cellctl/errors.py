@@ -7,6 +7,7 @@ CellctlError
 ├── GuardError         objections, and the flag that would allow each               exit 4
 ├── Locked             somebody else may change this cell now                       exit 5
 ├── StaleApproval      what was approved is not what would happen now               exit 6
+├── ForgeError         a forge such as GitHub refuses, or cannot be reached         exit 1
 ├── RegistryError      the registry cannot be reached, or refuses what breaks it    exit 1
 ├── Interrupted        stopped on request; says how to go on                        exit 130
 └── EngineError        the engine, a program or a cloud failed                      exit 1
@@ -138,6 +139,12 @@ class StaleApproval(CellctlError):
 
     exit_code = ExitCode.STALE
     code = "stale_approval"
+
+
+class ForgeError(CellctlError):
+    """A forge such as GitHub refuses, or cannot be reached; cells are not touched by it."""
+
+    code = "forge_failed"
 
 
 class RegistryError(CellctlError):

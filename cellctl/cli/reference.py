@@ -8,7 +8,7 @@ import sys
 
 _COMMANDS = (
     "up", "preview", "down", "refresh", "status", "outputs", "cells", "doctor", "schema",
-    "pr", "pr preview",
+    "pr", "pr preview", "pr comment",
     "registry", "registry check", "registry rebuild",
     "sandbox", "sandbox show", "sandbox calls", "sandbox fault", "sandbox quota", "sandbox held", "sandbox drift",
     "sandbox edit", "sandbox clock", "sandbox export", "sandbox import", "sandbox reset",

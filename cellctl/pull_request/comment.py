@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from cellctl.pull_request.budget import Budget, size
-from cellctl.pull_request.escaping import code, fenced
+from cellctl.pull_request.escaping import code, fenced, visible
 from cellctl.pull_request.report import ChangeRow, Failed, Group, PropertyRow, Report
 from cellctl.pull_request.words import SANDBOX, gone_words, marker, verdict
 from cellctl.views.plan_text import SIGNS
@@ -19,6 +19,7 @@ COMMENT_LIMIT = 60_000  # of GitHub's 65,536 characters
 SUMMARY_LIMIT = 900_000  # of a job summary's 1 MiB
 _GROUP_LIMIT = 16_000
 _NAMES = 30
+_VALUE = 160
 _LEAST = 300  # room for one group with one line
 _HEADINGS = {
     "loses data": "Would lose data",
@@ -167,9 +168,9 @@ def _lines(group: Group) -> Iterator[str]:
 def _change(row: ChangeRow) -> Iterator[str]:
     strong = "!" if row.loses_data or row.action == "replace" else {"create": "+", "delete": "-"}.get(row.action, "#")
     held = "  holds data" if row.stateful else ""
-    stopped = f"  blocked by {row.blocked_by}" if row.blocked_by else ""
-    causes = f"  because of {', '.join(row.causes)}" if row.causes else ""
-    yield f"{strong} {SIGNS.get(row.action, ' ')} {row.name}  {row.type}{held}{stopped}{causes}"
+    stopped = f"  blocked by {visible(row.blocked_by)}" if row.blocked_by else ""
+    causes = f"  because of {visible(', '.join(row.causes), 300)}" if row.causes else ""
+    yield f"{strong} {SIGNS.get(row.action, ' ')} {visible(row.name)}  {visible(row.type)}{held}{stopped}{causes}"
     for item in row.properties:
         yield from _property(item)
     if row.more_properties:
@@ -179,13 +180,13 @@ def _change(row: ChangeRow) -> Iterator[str]:
 def _property(item: PropertyRow) -> Iterator[str]:
     forces = "  forces replacement" if item.replaces else ""
     if item.kind != "add":
-        yield f"-     {item.path}: {item.before}{forces}"
+        yield f"-     {visible(item.path)}: {visible(item.before, _VALUE)}{forces}"
     if item.kind != "delete":
-        yield f"+     {item.path}: {item.after}{forces}"
+        yield f"+     {visible(item.path)}: {visible(item.after, _VALUE)}{forces}"
 
 
 def _footer(report: Report) -> str:
-    head = f" at {report.head[:12]}" if report.head else ""
-    words = [f"{count(report.looked_at, 'cell')} looked at{head}, compared with {report.base[:12]}"]
-    words += [SANDBOX] if report.sandbox else []
-    return f"<sub>{'; '.join(words)}. A preview is a forecast: <code>up</code> previews again.</sub>"
+    head = f" at {code(report.head[:12])}" if report.head else ""
+    looked = f"{count(report.looked_at, 'cell')} looked at{head}, compared with {code(report.base[:12])}"
+    nothing = f"; {SANDBOX}" if report.sandbox else ""
+    return f"<sub>{looked}{nothing}. A preview is a forecast: <code>up</code> previews again.</sub>"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from cellctl.pull_request.comment import COMMENT_LIMIT, comment
-from cellctl.pull_request.escaping import visible
 from cellctl.pull_request.ports import Check, Forge
 from cellctl.pull_request.report import Note, Report
-from cellctl.pull_request.words import gone_words, marker, verdict
+from cellctl.pull_request.words import marker, verdict
 
 CHECK = "cellctl preview"
 _MOST_NOTES = 500  # ten requests; the comment groups what is beyond
@@ -59,8 +58,3 @@ def notes_of(report: Report) -> list[Note]:
     """Return the report's notes, the worst first."""
     order = {"failure": 0, "warning": 1, "notice": 2}
     return sorted(report.notes, key=lambda note: (order[note.level], note.file, note.line))
-
-
-def gone_notes(report: Report) -> list[str]:
-    """Return a sentence for each cell that is no longer described, for logs."""
-    return [visible(gone_words(item), 400) for item in report.gone]

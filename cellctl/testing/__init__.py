@@ -9,5 +9,6 @@ assert [call.words[0] for call in cli.calls()] == ["version", "preview", …]
 """
 
 from cellctl.testing.fake_cli import Call, FakeCli
+from cellctl.testing.github import FakeGitHub, Limited
 
-__all__ = ["Call", "FakeCli"]
+__all__ = ["Call", "FakeCli", "FakeGitHub", "Limited"]

@@ -88,6 +88,28 @@ def test_nothing_foreign_acts_in_the_comment(text: str) -> None:
     assert not re.search("[\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\x00-\x09\x0b-\x1f]", comment(hostile(text)))
 
 
+def claimed(text: str) -> Report:
+    """Return a report that somebody else has written, with `text` unescaped in it."""
+
+    def walked(value: object) -> object:
+        if isinstance(value, str):
+            return value.replace("harmless", text)
+        if isinstance(value, dict):
+            return {key: walked(item) for key, item in value.items()}
+        return [walked(item) for item in value] if isinstance(value, list | tuple) else value
+
+    fields = {**report_json(hostile("harmless")), "base": text, "head": text}
+    return read_report(json.dumps(walked(fields)).encode(), Path("report.json"))
+
+
+@settings(max_examples=30, deadline=None, phases=PHASES)
+@given(text=TEXTS.filter(lambda text: "\ud800" not in text))
+def test_nothing_acts_in_the_comment_of_a_report_that_somebody_else_wrote(text: str) -> None:
+    seen, plain = Rendered(comment(claimed(text))), Rendered(comment(claimed("harmless")))
+    assert (seen.tags, seen.outside) == (plain.tags, plain.outside)
+    assert re.findall(r"<[^>]*>", page(claimed(text))) == re.findall(r"<[^>]*>", page(claimed("harmless")))
+
+
 @settings(max_examples=25, deadline=None, phases=PHASES)
 @given(text=TEXTS)
 def test_nothing_foreign_acts_on_the_page(text: str) -> None:

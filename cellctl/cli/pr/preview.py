@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 import typer
 
 from cellctl.cli.options import ClockOption, DeadlineOption, EngineName, EngineOption, HomeOption, RefreshScope
+from cellctl.cli.pr.options import ForgeName, NumberOption
 
 if TYPE_CHECKING:
     from cellctl.errors import CellctlError, ExitCode
@@ -53,6 +54,12 @@ AllowOption = Annotated[
 ]
 
 
+PostOption = Annotated[
+    Optional[ForgeName],  # noqa: UP045
+    typer.Option("--post", help="Write the comment and the check of the pull request.", show_default=False),
+]
+
+
 def preview(
     *,
     base: BaseOption,
@@ -65,6 +72,8 @@ def preview(
     output_file: OutputFileOption = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if something would change.")] = False,
     allow_replace: AllowOption = None,
+    post: PostOption = None,
+    pull_request: NumberOption = 0,
     home: HomeOption = None,
     clock: ClockOption = "",
     engine: EngineOption = EngineName.AUTO,
@@ -74,7 +83,10 @@ def preview(
     from cellctl.cell import preview_all
     from cellctl.cli import streams
     from cellctl.cli.place import open_home, run_options
+    from cellctl.cli.pr import forge
+    from cellctl.pull_request.comment import SUMMARY_LIMIT, comment
     from cellctl.pull_request.looking import Asked, look
+    from cellctl.pull_request.posting import post as publish
     from cellctl.pull_request.repository import Repository
 
     if output_file is not None:
@@ -99,6 +111,11 @@ def preview(
 
         report = look(Repository.of(found.root, os.environ), asked, previews, on_cell=_progress)
     _write(report, format_, output_file)
+    forge.write_summary(comment(report, limit=SUMMARY_LIMIT, full_text="the report"))
+    if post is not None:
+        with forge.github(pull_request, report.head) as there:
+            done = publish(there, report)
+        streams.say(f"The comment is {done}.", fold=False)
     raise typer.Exit(int(code_of(report, exit_code=exit_code)))
 
 

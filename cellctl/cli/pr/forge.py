@@ -1,0 +1,88 @@
+"""Which pull request this run is about, and with whose token: what GitHub Actions puts into the environment."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cellctl.errors import UsageError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from cellctl.pull_request.github import GitHub, PullRequest
+
+_LARGEST_EVENT = 10_000_000
+
+
+def github(number: int, commit: str) -> GitHub:
+    """Return the pull request on GitHub that this run is about.
+
+    `number` and `commit` win over the event; 0 and `` take the event's. In a `workflow_run` the number is asked of
+    GitHub, by the branch and commit that started it, never taken from an artifact.
+
+    Raises:
+        UsageError: No token, no repository, or no pull request is named (code `no_pull_request`).
+        ForgeError: GitHub refuses.
+    """
+    from cellctl.pull_request.github import GitHub, PullRequest, client
+
+    token = os.environ.get("GITHUB_TOKEN", "")
+    if not token:
+        hint = "env: {GITHUB_TOKEN: ${{ github.token }}} in the workflow's step"
+        raise UsageError("GITHUB_TOKEN is not set", hint=hint, code="no_token")
+    http = client(token, api=os.environ.get("GITHUB_API_URL") or "https://api.github.com")
+    event = _event()
+    repository = os.environ.get("GITHUB_REPOSITORY", "")
+    if number and commit:
+        return GitHub(http=http, of=PullRequest(repository=repository, number=number, commit=commit))
+    if "workflow_run" in event and not number:
+        return GitHub(http=http, of=_of_run(http, repository, _at(event, "workflow_run")))
+    found = _at(event, "pull_request")
+    named = number or _number(found.get("number"))
+    head = commit or str(_at(found, "head").get("sha") or "")
+    if not named or not head:
+        raise UsageError(
+            "which pull request? This run is for none",
+            hint="run it for the event `pull_request`, or say --pull-request NUMBER and --head COMMIT",
+            code="no_pull_request",
+        )
+    return GitHub(http=http, of=PullRequest(repository=repository, number=named, commit=head))
+
+
+def write_summary(text: str) -> None:
+    """Add to the job's summary where GitHub Actions wants one."""
+    path = os.environ.get("GITHUB_STEP_SUMMARY", "")
+    if path:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
+
+
+def _of_run(http: httpx.Client, repository: str, run: Mapping[str, object]) -> PullRequest:
+    from cellctl.pull_request.github import find_pull_request
+
+    owner = _at(_at(run, "head_repository"), "owner").get("login")
+    branch, commit = run.get("head_branch"), run.get("head_sha")
+    return find_pull_request(http, repository, owner=str(owner), branch=str(branch), commit=str(commit))
+
+
+def _event() -> Mapping[str, object]:
+    path = os.environ.get("GITHUB_EVENT_PATH", "")
+    try:
+        with Path(path).open("rb") as file:
+            found: object = json.loads(file.read(_LARGEST_EVENT))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _at(value: Mapping[str, object], key: str) -> Mapping[str, object]:
+    found = value.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

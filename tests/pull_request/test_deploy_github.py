@@ -1,0 +1,87 @@
+"""The workflows to copy: they parse, are pinned, may write only where nothing foreign runs, and call what exists."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.core
+import typer.main
+import yaml
+
+from cellctl.cli.app import app
+
+FOLDER = Path(__file__).resolve().parents[2] / "deploy" / "github"
+FILES = {path.stem: path for path in FOLDER.rglob("*.yml")}
+PREVIEW, COMMENT = "cellctl-preview", "cellctl-comment"
+
+
+def parsed(name: str) -> dict:
+    text = FILES[name].read_text(encoding="utf-8")
+    return yaml.safe_load(text.replace("\non:\n", "\n'on':\n"))
+
+
+def jobs(name: str) -> dict:
+    return parsed(name)["jobs"]
+
+
+def steps() -> Iterator[tuple[str, dict]]:
+    for name in (PREVIEW, COMMENT):
+        for job, found in jobs(name).items():
+            yield from ((f"{name}.{job}", step) for step in found["steps"])
+    yield from (("action", step) for step in parsed("action")["runs"]["steps"])
+
+
+def test_every_action_is_pinned_to_a_commit_with_its_version_beside_it() -> None:
+    pins = [line for path in FILES.values() for line in path.read_text().splitlines() if "uses:" in line]
+    foreign = [line for line in pins if "uses: ./.github/actions/cellctl-preview" not in line]
+    assert len(foreign) > 8
+    assert [line for line in foreign if not re.search(r"@[0-9a-f]{40}  # v\d+\.\d+\.\d+$", line)] == []
+
+
+def test_permissions_are_minimal() -> None:
+    assert parsed(PREVIEW)["permissions"] == parsed(COMMENT)["permissions"] == {}
+    read_only = {"contents": "read", "id-token": "write"}
+    assert jobs(PREVIEW)["preview"]["permissions"] == read_only
+    assert jobs(COMMENT)["fork"]["permissions"] == read_only
+    writes = {"actions": "read", "checks": "write", "contents": "read", "pull-requests": "write"}
+    assert jobs(COMMENT)["comment"]["permissions"] == writes
+    assert "pull_request_target" not in "".join(path.read_text() for path in FILES.values())
+
+
+def test_where_credentials_are_nothing_foreign_is_checked_out_or_run() -> None:
+    assert list(parsed(COMMENT)["on"]) == ["workflow_run"]
+    assert [
+        step for place, step in steps() if "checkout" in step.get("uses", "") and "ref" in step.get("with", {})
+    ] == []
+    assert jobs(PREVIEW)["preview"]["if"].endswith("head.repo.full_name == github.repository")
+    (preview,) = [step for step in jobs(COMMENT)["fork"]["steps"] if "cellctl-preview" in step.get("uses", "")]
+    assert preview["with"]["files-only"] == "true"
+    posting = jobs(COMMENT)["comment"]["steps"]
+    assert [step["run"] for step in posting if "run" in step][-1] == 'cellctl pr comment "$REPORT"'
+    (artifact,) = [step for step in posting if "download-artifact" in step.get("uses", "")]
+    assert artifact["with"]["path"].startswith("${{ runner.temp }}/")
+    tokens = [place for place, step in steps() if "GITHUB_TOKEN" in step.get("env", {})]
+    assert tokens == [f"{COMMENT}.comment"]
+
+
+def test_scripts_take_foreign_words_from_the_environment_only_and_parse() -> None:
+    scripts = [step["run"] for _, step in steps() if "run" in step]
+    assert [script for script in scripts if "${{" in script] == []
+    for script in scripts:
+        subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+
+
+@pytest.mark.parametrize("place", ["action", f"{COMMENT}.comment"])
+def test_the_commands_exist_with_their_options(place: str) -> None:
+    script = [step["run"] for name, step in steps() if name == place and "run" in step][-1]
+    words = ["pr", *re.findall(r"\bpr (preview|comment)\b", script)[:1]]
+    at = typer.main.get_command(app)
+    for word in words:
+        assert isinstance(at, typer.core.TyperGroup)
+        at = at.commands[word]
+    known = {option for parameter in at.params for option in parameter.opts}
+    assert set(re.findall(r"--[a-z][a-z-]*", script)) <= known
