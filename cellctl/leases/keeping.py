@@ -46,7 +46,8 @@ def _beat(
             on_lost(error)
             return
         except CellctlError as error:
-            if time.monotonic() + every_s >= good_until:
+            now = time.monotonic()
+            if now + every_s + (now - began) >= good_until:  # the next beat may take as long to fail
                 on_lost(error)
                 return
         else:

@@ -20,6 +20,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
 
 from cellctl.errors import RegistryError, UsageError
+from cellctl.registry import postgres
+from cellctl.registry.postgres import SILENT_S, watched
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -29,11 +31,9 @@ T = TypeVar("T")
 
 _WRITE = "cellctl_write"
 _BUSY_S = 20.0
-_CONNECT_S = 5
 _PATIENCE_S = 60.0
 _PAUSE_S = (0.002, 0.25)
 _AGAIN = frozenset({"40001", "40P01", "55P03"})  # serialization failure, deadlock, lock not available
-_SETTINGS = "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
 
 
 class Conflict(Exception):
@@ -58,13 +58,14 @@ class Database:
     `where` names it in messages, without its password.
     """
 
-    def __init__(self, url: str | Path) -> None:
+    def __init__(self, url: str | Path, *, silent_s: float = SILENT_S) -> None:
         address = f"sqlite:///{url}" if isinstance(url, Path) else url
         try:
-            self._engine, self.where = _engine(address), _shown(address)
+            self._engine, self.where = _engine(address, silent_s), _shown(address)
         except (ArgumentError, NoSuchModuleError):
             raise UsageError("the registry's URL is not one", hint="postgresql+psycopg://HOST/NAME") from None
         self.postgresql = self._engine.dialect.name == "postgresql"
+        self._silent_s = silent_s
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -74,7 +75,7 @@ class Database:
             RegistryError: The database cannot be reached.
         """
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self.postgresql else {}
-        with self._translated(), self._engine.connect() as connection:
+        with self._connected() as connection:
             connection.execution_options(**options)
             with connection.begin():
                 yield connection
@@ -90,7 +91,7 @@ class Database:
         pause = _PAUSE_S[0]
         while True:
             try:
-                with self._translated(), self._engine.connect() as connection:
+                with self._connected() as connection:
                     connection.execution_options(**{_WRITE: True})
                     with connection.begin():
                         return work(connection)
@@ -109,6 +110,17 @@ class Database:
     def close(self) -> None:
         """Close what is pooled."""
         self._engine.dispose()
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """Give a connection for one transaction; a PostgreSQL server that falls silent is hung up on."""
+        with self._translated(), self._engine.connect() as connection:
+            if not self.postgresql:
+                yield connection
+                return
+            driver = connection.connection.driver_connection
+            with watched(driver.fileno() if driver else -1, self._silent_s):
+                yield connection
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
@@ -135,7 +147,7 @@ def insert_new(connection: Connection, table: Table, values: Mapping[str, object
     return made[0]  # type: ignore[no-any-return]
 
 
-def _engine(address: str) -> Engine:
+def _engine(address: str, silent_s: float) -> Engine:
     url = make_url(address)
     if url.get_backend_name() == "sqlite":
         engine = create_engine(url, pool_size=2, connect_args={"timeout": _BUSY_S})
@@ -143,12 +155,7 @@ def _engine(address: str) -> Engine:
         event.listen(engine, "begin", _sqlite_begun)
         return engine
     try:
-        return create_engine(
-            url,
-            pool_size=2,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": _CONNECT_S, "application_name": "cellctl", "options": _SETTINGS},
-        )
+        return postgres.engine(url, silent_s)
     except ModuleNotFoundError as error:
         raise UsageError(
             f"the driver of this registry is not installed ({error.name})", hint="pip install 'cellctl[postgres]'"

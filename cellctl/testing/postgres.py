@@ -63,14 +63,6 @@ class Server:
             connection.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(*names))
         return self.of(name)
 
-    def pause(self) -> None:
-        """Let the server answer nobody, as a network that swallows packets would."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def go_on(self) -> None:
-        """Let it answer again."""
-        self.process.send_signal(signal.SIGCONT)
-
 
 def programs() -> Path | None:
     """Return the folder of `initdb` and `postgres`, None where PostgreSQL is not installed."""
@@ -121,7 +113,6 @@ def _started(folder: Path, data: Path, user: str, password: str) -> Iterator[Ser
         _wait(server, data.parent / "log")
         yield server
     finally:
-        server.go_on()
         process.send_signal(signal.SIGINT)
         try:
             process.wait(10)

@@ -170,33 +170,33 @@ def test_a_share_that_held_data_comes_back_only_scrubbed(database: Database) -> 
     assert (row.held_data, row.scrub_remaining) == (True, None)
 
 
-@pytest.mark.parametrize(
-    ("statement", "constraint"),
-    [
-        ("INSERT INTO bindings (cell_id, account, cloud, region, reef_id, database_slot_id, gateway_id, since)"
-         " SELECT cell_id, account, cloud, region, reef_id, 2, gateway_id, since FROM bindings", "i1|bindings.cell_id"),
-        ("INSERT INTO bindings (cell_id, account, cloud, region, reef_id, database_slot_id, gateway_id, since)"
-         " SELECT 2, account, cloud, region, reef_id, database_slot_id, gateway_id, since FROM bindings",
-         "i1|bindings.database_slot_id"),
-        ("INSERT INTO binding_shares (binding_id, share_slot_id, gateway_id, kind) SELECT binding_id, share_slot_id,"
-         " gateway_id, 'x' FROM binding_shares", "i1|binding_shares|pkey"),
-        ("UPDATE share_slots SET bucket = 'same'", "i2|share_slots.bucket"),
-        ("UPDATE hosts SET reserve = capacity", "i4_hosts_reserve"),
-        ("UPDATE binding_shares SET gateway_id = 2", "i5|FOREIGN KEY"),
-        ("UPDATE share_slots SET state = 'available', held_data = true", "i6|share_slots"),
-        ("UPDATE cells SET holds_data = true", "i7_key_before_data"),
-        ("UPDATE cells SET region = 'us-east-1'", "i8|FOREIGN KEY"),
-        ("UPDATE bindings SET reef_id = 2", "i8|FOREIGN KEY"),
-        ("UPDATE operations SET state = 'succeeded'", "i10_success_has_a_gate"),
-    ],
-)  # fmt: skip
-def test_the_database_itself_keeps_the_invariants(database: Database, statement: str, constraint: str) -> None:
+REFUSED = [
+    ("INSERT INTO bindings (cell_id, account, cloud, region, reef_id, database_slot_id, gateway_id, since)"
+     " SELECT cell_id, account, cloud, region, reef_id, 2, gateway_id, since FROM bindings", "i1|bindings.cell_id"),
+    ("INSERT INTO bindings (cell_id, account, cloud, region, reef_id, database_slot_id, gateway_id, since)"
+     " SELECT 2, account, cloud, region, reef_id, database_slot_id, gateway_id, since FROM bindings",
+     "i1|bindings.database_slot_id"),
+    ("INSERT INTO binding_shares (binding_id, share_slot_id, gateway_id, kind) SELECT binding_id, share_slot_id,"
+     " gateway_id, 'x' FROM binding_shares", "i1|binding_shares|pkey"),
+    ("UPDATE share_slots SET bucket = 'same'", "i2|share_slots.bucket"),
+    ("UPDATE hosts SET reserve = capacity", "i4_hosts_reserve"),
+    ("UPDATE binding_shares SET gateway_id = 2", "i5|FOREIGN KEY"),
+    ("UPDATE share_slots SET state = 'available', held_data = true", "i6|share_slots"),
+    ("UPDATE cells SET holds_data = true", "i7_key_before_data"),
+    ("UPDATE cells SET region = 'us-east-1'", "i8|FOREIGN KEY"),
+    ("UPDATE bindings SET reef_id = 2", "i8|FOREIGN KEY"),
+    ("UPDATE operations SET state = 'succeeded'", "i10_success_has_a_gate"),
+]  # fmt: skip
+
+
+def test_the_database_itself_keeps_the_invariants(database: Database) -> None:
     shop.reef(database, slots=3)
     shop.reef(database, "r2", slots=3)
     assert isinstance(claims.claim(database, shop.cell(database, "acme")), claims.Claim)
     shop.cell(database, "globex")
-    with pytest.raises(InvariantBroken, match=constraint):
-        database.write(lambda connection: connection.execute(text(statement)))
+    for statement, constraint in REFUSED:
+        with pytest.raises(InvariantBroken, match=constraint):
+            database.write(lambda connection, statement=statement: connection.execute(text(statement)))
     sound(database)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -132,6 +135,25 @@ def test_a_password_is_in_no_message() -> None:
     for said in (str(caught.value), caught.value.hint, database.where):
         assert "swordfish" not in said
     assert "127.0.0.1:1/x" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", [pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
+def test_nobody_waits_for_a_server_that_fell_silent(url: str) -> None:
+    database = Database(url, silent_s=0.3)
+    with database.read() as connection:
+        backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    os.kill(backend, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        with pytest.raises(RegistryError) as caught:
+            database.write(lambda connection: connection.execute(text("SELECT 1")))
+    finally:
+        os.kill(backend, signal.SIGCONT)
+    assert caught.value.code == "registry_unreachable"
+    assert time.monotonic() - began < 10  # without us it would be for ever
+    with database.read() as connection:
+        assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    database.close()
 
 
 @pytest.mark.parametrize("wrong", ["", "no url", "oracle9://x/y"])
