@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from cellctl.errors import CellctlError, NotYet, Objection, SpecError
+from cellctl.errors import CellctlError, GuardError, NotYet, Objection, SpecError
 from cellctl.plan import Change, Plan, PropertyChange
 from cellctl.pull_request.escaping import masked, visible
 from cellctl.pull_request.report import LEVELS, ChangeRow, Failed, Group, Level, PropertyRow, Refusal
@@ -47,6 +47,9 @@ class Grouping:
 
     def error(self, cell: str, error: CellctlError) -> None:
         """Take why a cell has no plan."""
+        if isinstance(error, GuardError):
+            self._refused(cell, error)
+            return
         problems = error.problems if isinstance(error, SpecError | NotYet) else ()
         if not problems:
             message, hint = visible(error.summary, LONGEST_MESSAGE), visible(error.hint, LONGEST_MESSAGE)
@@ -56,6 +59,11 @@ class Grouping:
             self.failed.append(
                 Failed(cell=cell, code=error.code, message=message, hint=visible(problem.hint, LONGEST_MESSAGE))
             )
+
+    def _refused(self, cell: str, error: GuardError) -> None:
+        for item in error.objections:
+            reason, remedy = visible(item.reason, LONGEST_MESSAGE), visible(item.remedy, LONGEST_MESSAGE)
+            self.failed.append(Failed(cell=cell, code=item.code, message=reason, hint=remedy, refused=True))
 
     def groups(self) -> tuple[Group, ...]:
         """Return the groups, worst first, then those of most cells."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -134,6 +134,10 @@ class _Found:
     grouping: Grouping = field(default_factory=Grouping)
     notes: list[Note] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        """Know the changed files by name."""
+        self._changed = {item.file.name: item for item in self.changes.changed}
+
     def specs(self) -> list[CellSpec]:
         """Return the specs to preview; files that are wrong are failures at once."""
         files = [*(item.file for item in self.changes.changed), *self.changes.others]
@@ -146,18 +150,12 @@ class _Found:
         """Take one result."""
         changed = self._changed.get(name)
         if isinstance(result, CellctlError):
-            if isinstance(result, GuardError) and result.objections:
-                result = _first(result)
             self._wrong(changed.file if changed else None, result, name)
             return
         objections = guard.judge(result, guard.Case(allow=self.allow))
         self.grouping.plan(result, objections)
         if changed is not None:
             self.notes.append(_note(changed, result, objections))
-
-    @property
-    def _changed(self) -> Mapping[str, Changed]:
-        return {item.file.name: item for item in self.changes.changed}
 
     def _wrong(self, file: CellFile | None, error: CellctlError, name: str = "") -> None:
         if file is not None and file.text and isinstance(error, SpecError):
@@ -181,12 +179,6 @@ class _Found:
             not_applied=sides.not_applied,
             sandbox=sandbox,
         )
-
-
-def _first(error: GuardError) -> CellctlError:
-    """Return a refusal as a failure that says why and what to do."""
-    first = error.objections[0]
-    return CellctlError(first.reason, hint=first.remedy, code=first.code, urn=first.urn)
 
 
 def _placed(problems: Sequence[Problem], file: CellFile) -> Sequence[Problem]:

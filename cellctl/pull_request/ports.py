@@ -31,6 +31,12 @@ class Check:
 class Forge(Protocol):
     """One pull request on one forge. Every method raises ForgeError, in words, with what to do."""
 
+    def __enter__(self) -> Forge:
+        """Use it, then close its connections."""
+
+    def __exit__(self, *exception: object) -> None:
+        """Close its connections."""
+
     @property
     def comment_limit(self) -> int:
         """How many characters a comment may have here, with some to spare."""

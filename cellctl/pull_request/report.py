@@ -95,12 +95,13 @@ class Gone:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failed:
-    """A cell without a plan, and why."""
+    """A cell without a plan, and why; `refused` where a guard did not even let it be made."""
 
     cell: str
     code: str
     message: str
     hint: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -148,7 +149,8 @@ class Report:
     @property
     def refused(self) -> bool:
         """Whether the change must not be merged as it is: cells that vanish, or that a guard refuses."""
-        return any(item.refused for item in self.gone) or any(group.refusals for group in self.groups)
+        stopped = any(item.refused for item in self.gone) or any(item.refused for item in self.failed)
+        return stopped or any(group.refusals for group in self.groups)
 
     @property
     def nothing(self) -> bool:

@@ -9,6 +9,8 @@ assert [call.words[0] for call in cli.calls()] == ["version", "preview", …]
 """
 
 from cellctl.testing.fake_cli import Call, FakeCli
-from cellctl.testing.github import FakeGitHub, Limited
+from cellctl.testing.github import FakeGitHub
+from cellctl.testing.gitlab import FakeGitLab
+from cellctl.testing.loopback import Limited
 
-__all__ = ["Call", "FakeCli", "FakeGitHub", "Limited"]
+__all__ = ["Call", "FakeCli", "FakeGitHub", "FakeGitLab", "Limited"]

@@ -11,14 +11,12 @@ It keeps what is written in `comments` and `checks`, and refuses what GitHub ref
 from __future__ import annotations
 
 import itertools
-import json
 import re
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
+
+from cellctl.testing.loopback import Answer, Loopback
 
 _COMMENT, _SUMMARY, _NOTES, _PAGE = 65_536, 65_535, 50, 100
 
@@ -31,54 +29,16 @@ class Token:
     writes: bool = True
 
 
-@dataclass
-class Limited:
-    """An answer that GitHub gives instead of the next one."""
-
-    status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    message: str = ""
-
-
-@dataclass
-class _Answer:
-    status: int
-    body: object
-    headers: dict[str, str] = field(default_factory=dict)
-
-
-class FakeGitHub:
+class FakeGitHub(Loopback):
     """One repository with one pull request. Use as a context manager; `url` is the API's address."""
 
     def __init__(self, repository: str = "octo/cells", number: int = 7, commit: str = "c" * 40) -> None:
+        super().__init__()
         self.repository, self.number, self.commit, self.head = repository, number, commit, "somebody:change"
         self.comments: list[dict[str, object]] = []
         self.checks: list[dict[str, object]] = []
-        self.requests: list[str] = []
         self._tokens: dict[str, Token] = {}
-        self._instead: list[Limited] = []
         self._ids = itertools.count(1000)
-        self._lock = threading.Lock()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-
-    @property
-    def url(self) -> str:
-        """Address of the API."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def __enter__(self) -> FakeGitHub:
-        """Serve."""
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop serving."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
 
     def token(self, text: str, *, login: str, writes: bool = True) -> None:
         """Accept a token; `writes` False is what a run for a fork's pull request gets."""
@@ -89,29 +49,14 @@ class FakeGitHub:
         with self._lock:
             self.comments.append({"id": next(self._ids), "body": body, "user": {"login": login}})
 
-    def answer_next(self, *answers: Limited) -> None:
-        """Give these answers to the next requests, whatever they ask."""
-        self._instead.extend(answers)
-
-    def respond(
-        self, method: str, target: str, headers: Mapping[str, str], body: object
-    ) -> tuple[int, bytes, dict[str, str]]:
-        """Return status, body and headers of the answer to one request."""
-        with self._lock:
-            self.requests.append(f"{method} {target}")
-            answer = self._respond(method, target, headers, body if isinstance(body, dict) else {})
-        return answer.status, json.dumps(answer.body).encode(), answer.headers
-
-    def _respond(self, method: str, target: str, headers: Mapping[str, str], body: dict[str, object]) -> _Answer:
-        if self._instead:
-            limited = self._instead.pop(0)
-            return _Answer(limited.status, {"message": limited.message}, dict(limited.headers))
+    def respond(self, method: str, target: str, headers: Mapping[str, str], body: dict[str, object]) -> Answer:
+        """Answer as GitHub does."""
         token = self._tokens.get(headers.get("authorization", "").removeprefix("Bearer "))
         if token is None:
             return _wrong(401, "Bad credentials")
         path, query = urlsplit(target).path, parse_qs(urlsplit(target).query)
         if path == "/graphql":
-            return _Answer(200, {"data": {"viewer": {"login": token.login}}})
+            return Answer(200, {"data": {"viewer": {"login": token.login}}})
         if not path.startswith(f"/repos/{self.repository}/"):
             return _wrong(404, "Not Found")
         if method != "GET" and not token.writes:
@@ -120,7 +65,7 @@ class FakeGitHub:
 
     def _in_repository(
         self, method: str, path: str, query: Mapping[str, list[str]], token: Token, body: dict[str, object]
-    ) -> _Answer:
+    ) -> Answer:
         if (method, path) == ("GET", f"issues/{self.number}/comments"):
             return self._list(path, query)
         if (method, path) == ("POST", f"issues/{self.number}/comments"):
@@ -129,21 +74,21 @@ class FakeGitHub:
             return self._write(int(found[1]), token, body)
         if (method, path) == ("GET", "pulls"):
             asked = query.get("head", [""])[0] == self.head and query.get("state") == ["open"]
-            return _Answer(200, [{"number": self.number, "head": {"sha": self.commit}}] if asked else [])
+            return Answer(200, [{"number": self.number, "head": {"sha": self.commit}}] if asked else [])
         if (method, path) == ("POST", "check-runs"):
             return self._check(None, body)
         if method == "PATCH" and (found := re.fullmatch(r"check-runs/(\d+)", path)):
             return self._check(int(found[1]), body)
         return _wrong(404, "Not Found")
 
-    def _list(self, path: str, query: Mapping[str, list[str]]) -> _Answer:
+    def _list(self, path: str, query: Mapping[str, list[str]]) -> Answer:
         size, page = min(_PAGE, int(query.get("per_page", ["30"])[0])), int(query.get("page", ["1"])[0])
         start = (page - 1) * size
         more = start + size < len(self.comments)
         link = f'<{self.url}/repos/{self.repository}/{path}?page={page + 1}>; rel="next"'
-        return _Answer(200, self.comments[start : start + size], {"Link": link} if more else {})
+        return Answer(200, self.comments[start : start + size], {"Link": link} if more else {})
 
-    def _write(self, number: int | None, token: Token, body: dict[str, object]) -> _Answer:
+    def _write(self, number: int | None, token: Token, body: dict[str, object]) -> Answer:
         text = str(body.get("body") or "")
         if not text:
             return _wrong(422, "body can't be blank")
@@ -151,16 +96,16 @@ class FakeGitHub:
             return _wrong(422, "body is too long (maximum is 65536 characters)")
         if number is None:
             self.comments.append({"id": next(self._ids), "body": text, "user": {"login": token.login}})
-            return _Answer(201, self.comments[-1])
+            return Answer(201, self.comments[-1])
         comment = next((item for item in self.comments if item["id"] == number), None)
         if comment is None:
             return _wrong(404, "Not Found")
         if comment["user"] != {"login": token.login}:
             return _wrong(403, "Resource not accessible by integration")
         comment["body"] = text
-        return _Answer(200, comment)
+        return Answer(200, comment)
 
-    def _check(self, number: int | None, body: dict[str, object]) -> _Answer:
+    def _check(self, number: int | None, body: dict[str, object]) -> Answer:
         output = body.get("output")
         output = output if isinstance(output, dict) else {}
         notes = output.get("annotations")
@@ -175,37 +120,14 @@ class FakeGitHub:
             if body.get("head_sha") != self.commit:
                 return _wrong(422, f"No commit found for SHA: {body.get('head_sha')}")
             self.checks.append({**body, "id": 1 + len(self.checks), "annotations": list(notes)})
-            return _Answer(201, {"id": len(self.checks)})
+            return Answer(201, {"id": len(self.checks)})
         if not 1 <= number <= len(self.checks):
             return _wrong(404, "Not Found")
         kept = self.checks[number - 1]["annotations"]
         assert isinstance(kept, list)
         kept.extend(notes)
-        return _Answer(200, {"id": number})
+        return Answer(200, {"id": number})
 
 
-def _wrong(status: int, message: str) -> _Answer:
-    return _Answer(status, {"message": message, "documentation_url": "https://docs.github.com/rest"})
-
-
-def _handler(github: FakeGitHub) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def _serve(self) -> None:
-            text = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            asked = {name.lower(): value for name, value in self.headers.items()}
-            status, data, headers = github.respond(self.command, self.path, asked, json.loads(text) if text else None)
-            self.send_response(status)
-            headers |= {"Content-Type": "application/json", "Content-Length": str(len(data))}
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(data)
-
-        do_GET = do_POST = do_PATCH = _serve  # noqa: N815  the names that the base class calls
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    return Handler
+def _wrong(status: int, message: str) -> Answer:
+    return Answer(status, {"message": message, "documentation_url": "https://docs.github.com/rest"})

@@ -10,7 +10,7 @@ from pathlib import Path
 import fleets
 import pytest
 
-from cellctl.errors import CellctlError, GuardError, NotYet, UsageError
+from cellctl.errors import CellctlError, GuardError, NotYet, Objection, UsageError
 from cellctl.plan import Plan
 from cellctl.pull_request.changes import touches_all
 from cellctl.pull_request.looking import Asked, look
@@ -190,6 +190,16 @@ def test_a_loss_is_refused_until_its_resource_is_named(site: Site) -> None:
     assert made.notes[0].level == "failure"
     urn = made.groups[0].refusals[0].flag.split("'")[1]
     assert not site.look(allow=frozenset({urn})).refused
+
+
+def test_what_a_guard_does_not_let_be_previewed_is_refused(site: Site) -> None:
+    site.cell("acme", body="  preset: gold\n")
+    moved = Objection(code="frozen_field", reason="region cannot change", remedy="set it back")
+    site.results["acme"] = GuardError([moved])
+    made = site.look()
+    assert made.refused
+    assert [(item.code, item.hint) for item in made.failed] == [("frozen_field", "set it back")]
+    assert [(note.line, note.level) for note in made.notes] == [(1, "failure")]
 
 
 def test_a_sandbox_cell_is_refused_where_only_real_ones_count(site: Site) -> None:

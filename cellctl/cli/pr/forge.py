@@ -1,4 +1,4 @@
-"""Which pull request this run is about, and with whose token: what GitHub Actions puts into the environment."""
+"""Which pull request this run is about, and with whose token: what a forge's CI puts into the environment."""
 
 from __future__ import annotations
 
@@ -13,9 +13,42 @@ from cellctl.errors import UsageError
 if TYPE_CHECKING:
     import httpx
 
+    from cellctl.cli.pr.options import ForgeName
     from cellctl.pull_request.github import GitHub, PullRequest
+    from cellctl.pull_request.gitlab import GitLab
+    from cellctl.pull_request.ports import Forge
 
 _LARGEST_EVENT = 10_000_000
+
+
+def forge_of(name: ForgeName, number: int, commit: str) -> Forge:
+    """Return the pull request that this run is about; errors as in `github`."""
+    from cellctl.cli.pr.options import ForgeName
+
+    return github(number, commit) if name is ForgeName.GITHUB else gitlab(number, commit)
+
+
+def gitlab(number: int, commit: str) -> GitLab:
+    """Return the merge request on GitLab that this pipeline is about; `number` and `commit` win over the pipeline's.
+
+    Raises:
+        UsageError: No token, or no merge request is named (code `no_pull_request`).
+    """
+    from cellctl.pull_request.gitlab import GitLab, MergeRequest, client
+
+    token = os.environ.get("GITLAB_TOKEN", "")
+    if not token:
+        hint = "a project access token with scope api, as a masked variable; CI_JOB_TOKEN may not comment"
+        raise UsageError("GITLAB_TOKEN is not set", hint=hint, code="no_token")
+    told = os.environ.get("CI_MERGE_REQUEST_IID", "")
+    named = number or (int(told) if told.isdigit() else 0)
+    head = commit or os.environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or os.environ.get("CI_COMMIT_SHA", "")
+    if not named:
+        hint = "run it in a merge request pipeline, or say --pull-request NUMBER"
+        raise UsageError("which merge request? This pipeline is for none", hint=hint, code="no_pull_request")
+    http = client(token, api=os.environ.get("CI_API_V4_URL") or "https://gitlab.com/api/v4")
+    of = MergeRequest(project=os.environ.get("CI_PROJECT_ID", ""), number=named, commit=head)
+    return GitLab(http=http, of=of)
 
 
 def github(number: int, commit: str) -> GitHub:

@@ -12,6 +12,7 @@ class ForgeName(StrEnum):
     """Where a comment can go."""
 
     GITHUB = "github"
+    GITLAB = "gitlab"
 
 
 NumberOption = Annotated[

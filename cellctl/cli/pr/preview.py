@@ -113,7 +113,7 @@ def preview(
     _write(report, format_, output_file)
     forge.write_summary(comment(report, limit=SUMMARY_LIMIT, full_text="the report"))
     if post is not None:
-        with forge.github(pull_request, report.head) as there:
+        with forge.forge_of(post, pull_request, report.head) as there:
             done = publish(there, report)
         streams.say(f"The comment is {done}.", fold=False)
     raise typer.Exit(int(code_of(report, exit_code=exit_code)))
