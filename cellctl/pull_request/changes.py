@@ -89,9 +89,10 @@ def compare(base: Mapping[str, Blob], head: Mapping[str, Blob], *, every: bool =
         for path, file in after.items()
         if path not in taken and not _same(before.get(path), file)
     ]
-    same = (path for path in sorted(head) if path not in after) if every else ()
-    moved = tuple(item for item in gone if item.kind == "renamed" or item.cell not in living)
-    return Changes(changed=tuple(changed), others=tuple(described(path, head[path]) for path in same), gone=moved)
+    known = taken | {item.file.path for item in changed}
+    others = [_checked(described(path, head[path])) for path in sorted(head) if path not in known] if every else []
+    lost = tuple(item for item in gone if item.kind == "renamed" or item.cell not in living)
+    return Changes(changed=tuple(changed), others=tuple(others), gone=lost)
 
 
 def _same(before: CellFile | None, after: CellFile) -> bool:

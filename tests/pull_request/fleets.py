@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 
 from cellctl import guard
 from cellctl.errors import EngineError
 from cellctl.plan import Action, Change, Diagnostic, Plan, PropertyChange
+from cellctl.pull_request.comment import comment
 from cellctl.pull_request.grouping import Grouping
-from cellctl.pull_request.report import Report
+from cellctl.pull_request.report import Gone, Report
 
 SAME = 60  # resources that stay as they are, as in a real cell
 
@@ -72,3 +74,13 @@ def report(results: Iterator[Plan | tuple[str, Exception]], **more: object) -> R
         base="a" * 40, head="b" * 40, groups=found.groups(), failed=tuple(found.failed), unchanged=found.unchanged,
         sandbox=True, **more,
     )  # type: ignore[arg-type]  # fmt: skip
+
+
+def example() -> str:
+    """Return the comment that the docs show."""
+    gone = (Gone(cell="acme", file="cells/acme.yaml", kind="removed"),)
+    return comment(report(fleet(), gone=gone))
+
+
+if __name__ == "__main__":
+    sys.stdout.write(example())

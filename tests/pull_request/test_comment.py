@@ -174,6 +174,12 @@ def test_a_fleet_reads_as_one_line_and_the_worst_comes_first() -> None:
     assert size(body) < 8_000
 
 
+def test_the_example_in_the_docs_is_what_a_fleet_reads_as() -> None:
+    """Written anew by `PYTHONPATH=tests/pull_request python -m fleets > docs/guides/pull-request-comment.md`."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "guides" / "pull-request-comment.md"
+    assert page.read_text(encoding="utf-8") == fleets.example()
+
+
 def test_what_has_no_room_is_counted() -> None:
     results = [fleets.upgrade(f"c{number}", version=str(number)) for number in range(300)]
     errors = [(f"broken-{number}", EngineError(f"reason {number} " + "x" * 300)) for number in range(300)]

@@ -100,6 +100,7 @@ def test_code_versions_and_the_home_file_touch_every_cell(site: Site, file: str)
     path = site.root / file
     path.parent.mkdir(exist_ok=True)
     path.write_text("# y\napiVersion: cellctl/v1\nkind: Home\n")
+    site.file("acme").write_text("# a remark\n" + site.file("acme").read_text())
     assert site.look().all_because == (file,)
     assert site.previewed == ["acme", "bert", "zoe"]
 

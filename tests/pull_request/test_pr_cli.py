@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from cellctl.pull_request.looking import Asked, look
 from cellctl.pull_request.repository import Repository
 from cellctl.pull_request.words import verdict
 from cellctl.run.options import RunOptions
+from cellctl.testing import FakeGitHub
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -60,9 +62,26 @@ def test_a_removed_cell_fails_the_check_and_is_said_first(tmp_path: Path) -> Non
     done = cellctl(site.home, "pr", "preview", "--base", "main")
     assert done.returncode == 4
     assert "### ⛔ <code>acme</code> keeps running and is no longer described; use" in done.stdout.splitlines()[2]
-    page = cellctl(site.home, "pr", "preview", "--base", "main", "--format", "html", "--output-file", "x.html")
-    assert page.returncode == 4
-    assert "<code>acme</code> keeps running" in (site.home / "x.html").read_text()
+
+
+def test_in_a_run_for_a_pull_request_comment_check_summary_and_page_are_written(tmp_path: Path) -> None:
+    site = Site(tmp_path / "repo")
+    site.file("acme").unlink()
+    event, summary = tmp_path / "event.json", tmp_path / "summary.md"
+    with FakeGitHub() as server:
+        server.token("t", login="github-actions[bot]")
+        event.write_text(json.dumps({"pull_request": {"number": 7, "head": {"sha": server.commit}}}))
+        environment = {
+            "GITHUB_TOKEN": "t", "GITHUB_API_URL": server.url, "GITHUB_REPOSITORY": server.repository,
+            "GITHUB_EVENT_PATH": str(event), "GITHUB_EVENT_NAME": "pull_request", "GITHUB_STEP_SUMMARY": str(summary),
+        }  # fmt: skip
+        words = ("--base", "main", "--format", "html", "--output-file", "page.html", "--post", "github")
+        done = cellctl(site.home, "pr", "preview", *words, **environment)
+    assert done.returncode == 4, done.stderr
+    (comment,), (check,) = server.comments, server.checks
+    assert check["conclusion"] == "failure"
+    for text in (str(comment["body"]), summary.read_text(), (site.home / "page.html").read_text()):
+        assert "<code>acme</code> keeps running and is no longer described" in text
 
 
 @pytest.mark.parametrize("event", ["pull_request_target", "workflow_run"])
