@@ -141,6 +141,7 @@ class Read:
     id: str
     properties: Struct
     inputs: Struct
+    timeout_s: float = 0.0
     type: str = ""
     name: str = ""
 

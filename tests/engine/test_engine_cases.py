@@ -12,6 +12,7 @@ REPLACE_CREATE_FIRST = ["create-replacement", "replace", "delete-replaced"]
 REPLACE_DELETE_FIRST = ["delete-replaced", "replace", "create-replacement"]
 CHAIN = [Thing("a", {"size": 1}), Thing("b", {"of": Ref("a")}), Thing("c", {"of": Ref("b")})]
 ONE = [Thing("a", {"size": 1})]
+TIMEOUTS = pulumi.CustomTimeouts(create="5m", update="1h30m", delete="45s", read="1.5s")
 
 
 def fixed(value, **options):
@@ -507,16 +508,17 @@ CASES = [
         ],
     ),
     Case(
-        "customTimeouts are kept in seconds",
+        "customTimeouts are kept in seconds, and one that is none is refused",
         [
             Play(
-                program=[
-                    Thing(
-                        "a", {}, {"custom_timeouts": pulumi.CustomTimeouts(create="5m", update="1h30m", delete="45s")}
-                    )
-                ],
-                state={"a": {"custom_timeouts": {"create": 300, "update": 5400, "delete": 45}}},
-            )
+                program=[Thing("a", {}, {"custom_timeouts": TIMEOUTS})],
+                state={"a": {"custom_timeouts": {"create": 300, "update": 5400, "delete": 45, "read": 1.5}}},
+            ),
+            Play(
+                program=[Thing("a", {}, {"custom_timeouts": pulumi.CustomTimeouts(update="soon")})],
+                fails=["unable to parse customTimeout Value soon"],
+                names=["a"],
+            ),
         ],
     ),
     # ---- names ----

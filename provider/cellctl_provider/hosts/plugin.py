@@ -138,6 +138,7 @@ class PluginServicer(provider_pb2_grpc.ResourceProviderServicer):
             id=request.id,
             properties=from_struct(request.properties),
             inputs=from_struct(request.inputs),
+            timeout_s=request.timeout,
             type=request.type,
             name=request.name,
         )

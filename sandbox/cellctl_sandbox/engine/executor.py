@@ -15,7 +15,7 @@ from cellctl_sandbox.engine.errors import DeletionRefused, StepFailed, Unsupport
 from cellctl_sandbox.engine.outputs import provider_outputs, reasons_text, with_secret_outputs
 from cellctl_sandbox.engine.planner import by_hash
 from cellctl_sandbox.engine.scope import Scope
-from cellctl_sandbox.engine.steps import Op, Step
+from cellctl_sandbox.engine.steps import Op, Step, as_failed
 
 T = TypeVar("T")
 _PENDING: dict[Op, PendingKind] = {
@@ -85,7 +85,7 @@ class Executor:
         except (ProviderError, StepFailed) as error:
             if not (kind == "creating" and _unanswered(error)):
                 scope.journal.abandon(subject)
-            scope.log.failed(_as_failed(step))
+            scope.log.failed(as_failed(step))
             failure = DeletionRefused if isinstance(error, DeletionRefused) else StepFailed
             raise failure(str(error), urn=step.urn) from error
         except UnsupportedFeature:
@@ -94,7 +94,7 @@ class Executor:
             raise
         except Exception as error:  # a fault of the provider; its text is not ours to show
             scope.journal.abandon(subject)
-            scope.log.failed(_as_failed(step))
+            scope.log.failed(as_failed(step))
             raise crashed(step.urn, error) from error
         return self._record(step, done, subject)
 
@@ -346,7 +346,15 @@ class Executor:
         provider = self._provider(state)
         if provider is None:
             return Found(id=state.id, properties=outputs, inputs=inputs)
-        request = Read(urn=state.urn, id=state.id, properties=outputs, inputs=inputs, type=state.type, name=state.name)
+        request = Read(
+            urn=state.urn,
+            id=state.id,
+            properties=outputs,
+            inputs=inputs,
+            timeout_s=state.custom_timeouts.get("read", 0.0),
+            type=state.type,
+            name=state.name,
+        )
         found = provider.read(request)
         return found if found and found.id else None
 
@@ -383,12 +391,3 @@ def _both(step: Step) -> tuple[ResourceState, ResourceState]:
     assert step.old is not None
     assert step.new is not None
     return step.old, step.new
-
-
-def _as_failed(step: Step) -> Step:
-    """Return a failed step as it is told: an update with the id of its object, an import without what it replaces."""
-    if step.op is Op.IMPORT_REPLACEMENT:
-        return replace(step, old=None)
-    if step.op is not Op.UPDATE or step.old is None or step.new is None:
-        return step
-    return replace(step, new=replace(step.new, id=step.old.id))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cellctl.state.values import Struct, Value
+from cellctl_sandbox.engine.errors import Rejected
+
+_PART = r"(\d+\.?\d*|\.\d+)(ns|us|µs|ms|s|m|h)"
+_DURATION, _WHOLE_DURATION = re.compile(_PART), re.compile(rf"[+-]?(?:0|(?:{_PART})+)")
+_SECONDS: Mapping[str, float] = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +32,10 @@ class Alias:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Goal:
-    """A resource as the program wants it. `delete_before_replace` is None where the option was not given."""
+    """A resource as the program wants it. `delete_before_replace` is None where the option was not given.
+
+    `custom_timeouts` are as they were written (`seconds` reads them).
+    """
 
     type: str
     name: str
@@ -44,7 +53,7 @@ class Goal:
     delete_before_replace: bool | None = None
     aliases: tuple[Alias, ...] = ()
     import_id: str = ""
-    custom_timeouts: Mapping[str, float] = field(default_factory=dict)
+    custom_timeouts: Mapping[str, str] = field(default_factory=dict)
     additional_secret_outputs: tuple[str, ...] = ()
     retain_on_delete: bool = False
     deleted_with: str = ""
@@ -83,3 +92,16 @@ class InvokeGoal:
 def package_of(token: str) -> str:
     """Return the package of a type or function token: its first part."""
     return token.partition(":")[0]
+
+
+def seconds(text: str) -> float:
+    """Return a Go duration (`1h30m`) in seconds.
+
+    Raises:
+        Rejected: The text is none.
+    """
+    if not _WHOLE_DURATION.fullmatch(text):
+        raise Rejected(f"unable to parse customTimeout Value {text}")
+    total = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text))
+    total = -total if text.startswith("-") else total
+    return int(total) if float(total).is_integer() else total

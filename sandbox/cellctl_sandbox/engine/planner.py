@@ -12,7 +12,7 @@ from cellctl.state.values import Struct, contains_unknown
 from cellctl_provider.protocol import Check, Checked, Diff, Diffed, ProviderError
 from cellctl_sandbox.engine import paths, steps
 from cellctl_sandbox.engine.errors import StepFailed, crashed
-from cellctl_sandbox.engine.goals import Goal
+from cellctl_sandbox.engine.goals import Goal, seconds
 from cellctl_sandbox.engine.identities import Identities
 from cellctl_sandbox.engine.replacing import Replacing
 from cellctl_sandbox.engine.scope import Scope
@@ -241,7 +241,7 @@ def _new_state(urn: str, goal: Goal, reference: str) -> ResourceState:
         provider=reference,
         property_dependencies=goal.property_dependencies,
         additional_secret_outputs=goal.additional_secret_outputs,
-        custom_timeouts=goal.custom_timeouts,
+        custom_timeouts={key: seconds(text) for key, text in goal.custom_timeouts.items()},
         import_id=goal.import_id,
         retain_on_delete=goal.retain_on_delete,
         deleted_with=goal.deleted_with,

@@ -255,6 +255,7 @@ class PluginProvider:
             type=request.type,
             properties=to_struct(self._sent(request.properties)),
             inputs=to_struct(self._sent(request.inputs)),
+            timeout=request.timeout_s,
         )
         try:
             answer = self._stub.Read(message)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from cellctl.state.values import Struct, Value
@@ -18,15 +17,6 @@ from cellctl_sandbox.engine.wire import from_proto, from_struct, with_asset_hash
 if TYPE_CHECKING:
     from pulumi.runtime.proto import alias_pb2, resource_pb2
 
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
-_SECONDS: Mapping[str, float] = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1, "m": 60, "h": 3600}
-
-
-def seconds(text: str) -> float:
-    """Return a Go duration (`1h30m`) in seconds; 0 for an empty text."""
-    total = sum(float(number) * _SECONDS[unit] for number, unit in _DURATION.findall(text))
-    return int(total) if float(total).is_integer() else total
-
 
 def goal_of(request: resource_pb2.RegisterResourceRequest) -> Goal:
     """Return the goal of a registration.
@@ -39,7 +29,7 @@ def goal_of(request: resource_pb2.RegisterResourceRequest) -> Goal:
     if request.type.startswith(PROVIDER_PREFIX):
         properties |= _of_provider(request)
     timeouts = request.customTimeouts
-    given = {"create": timeouts.create, "update": timeouts.update, "delete": timeouts.delete}
+    given = {key: str(getattr(timeouts, key)) for key in ("create", "update", "delete", "read")}
     return Goal(
         type=request.type,
         name=request.name,
@@ -57,7 +47,7 @@ def goal_of(request: resource_pb2.RegisterResourceRequest) -> Goal:
         delete_before_replace=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
         aliases=(*(Alias(urn=urn) for urn in request.aliasURNs), *(_alias(item) for item in request.aliases)),
         import_id=request.importId,
-        custom_timeouts={key: seconds(text) for key, text in given.items() if text},
+        custom_timeouts={key: text for key, text in given.items() if text},
         additional_secret_outputs=tuple(request.additionalSecretOutputs),
         retain_on_delete=request.retainOnDelete,
         deleted_with=request.deletedWith,

@@ -224,6 +224,15 @@ def deletion_step(old: ResourceState, *, pending_replacement: bool = False, repl
     return Step(op=op, urn=old.urn, old=old, pending_replacement=pending_replacement)
 
 
+def as_failed(step: Step) -> Step:
+    """Return a failed step as it is told: an update with the id of its object, an import without what it replaces."""
+    if step.op is Op.IMPORT_REPLACEMENT:
+        return replace(step, old=None)
+    if step.op is not Op.UPDATE or step.old is None or step.new is None:
+        return step
+    return replace(step, new=replace(step.new, id=step.old.id))
+
+
 # ---- order ----
 def dependents(resources: Iterable[ResourceState], root: ResourceState) -> list[ResourceState]:
     """Return the living resources that depend on `root`, directly or not, in the order of the state."""
