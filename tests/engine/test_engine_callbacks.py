@@ -1,10 +1,9 @@
 """Functions of the program that the engine calls: hooks and transforms, in this process and over sockets."""
 
-import gc
-
 import pulumi
 import pytest
 from pulumi import automation as auto
+from sdk_loops import loops_closed
 
 from cellctl_sandbox.engine.command import EmbeddedCommand
 from cellctl_sandbox.testing.fake_provider import Behaviour, FakeFactory, World
@@ -46,8 +45,8 @@ class Stage:
 
 @pytest.fixture(params=[False, True], ids=["in process", "over sockets"])
 def stage(request, tmp_path):
-    yield Stage(tmp_path, over_sockets=request.param)
-    gc.collect()
+    with loops_closed():
+        yield Stage(tmp_path, over_sockets=request.param)
 
 
 def thing(name, props=None, **options):

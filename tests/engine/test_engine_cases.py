@@ -439,6 +439,20 @@ CASES = [
         ],
     ),
     Case(
+        "a refresh that runs the program leaves a state in the order of what needs what",
+        [
+            Play(
+                program=[
+                    Thing("a", {"size": 1}),
+                    Thing("box", kind="component", options={"parent": "a"}),
+                    Thing("g", options={"id": "a-0", "depends_on": ["a"]}),
+                ]
+            ),
+            Play(do="refresh", options={"run_program": True}, names=["a", "box", "g"]),
+            Play(ops={"g": ["read"]}),
+        ],
+    ),
+    Case(
         "exclude_protected destroys the rest",
         [
             Play(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -12,8 +11,8 @@ from pathlib import Path
 
 import pulumi
 import pulumi_aws as aws
-import pytest
 from pulumi import automation as auto
+from sdk_loops import loops_closed
 
 from cellctl.engine.pulumi_cli import PulumiCli
 from cellctl.engine.workspace import PROJECT, Workspaces
@@ -94,32 +93,6 @@ def opened(home: Path) -> Iterator[Site]:
     with loops_closed():
         yield Site(home, open_control(home), spaces, cli, EmbeddedCommand(host.providers()), variables)
     host.close()
-
-
-@contextmanager
-def loops_closed() -> Iterator[None]:
-    """Close what the SDK leaves open where the engine goes away from a program (`Run` of its automation/_server.py).
-
-    It waits there for the tasks that it has cancelled, and one that ends in an error keeps it from closing their loop.
-    """
-    made: list[asyncio.AbstractEventLoop] = []
-    new = asyncio.new_event_loop
-
-    def noted() -> asyncio.AbstractEventLoop:
-        made.append(new())
-        return made[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(asyncio, "new_event_loop", noted)
-        yield
-    for loop in made:
-        wait_for(lambda loop=loop: not loop.is_running())  # type: ignore[misc]
-        tasks = [] if loop.is_closed() else list(asyncio.all_tasks(loop))
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        loop.close()
 
 
 def changes(summary: object) -> dict[str, int]:

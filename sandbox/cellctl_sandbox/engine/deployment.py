@@ -169,8 +169,7 @@ class Deployment:
     def _performed(self, wanted: Wanted, planned: list[Step]) -> Answer:
         """Perform what was planned; a failure ends the operation, unless it shall continue."""
         try:
-            state = self._perform(planned) if planned else wanted.old
-            assert state is not None, "a registration ends with a state"
+            state = self._perform(planned) if planned else self._left(wanted)
             if planned and planned[0].op in (Op.IMPORT, Op.IMPORT_REPLACEMENT):
                 with self._planning:
                     more = self._planner.after_import(wanted, state)
@@ -184,6 +183,12 @@ class Deployment:
             self.scope.decisions.failed.add(wanted.new.urn)
             return Answer(state=wanted.new, succeeded=False)
         return Answer(state=state, unknown=bool(planned) and planned[-1].skipped)
+
+    def _left(self, wanted: Wanted) -> ResourceState:
+        """Leave a resource as it is, and take its turn in the state: what comes after it may need it."""
+        assert wanted.old is not None, "a registration ends with a state"
+        self.scope.journal.commit(new=wanted.old, gone=(wanted.old,), lazily=True)
+        return wanted.old
 
     def _skips(self, new: ResourceState) -> bool:
         """Tell whether something that a resource needs has failed, so that it is not begun."""
