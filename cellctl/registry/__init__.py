@@ -2,7 +2,7 @@
 
     database = Database.file(path)          # or Database("postgresql+psycopg://HOST/NAME")
     migrate(database)
-    claims.claim(database, request, now=...)
+    claims.claim(database, request)
 
 SQLAlchemy Core over SQLite or PostgreSQL. Importing this package loads nothing: import its modules.
 """

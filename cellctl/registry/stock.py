@@ -13,6 +13,8 @@ from typing import Literal
 from sqlalchemy import ColumnElement, Connection, exists, insert, select, update
 
 from cellctl.errors import GuardError, Objection
+from cellctl.facts.capacity import capacity
+from cellctl.facts.document import FactsError
 from cellctl.registry import states, tables
 from cellctl.registry.database import Database
 from cellctl.registry.rows import TABLES, add, change, row_of, tell
@@ -34,24 +36,24 @@ class NewReef:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewHost:
-    """A database host that is planned; its numbers come from `cellctl.facts.capacity`."""
+    """A database host that is planned. `capacity` and `reserve` 0: what the facts say of its size and mode."""
 
     name: str
     kind: str
     size: str
     ha_mode: str
-    capacity: int
-    reserve: int
+    capacity: int = 0
+    reserve: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NewGateway:
-    """A gateway (AWS) or storage account (Azure) that is planned."""
+    """A gateway (AWS) or storage account (Azure) that is planned. `max_slots` 0: what the facts say."""
 
     name: str
     kind: str
     protocol: str
-    max_slots: int
+    max_slots: int = 0
     zone: str = ""
 
 
@@ -68,17 +70,22 @@ def add_reef(database: Database, new: NewReef) -> int:
 
 
 def add_host(database: Database, reef: int, new: NewHost) -> int:
-    """Plan a host with one slot for each database it takes, the last of them for restores; return its id."""
+    """Plan a host with one slot for each database it takes, the last of them for restores; return its id.
+
+    Raises:
+        GuardError: More databases than its size takes in its mode, or fewer kept free than restores need.
+    """
 
     def work(connection: Connection) -> int:
-        row_of(connection, "reef", reef, lock=True)
+        takes, reserve = _sized(new, str(row_of(connection, "reef", reef, lock=True).cloud))
         life = {"state_since": database.now(connection)}
-        host = add(connection, tables.hosts, {**asdict(new), "reef_id": reef, "state": "planned", **life})
-        cells = new.capacity - new.reserve
+        sized = {**asdict(new), "capacity": takes, "reserve": reserve}
+        host = add(connection, tables.hosts, {**sized, "reef_id": reef, "state": "planned", **life})
+        cells = takes - reserve
         slots = [
             {"host_id": host, "reef_id": reef, "number": number, "state": "available", **life,
              "purpose": "cell" if number <= cells else "restore"}
-            for number in range(1, new.capacity + 1)
+            for number in range(1, takes + 1)
         ]  # fmt: skip
         connection.execute(insert(tables.database_slots), slots)
         return host
@@ -87,16 +94,21 @@ def add_host(database: Database, reef: int, new: NewHost) -> int:
 
 
 def add_gateway(database: Database, reef: int, new: NewGateway) -> int:
-    """Plan a gateway with its slots, none of which has a share yet; return its id."""
+    """Plan a gateway with its slots, none of which has a share yet; return its id.
+
+    Raises:
+        GuardError: More slots than a gateway can have.
+    """
 
     def work(connection: Connection) -> int:
-        row_of(connection, "reef", reef, lock=True)
+        known = capacity(str(row_of(connection, "reef", reef, lock=True).cloud))
+        count = new.max_slots or known.gateway_slots
+        if count > known.gateway_limit:
+            raise _too_much(new.name, f"can have {known.gateway_limit} shares, not {count}")
         life = {"state_since": database.now(connection)}
-        gateway = add(connection, tables.gateways, {**asdict(new), "reef_id": reef, "state": "planned", **life})
-        slots = [
-            {"gateway_id": gateway, "number": number, "state": "absent", **life}
-            for number in range(1, new.max_slots + 1)
-        ]
+        sized = {**asdict(new), "max_slots": count}
+        gateway = add(connection, tables.gateways, {**sized, "reef_id": reef, "state": "planned", **life})
+        slots = [{"gateway_id": gateway, "number": number, "state": "absent", **life} for number in range(1, count + 1)]
         connection.execute(insert(tables.share_slots), slots)
         return gateway
 
@@ -157,6 +169,27 @@ def retire_slots(database: Database, gateway: int) -> None:
         )
 
     database.write(work)
+
+
+def _sized(new: NewHost, cloud: str) -> tuple[int, int]:
+    """Return how many databases a new host takes, and how many of them stay free for restores."""
+    known = capacity(cloud)
+    try:
+        most = known.databases_of(new.size, new.ha_mode)
+    except FactsError as error:
+        raise _too_much(new.name, f"cannot be planned: {error}") from None
+    takes = new.capacity or most
+    reserve = new.reserve or known.reserve_of(takes)
+    if takes > most:
+        raise _too_much(new.name, f"({new.size}, {new.ha_mode}) takes {most} databases, not {takes}")
+    if reserve < known.reserve_of(takes):
+        raise _too_much(new.name, f"must keep {known.reserve_of(takes)} databases free for restores, not {reserve}")
+    return takes, reserve
+
+
+def _too_much(name: str, why: str) -> GuardError:
+    remedy = "the limits are data: cellctl/facts/placement"
+    return GuardError([Objection(code="capacity_limit", reason=f"'{name}' {why}", remedy=remedy)])
 
 
 def _lock_reef(connection: Connection, kind: states.Kind, row_id: int) -> None:

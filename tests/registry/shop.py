@@ -16,23 +16,21 @@ _BIRTH = ("stack_creating", "booted", "activated", "cache_ready", "shares_creati
 
 def reef(
     database: Database, name: str = "r1", *, hosts: int = 1, gateways: int = 1, capacity: int = 5, reserve: int = 1,
-    slots: int = 4, max_cells: int = 1000, account: str = ACCOUNT,
+    slots: int = 4, max_cells: int = 1000, account: str = ACCOUNT, size: str = "db.m6i.xlarge",
 ) -> int:  # fmt: skip
     """Make a reef in service and return its id; gateways are `g0`, `g1`, hosts `h0`, `h1`."""
     new = stock.NewReef(name=name, account=account, cloud="aws", region=REGION, max_cells=max_cells)
     reef_id = stock.add_reef(database, new)
     stock.move(database, "reef", reef_id, "in_service")
     for number in range(hosts):
-        host(database, reef_id, f"h{number}", capacity=capacity, reserve=reserve)
+        host(database, reef_id, f"h{number}", capacity=capacity, reserve=reserve, size=size)
     for number in range(gateways):
         gateway(database, reef_id, f"{name}-g{number}", slots=slots)
     return reef_id
 
 
-def host(database: Database, reef_id: int, name: str, *, capacity: int, reserve: int) -> int:
-    new = stock.NewHost(
-        name=name, kind="rds", size="db.m6i.xlarge", ha_mode="always_on", capacity=capacity, reserve=reserve
-    )
+def host(database: Database, reef_id: int, name: str, *, capacity: int, reserve: int, size: str) -> int:
+    new = stock.NewHost(name=name, kind="rds", size=size, ha_mode="always_on", capacity=capacity, reserve=reserve)
     host_id = stock.add_host(database, reef_id, new)
     for state in ("creating", "in_service"):
         stock.move(database, "host", host_id, state)

@@ -97,6 +97,28 @@ def test_the_reserve_for_restores_is_never_given_away(database: Database) -> Non
 
 
 @pytest.mark.parametrize("kind", ["sqlite"])
+def test_capacity_is_what_the_facts_say_and_never_more(database: Database) -> None:
+    reef = shop.reef(database, hosts=0, gateways=0)
+    plain = stock.NewHost(name="h", kind="rds", size="db.m6i.xlarge", ha_mode="always_on")
+    stock.add_host(database, reef, plain)
+    stock.add_gateway(database, reef, stock.NewGateway(name="g", kind="storage_gateway", protocol="nfs"))
+    with database.read() as connection:
+        purposes = connection.execute(select(database_slots.c.purpose)).scalars().all()
+        assert (purposes.count("cell"), purposes.count("restore")) == (67, 8)
+        assert len(connection.execute(select(share_slots.c.id)).all()) == 10
+    for wrong, words in (
+        ({"name": "a", "capacity": 76}, "takes 75 databases, not 76"),
+        ({"name": "b", "capacity": 50, "reserve": 2}, "must keep 5 databases free"),
+        ({"name": "c", "size": "db.t3.small"}, "nothing says how many databases db.t3.small takes"),
+    ):
+        with pytest.raises(GuardError, match=words):
+            stock.add_host(database, reef, dataclasses.replace(plain, **wrong))
+    wide = stock.NewGateway(name="w", kind="storage_gateway", protocol="nfs", max_slots=51)
+    with pytest.raises(GuardError, match="can have 50 shares, not 51"):
+        stock.add_gateway(database, reef, wide)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
 def test_what_is_cordoned_or_not_yet_in_service_takes_nobody(database: Database) -> None:
     reef = shop.reef(database, gateways=0)
     waiting = shop.gateway(database, reef, "g-new", slots=2, in_service=False)
@@ -217,7 +239,10 @@ def test_a_thousand_claims_of_eight_processes(database: Database, url: str, crow
     """There are 990 places for 1,000 cells in two accounts: 990 get one each, ten are told why not."""
     accounts = {"aws:1": 500, "aws:2": 490}
     for account, places in accounts.items():
-        shop.reef(database, account, account=account, gateways=10, capacity=places + 9, reserve=9, slots=50)
+        shop.reef(
+            database, account, account=account, hosts=6, size="db.r5.24xlarge", capacity=100, reserve=10, gateways=10,
+            slots=50, max_cells=places,
+        )  # fmt: skip
     workers = [(number, list(accounts)[number % 2]) for number in range(PROCESSES)]
     for number, account in workers:
         shop.cells(database, [f"cell-{number}-{index}" for index in range(EACH)], account)
@@ -226,7 +251,7 @@ def test_a_thousand_claims_of_eight_processes(database: Database, url: str, crow
     placed, refused = [one for one in answers if len(one) == 3], [one for one in answers if len(one) == 2]
     assert (len(placed), len(refused)) == (990, 10)
     assert len({slot for _, slot, _ in placed}) == len({share for _, _, share in placed}) == 990
-    assert all("has no database left: 490 of 490" in said for _, said in refused)
+    assert all("reef 'aws:2' has its 490 cells" in said for _, said in refused)
     assert shop.counted(database) == (990, 990, 990)
     with database.read() as connection:
         recorded = connection.execute(select(bindings.c.database_slot_id)).scalars().all()
