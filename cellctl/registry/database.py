@@ -21,7 +21,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 
 from cellctl.errors import RegistryError, UsageError
 from cellctl.registry import postgres
-from cellctl.registry.postgres import SILENT_S, watched
+from cellctl.registry.postgres import SILENT_S, asked_at, watched
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -119,7 +119,7 @@ class Database:
                 yield connection
                 return
             driver = connection.connection.driver_connection
-            with watched(driver.fileno() if driver else -1, self._silent_s):
+            with watched(driver.fileno() if driver else -1, self._silent_s, asked_at(connection)):
                 yield connection
 
     @contextmanager

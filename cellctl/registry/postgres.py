@@ -9,11 +9,11 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DisconnectionError
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SILENT_S = 15.0  # longer than the server itself lets a statement or a lock take
 _IDLE_S = 5.0
 _CONNECT_S = 5
 _SETTINGS = "-c statement_timeout=12000 -c lock_timeout=8000 -c idle_in_transaction_session_timeout=60000"
-_USED = "cellctl_used"
+_USED, _ASKED = "cellctl_used", "cellctl_asked"
 
 
 def engine(url: URL, silent_s: float) -> Engine:
@@ -42,34 +42,57 @@ def engine(url: URL, silent_s: float) -> Engine:
             raise DisconnectionError
 
     event.listen(made, "checkout", tried)
+    for moment in ("before_cursor_execute", "commit", "rollback"):
+        event.listen(made, moment, _asked)
+    event.listen(made, "after_cursor_execute", _answered)
     return made
 
 
+def _asked(connection: Connection, *_details: object) -> None:
+    connection.get_execution_options().get(_ASKED, {})["since"] = time.monotonic()
+
+
+def _answered(connection: Connection, *_details: object) -> None:
+    connection.get_execution_options().get(_ASKED, {})["since"] = None
+
+
+def asked_at(connection: Connection) -> Callable[[], float | None]:
+    """Return what tells since when the server owes this connection an answer, None while it owes none."""
+    since: dict[str, float | None] = {"since": None}
+    connection.execution_options(**{_ASKED: since})
+    return lambda: since["since"]
+
+
 @contextmanager
-def watched(descriptor: int, silent_s: float) -> Iterator[None]:
-    """Hang up on the connection behind a file descriptor when the block takes longer than it may."""
+def watched(descriptor: int, silent_s: float, asked: Callable[[], float | None]) -> Iterator[None]:
+    """Hang up on the connection behind a file descriptor when one answer takes longer than it may."""
     line = socket.socket(fileno=os.dup(descriptor))
+    over = threading.Event()
 
-    def hang_up() -> None:
-        with suppress(OSError):
-            line.shutdown(socket.SHUT_RDWR)
+    def watch() -> None:
+        while not over.wait(silent_s / 4):
+            since = asked()
+            if since is not None and time.monotonic() - since > silent_s:
+                with suppress(OSError):
+                    line.shutdown(socket.SHUT_RDWR)
+                return
 
-    timer = threading.Timer(silent_s, hang_up)
-    timer.daemon = True
-    timer.start()
+    threading.Thread(target=watch, name="registry", daemon=True).start()
     try:
         yield
     finally:
-        timer.cancel()
+        over.set()
         line.close()
 
 
 def _answers(connection: object, silent_s: float) -> bool:
-    from psycopg import Connection, Error
+    from psycopg import Connection as Driver
+    from psycopg import Error
 
-    assert isinstance(connection, Connection)
+    assert isinstance(connection, Driver)
     try:
-        with watched(connection.fileno(), silent_s):
+        now = time.monotonic()
+        with watched(connection.fileno(), silent_s, lambda: now):
             connection.execute("SELECT 1")
             connection.rollback()
     except Error:

@@ -151,8 +151,9 @@ def test_nobody_waits_for_a_server_that_fell_silent(url: str) -> None:
         os.kill(backend, signal.SIGCONT)
     assert caught.value.code == "registry_unreachable"
     assert time.monotonic() - began < 10  # without us it would be for ever
-    with database.read() as connection:
-        assert connection.execute(text("SELECT 1")).scalar_one() == 1
+    with database.read() as connection:  # many answers that take long together are no silence
+        for _ in range(5):
+            connection.execute(text("SELECT pg_sleep(0.1)"))
     database.close()
 
 
