@@ -30,14 +30,21 @@ MODULES = (
     "cellctl_sandbox.standins.storage_gateway", "cellctl_sandbox.standins.tds.server",
     "cellctl_sandbox.standins.tds.standin", "cryptography.hazmat.backends.openssl.backend", "encodings.ascii",
     "encodings.idna", "grpc._channel", "grpc._interceptor", "grpc._server", "grpc.experimental",
-    "importlib.resources.readers", "sqlglot.dialects.tsql",
+    "anyio", "cellctl.registry.claims", "cellctl.registry.inventory", "cellctl.registry.migrating",
+    "cellctl.registry.recording", "cellctl.registry.survey", "cellctl.run.survey", "cellctl.verify.buckets", "h11",
+    "httpcore", "importlib.resources.readers", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite",
+    "sqlglot.dialects.tsql",
 )  # fmt: skip
+TYPES = (("pulumi_aws.ebs", "Volume"), ("pulumi_aws.rds", "Instance"), ("pulumi_aws.secretsmanager", "Secret"))
+"""Types of the landscape: the SDK loads a service when one of it is asked for."""
 
 
 def load(home: Path, cell: str, cloud: str, program: Callable[[], None]) -> None:
     """Import everything, preview `program` once, and freeze what that has made."""
     for name in MODULES:
         importlib.import_module(name)
+    for service, name in TYPES:
+        getattr(importlib.import_module(service), name)
     host = open_host(home=home, cell=cell, cloud=cloud, clock="stepped")
     stack = f"cell-{cell}"
     target = Target(

@@ -38,7 +38,10 @@ _MODULES = (
     "cellctl_sandbox.standins.run_command", "cellctl_sandbox.standins.secret_stores",
     "cellctl_sandbox.standins.storage_gateway", "cellctl_sandbox.standins.tds.standin",
     "cellctl_sandbox.testing.small_world", "cellctl_stacks.aws_cell", "cellctl_stacks.azure_cell", "boto3", "httpx",
-    "rich.console", "sqlglot.dialects.tsql",
+    "anyio", "cellctl.registry.claims", "cellctl.registry.inventory", "cellctl.registry.migrating",
+    "cellctl.registry.recording", "cellctl.registry.survey", "cellctl.run.survey", "cellctl.verify.buckets", "h11",
+    "httpcore",
+    "rich.console", "sqlalchemy.dialects.postgresql", "sqlalchemy.dialects.sqlite", "sqlglot.dialects.tsql",
 )  # fmt: skip
 _PR_SET_PDEATHSIG = 1
 
