@@ -36,8 +36,9 @@ _IDS = re.compile(
     r"|\b(?:i|vpc|subnet|sgr?|vol|eni|rtb|rtbassoc|igw|nat|eipalloc|eipassoc|vpce|acl|fl|sgw|share)-[0-9a-f]{8,17}\b"
     r"|(?<=:)\d{12}(?=:)"
 )
-# With a digit: a word of twelve letters is no digest.
-_WITH_DIGEST = r"(?:(?P<role>(?:-[a-z0-9]+)*?)-(?P<drawn>(?=[a-z]*[2-7])[a-z2-7]{12}))?"
+# With a digit, few vowels or many consonants in a row: a word of twelve letters is no digest.
+_NO_WORD = r"(?:(?=[a-z]*[2-7])|(?=[a-z]*[^aeiouy2-7]{4})|(?=(?:[^aeiouy]*[aeiouy]?){3}[^aeiouy]*(?![a-z2-7])))"
+_WITH_DIGEST = rf"(?:(?P<role>(?:-[a-z0-9]+)*?)-(?P<drawn>{_NO_WORD}[a-z2-7]{{12}}))?"
 _CUT = re.compile(
     r"(?<![A-Za-z0-9])(?:st(?P<account>[a-z0-9]{2,10})[a-z2-7]{12}|kv-(?P<vault>[a-z0-9-]{2,8})-[a-z2-7]{12}"
     r"|(?P<node>[a-z0-9-]{2,3})[a-z2-7]{10}(?=-\d))(?![A-Za-z0-9])"

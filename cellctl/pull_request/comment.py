@@ -159,14 +159,27 @@ def _said(group: Group) -> Iterator[str]:
 
 
 def _lines(group: Group) -> Iterator[str]:
+    made = [row for row in group.changes if row.action == "create"]
     for row in group.changes:
-        yield from _change(row)
+        if row.action != "create":
+            yield from _change(row)
+    for type_, names in _by_type(made).items():
+        shown = ", ".join(visible(name) for name in names[:3])
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        yield f"+ {len(names)} {visible(type_)}: {shown}{more}"
     if group.more_changes:
         yield f"# and {count(group.more_changes, 'more resource')}"
 
 
+def _by_type(rows: Sequence[ChangeRow]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.type, []).append(row.name)
+    return found
+
+
 def _change(row: ChangeRow) -> Iterator[str]:
-    strong = "!" if row.loses_data or row.action == "replace" else {"create": "+", "delete": "-"}.get(row.action, "#")
+    strong = "!" if row.loses_data or row.action == "replace" else "-" if row.action == "delete" else "#"
     held = "  holds data" if row.stateful else ""
     stopped = f"  blocked by {visible(row.blocked_by)}" if row.blocked_by else ""
     causes = f"  because of {visible(', '.join(row.causes), 300)}" if row.causes else ""
