@@ -78,6 +78,8 @@ class _Provider:
 
     def __init__(self, inner, mutant: Mutant, home: Path) -> None:
         self._inner, self._mutant, self._home = inner, mutant, home
+        # Two of a kind get in each other's way when they are made at once.
+        self._late = bool(mutant.only[0]) and mutant.only[0] != mutant.type
 
     def __getattr__(self, name: str):
         return getattr(self._inner, name)
@@ -89,7 +91,7 @@ class _Provider:
         return type(checked)(inputs=self._mutant.applied(checked.inputs))
 
     def create(self, request):
-        if self._mutant.only[0] and self._meant(request.urn) and not request.preview:
+        if self._late and self._meant(request.urn) and not request.preview:
             SimulatedClock.of(Database.open(self._home)).sleep(MUCH_LATER_S)
         made = self._inner.create(request)
         if not self._mutant.path and not self._mutant.only[0] and self._meant(request.urn) and not request.preview:

@@ -144,3 +144,13 @@ def test_nobody_comes_from_the_internet_without_a_route_and_unknown_addresses_do
     objects["open"] = ingress("open", "sg-n", 8080, cidrIpv4="0.0.0.0/0")
     assert "has no route to an internet gateway" in reach(objects, VISITOR, "10.64.8.21", 8080).why
     assert "nothing has the address" in reach(objects, CONTROL, "10.64.8.99", 22).why
+
+
+@pytest.mark.parametrize("target", ["transitGatewayId", "vpcPeeringConnectionId", "networkInterfaceId"])
+def test_a_way_that_is_not_simulated_is_told_and_never_open(target: str) -> None:
+    objects = account()
+    route = {key: value for key, value in objects["route-n"].properties.items() if key != "natGatewayId"}
+    objects["route-n"] = replace(objects["route-n"], properties={**route, target: "x-1"})
+    verdict = reach(objects, "n1", "download.octopusdeploy.com", 443)
+    assert verdict.outcome == "timeout"
+    assert f"leads to a {target}, which the simulated network does not know" in verdict.why

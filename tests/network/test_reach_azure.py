@@ -122,3 +122,14 @@ def test_groups_are_not_asked_about_endpoints_where_their_policies_are_off() -> 
     subnets[1]["privateEndpointNetworkPolicies"] = "Disabled"
     here, _ = network(objects)
     assert here.reach(CONTROL, SQL, 1433).open
+
+
+def test_a_route_table_of_its_own_is_told_and_never_open() -> None:
+    objects = account()
+    subnets = objects["network"].properties["subnets"]
+    assert isinstance(subnets, list)
+    assert isinstance(subnets[0], dict)
+    subnets[0]["routeTable"] = ref("routeTables/rt")
+    here, node = network(objects)
+    for name, port in ((SQL, 1433), ("management.azure.com", 443)):
+        assert "knows no user-defined routes" in here.reach(node, name, port).why

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from cellctl_sandbox.clouds.world import World
 
 
+_ALWAYS_THERE = ("/fileservices/default", "/blobservices/default")
+"""What an object has from its beginning (Microsoft Learn, File Services REST API: one for each account, 2026-11)."""
+
+
 def link(world: World, behaviour: Behaviour, record: CloudRecord, begin_s: float) -> float:
     """Note what an object refers to, and return when all of it is found, at the earliest `begin_s`.
 
@@ -96,6 +100,8 @@ def _require_parent(world: World, record: CloudRecord) -> None:
         return
     # …/providers/NAMESPACE/TYPE/NAME lies in what stands before; …/TYPE/NAME lies in the object before it.
     parent = "/".join(parts[:-4] if parts[-4].lower() == "providers" else parts[:-2])
+    if parent.lower().endswith(_ALWAYS_THERE):
+        parent = parent.rsplit("/", 2)[0]
     if _exists(world, parent):
         return
     code = "ResourceGroupNotFound" if len(parent.split("/")) == group + 2 else "ParentResourceNotFound"

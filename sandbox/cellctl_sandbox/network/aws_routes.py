@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cellctl.facts.conditions import at
+from cellctl.state.values import Value
 from cellctl_sandbox.estate import Estate, text, texts
 from cellctl_sandbox.network.addresses import length, within
 from cellctl_sandbox.network.verdict import OPEN, Place, Verdict, lost
@@ -19,6 +20,11 @@ INTERNET = "aws:ec2/internetGateway:InternetGateway"
 NAT = "aws:ec2/natGateway:NatGateway"
 ADDRESS = "aws:ec2/eip:Eip"
 ENDPOINT = "aws:ec2/vpcEndpoint:VpcEndpoint"
+_OTHERS = (
+    "carrierGatewayId", "coreNetworkArn", "egressOnlyGatewayId", "localGatewayId", "networkInterfaceId",
+    "odbNetworkArn", "transitGatewayId", "vpcEndpointId", "vpcPeeringConnectionId",
+)  # fmt: skip
+"""Targets of routes whose ways are not simulated."""
 
 
 def way_out(estate: Estate, source: Place, target: Place) -> Verdict:
@@ -29,7 +35,9 @@ def way_out(estate: Estate, source: Place, target: Place) -> Verdict:
     route = _route(estate, table, target.address)
     if route is None:
         return lost(f"no route from {_subnet(estate, source.subnet)} (table {table}) leads to {target}")
-    gateway, nat = route
+    gateway, nat, other = route
+    if other:
+        return lost(f"the route of table {table} leads to a {other}, which the simulated network does not know")
     if nat:
         return _through_nat(estate, nat)
     if not estate.one(INTERNET, gateway):
@@ -74,24 +82,30 @@ def _by_gateway_endpoint(estate: Estate, table: str, service: str) -> bool:
     return False
 
 
-def _route(estate: Estate, table: str, address: str) -> tuple[str, str] | None:
-    """Return gateway and NAT gateway of the most specific route to an address, None if there is none."""
+def _route(estate: Estate, table: str, address: str) -> tuple[str, str, str] | None:
+    """Return gateway, NAT gateway or another target of the most specific route to an address, None without one."""
     fitting = [entry for entry in _routes(estate, table) if within(address, entry[0])]
     if not fitting:
         return None
     best = max(fitting, key=lambda entry: length(entry[0]))
-    return best[1], best[2]
+    return best[1], best[2], best[3]
 
 
-def _routes(estate: Estate, table: str) -> Iterator[tuple[str, str, str]]:
+def _routes(estate: Estate, table: str) -> Iterator[tuple[str, str, str, str]]:
     for item in estate.all(ROUTE):
         if item.text("routeTableId") == table:
-            yield item.text("destinationCidrBlock"), item.text("gatewayId"), item.text("natGatewayId")
+            yield _entry(item.properties, "destinationCidrBlock")
     for item in estate.all(TABLE):
         inline = item.properties.get("routes") if item.id == table else None
         for entry in inline if isinstance(inline, list) else []:
-            block = at(entry, "cidrBlock")
-            yield str(block or ""), str(at(entry, "gatewayId") or ""), str(at(entry, "natGatewayId") or "")
+            yield _entry(entry, "cidrBlock")
+
+
+def _entry(values: Value, block: str) -> tuple[str, str, str, str]:
+    """Return block, gateway, NAT gateway and the name of any other target."""
+    others = [name for name in _OTHERS if at(values, name)]
+    found = [str(at(values, name) or "") for name in (block, "gatewayId", "natGatewayId")]
+    return found[0], found[1], found[2], others[0] if others else ""
 
 
 def _subnet(estate: Estate, subnet: str) -> str:

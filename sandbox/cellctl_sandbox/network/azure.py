@@ -34,6 +34,10 @@ class AzureNetwork:
     def path(self, source: Place, target: Place, port: int, protocol: str = "tcp") -> Verdict:
         """Return whether packets of `source` arrive at `target`."""
         if source.network:
+            subnet = azure_names.subnet_of(self.estate, source.subnet)
+            if at(subnet, "routeTable.id"):
+                name = source.subnet.rpartition("/")[2]
+                return lost(f"{name} has a route table of its own: the simulated network knows no user-defined routes")
             verdict = self._judged("Outbound", source, target, port, protocol)
             if not verdict.open:
                 return verdict

@@ -24,6 +24,7 @@ from cellctl_sandbox.clouds.view import ObjectView, records
 from cellctl_sandbox.clouds.world import World
 from cellctl_sandbox.host import SandboxHost
 from cellctl_sandbox.inventory import INSTANCE, MACHINE
+from cellctl_sandbox.network.boot import boot_of
 from cellctl_sandbox.network.kept_secrets import VERSION
 from cellctl_sandbox.standins.cloud_view import CloudObject
 from cellctl_sandbox.standins.secret_stores.key_vault import VAULT
@@ -134,11 +135,17 @@ class Trial:
         for record in found:
             yield from self._work(record)
             yield from self._meets(record, other)
-            if record.type in (INSTANCE, MACHINE):  # its script runs once, at the first boot
+            if self._boots_at_once(record):
                 why = self._host.network.boot_hindrance(self._cell, record.id)
                 yield from [f"the first boot fails: {why}"] if why else []
         if not found:
             yield from self._dials()
+
+    def _boots_at_once(self, record: CloudRecord) -> bool:
+        """Tell whether a machine's script runs, once, when it is made: on Azure that of the first node does."""
+        found = next((item for item in self._host.view.objects(record.type) if item.id == record.id), None)
+        boot = boot_of(found) if found is not None and record.type in (INSTANCE, MACHINE) else None
+        return boot is not None and (record.type == INSTANCE or boot.leads)
 
     def _meets(self, record: CloudRecord, other: CloudRecord) -> Iterator[str]:
         """Yield what an object and the other one do to each other if the other is made during it, or after it."""
