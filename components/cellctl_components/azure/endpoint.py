@@ -14,12 +14,14 @@ from cellctl_components.azure.place import Place, child, named
 class EndpointArgs:
     """Where a component puts its private endpoint.
 
-    `after` is another endpoint of the same subnet: two at once end in `ReferencedResourceNotProvisioned`
-    (terraform-provider-azurerm issue 21293), so they are made one after the other.
+    The name leads to the endpoint for those in the network once `link`, of the zone to it, is there. `after` is another
+    endpoint of the same subnet: two at once end in `ReferencedResourceNotProvisioned` (terraform-provider-azurerm issue
+    21293), so they are made one after the other.
     """
 
     subnet_id: pulumi.Input[str]
     zone_id: pulumi.Input[str]
+    link: pulumi.Resource | None = None
     after: pulumi.Resource | None = None
 
 
@@ -69,6 +71,6 @@ def private_endpoint(
         private_dns_zone_configs=[
             network.PrivateDnsZoneConfigArgs(name=target.group, private_dns_zone_id=args.zone_id)
         ],
-        opts=child(parent),
+        opts=child(parent, *([args.link] if args.link else [])),
     )
     return Endpoint(endpoint=endpoint, zone_group=zone_group)

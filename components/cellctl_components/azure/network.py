@@ -64,7 +64,8 @@ class Network(pulumi.ComponentResource):
 
     def endpoint(self, group: str, after: pulumi.Resource | None = None) -> EndpointArgs:
         """Return where the private endpoint of a service goes; `group` is a key of `SERVICE_ZONES`."""
-        return EndpointArgs(subnet_id=self.endpoint_subnet_id, zone_id=self.zones[group].zone.id, after=after)
+        zone = self.zones[group]
+        return EndpointArgs(subnet_id=self.endpoint_subnet_id, zone_id=zone.zone.id, link=zone.link, after=after)
 
     def _security_group(
         self, role: str, group_name: str, rules: Sequence[network.SecurityRuleArgs]
