@@ -16,6 +16,8 @@ import pytest
 
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.clouds.keeper import Keeper
+from cellctl_sandbox.clouds.quiet import Quiet
 from cellctl_sandbox.control import open_control
 
 SLEEPER = """
@@ -151,3 +153,28 @@ def _until(met: object) -> None:
     while not met():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.01)
+
+
+def test_what_a_process_computed_before_it_waits_is_not_held_against_it(monkeypatch) -> None:
+    class Waiting:
+        patience_s, given_up = 30.0, ""
+
+        def __init__(self) -> None:
+            self.situations = iter([("waiting", 0.0), ("waiting", 0.0), ("idle", 1.0)])
+
+        def situation(self):
+            return next(self.situations)
+
+        def give_up(self, why: str) -> None:
+            self.given_up = why
+
+        def beat(self) -> None: ...
+
+        def depart_if_idle(self) -> bool:
+            return True
+
+    monkeypatch.setattr(Quiet, "used", lambda _: 1000.0)
+    monkeypatch.setattr(Quiet, "sample", lambda _: False)
+    clock = Waiting()
+    Keeper(clock).run()
+    assert clock.given_up == ""

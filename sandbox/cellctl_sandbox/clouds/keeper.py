@@ -32,6 +32,7 @@ class Keeper:
 
     def run(self) -> None:
         """Work until the process takes no part for a while."""
+        self._rested = self._quiet.used()  # what this process computed before is nobody's endless loop
         while True:
             kind, idle_s = self._clock.situation()
             if kind == "waiting" and self._settled():

@@ -269,10 +269,10 @@ class World:
 
 
 def _stays(before: Struct, after: Struct, path: str) -> bool:
-    """Tell whether what an immutable path holds is still there; of a path with `*`, each element that was."""
+    """Tell whether what an immutable path holds stays; of a path with `*`, elements may come or go, not change."""
     if "*" in path:
-        kept = list(every(after, path))
-        return all(item in kept for item in every(before, path))
+        old, new = list(every(before, path)), list(every(after, path))
+        return all(item in new for item in old) or all(item in old for item in new)
     return at(before, path) is None or at(before, path) == at(after, path)
 
 
