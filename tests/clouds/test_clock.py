@@ -129,7 +129,7 @@ def test_closing_ends_waits_of_nobody_else(clock: SimulatedClock) -> None:
 
 def test_the_clock_is_set_for_the_whole_sandbox(tmp_path: Path) -> None:
     control = open_control(tmp_path)
-    fresh = {"mode": "paced", "scale": 600.0, "now_s": 0.0, "waiters": 0, "seed": 1, "ambient": 0.0}
+    fresh = {"mode": "paced", "scale": 1000.0, "now_s": 0.0, "waiters": 0, "seed": 1, "ambient": 0.0}
     assert control.clock() == fresh
     control.set_clock(mode="stepped")
     assert control.clock()["mode"] == "stepped"

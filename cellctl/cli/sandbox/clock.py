@@ -14,7 +14,7 @@ Setting = Annotated[
     typer.Argument(
         metavar="stepped|SCALE",
         help="`stepped` never waits; a number is simulated seconds per second.",
-        autocompletion=choices("stepped", "60", "600"),
+        autocompletion=choices("stepped", "60", "1000"),
     ),
 ]
 
@@ -22,7 +22,7 @@ Setting = Annotated[
 def clock(setting: Setting = None, home: HomeOption = None, format_: FormatOption = Format.TEXT) -> None:
     """Show the simulated clock and the seed, or set how time passes.
 
-    `cellctl sandbox clock 600`
+    `cellctl sandbox clock 1000`
 
     `cellctl sandbox clock stepped`
     """

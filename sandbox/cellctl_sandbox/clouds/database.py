@@ -69,7 +69,7 @@ CREATE TABLE IF NOT EXISTS waiters (
 """
 ADDED = (("objects", "stages", "TEXT NOT NULL DEFAULT ''"), ("clock", "ambient", "REAL NOT NULL DEFAULT 0"))
 """Columns that files of older versions lack."""
-DEFAULT_SCALE = 600.0
+DEFAULT_SCALE = 1000.0
 """Simulated seconds in one real second: an hour of a cloud's time in six seconds."""
 
 
