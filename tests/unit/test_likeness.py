@@ -16,7 +16,44 @@ from cellctl.views.plan_json import plan_json
 NAMES = st.from_regex(r"\A[a-z][a-z0-9]{1,8}(-[a-z0-9]{1,8}){0,2}\Z").filter(
     lambda name: not any(part in WORDS for part in (name, *name.split("-"))) and name not in TEMPLATE
 )
-TEMPLATE = {"urn", "pulumi", "rds", "instance", "packages", "class", "g1", "changed", "other", "db", "subnet", "tags"}
+TEMPLATE = set(
+    [
+        "urn",
+        "pulumi",
+        "rds",
+        "instance",
+        "packages",
+        "class",
+        "g1",
+        "changed",
+        "other",
+        "db",
+        "subnet",
+        "tags",
+        "at",
+        "since",
+        "list",
+        "bucket",
+        "engine",
+        "of",
+        "m6i",
+        "s3",
+        "ec2",
+        "masterpassword",
+        "subnetid",
+        "instanceclass",
+        "account",
+        "replace",
+        "update",
+        "create",
+        "add",
+        "up",
+        "still",
+        "slow",
+        "eu",
+        "west",
+    ]
+)  # a cell of such a name stands beside the same word of the template: in doubt two plans differ
 SUBNETS = st.lists(st.from_regex(r"\A[0-9a-f]{17}\Z"), min_size=2, max_size=2, unique=True)
 DIGESTS = st.from_regex(r"\A[a-z2-7]{11}[2-7]\Z")
 
