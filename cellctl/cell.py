@@ -196,9 +196,9 @@ def preview_all(
     """Yield each cell's name with what its `preview` returns, or with the error that it raises.
 
     One after another, in the order of `names` (without: every cell file of the home); a spec stands for its cell as it
-    would be with that file. Sandbox cells share one warm
-    process, which is several times cheaper than one for each; cells of real accounts get a process each. A broken
-    cell never stops the others. Consume the iterator in one thread; closing it early ends the process.
+    would be with that file. Sandbox cells share one warm process, which is several times cheaper than one for each;
+    cells of real accounts get a process each. A broken cell never stops the others. Consume the iterator in one thread;
+    closing it early ends the process.
 
     Raises:
         Interrupted: `interrupter` was used; what was yielded before stands.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from cellctl.dialer import Dialer, Route
+from cellctl.dialer import Dialer, Route, trust
 from cellctl.verify.checks import Check, CheckResult
 from cellctl.verify.outputs import NodeTarget
 
@@ -44,8 +44,7 @@ def _seen(node: NodeTarget, route: Route) -> Seen:
     port = f":{node.port}" if node.port != {"http": 80, "https": 443}[node.scheme] else ""
     url = f"{node.scheme}://{route.host}:{route.port}"
     headers = {"Host": f"{node.tls_name}{port}"}
-    # Loading the system's certificates costs 20 ms: only where there is TLS.
-    verify = ssl.create_default_context(cadata=route.trust_anchor or None) if node.scheme == "https" else _NO_TLS
+    verify = trust(route.trust_anchor) if node.scheme == "https" else _NO_TLS
     # The socket goes to the route, the certificate must be of the name that users dial.
     extensions = {"sni_hostname": node.tls_name}
     with httpx.Client(verify=verify, timeout=_TIMEOUT_S, trust_env=False) as client:

@@ -2,26 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import TYPE_CHECKING
 
+from cellctl.dialer import trust
 from cellctl_provider.protocol import ProviderError
 
 if TYPE_CHECKING:
-    import ssl
-
     from cellctl_provider.context import Context
 
 _TIMEOUT_S = 10.0
 _NONE = "NoSuchBucketPolicy"
-
-
-@cache
-def _trust() -> ssl.SSLContext:
-    """Return what TLS trusts: reading the certificates costs more than a request, and a cell has ten buckets."""
-    import httpx
-
-    return httpx.create_ssl_context(trust_env=False)
 
 
 def read(context: Context, region: str, bucket: str) -> str:
@@ -42,9 +32,9 @@ def read(context: Context, region: str, bucket: str) -> str:
     if credentials is None:
         raise ProviderError("there are no AWS credentials", code="auth")
     S3SigV4Auth(credentials.get_frozen_credentials(), "s3", region).add_auth(request)
-    headers = dict(request.headers.items())
+    headers, verify = dict(request.headers.items()), trust(route.trust_anchor)
     try:
-        answer = httpx.get(url, headers=headers, timeout=_TIMEOUT_S, trust_env=False, verify=_trust())
+        answer = httpx.get(url, headers=headers, timeout=_TIMEOUT_S, trust_env=False, verify=verify)
     except httpx.HTTPError as error:
         raise ProviderError(f"S3 in {region} does not answer: {error}", code="unreachable") from error
     if answer.status_code == httpx.codes.OK:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import ssl
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from cellctl.dialer import trust
 from cellctl_provider.protocol import ErrorCode, ProviderError
 from cellctl_provider.secrets import StoredSecret
 
@@ -80,9 +80,8 @@ def _request(context: Context, method: str, reference: str, body: dict[str, str]
     headers = {"Host": host, "Authorization": f"Bearer {context.credentials.azure_token(AUDIENCE)}"}
     try:
         route = context.dialer.route(host, 443)
-        verify = ssl.create_default_context(cadata=route.trust_anchor or None)
         url = f"https://{route.host}:{route.port}{parts.path}"
-        with httpx.Client(verify=verify, timeout=_TIMEOUT_S, trust_env=False) as client:
+        with httpx.Client(verify=trust(route.trust_anchor), timeout=_TIMEOUT_S, trust_env=False) as client:
             return client.request(
                 method,
                 url,

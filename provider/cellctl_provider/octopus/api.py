@@ -7,7 +7,6 @@ goes into a header or body is never part of an error.
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 import re
 import ssl
@@ -15,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from cellctl.dialer import Dialer
+from cellctl.dialer import Dialer, trust
 from cellctl.state.values import Struct, Value
 from cellctl_provider.protocol import ErrorCode, ProviderError
 
@@ -135,7 +134,7 @@ def opened(dialer: Dialer, door: Door, *, key: str = "") -> Iterator[OctopusApi]
     with httpx.Client(
         base_url=f"{door.scheme}://{route.host}:{route.port}",
         headers={"Host": f"{door.tls_name}{port}"},
-        verify=_trust(route.trust_anchor) if door.scheme == "https" else _NO_TLS,
+        verify=trust(route.trust_anchor) if door.scheme == "https" else _NO_TLS,
         timeout=_TIMEOUT_S,
         trust_env=False,
     ) as client:
@@ -146,12 +145,6 @@ def text(document: Struct, key: str) -> str:
     """Return a member that is text, `` if it is missing."""
     value = document.get(key)
     return value if isinstance(value, str) else ""
-
-
-@functools.lru_cache(maxsize=8)
-def _trust(anchor: str) -> ssl.SSLContext:
-    """Return a context that trusts one CA, or the system's: loading those costs 20 ms, and nodes are polled."""
-    return ssl.create_default_context(cadata=anchor or None)
 
 
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody

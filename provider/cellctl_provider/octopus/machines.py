@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 import secrets
-import ssl
 from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal
 
+from cellctl.dialer import trust
 from cellctl_provider.aws.clients import tolerated, translated
 from cellctl_provider.polling import poll
 from cellctl_provider.protocol import ErrorCode, ProviderError
@@ -137,8 +137,7 @@ def _manager(context: Context, method: str, path: str, body: Struct | None = Non
     headers = {"Host": _HOST, "Authorization": f"Bearer {context.credentials.azure_token(_AUDIENCE)}"}
     try:
         route = context.dialer.route(_HOST, 443)
-        verify = ssl.create_default_context(cadata=route.trust_anchor or None)
-        with httpx.Client(verify=verify, timeout=_TIMEOUT_S, trust_env=False) as client:
+        with httpx.Client(verify=trust(route.trust_anchor), timeout=_TIMEOUT_S, trust_env=False) as client:
             return client.request(
                 method,
                 f"https://{route.host}:{route.port}{path}",
