@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Callable
@@ -57,19 +58,14 @@ def required_tools() -> set[str]:
     return {name.strip() for name in os.environ.get("CELLCTL_REQUIRE", "").split(",") if name.strip()}
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Refuse a CELLCTL_REQUIRE that names no tool: a typing error there would let tests be skipped."""
+    if not hasattr(config, "workerinput"):
+        os.environ["TEST_RUN"] = f"{secrets.token_hex(16)} {os.getpid()}"  # processes/warm: workers share one
     unknown = required_tools() - set(TOOLS)
     if unknown:
         known = ", ".join(sorted(TOOLS))
         raise pytest.UsageError(f"CELLCTL_REQUIRE names {', '.join(sorted(unknown))}; known are: {known}")
-
-
-def pytest_sessionfinish() -> None:
-    """End the process from which tests fork others, if one was started."""
-    client = sys.modules.get("warm.client")
-    if client is not None:
-        client.close()
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -85,7 +85,7 @@ class Warm:
                 asking.connect(f"\0{self._address}")
                 break
             except ConnectionRefusedError:
-                if time.monotonic() > until or (self._server is not None and self._server.poll() is not None):
+                if time.monotonic() > until or (self._server is not None and self._server.poll()):
                     asking.close()
                     raise
                 time.sleep(0.02)
@@ -93,35 +93,26 @@ class Warm:
         return Forked(asking)
 
 
+RUN = "TEST_RUN"  # the name of a test run, whose workers share a warm process, and the pid of what it ends with
 _starting = threading.Lock()
-_server: subprocess.Popen[bytes] | None = None
 _warm: Warm | None = None
 
 
 def warm() -> Warm:
-    """Return this process's warm one."""
-    global _server, _warm  # noqa: PLW0603
+    """Return the warm process of this test run, else of this process."""
+    global _warm  # noqa: PLW0603
     with _starting:
         if _warm is None:
-            address = f"cellctl-warm-{secrets.token_hex(16)}"
+            name, owner = os.environ.get(RUN, f"{secrets.token_hex(16)} {os.getpid()}").split()
+            address = f"cellctl-warm-{name}"
             path = os.pathsep.join([str(FOLDER), *(entry for entry in sys.path if entry)])
-            _server = subprocess.Popen(
-                [sys.executable, "-P", "-m", "warm.server", address],
-                stdin=subprocess.PIPE,
+            server = subprocess.Popen(  # it ends at once where another worker was first
+                [sys.executable, "-P", "-m", "warm.server", address, owner],
+                stdin=subprocess.DEVNULL,
                 env={"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": path, "LC_ALL": "C.UTF-8"},
             )
-            _warm = Warm(address, _server)
+            _warm = Warm(address, server)
         return _warm
-
-
-def close() -> None:
-    """End the warm process, if there is one."""
-    global _server, _warm  # noqa: PLW0603
-    if _server is not None:
-        assert _server.stdin is not None
-        _server.stdin.close()
-        _server.wait()
-        _server = _warm = None
 
 
 def operation(setup: Setup, channel: socket.socket) -> Forked:

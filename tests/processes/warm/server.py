@@ -1,4 +1,4 @@
-"""Processes that fork on request until their standard input ends; `python -m warm.server ADDRESS` is that of cellctl.
+"""Processes that fork on request until somebody ends; `python -m warm.server ADDRESS PID` is that of cellctl.
 
 A request is one packet: JSON, and the descriptors that the new process works with. The answer is its pid, then, when it
 has ended, its exit code.
@@ -47,20 +47,26 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Import everything, then serve."""
+    """Import everything, then serve until the process of a pid ends, unless another process serves the address."""
     from cellctl import clouds
     from cellctl.engine import services
     from cellctl.run import session
     from warm import client
+    from warm.rehearsal import rehearse
 
-    address = sys.argv[1]
+    address, owner = sys.argv[1], int(sys.argv[2])
+    try:
+        server = Server(address, _work, until=os.pidfd_open(owner))
+    except OSError:  # another is there; or nobody is left to serve
+        return
     services.install(clouds.SDKS)
     for name in _MODULES:
         importlib.import_module(name)
+    rehearse()
     session.fresh_interpreter = client.Warm(address).operation  # of the command lines that are forked from here
     gc.collect()
     gc.freeze()
-    Server(address, _work).serve()
+    server.serve()
 
 
 Work = Callable[[Mapping[str, object], Sequence[int]], int]
@@ -70,23 +76,24 @@ Work = Callable[[Mapping[str, object], Sequence[int]], int]
 class Server:
     """Serves an address (of the abstract name space); the environment and folder of each process are the request's."""
 
-    def __init__(self, address: str, work: Work) -> None:
+    def __init__(self, address: str, work: Work, *, until: int = 0) -> None:
         self._work = work
+        self._until = until
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listening.bind(f"\0{address}")
         self._listening.listen(64)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listening, selectors.EVENT_READ)
-        self._selector.register(0, selectors.EVENT_READ)
+        self._selector.register(until, selectors.EVENT_READ)
         self._children: dict[int, tuple[int, socket.socket]] = {}  # pidfd -> pid, who asked
 
     def serve(self) -> None:
-        """Fork until standard input ends."""
+        """Fork until `until` (standard input, or the descriptor of a process) ends."""
         while True:
             for key, _ in self._selector.select():
                 if key.fileobj is self._listening:
                     self._begin()
-                elif key.fd == 0:
+                elif key.fd == self._until:
                     return
                 else:
                     self._ended(key.fd)
