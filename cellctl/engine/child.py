@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cellctl.engine.automation import Cockpit
 
 HEARTBEAT_S = 0.25
-COLLECT_EVERY = 8  # tasks of a warm worker; without, 3 MB a preview are left (embedded-engine.md 5.2)
+COLLECT_EVERY = 8  # tasks; nothing else collects. Without, 3 MB a preview are left (embedded-engine.md 5.2)
 
 
 class Child:
@@ -62,18 +62,14 @@ class Child:
         self.cockpit = Cockpit(setup, self._event)
         host = self.cockpit.host
         if not self._served:
-            gc.collect()
             gc.freeze()  # the SDKs are a huge graph that no collection need walk again (embedded-engine.md 5.2)
-            gc.enable()
         self.channel.send("ready", {"name": host.name, "version": host.version, "simulated": host.simulated_now()})
 
     def _perform(self, task: Task) -> None:
         assert self.cockpit is not None
-        gc.disable()  # a third of a preview would be collections that find little
         try:
             result = self.cockpit.perform(task)
         finally:
-            gc.enable()
             self._served += 1
             if self._served == 1:
                 gc.freeze()  # what the first program loaded and looked up once
@@ -144,7 +140,7 @@ def main() -> None:
     leash.put_on(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     services.install(clouds.SDKS)
-    gc.disable()  # imports make garbage that no collection finds; on again once they are frozen
+    gc.disable()  # a third of a preview would be collections that find little: see COLLECT_EVERY
     Child(Channel(descriptor)).serve()
     sys.stdout.flush()
     os._exit(0)  # gRPC threads need no farewell

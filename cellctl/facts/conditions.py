@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
-from cellctl.state.values import Value, bare
+from cellctl.state.values import Value, bare, is_secret
 
 PRESENT, ABSENT = "?", "!"
 
 
 def at(value: Value, path: str) -> Value:
     """Return what stands at a dotted path, through secret wrappers; None if absent."""
-    current = bare(value) if "." not in path else value
-    for part in path.split("."):
-        current = bare(current)
+    current = value
+    for part in _parts(path):
+        current = _opened(current)
         if isinstance(current, dict):
             current = current.get(part)
         elif isinstance(current, list) and part.isdigit() and int(part) < len(current):
@@ -24,6 +24,13 @@ def at(value: Value, path: str) -> Value:
         else:
             return None
     return bare(current)
+
+
+def _opened(value: Value) -> Value:
+    """Return what is in a secret wrapper; the secrets inside stay as they are."""
+    while is_secret(value):
+        value = value.get("value")
+    return value
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,8 @@ import binascii
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 from cellctl.facts.conditions import at
 from cellctl.state.values import Struct, Value, bare_struct
@@ -15,7 +16,7 @@ from cellctl_provider.protocol import Invoke
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.functions import call_function
-from cellctl_sandbox.clouds.records import CloudRecord
+from cellctl_sandbox.clouds.records import CloudRecord, Tenancy
 from cellctl_sandbox.clouds.view import ObjectView
 from cellctl_sandbox.standins.cloud_view import CloudObject
 from cellctl_sandbox.standins.octopus.nodes import DEFAULT_CAP, FirstAdministrator, NodeFacts, NodePort
@@ -145,16 +146,20 @@ class Nodes:
 
     def nodes(self, cell: str = "") -> Sequence[NodeFacts]:
         """Return the nodes of a cell, `` for all, that exist now."""
-        aws = [self._aws(item) for item in self._view.objects(INSTANCE, cell) if not self.is_appliance(item)]
-        return [*(node for node in aws if node.address), *self._azure(cell)]
+        return [*self._on_aws(cell), *self._azure(cell)]
 
     def is_appliance(self, item: CloudObject) -> bool:
         """Tell whether an instance runs a file gateway's appliance: by its image."""
-        record = next((one for one in self._view.records(INSTANCE, item.cell) if one.id == item.id), None)
-        if record is None:
-            return False
-        request = Invoke(token="aws:ssm/getParameter:getParameter", args={"name": APPLIANCE_IMAGE})  # noqa: S106
-        return at(item.properties, "ami") == call_function(request, record.tenancy).result.get("value")
+        return any(
+            one.id == item.id and item.properties.get("ami") == _appliance_image(one.tenancy)
+            for one in self._view.records(INSTANCE, item.cell)
+        )
+
+    def _on_aws(self, cell: str) -> Iterator[NodeFacts]:
+        images = {one.id: _appliance_image(one.tenancy) for one in self._view.records(INSTANCE, cell)}
+        for item in self._view.objects(INSTANCE, cell):
+            if item.text("privateIp") and item.id in images and item.properties.get("ami") != images[item.id]:
+                yield self._aws(item)
 
     def _aws(self, item: CloudObject) -> NodeFacts:
         script = item.text("userData")
@@ -215,6 +220,13 @@ class Nodes:
         except sqlite3.OperationalError:  # nobody has dialled a server yet
             return False
         return any(str(host) in hosts and str(key) not in SYSTEM_DATABASES for host, key in rows)
+
+
+@lru_cache(maxsize=64)
+def _appliance_image(tenancy: Tenancy) -> Value:
+    """Return the image of file gateways where a tenancy works."""
+    request = Invoke(token="aws:ssm/getParameter:getParameter", args={"name": APPLIANCE_IMAGE})  # noqa: S106
+    return call_function(request, tenancy).result.get("value")
 
 
 def _joins_with(script: str) -> int:

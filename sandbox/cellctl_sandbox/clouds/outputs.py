@@ -34,10 +34,15 @@ def outputs_of(behaviour: Behaviour, scope: Scope, default_tags: Mapping[str, st
     return marked(behaviour, scope.outputs)
 
 
+def settled(record: CloudRecord, now_s: float) -> bool:
+    """Tell whether time changes nothing more in what the service tells of an object."""
+    return now_s >= record.timeline.due_s and not record.timeline.left
+
+
 def visible(behaviour: Behaviour | None, record: CloudRecord, now_s: float) -> Struct:
     """Return the properties of an object as the service tells them at a time: outputs appear, and the state passes."""
     properties, course = record.properties(), record.timeline
-    if now_s >= course.due_s and not course.left:
+    if settled(record, now_s):
         return properties
     for name, since in course.outputs.items():
         if now_s < since:

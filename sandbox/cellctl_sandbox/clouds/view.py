@@ -6,13 +6,14 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cellctl.state.values import Struct, bare_struct, is_secret, secret
 from cellctl_sandbox.clouds.behaviour import known_behaviour
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
-from cellctl_sandbox.clouds.outputs import visible
+from cellctl_sandbox.clouds.outputs import settled, visible
 from cellctl_sandbox.clouds.records import COLUMNS, CloudRecord, Tenancy, record_of
 from cellctl_sandbox.clouds.world import World, remove
 from cellctl_sandbox.standins.cloud_view import CloudObject
@@ -21,12 +22,18 @@ if TYPE_CHECKING:
     import sqlite3
 
 
+REMEMBERED = 512
+"""Rows whose meaning a view keeps: stand-ins ask for the same few objects at every call."""
+
+
 class ObjectView:
-    """Satisfies `cellctl_sandbox.standins.cloud_view.CloudView`."""
+    """Satisfies `cellctl_sandbox.standins.cloud_view.CloudView`. What it returns is shared: nobody changes it."""
 
     def __init__(self, database: Database, clock: SimulatedClock) -> None:
         self._database = database
         self._clock = clock
+        self._record = lru_cache(REMEMBERED)(lambda row: record_of(database, row))
+        self._settled = lru_cache(REMEMBERED)(lambda row: as_object(self._record(row), float("inf")))
 
     def now(self) -> float:
         """Return simulated seconds."""
@@ -37,12 +44,16 @@ class ObjectView:
 
         `cell` narrows them to one cell, `` to none.
         """
-        return records(self._database, type, cell)
+        return [self._record(row) for row in _rows(self._database, type, cell)]
 
     def objects(self, type: str, cell: str = "") -> Sequence[CloudObject]:
         """Return the objects of a type, of one cell or of all, that exist now, oldest first; properties in clear."""
         now = self.now()
-        return [as_object(record, now) for record in self.records(type, cell)]
+        return [self._object(row, now) for row in _rows(self._database, type, cell)]
+
+    def _object(self, row: tuple[object, ...], now: float) -> CloudObject:
+        record = self._record(row)
+        return self._settled(row) if settled(record, now) else as_object(record, now)
 
     def put(self, item: CloudObject) -> None:
         """Add an object, or replace the properties of the one with this type and id."""
@@ -62,6 +73,10 @@ class ObjectView:
 
 def records(database: Database, type_: str = "", cell: str = "") -> list[CloudRecord]:
     """Return the objects that exist now, of one type and cell or of all, oldest first."""
+    return [record_of(database, row) for row in _rows(database, type_, cell)]
+
+
+def _rows(database: Database, type_: str, cell: str) -> list[tuple[object, ...]]:
     wanted = {"type": type_, "cell": cell}
     narrowed = "".join(f" AND {column} = ?" for column, value in wanted.items() if value)
     query = (
@@ -69,7 +84,7 @@ def records(database: Database, type_: str = "", cell: str = "") -> list[CloudRe
         f"{narrowed} ORDER BY number"
     )
     values = tuple(value for value in wanted.values() if value)
-    return [record_of(database, row) for row in database.rows(query, values)]
+    return database.rows(query, values)
 
 
 def as_object(record: CloudRecord, now_s: float) -> CloudObject:
