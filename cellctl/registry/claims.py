@@ -175,10 +175,38 @@ _PLACE = (
 )
 
 
+# Built once: building a statement costs more than running it.
+_NAMED_REEF = (
+    select(reefs.c.id)
+    .where(reefs.c.account == bindparam("account"), reefs.c.name == bindparam("reef"), reefs.c.kind == "shared")
+    .with_for_update()
+)
+_FREE_DATABASE = (
+    select(database_slots)
+    .where(database_slots.c.host_id == bindparam("host"), database_slots.c.purpose == "cell")
+    .where(database_slots.c.state == "available")
+    .order_by(database_slots.c.number)
+    .limit(1)
+)
+_FREE_SHARES = (
+    select(share_slots)
+    .where(share_slots.c.gateway_id == bindparam("gateway"), share_slots.c.state == "available")
+    .order_by(share_slots.c.number)
+    .limit(bindparam("wanted"))
+)
+_CELL = select(cells).where(cells.c.account == bindparam("account"), cells.c.name == bindparam("name"))
+_BINDING = select(bindings).where(bindings.c.cell_id == bindparam("cell"), bindings.c.until.is_(None)).with_for_update()
+_SHARES = (
+    select(share_slots)
+    .join(binding_shares, binding_shares.c.share_slot_id == share_slots.c.id)
+    .where(binding_shares.c.binding_id == bindparam("binding"), binding_shares.c.until.is_(None))
+    .order_by(share_slots.c.number)
+)
+
+
 def _locked(connection: Connection, request: Request, placed: Placement) -> tuple[int, int, int]:
     """Lock the reef that was chosen and look once more: nobody changes it until this transaction has ended."""
-    named = (reefs.c.account == request.account) & (reefs.c.name == placed.reef) & (reefs.c.kind == "shared")
-    reef = connection.execute(select(reefs.c.id).where(named).with_for_update()).scalar()
+    reef = connection.execute(_NAMED_REEF, {"account": request.account, "reef": placed.reef}).scalar()
     names = {"reef": reef, "host_name": placed.host, "gateway_name": placed.gateway}
     found = connection.execute(_PLACE, names).one_or_none()
     if found is None:
@@ -187,9 +215,7 @@ def _locked(connection: Connection, request: Request, placed: Placement) -> tupl
 
 
 def _swapped_database(connection: Connection, host: int, now: float) -> int:
-    free = (database_slots.c.host_id == host) & (database_slots.c.purpose == "cell")
-    query = select(database_slots).where(free, database_slots.c.state == "available")
-    slot = connection.execute(query.order_by(database_slots.c.number).limit(1)).one_or_none()
+    slot = connection.execute(_FREE_DATABASE, {"host": host}).one_or_none()
     if slot is None:
         raise Conflict
     change(connection, database_slots, slot.id, slot.version, {"state": "reserved", "state_since": now})
@@ -197,8 +223,7 @@ def _swapped_database(connection: Connection, host: int, now: float) -> int:
 
 
 def _swapped_shares(connection: Connection, gateway: int, wanted: int, now: float) -> tuple[int, ...]:
-    query = select(share_slots).where(share_slots.c.gateway_id == gateway, share_slots.c.state == "available")
-    found = connection.execute(query.order_by(share_slots.c.number).limit(wanted)).all()
+    found = connection.execute(_FREE_SHARES, {"gateway": gateway, "wanted": wanted}).all()
     if len(found) < wanted:
         raise Conflict
     for slot in found:
@@ -237,25 +262,18 @@ def _prolonged(connection: Connection, binding: Row[tuple[object, ...]], until: 
 
 
 def _cell(connection: Connection, account: str, name: str) -> Row[tuple[object, ...]]:
-    found = connection.execute(select(cells).where(cells.c.account == account, cells.c.name == name)).one_or_none()
+    found = connection.execute(_CELL, {"account": account, "name": name}).one_or_none()
     if found is None:
         raise UsageError(f"the registry knows no cell '{name}'", hint=f"cellctl up {name}", code="not_in_registry")
     return found
 
 
 def _open_binding(connection: Connection, cell: int) -> Row[tuple[object, ...]] | None:
-    query = select(bindings).where(bindings.c.cell_id == cell, bindings.c.until.is_(None)).with_for_update()
-    return connection.execute(query).one_or_none()
+    return connection.execute(_BINDING, {"cell": cell}).one_or_none()
 
 
 def _shares(connection: Connection, binding: int) -> list[Row[tuple[object, ...]]]:
-    query = (
-        select(share_slots)
-        .join(binding_shares, binding_shares.c.share_slot_id == share_slots.c.id)
-        .where(binding_shares.c.binding_id == binding, binding_shares.c.until.is_(None))
-        .order_by(share_slots.c.number)
-    )
-    return list(connection.execute(query).all())
+    return list(connection.execute(_SHARES, {"binding": binding}).all())
 
 
 def _claim_of(connection: Connection, binding: Row[tuple[object, ...]]) -> Claim:

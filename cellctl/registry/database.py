@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -136,15 +137,17 @@ class Database:
 
 def insert_new(connection: Connection, table: Table, values: Mapping[str, object]) -> int:
     """Insert a row and return its first key, or raise Conflict where a unique constraint allows none beside another."""
-    statement: Insert
-    if connection.dialect.name == "postgresql":
-        statement = postgresql.insert(table).on_conflict_do_nothing()
-    else:
-        statement = sqlite.insert(table).on_conflict_do_nothing()
-    made = connection.execute(statement.values(values).returning(*table.primary_key.columns)).first()
+    statement = _insertion(table, connection.dialect.name)
+    made = connection.execute(statement, dict(values)).first()
     if made is None:
         raise Conflict
     return made[0]  # type: ignore[no-any-return]
+
+
+@cache  # building a statement costs more than running it
+def _insertion(table: Table, dialect: str) -> Insert:
+    statement = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    return statement.on_conflict_do_nothing().returning(*table.primary_key.columns)
 
 
 def _engine(address: str, silent_s: float) -> Engine:

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
-from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy import Connection, Insert, Row, Select, Table, Update, bindparam, insert, select, update
 
 from cellctl.errors import UsageError
 from cellctl.registry import tables
@@ -28,9 +29,7 @@ def row_of(connection: Connection, kind: Kind, row_id: int, *, lock: bool = Fals
     Raises:
         UsageError: There is none.
     """
-    table = TABLES[kind]
-    query = select(table).where(table.c.id == row_id)
-    found = connection.execute(query.with_for_update() if lock else query).one_or_none()
+    found = connection.execute(_row(TABLES[kind], lock), {"row_id": row_id}).one_or_none()
     if found is None:
         raise UsageError(f"the registry has no {kind.replace('_', ' ')} {row_id}", code="not_in_registry")
     return found
@@ -38,15 +37,15 @@ def row_of(connection: Connection, kind: Kind, row_id: int, *, lock: bool = Fals
 
 def change(connection: Connection, table: Table, row_id: int, version: int, values: Mapping[str, object]) -> None:
     """Change the row that was read as `version`; Conflict where somebody else has changed it since."""
-    mine = (table.c.id == row_id) & (table.c.version == version)
-    done = connection.execute(update(table).where(mine).values({**values, "version": version + 1}))
+    read = {"row_id": row_id, "read_version": version}
+    done = connection.execute(_change(table), {**values, "version": version + 1, **read})
     if done.rowcount != 1:
         raise Conflict
 
 
 def add(connection: Connection, table: Table, values: Mapping[str, object]) -> int:
     """Insert a row and return its id."""
-    return int(connection.execute(insert(table).values(dict(values)).returning(table.c.id)).scalar_one())
+    return int(connection.execute(_addition(table), dict(values)).scalar_one())
 
 
 def tell(
@@ -60,9 +59,25 @@ def tell(
 ) -> None:
     """Add an event; `target` is account, kind and name."""
     account, target_kind, name = target
-    connection.execute(
-        insert(tables.events).values(
-            at=at, account=account, target_kind=target_kind, target=name, operation_id=operation, kind=kind,
-            detail=dict(detail) if detail else None,
-        )
-    )  # fmt: skip
+    told = {"at": at, "account": account, "target_kind": target_kind, "target": name, "kind": kind}
+    connection.execute(_EVENT, {**told, "operation_id": operation, "detail": dict(detail) if detail else None})
+
+
+# Built once: building a statement costs more than running it.
+_EVENT = insert(tables.events)
+
+
+@cache
+def _row(table: Table, lock: bool) -> Select[tuple[object, ...]]:
+    query = select(table).where(table.c.id == bindparam("row_id"))
+    return query.with_for_update() if lock else query
+
+
+@cache
+def _change(table: Table) -> Update:
+    return update(table).where(table.c.id == bindparam("row_id"), table.c.version == bindparam("read_version"))
+
+
+@cache
+def _addition(table: Table) -> Insert:
+    return insert(table).returning(table.c.id)

@@ -126,6 +126,7 @@ def test_a_second_up_changes_nothing(world: World) -> None:
     assert {key: value for key, value in summary["changes"].items() if value and key != "same"} == {}
 
 
+@pytest.mark.parametrize("world", ["azure"], indirect=True)
 def test_a_preview_of_an_unchanged_cell_is_empty_and_exits_with_zero(world: World) -> None:
     text = world.cellctl("preview", "acme", "--format", "json", "--exit-code", "--clock", "stepped")
     plan = json.loads(text)
@@ -143,6 +144,7 @@ def test_status_cells_and_outputs_agree(world: World) -> None:
     assert world.cellctl("outputs", "acme", "--name", "url").strip() == status["url"]
 
 
+@pytest.mark.parametrize("world", ["azure"], indirect=True)
 def test_a_change_in_the_file_is_previewed_with_exit_code_3(world: World) -> None:
     file = world.home / "cells" / "acme.yaml"
     before = file.read_text()

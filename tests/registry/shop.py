@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Text, cast, func, literal, select, update
+from sqlalchemy import Text, cast, func, insert, literal, select, update
 
 from cellctl.placement import Request
-from cellctl.registry import journal, stock
+from cellctl.registry import journal, stock, tables
 from cellctl.registry.database import Database
 from cellctl.registry.tables import binding_shares, bindings, share_slots
 
@@ -57,13 +57,17 @@ def cell(database: Database, name: str) -> Request:
 
 
 def cells(database: Database, names: list[str], account: str = ACCOUNT) -> list[Request]:
-    """Make cells that look for a place and return their requests."""
-    keys = [journal.CellKey(account=account, cloud="aws", region=REGION, name=name, placement="reef") for name in names]
+    """Make cells that look for a place and return their requests; a run made the first, the others are as it is."""
+    key = journal.CellKey(account=account, cloud="aws", region=REGION, name=names[0], placement="reef")
 
     def work(connection):
-        for key in keys:
-            journal.begin(connection, 1.0, key, journal.Beginning(id=f"op-{key.name}", kind="up"))
-            journal.finish(connection, 2.0, key, journal.Ending(id=f"op-{key.name}", result="nothing"))
+        journal.begin(connection, 1.0, key, journal.Beginning(id=f"op-{key.name}", kind="up"))
+        journal.finish(connection, 2.0, key, journal.Ending(id=f"op-{key.name}", result="nothing"))
+        model = select(tables.cells).where(tables.cells.c.account == account, tables.cells.c.name == key.name)
+        row = dict(connection.execute(model).one()._mapping)
+        del row["id"]
+        if names[1:]:
+            connection.execute(insert(tables.cells), [{**row, "name": name} for name in names[1:]])
 
     database.write(work)
     return [
