@@ -1,43 +1,40 @@
 """Plays the kit's scenarios as its own runner does with `--one`, but in forks of one process: `player.py RUNNER JOBS`.
 
 Each scenario still has a process of its own (gRPC servers and the SDK's settings are per process), and so has each
-plugin that its engine launches; only importing the SDK, the engine and the provider is done once. Prints what
-`run.py -v` prints.
+plugin that its engine launches; only importing the SDK, the engine and the provider, and deriving a key, is done once.
+Prints what `run.py -v` prints.
 """
 
 from __future__ import annotations
 
-import functools
+import contextlib
+import ctypes
 import gc
 import importlib
 import importlib.util
 import json
 import os
 import secrets
+import select
+import signal
 import sys
 import tempfile
 import threading
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import IO
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "processes"))
-from warm.server import Server, streams
+from cellctl.state import sealing
 
 COMMAND = "cellctl_sandbox.conformance:command"
-INTERPRETER = """#!{python} -IS
-import json, os, socket, sys
-if not sys.argv[1].endswith("/provider.py"):
-    os.execv({python!r}, [{python!r}, *sys.argv[1:]])
-asking = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-asking.connect({address!r})
-told = {{"environment": dict(os.environ), "folder": os.getcwd()}}
-socket.send_fds(asking, [json.dumps(told).encode()], [0, 1, 2])
-os.closerange(0, 3)
-asking.recv(64)
-os._exit(int(asking.recv(64) or b"1"))
+PASSPHRASE = "correct horse"
+INTERPRETER = """#!/bin/sh
+case $1 in
+*/provider.py) exec 8<&0 9>&1 && mkfifo "$0.$$" && echo $$ >{asked} && read -r _ <"$0.$$" ;;
+*) exec {python} "$@" ;;
+esac
 """
 """What the kit's launchers start as Python: a provider is forked, all else is Python itself."""
 
@@ -58,33 +55,66 @@ def loaded(path: Path) -> ModuleType:
 
 def served(kit: ModuleType, folder: Path) -> tuple[Path, int]:
     """Fork the process that forks providers; return the interpreter that asks it, and what it lives as long as."""
-    address = f"cellctl-kit-{secrets.token_hex(16)}"
+    asked, interpreter = folder / "asked", folder / "python"
+    os.mkfifo(asked)
+    interpreter.write_text(INTERPRETER.format(python=sys.executable, asked=asked))
+    interpreter.chmod(0o755)
     ends, alive = os.pipe()
     if not os.fork():
         os.close(alive)
-        os.dup2(ends, 0)
         spec = importlib.util.spec_from_file_location("provider", Path(str(kit.__file__)).with_name("provider.py"))
         assert spec is not None
         assert spec.loader is not None
         provider = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(provider)
         gc.freeze()
-        Server(address, functools.partial(provide, provider)).serve()
+        serve(provider, interpreter, os.open(asked, os.O_RDWR), ends)
         os._exit(0)
     os.close(ends)
-    interpreter = folder / "python"
-    interpreter.write_text(INTERPRETER.format(python=sys.executable, address=f"\0{address}"))
-    interpreter.chmod(0o755)
     return interpreter, alive
 
 
-def provide(provider: ModuleType, request: Mapping[str, object], descriptors: Sequence[int]) -> int:
-    """Be the kit's provider under the environment of the request."""
-    streams(descriptors)
+def serve(provider: ModuleType, interpreter: Path, asked: int, ends: int) -> None:
+    """Fork a provider for each process that asks, until the other side of `ends` is closed."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    while True:
+        ready, _, _ = select.select([asked, ends], [], [])
+        if ends in ready:
+            return
+        for pid in os.read(asked, select.PIPE_BUF).decode().split():
+            if os.fork():
+                continue
+            with contextlib.suppress(OSError):  # it was killed meanwhile
+                provide(provider, Path("/proc", pid), Path(f"{interpreter}.{pid}"))
+            os._exit(1)
+
+
+def provide(provider: ModuleType, asking: Path, waits: Path) -> None:
+    """Be the kit's provider in the place of a process that waits for its end."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # ends with the player
+    environment = dict(item.split("=", 1) for item in (asking / "environ").read_text().split("\0") if "=" in item)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(asking / "cwd")
+    os.dup2(os.open(asking / "fd/8", os.O_RDONLY), 0)
+    os.dup2(os.open(asking / "fd/9", os.O_WRONLY), 1)
+    os.open(waits, os.O_WRONLY)
+    sys.stdin, sys.stdout = open(0), open(1, "w")  # noqa: SIM115
     assert {"DIR", "VERSION"} <= set(vars(provider))  # what it reads of its environment when it is imported
     provider.__dict__.update(DIR=os.environ["CONF_DIR"], VERSION=os.environ["CONF_VERSION"])
-    provider.__dict__["main"]()
-    return 0
+    provider.__dict__["main"]()  # ends the process
+
+
+class OneSalt:
+    """`secrets` for our stacks: they share a salt, so that its key, which each process needs, is derived once."""
+
+    def __init__(self) -> None:
+        self._salt = secrets.token_bytes(8)
+        sealing.derive_key(PASSPHRASE, self._salt)
+
+    def token_bytes(self, count: int) -> bytes:
+        """Return the salt, or random bytes of another number."""
+        return self._salt if count == len(self._salt) else secrets.token_bytes(count)
 
 
 def begun(kit: ModuleType, path: str, interpreter: Path, alive: int) -> tuple[int, IO[str]]:
@@ -96,6 +126,7 @@ def begun(kit: ModuleType, path: str, interpreter: Path, alive: int) -> tuple[in
             for stream in (1, 2):
                 os.dup2(said.fileno(), stream)
             os.close(alive)
+            gc.disable()  # it lives for seconds
             sys.executable = str(interpreter)
             sys.argv = [str(kit.__file__), "--one", "--command", COMMAND, "--lines", "30", "-v", path]
             kit.main()  # ends the process
@@ -138,6 +169,9 @@ def main() -> None:
     kit = loaded(Path(sys.argv[1]))
     with tempfile.TemporaryDirectory() as folder:
         interpreter, alive = served(kit, Path(folder))
+        sealing.secrets = OneSalt()  # type: ignore[assignment]
+        gc.collect()
+        gc.freeze()
         for name, verdict, text in played(kit, int(sys.argv[2]), interpreter, alive):
             print(f"{verdict:8} {name}", flush=True)
             if text:
