@@ -1,7 +1,6 @@
 """The engine behind the unmodified Automation API: stacks, configuration, errors, refusals, a damaged checkpoint."""
 
 import json
-import secrets
 
 import pulumi
 import pytest
@@ -50,10 +49,7 @@ class Site:
 
 
 @pytest.fixture
-def site(tmp_path, monkeypatch):
-    """A site whose stack has the salt of all the others here: its key is derived once for the file."""
-    drawn = secrets.token_bytes
-    monkeypatch.setattr(secrets, "token_bytes", lambda size: b"of-tests" if size == 8 else drawn(size))
+def site(tmp_path):
     return Site(tmp_path)
 
 

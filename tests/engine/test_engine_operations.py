@@ -13,6 +13,7 @@ from cellctl.state import pending
 from cellctl.state.events import StepEvent, SummaryEvent, read_event
 from cellctl.state.values import is_secret
 from cellctl_sandbox.engine import sdk
+from cellctl_sandbox.testing import engine_bench
 from cellctl_sandbox.testing.engine_bench import EngineBench, Hidden, Ref, Thing
 from cellctl_sandbox.testing.fake_provider import Behaviour, World
 
@@ -177,33 +178,48 @@ from pathlib import Path
 from cellctl_sandbox.testing import engine_bench
 from cellctl_sandbox.testing.engine_bench import EngineBench, Ref, Thing
 from cellctl_sandbox.testing.fake_provider import Behaviour
-engine_bench.SALT = sys.argv[4]
-bench = EngineBench(Path(sys.argv[1]))
-call, when = sys.argv[2], sys.argv[3]
-kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
-bench.up(Thing("a", {"size": 1}))
-bench.world.behaviour[call, "b" if call == "create" else "a"] = Behaviour(**{when: kill})
-things = [Thing("a", {"size": 2 if call == "update" else 1}), Thing("b", {"of": Ref("a")})]
-bench.up(*([] if call == "delete" else things))
+
+def play(folder, call, when):
+    bench = EngineBench(folder)
+    kill = lambda: os.kill(os.getpid(), signal.SIGKILL)
+    bench.up(Thing("a", {"size": 1}))
+    bench.world.behaviour[call, "b" if call == "create" else "a"] = Behaviour(**{when: kill})
+    things = [Thing("a", {"size": 2 if call == "update" else 1}), Thing("b", {"of": Ref("a")})]
+    bench.up(*([] if call == "delete" else things))
+
+engine_bench.SALT = sys.argv[1]
+engine_bench.PassphraseSealer("bench", sys.argv[1])
+for folder in sys.argv[2:]:
+    pid = os.fork()
+    if not pid:
+        play(Path(folder), *Path(folder).name.split("-"))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
+KILLS = [
+    ("create", "meanwhile", ["a"], ("creating", "b")),
+    ("create", "then", ["a"], ("creating", "b")),
+    ("update", "meanwhile", ["a"], ("updating", "a")),
+    ("delete", "meanwhile", ["a"], ("deleting", "a")),
+]
 
 
-@pytest.mark.parametrize(
-    ("call", "when", "names", "left"),
-    [
-        ("create", "meanwhile", ["a"], ("creating", "b")),
-        ("create", "then", ["a"], ("creating", "b")),
-        ("update", "meanwhile", ["a"], ("updating", "a")),
-        ("delete", "meanwhile", ["a"], ("deleting", "a")),
-    ],
-)
-def test_a_kill_leaves_a_sound_state_that_says_what_was_under_way(tmp_path, call, when, names, left):
-    from cellctl_sandbox.testing.engine_bench import SALT
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The folders of runs that were killed, by call and when: processes forked from one that has imported all."""
+    folders = {kill[:2]: tmp_path_factory.mktemp("killed") / "-".join(kill[:2]) for kill in KILLS}
+    for folder in folders.values():
+        folder.mkdir()
+    argv = [sys.executable, "-c", KILLED, engine_bench.SALT, *map(str, folders.values())]
+    told = subprocess.run(argv, check=True, capture_output=True, text=True, timeout=120).stdout
+    assert told.split() == [str(-signal.SIGKILL)] * len(KILLS)
+    return folders
 
-    argv = [sys.executable, "-c", KILLED, str(tmp_path), call, when, SALT]
-    assert subprocess.run(argv, check=False, capture_output=True, timeout=60).returncode == -signal.SIGKILL
+
+@pytest.mark.parametrize(("call", "when", "names", "left"), KILLS)
+def test_a_kill_leaves_a_sound_state_that_says_what_was_under_way(killed, call, when, names, left):
     world = World(objects={"a-0": {"inputs": {"size": 1}, "outputs": {}}}, counts={"a": 1})
-    bench = EngineBench(tmp_path, world)
+    bench = EngineBench(killed[call, when], world)
     assert bench.names() == names
     assert [(item.kind, item.resource.name) for item in bench.checkpoint().pending] == [left]
     assert bool(pending.pending_creates(bench.checkpoint())) == (call == "create")
