@@ -89,7 +89,7 @@ def declared_refusal(message: str, offers: Callable[[str], bool]) -> Unsupported
 
 
 class InlineExecutor(ThreadPoolExecutor):
-    """An executor that does its work at once, in the caller's thread: previews are deterministic and cheap with it.
+    """An executor that does its work at once, in the caller's thread: what it runs is in one order, and cheap.
 
     A ThreadPoolExecutor because the event loop accepts nothing else as its default, and because a program whose
     functions are called back must have its event loop free meanwhile: then the work goes to one thread, in order.
@@ -150,7 +150,8 @@ def run_program(
             engine_address=engine,  # type: ignore[arg-type]
         )
         set_all_config(dict(config), secret_keys)
-        executor: Executor = InlineExecutor(calls_back) if dry_run else ThreadPoolExecutor(max(parallel, 1) * 4)
+        alone = dry_run or parallel <= 1  # one order: whether a thread was quick decides nothing
+        executor: Executor = InlineExecutor(calls_back) if alone else ThreadPoolExecutor(parallel * 4)
         return _run_in_loop(program, executor)
 
     return contextvars.copy_context().run(run)
