@@ -135,10 +135,14 @@ class Locked(CellctlError):
 
 
 class StaleApproval(CellctlError):
-    """What was approved is not what would happen now."""
+    """What was approved is not what would happen now; `differences` say what moved, a sentence each."""
 
     exit_code = ExitCode.STALE
     code = "stale_approval"
+
+    def __init__(self, summary: str, *, hint: str = "", code: str = "", differences: Sequence[str] = ()) -> None:
+        super().__init__(summary, hint=hint, code=code)
+        self.differences = tuple(differences)
 
 
 class ForgeError(CellctlError):

@@ -5,8 +5,10 @@ Values only: nothing here runs an engine or draws. Everything is already redacte
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal
 
 from cellctl.errors import Problem
@@ -138,6 +140,23 @@ class Plan:
 
         rows = (change.likeness for change in self.changes if change.action not in ("same", "read"))
         return digest(self.cell, [self.cloud, self.operation, self.complete, self.errored], rows)
+
+
+def plan_hash(plan: Plan) -> str:
+    """Return the sha256, in hex, of what would be changed: URNs, actions and property changes, order ignored."""
+    rows = [_hashed(change) for change in plan.changes if change.action not in ("same", "read")]
+    body = json.dumps([plan.cell, plan.cloud, plan.account, plan.operation, sorted(rows)])
+    return hashlib.sha256(body.encode()).hexdigest()
+
+
+_COMPARED = tuple(item.name for item in fields(PropertyChange))
+
+
+def _hashed(change: Change) -> str:
+    content = [change.urn, change.action, change.blocked_by, sorted(change.replace_keys)]
+    return json.dumps(
+        [content, [{name: getattr(item, name) for name in _COMPARED} for item in change.diff]], sort_keys=True
+    )
 
 
 def _counts(changes: Iterable[Change]) -> dict[str, int]:

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from cellctl.errors import CellctlError, EngineError, ExitCode, GuardError, NotYet, Objection, SpecError
+from cellctl.errors import CellctlError, EngineError, ExitCode, GuardError, NotYet, Objection, SpecError, StaleApproval
 
 _MOST_REASONS = 3
 
@@ -48,6 +48,9 @@ def _lines(error: CellctlError) -> Iterator[str]:
         case EngineError():
             yield f"error: {error.summary}"
             yield from (f"  {part.summary}" + (f" ({part.hint})" if part.hint else "") for part in error.failures)
+        case StaleApproval():
+            yield f"error: {error.summary}"
+            yield from (f"  {line}" for line in error.differences)
         case _:
             yield f"error: {error.summary}"
     said = (isinstance(error, GuardError) and error.objections) or (isinstance(error, NotYet) and error.problems)

@@ -121,4 +121,13 @@ DeadlineOption = Annotated[
         show_default=False,
     ),
 ]
+PlanOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--plan",
+        metavar="FILE",
+        help="Apply what `preview --save` wrote and somebody approved, and nothing else; asks nothing.",
+        show_default=False,
+    ),
+]
 DetailsOption = Annotated[bool, typer.Option("--details", help="List every resource of the plan.")]

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 from cellctl.errors import UsageError
 
 if TYPE_CHECKING:
+    from cellctl.approval import Approval
     from cellctl.cell import Cell
     from cellctl.cli.options import EngineName, RefreshScope
     from cellctl.home import Home
     from cellctl.run.options import RunOptions
     from cellctl.spec import CellSpec
 
-_UNITS_S = {"s": 1, "m": 60, "h": 3600}
+_UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +108,7 @@ def run_options(
     allow: list[str] | None = None,
     adopt: list[str] | None = None,
     forget: list[str] | None = None,
+    approval: Approval | None = None,
 ) -> RunOptions:
     """Return the options of a run from the command's options."""
     from cellctl.run.options import RunOptions
@@ -121,7 +123,28 @@ def run_options(
         deadline_s=seconds(deadline),
         command=command,
         environment=dict(os.environ),
+        approval=approval,
     )
+
+
+def approved(path: Path) -> Approval:
+    """Return the approved plan of a file.
+
+    Raises:
+        UsageError: It cannot be read, or is no plan that `preview --save` wrote (code `bad_plan`).
+    """
+    from cellctl.views.saved_plan import LARGEST_BYTES, approval_of
+
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST_BYTES + 1)
+        text = data.decode() if len(data) <= LARGEST_BYTES else ""
+    except OSError as error:
+        message = f"{path} cannot be read: {error.strerror}"
+        raise UsageError(message, hint=f"cellctl preview CELL --save {path}", code="bad_plan") from None
+    except UnicodeDecodeError:
+        text = ""
+    return approval_of(text)
 
 
 def looking() -> RunOptions:
@@ -131,15 +154,15 @@ def looking() -> RunOptions:
     return RunOptions(environment=dict(os.environ))
 
 
-def seconds(text: str) -> float:
-    """Return the seconds of `90`, `90s`, `30m` or `2h`; 0 for ``.
+def seconds(text: str, option: str = "--deadline") -> float:
+    """Return the seconds of `90`, `90s`, `30m`, `2h` or `7d`, the value of `option`; 0 for ``.
 
     Raises:
         UsageError: It is none of these, or not more than 0.
     """
     number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS_S else (text, "s")
     if text and (not number.isascii() or not number.isdigit() or not int(number)):
-        raise UsageError(f"--deadline needs a time, not '{text}'", hint="such as 90s, 30m or 2h", code="bad_deadline")
+        raise UsageError(f"{option} needs a time, not '{text}'", hint="such as 90s, 30m or 2h", code="bad_deadline")
     return float(int(number) * _UNITS_S[unit]) if text else 0.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Optional
@@ -33,7 +34,12 @@ class PlanFormat(StrEnum):
 
 SaveOption = Annotated[
     Optional[Path],  # noqa: UP045  typer reads the annotation
-    typer.Option("--save", help="Write the Plan to this file as JSON.", show_default=False, dir_okay=False),
+    typer.Option(
+        "--save", help="Write the Plan to this file as JSON, for `up --plan`.", show_default=False, dir_okay=False
+    ),
+]
+ExpiresOption = Annotated[
+    str, typer.Option("--expires", metavar="TIME", help="How long `up --plan` may apply what --save writes.")
 ]
 ExitCodeOption = Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if something would change.")]
 
@@ -46,6 +52,7 @@ def preview(
     output: OutputOption = OutputMode.AUTO,
     format_: Annotated[PlanFormat, typer.Option("--format", help="How the Plan is printed.")] = PlanFormat.TEXT,
     save: SaveOption = None,
+    expires: ExpiresOption = "7d",
     exit_code: ExitCodeOption = False,
     refresh: RefreshOption = RefreshScope.STATEFUL,
     clock: ClockOption = "",
@@ -54,15 +61,18 @@ def preview(
     details: DetailsOption = False,
 ) -> None:
     """Show what `up` would do; changes nothing."""
+    from cellctl.approval import Approval
     from cellctl.cli import streams
-    from cellctl.cli.place import locate, run_options
+    from cellctl.cli.place import locate, run_options, seconds
     from cellctl.cli.reporting import reporting
     from cellctl.cli.session import Session
     from cellctl.errors import ExitCode
     from cellctl.views.plan_json import plan_json
     from cellctl.views.plan_text import plan_text
+    from cellctl.views.saved_plan import saved_plan
 
     with reporting("preview", output, cell=cell, cloud=cloud) as report:
+        lasts_s = seconds(expires, "--expires")
         if save is not None:
             streams.check_writable(save)
         place = locate("preview", cell, cloud=cloud, home=home, create=True)
@@ -73,7 +83,8 @@ def preview(
         with session:
             plan = place.handle().preview(options=options, on_event=session.event, interrupter=session.interrupter)
         if save is not None:
-            streams.write_json(save, plan_json(plan))
+            now = time.time()
+            streams.write_json(save, saved_plan(Approval(plan=plan, saved_at=now, expires_at=now + lasts_s)))
         if output is OutputMode.JSONL:
             session.finish_preview(plan)
         elif format_ is PlanFormat.JSON:

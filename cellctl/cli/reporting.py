@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cellctl.cli import streams
 from cellctl.cli.options import OutputMode
-from cellctl.errors import CellctlError, ExitCode, GuardError, NotYet, SpecError
+from cellctl.errors import CellctlError, ExitCode, GuardError, NotYet, SpecError, StaleApproval
 
 if TYPE_CHECKING:
     from cellctl.cli.place import Place
@@ -76,6 +76,8 @@ def failures_of(error: CellctlError) -> list[Failure]:
         return [
             Failure(code=item.code, message=item.reason, hint=item.remedy, urn=item.urn) for item in error.objections
         ]
+    if isinstance(error, StaleApproval) and error.differences:
+        return [Failure(code=error.code, message=line, hint=error.hint) for line in error.differences]
     return [Failure(code=error.code, message=error.summary, hint=error.hint, urn=error.urn)]
 
 

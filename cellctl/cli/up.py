@@ -18,6 +18,7 @@ from cellctl.cli.options import (
     HomeOption,
     OutputMode,
     OutputOption,
+    PlanOption,
     RefreshOption,
     RefreshScope,
     YesOption,
@@ -30,6 +31,7 @@ def up(
     cloud: CloudOption = None,
     home: HomeOption = None,
     yes: YesOption = False,
+    plan: PlanOption = None,
     output: OutputOption = OutputMode.AUTO,
     refresh: RefreshOption = RefreshScope.STATEFUL,
     allow_replace: AllowReplaceOption = None,
@@ -43,17 +45,20 @@ def up(
     """Bring a cell to what its file says.
 
     Shows the plan, asks once, applies it and verifies the cell. Without a file, `cellctl up --cloud aws acme` writes
-    cells/acme.yaml and runs it in the sandbox.
+    cells/acme.yaml and runs it in the sandbox. With --plan it previews again and applies what was approved if nothing
+    has moved since; otherwise it says what did and ends with 6.
     """
-    from cellctl.cli.place import locate, run_options
+    from cellctl.cli.place import approved, locate, run_options
     from cellctl.cli.reporting import reporting
     from cellctl.cli.session import Session
 
     with reporting("up", output, cell=cell, cloud=cloud) as report:
-        place = locate("up", cell, cloud=cloud, home=home, create=True)
+        approval = approved(plan) if plan is not None else None
+        named = cell or (approval.plan.cell if approval else None)
+        place = locate("up", named, cloud=cloud, home=home, create=approval is None)
         report.at(place)
         again = place.command("up")
-        session = Session("up", place, mode=output, yes=yes, again=again, details=details)
+        session = Session("up", place, mode=output, yes=yes or approval is not None, again=again, details=details)
         options = run_options(
             refresh=refresh,
             allow=allow_replace,
@@ -63,6 +68,7 @@ def up(
             engine=engine,
             deadline=deadline,
             command=again,
+            approval=approval,
         )
         with session:
             outcome = place.handle().up(

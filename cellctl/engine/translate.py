@@ -6,18 +6,16 @@ the engine's protection errors become Changes that are `blocked_by` protect.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from cellctl.engine import paths
 from cellctl.engine.classify import NOISE, classify, tidy
 from cellctl.engine.raw_events import DiagnosticEvent, RawEvent, Side, StepEvent, SummaryEvent
 from cellctl.engine.redact import Redactor
-from cellctl.plan import Action, Change, Diagnostic, DiffKind, Failure, Plan, PropertyChange
+from cellctl.plan import Action, Change, Diagnostic, DiffKind, Failure, Plan, PropertyChange, plan_hash
 from cellctl.state.values import Value
 
 PHYSICAL = frozenset(
@@ -272,23 +270,6 @@ class PlanHead:
     spec_digest: str = ""
     checkpoint_digest: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
-
-
-def plan_hash(plan: Plan) -> str:
-    """Return the sha256, in hex, of what would be changed: URNs, actions and property changes, order ignored."""
-    rows = [_hashed(change) for change in plan.changes if change.action not in ("same", "read")]
-    body = json.dumps([plan.cell, plan.cloud, plan.account, plan.operation, sorted(rows)])
-    return hashlib.sha256(body.encode()).hexdigest()
-
-
-_COMPARED = tuple(item.name for item in fields(PropertyChange))
-
-
-def _hashed(change: Change) -> str:
-    content = [change.urn, change.action, change.blocked_by, sorted(change.replace_keys)]
-    return json.dumps(
-        [content, [{name: getattr(item, name) for name in _COMPARED} for item in change.diff]], sort_keys=True
-    )
 
 
 def merged(planned: Plan, blocked: Mapping[str, str]) -> Plan:

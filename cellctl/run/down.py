@@ -7,11 +7,10 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from cellctl import guard
-from cellctl.engine.translate import plan_hash
 from cellctl.engine.wire import Task
 from cellctl.errors import UsageError
 from cellctl.events import PlanReady
-from cellctl.plan import Change, Diagnostic, Outcome, Plan
+from cellctl.plan import Change, Diagnostic, Outcome, Plan, plan_hash
 from cellctl.run import preview, remains, repair, unprotect
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import Ledger, running

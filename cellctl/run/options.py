@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from cellctl.approval import Approval
 from cellctl.errors import Objection
 from cellctl.events import Event
 from cellctl.plan import Plan
@@ -31,7 +32,8 @@ class RunOptions:
     `pulumi` or `` (by account). `deadline_s`: the operation is interrupted after so many seconds, 0 for never.
     `command`: the words the user typed, for the lease and the run record. `environment`: the caller's environment; of
     it only PATH and the like, and for a real account what proves this machine's identity, reach an engine. `start`
-    makes the operation process, None for a fresh interpreter.
+    makes the operation process, None for a fresh interpreter. `approval`: the plan that was approved; `up` applies
+    nothing else.
     """
 
     refresh: RefreshScope = "stateful"
@@ -45,6 +47,7 @@ class RunOptions:
     command: str = ""
     environment: Mapping[str, str] = field(default_factory=dict)
     start: Start | None = None
+    approval: Approval | None = None
 
 
 class Interrupter:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cellctl import guard
+from cellctl import approval, guard
 from cellctl.engine.wire import Task
 from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval
 from cellctl.events import PlanReady
@@ -42,6 +43,8 @@ def up(
         on_event(PlanReady(moment=session.moment(), plan=plan))
         if plan.errored:
             return ledger.close(_not_planned(ledger, session, plan))
+        if options.approval is not None:
+            approval.require(options.approval, plan, time.time())
         if plan.empty and not looked.outputs_changed and not _half_replaced(session):
             return ledger.close(_unchanged(ledger, session, plan))
         if not plan.empty and not accepted(session, plan, ask, _case(session, plan)):
