@@ -18,14 +18,14 @@ ROOT = Path(__file__).resolve().parents[2]
 PARSER = Parser(Language(tree_sitter_powershell.language()))
 
 
-def aws_script(protocol: str) -> str:
+def aws_script(protocol: str, node: int = 0) -> str:
     body = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", "storage": {"protocol": protocol}}
     cell = layout(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body}))
     references = References(
         server="sql.example", login_secret="arn:login", key_secret="arn:key", administrator_secret="arn:admin",
         guest_secret="arn:guest", gateway_id="sgw-1",
     )  # fmt: skip
-    text = user_data(Boot.of(cell), cell.nodes.items[0], references)
+    text = user_data(Boot.of(cell), cell.nodes.items[node], references)
     return text.removeprefix("<powershell>\n").partition("</powershell>")[0]
 
 
@@ -71,3 +71,10 @@ def test_a_share_is_proven_before_octopus_starts() -> None:
     script = SCRIPTS["aws-mount-nfs"]
     assert script.count("Test-Share 'C:\\Octopus\\Shared\\") == 5
     assert script.index("Test-Share 'C:") < script.index("Start-Service OctopusDeploy")
+
+
+def test_a_node_starts_only_where_a_share_holds_what_the_first_node_wrote() -> None:
+    assert "$leads = $true" in aws_script("nfs")
+    assert "$leads = $false" in aws_script("nfs", 1)
+    for script in (SCRIPTS["aws-mount-nfs"], SCRIPTS["azure"]):
+        assert script.index("Set-Content $mark") < script.index("does not hold what the first node wrote")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pulumi.automation import LocalWorkspace, ProjectSettings, Stack
 from cellctl import verify
 from cellctl.clouds import AccountFacts, load
 from cellctl.spec import CellSpec
+from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.host import SandboxHost, open_host
 
 REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
@@ -41,12 +43,15 @@ def brought_up(
 ) -> Iterator[Cell]:
     """Bring the default cell of a cloud up; `providers` and `program` may change what it is made with.
 
+    A home in which a run of it was cut off is gone on with.
+
     Raises:
         CommandError: It does not come up.
     """
     host = open_host(home=home, cell="acme", cloud=cloud, clock="stepped")
     factories = host.providers()
     host.providers = lambda: providers(factories)  # type: ignore[method-assign]
+    gc.disable()  # as an operation process does
     try:
         found = load(cloud)
         body = {"cloud": cloud, "account": "sandbox", "region": REGIONS[cloud]}
@@ -63,12 +68,15 @@ def brought_up(
 
         yield Cell(host=host, stack=stack, failures=failures)
     finally:
+        gc.enable()
         host.close()
+        SimulatedClock.of(host.database).stop()
+        host.database.close()
 
 
 def _workspace(home: Path, host: SandboxHost, program: Callable[[], None]) -> LocalWorkspace:
-    (home / "work").mkdir()
-    (home / "state").mkdir()
+    (home / "work").mkdir(exist_ok=True)
+    (home / "state").mkdir(exist_ok=True)
     return LocalWorkspace(
         work_dir=str(home / "work"),
         project_settings=ProjectSettings(name="octopus-cells", runtime="python"),

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
+import re
 import shutil
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 import real_runs
+from trials import trial_of
 
+from cellctl.state.values import Struct
 from cellctl_sandbox.testing.mutants import HEAD, Caught, Mutant, read, reason, table
 from cellctl_sandbox.testing.pretended import Reads, excused, hollow, pretended
 
@@ -68,6 +72,14 @@ class WrongPrograms:
             assert caught.why or not stays or reason(caught), said
         assert mutation.trial.verified() == []
 
+    def test_a_node_that_keeps_files_where_the_first_does_not_never_answers(self, mutation) -> None:
+        """What one node writes another reads: that each returns what it wrote itself says nothing of it."""
+        second = next(one for one in mutation.trial.records if one.urn.endswith("-2") and "userData" in one.inputs)
+        name = second.urn.rpartition("::")[2]
+        swapped = Swapped(uid=second.uid, type=second.type, name=name, path=("userData",), label="userData")
+        why = mutation.trial.hindrance(swapped)
+        assert re.search("file share (artifacts|imports) does not hold what the first node wrote for ", why), why
+
     def test_a_program_without_one_thing_ends_as_the_table_says(self, mutation, tmp_path) -> None:
         """Judged by a real run: that program is brought up and verified."""
         for mutant in _drawn(mutation, REAL):
@@ -76,19 +88,40 @@ class WrongPrograms:
             assert bool(caught.by) == (_published(self.cloud)[mutant.id] != "stays"), said
 
     @pytest.mark.explore
-    def test_every_mutant_is_caught_or_stays_for_a_reason(self, mutation, tmp_path) -> None:
+    def test_every_mutant_is_caught_or_stays_for_a_reason(self, tmp_path) -> None:
         """Brings up every one of those programs and writes the section of this cloud; the other one's is kept.
 
         What was judged before is not judged again where MUTANTS_RESUME names a file.
         """
         known = Judged(os.environ.get("MUTANTS_RESUME", ""), self.cloud)
-        results = [known.of(mutant, tmp_path / str(number)) for number, mutant in enumerate(mutation.mutants)]
+        with trial_of(self.cloud, tmp_path) as found:
+            mutants = found.mutants
+        stations = list(real_runs.stations(self.cloud, tmp_path / "stations"))
+        results = [known.of(mutant, stations) for mutant in mutants]
         before = DOCUMENT.read_text(encoding="utf-8") if DOCUMENT.exists() else ""
         sections = {cloud: _section(before, cloud) for cloud in ("aws", "azure")}
         sections[self.cloud] = table(self.cloud, results, on=time.strftime("%Y-%m-%d"))
         DOCUMENT.write_text("\n".join([HEAD, *(text for text in sections.values() if text)]), encoding="utf-8")
         unexplained = [item.mutant.id for item in results if not item.by and not reason(item)]
         assert unexplained == []
+
+
+class Swapped(Mutant):
+    """A machine that keeps artifacts in the share of imports, and imports in that of artifacts."""
+
+    def applied(self, inputs: Struct) -> Struct:
+        data = str(inputs["userData"])
+        script = data.startswith("<")
+        text = data if script else base64.b64decode(data).decode()
+        parts = [part.replace("artifacts", "?").replace("imports", "artifacts").replace("?", "imports") if odd else part
+                 for odd, part in _remote_paths(text)]  # fmt: skip
+        changed = "".join(parts)
+        return {**inputs, "userData": changed if script else base64.b64encode(changed.encode()).decode()}
+
+
+def _remote_paths(text: str) -> list[tuple[bool, str]]:
+    """Return a text in parts, each with whether it is the UNC path of a share."""
+    return [(index % 2 == 1, part) for index, part in enumerate(re.split(r"(\\\\[\w.\\-]+)", text))]
 
 
 class Judged:
@@ -99,13 +132,15 @@ class Judged:
         lines = Path(file).read_text(encoding="utf-8").splitlines() if file and Path(file).exists() else []
         self._known = {(item["cloud"], item["id"]): item for item in map(json.loads, lines)}
 
-    def of(self, mutant: Mutant, home: Path) -> Caught:
-        """Return what a real run says of a mutant."""
+    def of(self, mutant: Mutant, stations: Sequence[real_runs.Station]) -> Caught:
+        """Return what a real run says of a mutant; it goes on from the last station where it may."""
         known = self._known.get((self._cloud, mutant.id))
         if known is not None:
             return Caught(mutant=mutant, by=known["by"], why=known["why"], real=True)
-        home.mkdir(parents=True)
-        caught = real_runs.judged(mutant, self._cloud, home)
+        station = next(one for one in reversed(stations) if one.precedes(mutant))
+        home = station.home.with_name("now")
+        shutil.copytree(station.home, home)
+        caught = real_runs.apart(lambda: real_runs.judged(mutant, self._cloud, home))
         shutil.rmtree(home)
         if self._file:
             line = {"cloud": self._cloud, "id": mutant.id, "by": caught.by, "why": caught.why}

@@ -47,7 +47,8 @@ $guest = (Get-SECSecretValue -SecretId @@guest_secret@@ -Region @@region@@).Secr
 Start-Service OctopusDeploy
 '@ | Set-Content C:\\Octopus\\mount.ps1"""
 
-# Octopus starts only where every share returns what is written to it, as the account it runs as.
+# Octopus starts only where every share returns what is written to it, as the account it runs as, and on all nodes but
+# the first where it holds what the first node wrote: files that are not shared lose packages and logs without a word.
 _PROBE = (
     "$ErrorActionPreference = 'Stop'",
     "function Test-Share($folder) {",
@@ -55,6 +56,13 @@ _PROBE = (
     "    Set-Content $probe 'ok'",
     "    if ((Get-Content $probe) -ne 'ok') { throw \"$folder does not return what was written\" }",
     "    Remove-Item $probe",
+    "    $mark = Join-Path $folder '.cellctl-first'",
+    '    if ($leads) { Set-Content $mark "$cell $folder"; return }',
+    "    for ($try = 0; $try -lt 20; $try++) {",
+    '        if ((Get-Content $mark -ErrorAction SilentlyContinue) -eq "$cell $folder") { return }',
+    "        Start-Sleep -Seconds 15",
+    "    }",
+    '    throw "$folder does not hold what the first node wrote"',
     "}",
 )
 
@@ -115,7 +123,7 @@ def user_data(boot: Boot, node: NodeLayout, references: References) -> str:
         "first": boot.first.name,
         "first_address": boot.first.address,
         "peer_address": boot.second.address if node.ordinal == boot.first.ordinal else boot.first.address,
-        "mount": _mount(boot, carried, references),
+        "mount": _mount(boot, node, carried, references),
         "server": references.server,
         "database": boot.database,
         "login": boot.login,
@@ -153,9 +161,11 @@ def _path(share: ShareLayout) -> str:
     return f"Invoke-Octopus path --instance Default --{FOLDERS[share.kind]} '{_folder(share)}'"
 
 
-def _mount(boot: Boot, shares: list[ShareLayout], references: References) -> str:
+def _mount(boot: Boot, node: NodeLayout, shares: list[ShareLayout], references: References) -> str:
     """Each share is a link below C:\\Octopus\\Shared: drive letters belong to one user, links to all."""
-    lines = [*_PROBE, "New-Item -ItemType Directory -Force C:\\Octopus\\Shared | Out-Null"]
+    leads = "$true" if node.ordinal == boot.first.ordinal else "$false"
+    lines = [f"$cell = '{quoted(boot.database)}'; $leads = {leads}", *_PROBE]
+    lines.append("New-Item -ItemType Directory -Force C:\\Octopus\\Shared | Out-Null")
     for share in shares:
         remote = f"\\\\{boot.files_host}\\{share.name}"
         if boot.protocol == "smb":

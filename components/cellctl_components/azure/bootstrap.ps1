@@ -91,6 +91,12 @@ foreach ($share in $facts.shares.PSObject.Properties) {
     Set-Content $probe 'ok'
     if ((Get-Content $probe) -ne 'ok') { throw "$unc does not return what was written" }
     Remove-Item $probe
+    # On all nodes but the first the share holds what the first wrote: files that are not shared lose logs without a word.
+    $mark = "$unc\.cellctl-first"
+    $held = "$($facts.database) $($share.Name)"
+    if ($facts.first) { Set-Content $mark $held; continue }
+    for ($try = 0; $try -lt 20 -and (Get-Content $mark -ErrorAction SilentlyContinue) -ne $held; $try++) { Start-Sleep 15 }
+    if ((Get-Content $mark) -ne $held) { throw "$unc does not hold what the first node wrote" }
 }
 
 # 4. Octopus Server, in the version all nodes of the cell run. What is installed stays: cellctl upgrades all nodes together.

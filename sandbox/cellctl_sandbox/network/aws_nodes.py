@@ -10,7 +10,7 @@ from cellctl_sandbox.network import aws_groups, aws_names
 from cellctl_sandbox.network.addresses import within
 from cellctl_sandbox.network.aws import AwsNetwork
 from cellctl_sandbox.network.aws_routes import SUBNET, VPC
-from cellctl_sandbox.network.boot import Boot, boot_of
+from cellctl_sandbox.network.boot import Boot, boot_of, not_shared
 from cellctl_sandbox.network.kept_secrets import KeptSecrets
 from cellctl_sandbox.network.needs import Need, needs_of
 from cellctl_sandbox.network.verdict import Place, Verdict
@@ -64,6 +64,10 @@ def _hindrances(network: AwsNetwork, place: Place, boot: Boot, kept: KeptSecrets
 
 def _first(network: AwsNetwork, place: Place, boot: Boot) -> Iterator[str]:
     yield from _said(network.reach(place, *boot.first), f"the first node {boot.first[0]}")
+    for machine in network.estate.all(aws_names.INSTANCE):
+        first = boot_of(machine) if machine.text("privateIp") == boot.first[0] else None
+        why = not_shared(boot, first) if first else ""
+        yield from [why] if why else []
 
 
 def _said(verdict: Verdict, what: str) -> Iterator[str]:

@@ -9,7 +9,7 @@ from cellctl_sandbox.iam.azure import boots
 from cellctl_sandbox.network.addresses import is_private
 from cellctl_sandbox.network.azure import AzureNetwork
 from cellctl_sandbox.network.azure_names import machine_place
-from cellctl_sandbox.network.boot import Boot, boot_of
+from cellctl_sandbox.network.boot import Boot, boot_of, not_shared
 from cellctl_sandbox.network.kept_secrets import KeptSecrets
 from cellctl_sandbox.network.needs import needs_of
 from cellctl_sandbox.network.verdict import Place, Verdict, shut
@@ -52,15 +52,17 @@ def _hindrances(network: AzureNetwork, place: Place, boot: Boot) -> Iterator[str
         if not verdict.open:
             yield f"cannot reach {name}: {verdict.why}"
     yield from _files(network.estate, boot)
-    if not boot.leads and not any(_led(network.estate, item) for item in network.estate.all(RUN_COMMAND)):
-        yield "the database has no schema: the first node has not made it"
+    if not boot.leads:
+        first = next(filter(None, (_led(network.estate, item) for item in network.estate.all(RUN_COMMAND))), None)
+        why = not_shared(boot, first) if first else "the database has no schema: the first node has not made it"
+        yield from [why] if why else []
 
 
-def _led(estate: Estate, command: CloudObject) -> bool:
-    """Tell whether a boot script ran on the node that makes the schema."""
+def _led(estate: Estate, command: CloudObject) -> Boot | None:
+    """Return what a machine was told on which a boot script ran, if it is the one that makes the schema."""
     machine = estate.find(command.id.rsplit("/", 2)[0])
     boot = boot_of(machine) if machine else None
-    return boot is not None and boot.leads
+    return boot if boot is not None and boot.leads else None
 
 
 def _privately(network: AzureNetwork, place: Place, name: str, port: int) -> Verdict:

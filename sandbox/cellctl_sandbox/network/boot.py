@@ -28,13 +28,17 @@ _NFS = re.compile(r"mount\.exe [^\n]*?'\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)
 _SMB = re.compile(r"net use '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
 _FIRST = re.compile(r"https?://(?P<address>[\d.]+):(?P<port>\d+)/api/octopusservernodes/ping")
 _UNC = re.compile(r"\\\\(?P<host>[^\\]+)\\(?P<share>[^\\]+)")
+_LINK = re.compile(r"-Path '(?P<folder>[^']+)' -Value '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
+MARK = ".cellctl-first"
+"""File by which a script tells that a share is the one of the first node."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Boot:
     """Whom a node dials and what it reads. `secrets` are ARNs, or names in `vault`; it waits for node `first`.
 
-    The node that `leads` makes the database's schema; the others need it.
+    The node that `leads` makes the database's schema; the others need it. `folders` are what it keeps in which share;
+    with `compares` it starts only where the first node keeps the same there.
     """
 
     server: str
@@ -43,6 +47,8 @@ class Boot:
     login: str = ""
     files: str
     shares: tuple[str, ...] = ()
+    folders: tuple[tuple[str, str], ...] = ()
+    compares: bool = False
     protocol: Literal["nfs", "smb"] = "smb"
     secrets: tuple[str, ...] = ()
     vault: str = ""
@@ -85,6 +91,8 @@ def _script(text: str) -> Boot | None:
         login=server["login"],
         files=mounts[0][0] if mounts else "",
         shares=tuple(share for _, share in mounts),
+        folders=tuple((folder, f"{host}/{share}") for folder, host, share in _LINK.findall(text)),
+        compares=waits and MARK in text,
         protocol="nfs" if nfs else "smb",
         secrets=tuple(dict.fromkeys(one for one in _SECRET.findall(read) if not one.startswith(("$", "-")))),
         first=(first["address"], int(first["port"])) if first and waits else ("", 0),
@@ -96,7 +104,8 @@ def _facts(told: Mapping[str, Value]) -> Boot | None:
     if not isinstance(host, str):
         return None
     shares = told.get("shares")
-    found = [_UNC.match(str(path)) for path in shares.values()] if isinstance(shares, dict) else []
+    paths = shares if isinstance(shares, dict) else {}
+    found = {kind: _UNC.match(str(path)) for kind, path in paths.items()}
     leads = told.get("first") is not False
     keys = ("master_key_secret", *(("administrator_password_secret",) if leads else ()))
     names = [str(at(dict(told), key) or "") for key in keys]
@@ -105,10 +114,21 @@ def _facts(told: Mapping[str, Value]) -> Boot | None:
         port=1433,
         database=str(told.get("database") or ""),
         files=str(told.get("file_host") or ""),
-        shares=tuple(match["share"] for match in found if match),
+        shares=tuple(match["share"] for match in found.values() if match),
+        folders=tuple((kind, f"{match['host']}/{match['share']}") for kind, match in found.items() if match),
+        compares=not leads,
         secrets=tuple(name for name in (*names, str(told.get("licence_secret") or "")) if name),
         vault=str(told.get("vault_host") or ""),
         account=str(told.get("storage_account_id") or ""),
         client=str(told.get("identity_client_id") or ""),
         leads=leads,
     )
+
+
+def not_shared(boot: Boot, first: Boot) -> str:
+    """Return what a node that compares does not find in a share: what the first node wrote there; `` if it does."""
+    written = {share: folder for folder, share in first.folders}
+    for folder, share in boot.folders if boot.compares else ():
+        if written.get(share) != folder:
+            return f"file share {share.rpartition('/')[2]} does not hold what the first node wrote for {folder}"
+    return ""

@@ -19,8 +19,9 @@ these programs is brought up in a sandbox of its own and verified. `up` means th
 checks after it did. `stays` means that nothing notices: the entry in `testing/mutants/kept.toml` says why the program
 has it nevertheless. A dependency that follows from others too is not listed: without it the order is the same.
 
-Made by `make explore`. `make test` brings up one program of each cloud anew, another one every day, and judges a larger
-sample, as were those that were not brought up yet, on the account of a cell that came up: what its steps dialled is
+Made by `make explore`. What the two programs make alike is made once: each run goes on with one of the whole program
+that was cut off before the thing was asked for. `make test` brings up one program of each cloud from the beginning,
+another one every day, and judges a larger sample on the account of a cell that came up: what its steps dialled is
 dialled again, and every service does its work again, without the thing.
 """
 

@@ -78,6 +78,12 @@ class Trial:
             failed = self._verify()
             return Caught(mutant=mutant, by="verify" if failed else "", why=failed[0] if failed else "")
 
+    def hindrance(self, mutant: Mutant) -> str:
+        """Return why Octopus Server does not start on the machine that a mutant is of, `` if it does."""
+        record = next(item for item in self.records if item.uid == mutant.uid)
+        with self._without(record, mutant):
+            return self._host.network.boot_hindrance(self._cell, record.id)
+
     @contextlib.contextmanager
     def _without(self, record: CloudRecord, mutant: Mutant) -> Iterator[None]:
         with self._database.transaction() as rows:

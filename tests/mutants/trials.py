@@ -1,0 +1,93 @@
+"""The default cell of a cloud with all that may be missing from it: in process, on a stepped clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pytest
+from bringing_up import brought_up
+from pulumi.automation import Stack
+
+from cellctl import verify
+from cellctl_sandbox import estate
+from cellctl_sandbox.clouds import view
+from cellctl_sandbox.testing.mutants import Mutant, Trial, catalogue
+from cellctl_sandbox.testing.pretended import Reads
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutation:
+    """A cell that works, and everything that may be missing from it."""
+
+    cloud: str
+    trial: Trial
+    mutants: list[Mutant]
+    taken: Mapping[str, set[str]]
+    reads: Reads
+
+
+@contextmanager
+def trial_of(cloud: str, home: Path) -> Iterator[Mutation]:
+    """Bring the default cell of a cloud up and give its trial and mutants."""
+    reads, tracing, taken = Reads(), pytest.MonkeyPatch(), dict[str, set[str]]()
+    for reader in (estate, view):
+        tracing.setattr(reader, "CloudObject", reads.made)
+
+    def recorded(program: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(pulumi, "get", _recording(taken))
+                program()
+
+        return run
+
+    try:
+        with brought_up(home, cloud, program=recorded) as cell:
+            trial = Trial(cell.host, "acme", cell.failures)
+            assert cell.failures(verify.Patience()) == []
+            mutants = catalogue(trial.records, list(_waits(cell.stack)))
+            yield Mutation(cloud=cloud, trial=trial, mutants=mutants, taken=taken, reads=reads)
+    finally:
+        tracing.undo()
+
+
+def _recording(taken: dict[str, set[str]]) -> Callable[[pulumi.Resource, str], object]:
+    """Return `pulumi.get` that records which output of which type is taken."""
+    get = pulumi.get
+
+    def recorded(owner: object, name: str) -> object:
+        if isinstance(owner, pulumi.CustomResource):
+            taken.setdefault(owner.pulumi_resource_type, set()).add(name)
+        return get(owner, name)
+
+    return recorded
+
+
+def _waits(stack: Stack) -> Iterator[tuple[str, str]]:
+    """Yield the explicit dependencies of a stack: what is waited for though no input comes from it.
+
+    One that follows from others too is none: without it the order is the same.
+    """
+    resources = json.loads(json.dumps(stack.export_stack().deployment))["resources"]
+    waits = {resource["urn"]: set(resource.get("dependencies") or []) for resource in resources}
+    for resource in resources:
+        urn = resource["urn"]
+        by_input = {one for urns in (resource.get("propertyDependencies") or {}).values() for one in urns}
+        for other in sorted(waits[urn] - by_input):
+            if other not in _before(waits, waits[urn] - {other}):
+                yield urn, other
+
+
+def _before(waits: Mapping[str, set[str]], urns: set[str]) -> set[str]:
+    """Return all that is made before the last of `urns` is, themselves included."""
+    found, left = set[str](), set(urns)
+    while left:
+        urn = left.pop()
+        found.add(urn)
+        left |= waits.get(urn, set()) - found
+    return found
