@@ -6,19 +6,18 @@ Outsiders add guards through the entry-point group `cellctl.guards`: a callable 
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from typing import Protocol
 
 from cellctl import facts
 from cellctl.errors import Objection
+from cellctl.facts import immutable
 from cellctl.plan import UNKNOWN_TEXT, Change, Plan, PropertyChange
 from cellctl.state.values import Value
 
 FROZEN = ("cloud", "account", "region")
-_POSITION = re.compile(r"\[\d+\]")
 _LOSES = ("replace", "delete")
 _VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
 _OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get another licence first"
@@ -147,7 +146,7 @@ def immutable_inputs(plan: Plan, case: Case) -> Iterator[Objection]:
     for change in plan.changes:
         known = facts.of(change.type) if change.action == "update" and plan.operation == "up" else None
         for path in sorted(known.immutable) if known else ():
-            if any(_touches(item, path) for item in change.diff):
+            if _breaks(change.diff, path):
                 yield Objection(
                     code="immutable",
                     reason=f"{path} of {change.name} ({change.type}) would change, and its cloud never changes it",
@@ -156,11 +155,12 @@ def immutable_inputs(plan: Plan, case: Case) -> Iterator[Objection]:
                 )
 
 
-def _touches(item: PropertyChange, path: str) -> bool:
-    here = item.path
-    if "*" in path:
-        here = _POSITION.sub(".*", here)
-    return (here == path or here.startswith((f"{path}.", f"{path}["))) and item.after != UNKNOWN_TEXT
+def _breaks(changes: Sequence[PropertyChange], path: str) -> bool:
+    """Tell whether changes break an immutable path; what is not known yet breaks none."""
+    known = [item for item in changes if item.after != UNKNOWN_TEXT]
+    before = [one for item in known for one in immutable.held(path, item.path, item.before)]
+    after = [one for item in known for one in immutable.held(path, item.path, item.after)]
+    return not immutable.stays(path, before, after)
 
 
 def stateful_loss(plan: Plan, case: Case) -> Iterator[Objection]:

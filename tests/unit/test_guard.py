@@ -78,6 +78,23 @@ def test_what_azure_would_refuse_half_way_is_refused_before(type_: str, path: st
     assert judge(change("tags.owner", after), Case()) == judge(change(path, UNKNOWN_TEXT), Case()) == ()
 
 
+def test_ranges_of_a_network_may_come_or_go_but_not_change() -> None:
+    def judged(*items: PropertyChange) -> int:
+        change = Change(urn=URN, type="azure-native:network:VirtualNetwork", name="n", action="update", diff=items)
+        plan = Plan(cell="a", cloud="azure", account="sandbox", operation="up", changes=(change,))
+        return len(judge(plan, Case()))
+
+    def item(path: str, before: Value, after: Value) -> PropertyChange:
+        return PropertyChange(path=path, before=before, after=after, kind="update")
+
+    first, second = ({"name": name, "addressPrefix": f"10.0.{name}.0/24"} for name in "12")
+    moved = (item(f"subnets[0].{key}", first[key], second[key]) for key in first)
+    assert judged(*moved, item("subnets[1]", second, None)) == 0  # the first of two went
+    assert judged(item("addressSpace.addressPrefixes[1]", None, "10.1.0.0/16")) == 0
+    assert judged(item("addressSpace.addressPrefixes[0]", "10.0.0.0/16", "10.1.0.0/16")) == 1
+    assert judged(item("subnets[0].addressPrefix", "10.0.1.0/24", "10.0.9.0/24")) == 1
+
+
 OLD = {"octopus": {"taskCap": 10, "version": "2026.4.7000"}, "nodes": {"count": 2}}
 
 

@@ -11,7 +11,8 @@ import sqlite3
 from dataclasses import replace
 from functools import cached_property
 
-from cellctl.facts.conditions import at, every
+from cellctl.facts import immutable
+from cellctl.facts.conditions import at
 from cellctl.state.values import Struct, Value
 from cellctl_sandbox.clouds import links, names, quotas, turns
 from cellctl_sandbox.clouds.behaviour import Behaviour, behaviour_of, known_behaviour
@@ -143,7 +144,7 @@ class World:
         if course.failing and not course.left:
             return replace(record, timeline=course)
         for path in behaviour.facts.immutable:
-            if not _stays(record.inputs, inputs, path):
+            if not immutable.stays(path, immutable.held(path, "", record.inputs), immutable.held(path, "", inputs)):
                 raise refused(f"PropertyChangeNotAllowed: changing property '{path}' is not allowed", "conflict")
         scope = self._scope(behaviour, record.uid, record.urn, inputs)
         scope.constants = {**scope.constants, "id": record.id}
@@ -266,14 +267,6 @@ class World:
     def _new_uid(self, urn: str) -> str:
         key = f"{self.tenancy.package}/{self.tenancy.account}/{urn}"
         return hashlib.sha256(f"{self.seed}/{key}/{self.counted(key)}".encode()).hexdigest()[:32]
-
-
-def _stays(before: Struct, after: Struct, path: str) -> bool:
-    """Tell whether what an immutable path holds stays; of a path with `*`, elements may come or go, not change."""
-    if "*" in path:
-        old, new = list(every(before, path)), list(every(after, path))
-        return all(item in new for item in old) or all(item in old for item in new)
-    return at(before, path) is None or at(before, path) == at(after, path)
 
 
 def remove(rows: sqlite3.Connection, uid: str) -> None:
