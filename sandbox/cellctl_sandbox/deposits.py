@@ -10,6 +10,7 @@ from cellctl.state.values import Struct
 from cellctl_provider.protocol import ProviderError
 from cellctl_sandbox.access import operator_of
 from cellctl_sandbox.clouds.behaviour import behaviour_of
+from cellctl_sandbox.clouds.checking import GROUP
 from cellctl_sandbox.clouds.configuration import unconfigured
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.records import CloudRecord, Tenancy
@@ -19,7 +20,6 @@ from cellctl_sandbox.clouds.world import World
 from cellctl_sandbox.iam.azure import ASSIGNMENT, VAULT
 
 SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105  a type token
-GROUP = "azure-native:resources:ResourceGroup"
 HINT = (
     "say arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME or https://VAULT.vault.azure.net/secrets/NAME; "
     "`cellctl outputs` prints the references of a cell's secrets"

@@ -68,10 +68,10 @@ def brought_up(
 
         yield Cell(host=host, stack=stack, failures=failures)
     finally:
-        gc.enable()
         host.close()
         SimulatedClock.of(host.database).stop()
         host.database.close()
+        gc.enable()
 
 
 def _workspace(home: Path, host: SandboxHost, program: Callable[[], None]) -> LocalWorkspace:

@@ -32,4 +32,5 @@ def test_an_aws_node_dials_what_its_script_says(protocol: Literal["nfs", "smb"])
     led = boot_of(CloudObject(type="aws:ec2/instance:Instance", id="i-2", properties={"userData": leading}))
     assert led is not None
     assert set(led.secrets) == {"arn:l", "arn:k", "arn:a"}
+    assert found.patience_s == 3600
     assert found.first == (layout.nodes.items[0].address, 8080)

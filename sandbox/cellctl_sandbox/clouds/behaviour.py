@@ -36,6 +36,8 @@ from cellctl_sandbox.clouds.sdk import Shape, UnknownType, shape_of
 from cellctl_sandbox.clouds.stages import Stage, read_stage
 
 ROOT = Path(__file__).parent
+_ARM_GET = re.compile(r"(?P<module>azure-native:\w+):get(?P<type>\w+)")
+_ARM_NAMES = re.compile(r"\{(\w+)\}")
 folders = [ROOT]
 """Where simulation files are: the shipped ones, then those of a user's own, which win."""
 
@@ -89,13 +91,34 @@ class Behaviour:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Function:
-    """A simulated function: required arguments and a result template."""
+    """A simulated function: required arguments and a result template.
+
+    One that `finds` objects of a type compares `by` (argument -> property) and `filters` (name in the argument
+    `filters` -> property); with `lists` (member of the result -> property) it finds any number, else exactly one, the
+    youngest if `youngest` says so. It `tells` secrets of the object only where they are named.
+    """
 
     token: str
     required: tuple[str, ...]
     result: Struct
     missing: str
     tables: Mapping[str, Mapping[str, Value]]
+    finds: str = ""
+    by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lists: Mapping[str, str] = field(default_factory=dict)
+    several: str = ""
+    youngest: bool = False
+    tells: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usual:
+    """An object that every account has in each region anyway; `{Vpc}` in its inputs is the id of another one."""
+
+    type: str
+    inputs: Struct
+    outputs: Struct
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -106,6 +129,7 @@ class Service:
     functions: Mapping[str, Function]
     tables: Mapping[str, Mapping[str, Value]]
     granted: Mapping[str, int] = field(default_factory=dict)
+    usual: tuple[Usual, ...] = ()
 
 
 def file_of(token: str) -> str:
@@ -178,10 +202,28 @@ def function_of(token: str) -> Function:
     Raises:
         NotSimulated: There are no data.
     """
-    found = _service(*facts.place_of(token)).functions.get(token)
+    found = _service(*facts.place_of(token)).functions.get(token) or _get_of_arm(token)
     if found is None:
         raise _unknown(token, file_of(token))
     return found
+
+
+def _get_of_arm(token: str) -> Function | None:
+    """Return the function that looks up an ARM resource of a type that is simulated; its arguments make the id."""
+    match = _ARM_GET.fullmatch(token)
+    behaviour = known_behaviour(f"{match['module']}:{match['type']}") if match else None
+    if behaviour is None or not isinstance(behaviour.id, str):
+        return None
+    needed = tuple(name for name in _ARM_NAMES.findall(behaviour.id) if name in behaviour.shape.inputs)
+    return Function(
+        token=token,
+        required=needed,
+        result={},
+        missing=f"ResourceNotFound: the {behaviour.type.rpartition(':')[2]} '{{{needed[-1]}}}' was not found",
+        tables={},
+        finds=behaviour.type,
+        by={name: (name,) for name in needed},
+    )
 
 
 @lru_cache(maxsize=128)
@@ -196,6 +238,7 @@ def _service(cloud: str, name: str) -> Service:
         functions={key: item for one in found for key, item in one.functions.items()},
         tables={key: item for one in found for key, item in one.tables.items()},
         granted={key: item for one in found for key, item in one.granted.items()},
+        usual=tuple(item for one in found for item in one.usual),
     )
 
 
@@ -206,8 +249,21 @@ def read_file(path: Path) -> Service:
     functions = {key: _function(key, table, tables) for key, table in document.named("functions")}
     types = dict(document.named("types"))
     granted = {key: int(str(value)) for key, value in document.struct("granted").items()}
+    usual = tuple(_usual(item) for item in document.tables("usual"))
     document.end()
-    return Service(types=types, functions=functions, tables=tables, granted=granted)
+    return Service(types=types, functions=functions, tables=tables, granted=granted, usual=usual)
+
+
+def usual_of(token: str) -> tuple[Usual, ...]:
+    """Return what accounts have anyway of the service of a type, if objects of this type are among it."""
+    usual = _service(*facts.place_of(token)).usual
+    return usual if any(item.type == token for item in usual) else ()
+
+
+def _usual(table: Table) -> Usual:
+    usual = Usual(type=table.text("type"), inputs=table.struct("inputs"), outputs=table.struct("outputs"))
+    table.end()
+    return usual
 
 
 def granted_quota(cloud: str, service: str, name: str) -> int | None:
@@ -222,9 +278,22 @@ def _function(token: str, table: Table, tables: Mapping[str, Mapping[str, Value]
         result=table.struct("result"),
         missing=table.text("missing", ""),
         tables=tables,
+        finds=table.text("finds", ""),
+        by=_paths(table, "by"),
+        filters=_paths(table, "filters"),
+        lists={key: str(path) for key, path in table.struct("lists").items()},
+        several=table.text("several", ""),
+        youngest=table.flag("youngest"),
+        tells=table.texts("tells"),
     )
     table.end()
     return function
+
+
+def _paths(table: Table, key: str) -> Mapping[str, tuple[str, ...]]:
+    """Return a table of a property, or of several of which any will do, by name."""
+    given = table.struct(key).items()
+    return {name: tuple(map(str, item)) if isinstance(item, list) else (str(item),) for name, item in given}
 
 
 def _behaviour(token: str, table: Table, known: TypeFacts, shape: Shape) -> Behaviour:

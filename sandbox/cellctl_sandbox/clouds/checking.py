@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 
 from cellctl.facts.conditions import at, every
@@ -14,16 +14,21 @@ from cellctl_sandbox.clouds.behaviour import Behaviour
 
 AUTONAMED = "__defaults"
 """Input that lists what Check named by itself, as the AWS provider's bridge does."""
+GROUP, _LOCATION = "azure-native:resources:ResourceGroup", "location"
 _RANDOM_DIGITS = {"aws": 7, "azure-native": 8}
 
 
-def check(behaviour: Behaviour, request: Check) -> Checked:
-    """Refuse missing required, unknown and forbidden arguments; fill in defaults and automatic names."""
+def check(behaviour: Behaviour, request: Check, located: Callable[[str], str] = lambda _: "") -> Checked:
+    """Refuse missing required, unknown and forbidden arguments; fill in defaults, places and automatic names.
+
+    `located` returns where the resource group of a name is, `` if that is not known.
+    """
     inputs = dict(request.news)
     failures = [*_unknown(behaviour, inputs), *_missing(behaviour, inputs)]
     for name, default in behaviour.defaults.items():
         if inputs.get(name) is None:
             inputs[name] = default
+    _place(behaviour, request, inputs, located)
     _name(behaviour, request, inputs)
     failures += [*_forbidden(behaviour, inputs), *_refused(behaviour, inputs)]
     return Checked(inputs=inputs, failures=tuple(failures))
@@ -62,9 +67,24 @@ def _name(behaviour: Behaviour, request: Check, inputs: Struct) -> None:
     inputs[AUTONAMED] = [key]
 
 
+def _place(behaviour: Behaviour, request: Check, inputs: Struct, located: Callable[[str], str]) -> None:
+    """Put an ARM resource that nobody places where it was, else where `located` says.
+
+    Source: pulumi-azure-native provider.go (automatic locations), 2026-11.
+    """
+    if behaviour.package != "azure-native" or _LOCATION not in behaviour.shape.inputs or inputs.get(_LOCATION):
+        return
+    group = "" if behaviour.type == GROUP else inputs.get("resourceGroupName")
+    known = group is not None and not contains_unknown(group)
+    found = request.olds.get(_LOCATION) or (located(str(bare(group))) if known else "")
+    if found:
+        inputs[_LOCATION] = found
+
+
 def _child(behaviour: Behaviour) -> bool:
     """Tell whether an ARM id has another object's name in it: …/TYPE/{name}/TYPE/{name}."""
-    return str(behaviour.id).rpartition("/providers/")[2].count("{") > 1
+    _, within, own = str(behaviour.id).rpartition("/providers/")
+    return bool(within) and own.count("{") > 1
 
 
 def _drawn_name(behaviour: Behaviour, request: Check) -> str:

@@ -38,6 +38,13 @@ def configured(base: Tenancy, variables: Mapping[str, str], arguments: Struct) -
     )
 
 
+def located(variables: Mapping[str, str], arguments: Struct) -> str:
+    """Return the location that a provider of Azure was told, `` if none."""
+    told = {key.rpartition(":")[2]: value for key, value in variables.items()}
+    given = arguments.get("location")
+    return given if isinstance(given, str) else told.get("location", "")
+
+
 def _text(value: Value) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 

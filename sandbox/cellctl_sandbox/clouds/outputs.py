@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cellctl.facts.conditions import at
-from cellctl.state.values import Struct, Value, contains_secret, secret
+from cellctl.state.values import Struct, Value, bare, contains_secret, secret
 from cellctl_sandbox.clouds.behaviour import Behaviour
 from cellctl_sandbox.clouds.paths import with_value
 from cellctl_sandbox.clouds.records import CloudRecord
@@ -58,8 +58,10 @@ def _complete_aws(behaviour: Behaviour, scope: Scope, default_tags: Mapping[str,
     if "region" in behaviour.shape.outputs and "region" not in scope.values:
         scope.outputs.setdefault("region", scope.constants["region"])
     if "tagsAll" in behaviour.shape.outputs:
-        tags = at(scope.values, "tags")
-        scope.outputs["tagsAll"] = {**default_tags, **(tags if isinstance(tags, dict) else {})}
+        given = scope.values.get("tags")
+        tags = bare(given)
+        found: Value = {**default_tags, **(tags if isinstance(tags, dict) else {})}
+        scope.outputs["tagsAll"] = secret(found) if contains_secret(given) else found
 
 
 def marked(behaviour: Behaviour, values: Struct) -> Struct:

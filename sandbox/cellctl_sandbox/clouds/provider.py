@@ -28,14 +28,15 @@ from cellctl_sandbox.clouds import checking, drift, links
 from cellctl_sandbox.clouds.behaviour import Behaviour, NotSimulated, behaviour_of
 from cellctl_sandbox.clouds.calls import Caller
 from cellctl_sandbox.clouds.clock import SimulatedClock
-from cellctl_sandbox.clouds.configuration import configured, unconfigured
+from cellctl_sandbox.clouds.configuration import configured, located, unconfigured
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.foresight import foreseen, given, previewed
-from cellctl_sandbox.clouds.functions import call_function
+from cellctl_sandbox.clouds.functions import Account, call_function
 from cellctl_sandbox.clouds.outputs import visible
 from cellctl_sandbox.clouds.sdk import version_of
 from cellctl_sandbox.clouds.stages import Timeline
 from cellctl_sandbox.clouds.trouble import Services
+from cellctl_sandbox.clouds.view import records
 
 if TYPE_CHECKING:
     pass
@@ -80,6 +81,8 @@ class SimulatedCloud:
         services: Services | None = None,
     ) -> None:
         self._package = package
+        self._database, self._clock = database, clock
+        self._location = ""
         self._caller = Caller(database, clock, unconfigured(package), probe, services)
 
     # ---- configuration
@@ -96,13 +99,14 @@ class SimulatedCloud:
 
     def configure(self, request: Configure) -> None:
         """Take account and region from the configuration."""
+        self._location = located(request.variables, bare_struct(request.args))
         self._caller.tenancy = configured(self._caller.tenancy, request.variables, bare_struct(request.args))
 
     # ---- resources
     def check(self, request: Check) -> Checked:
         """Validate inputs and fill in defaults."""
         try:
-            return checking.check(behaviour_of(request.type or _type(request.urn)), request)
+            return checking.check(behaviour_of(request.type or _type(request.urn)), request, self._located)
         except NotSimulated as error:
             return Checked(inputs=dict(request.news), failures=(CheckFailure(property="", reason=str(error)),))
 
@@ -183,10 +187,11 @@ class SimulatedCloud:
 
     # ---- functions and the end
     def invoke(self, request: Invoke) -> Invoked:
-        """Call a function; the answer is data and opens no connection."""
+        """Call a function: the answer is data, or told of an object of the account."""
         self._caller.function(request.token)
         try:
-            return call_function(request, self._caller.tenancy)
+            account = Account(self._database, self._clock.now())
+            return call_function(request, self._caller.tenancy, account)
         except NotSimulated as error:
             raise ProviderError(str(error), code="invalid") from error
 
@@ -196,6 +201,18 @@ class SimulatedCloud:
 
     def close(self) -> None:
         """Nothing is held: clock and database belong to the process."""
+
+    def _located(self, group: str) -> str:
+        """Return where resources of a group are by default: where the provider was told, else where the group is.
+
+        A group itself (no name) is then where the sandbox is.
+        """
+        place = self._caller.tenancy
+        if self._location or not group:
+            return self._location or place.region
+        wanted = f"/subscriptions/{place.account}/resourceGroups/{group}".lower()
+        found = (item for item in records(self._database, checking.GROUP) if item.id.lower() == wanted)
+        return next((str(bare(item.inputs.get("location")) or "") for item in found), "")
 
     def _behaviour(self, token: str, urn: str) -> Behaviour:
         try:

@@ -34,6 +34,14 @@ def hindrance(network: AwsNetwork, machine: CloudObject, kept: KeptSecrets, *, w
     return found if found or waits or not boot.first[0] else next(_first(network, place, boot), "")
 
 
+def unmet(network: AwsNetwork, machine: CloudObject) -> str:
+    """Return why a machine does not meet the first node that its script waits for, `` if it does or waits for none."""
+    boot = boot_of(machine)
+    if boot is None or not boot.first[0]:
+        return ""
+    return next(_first(network, aws_names.instance_place(network.estate, machine), boot), "")
+
+
 def appliance_hindrance(network: AwsNetwork, machine: CloudObject, endpoint: str) -> str:
     """Return why a gateway's appliance cannot talk to its service, `` if it can."""
     place = aws_names.instance_place(network.estate, machine)

@@ -29,13 +29,16 @@ _SMB = re.compile(r"net use '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
 _FIRST = re.compile(r"https?://(?P<address>[\d.]+):(?P<port>\d+)/api/octopusservernodes/ping")
 _UNC = re.compile(r"\\\\(?P<host>[^\\]+)\\(?P<share>[^\\]+)")
 _LINK = re.compile(r"-Path '(?P<folder>[^']+)' -Value '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
+_PATIENCE = re.compile(r"function Wait-For\(.*?-lt (?P<tries>\d+); .*?Start-Sleep -Seconds (?P<every>\d+)", re.DOTALL)
 MARK = ".cellctl-first"
 """File by which a script tells that a share is the one of the first node."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Boot:
-    """Whom a node dials and what it reads. `secrets` are ARNs, or names in `vault`; it waits for node `first`.
+    """Whom a node dials and what it reads. `secrets` are ARNs, or names in `vault`.
+
+    It waits for node `first`, for `patience_s` at most.
 
     The node that `leads` makes the database's schema; the others need it. `folders` are what it keeps in which share;
     with `compares` it starts only where the first node keeps the same there.
@@ -55,6 +58,7 @@ class Boot:
     account: str = ""
     client: str = ""
     first: tuple[str, int] = ("", 0)
+    patience_s: float = float("inf")
     leads: bool = True
 
 
@@ -84,6 +88,7 @@ def _script(text: str) -> Boot | None:
     first, own = _FIRST.search(text), re.search(r"\$node = '([^']*)'; \$first = '([^']*)'", text)
     waits = first is not None and own is not None and own[1] != own[2]
     read = _FIRST_ADMINISTRATOR.sub("", text) if waits else text
+    patience = _PATIENCE.search(text)
     return Boot(
         server=server["server"],
         port=int(server["port"]),
@@ -96,6 +101,7 @@ def _script(text: str) -> Boot | None:
         protocol="nfs" if nfs else "smb",
         secrets=tuple(dict.fromkeys(one for one in _SECRET.findall(read) if not one.startswith(("$", "-")))),
         first=(first["address"], int(first["port"])) if first and waits else ("", 0),
+        patience_s=float(patience["tries"]) * float(patience["every"]) if patience and waits else float("inf"),
     )
 
 

@@ -16,6 +16,7 @@ from cellctl_sandbox.network import aws_balancers, aws_nodes, azure_alerts, azur
 from cellctl_sandbox.network.addresses import is_address
 from cellctl_sandbox.network.aws import AwsNetwork
 from cellctl_sandbox.network.azure import AzureNetwork
+from cellctl_sandbox.network.boot import boot_of
 from cellctl_sandbox.network.entry import Entry
 from cellctl_sandbox.network.first_boots import FirstBoots
 from cellctl_sandbox.network.kept_secrets import KeptSecrets
@@ -81,12 +82,24 @@ class Reachability:
 
     def hindrance(self, machine: CloudObject) -> str:
         """Return why Octopus Server does not work on a machine, `` if nothing hinders it."""
-        booted_s = machine.born_s + BOOT_S
-        if machine.type == INSTANCE and self._clock.now() >= booted_s:
-            why = self._boots.of(machine.id, lambda: self._met_at_boot(machine, booted_s))
-            if why:
-                return f"its first boot failed, and does not come again: {why}"
-        return self._hindered_now(machine)
+        why = self._boot_failed(machine, machine.born_s + BOOT_S) if machine.type == INSTANCE else ""
+        return f"its first boot failed, and does not come again: {why}" if why else self._hindered_now(machine)
+
+    def _boot_failed(self, machine: CloudObject, booted_s: float) -> str:
+        """Return why the script of an instance ended early, `` if it did not, or has not come so far."""
+        boot, now = boot_of(machine), self._clock.now()
+        if boot is None or now < booted_s:
+            return ""
+        why = self._boots.of(machine.id, lambda: self._met_at_boot(machine, booted_s))
+        last_s = booted_s + boot.patience_s
+        if why or now < last_s:
+            return why
+        return self._boots.of(f"{machine.id}/first", lambda: self._awaited(machine, last_s))
+
+    def _awaited(self, machine: CloudObject, last_s: float) -> str:
+        """Return why a script did not meet the first node until its last try."""
+        why = aws_nodes.unmet(AwsNetwork(self._estates.at(machine.cell, last_s)), machine)
+        return f"it gave up: {why}" if why else ""
 
     def _met_at_boot(self, machine: CloudObject, booted_s: float) -> str:
         """Return what kept the script of an instance from its end when it ran. For the first node it waits."""
