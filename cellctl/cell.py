@@ -21,6 +21,7 @@ from cellctl.errors import UsageError
 from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions, ignore_event
 
 if TYPE_CHECKING:
+    from cellctl.drift import DriftReport
     from cellctl.errors import CellctlError
     from cellctl.home import Home
     from cellctl.plan import Outcome, Plan
@@ -153,6 +154,27 @@ class Cell:
             self.home, self.name, ask, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
         )
 
+    def drift(
+        self,
+        *,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> DriftReport:
+        """Return how the cloud differs from the state, and by whose doing; changes nothing and takes no lease.
+
+        What nobody did by hand is told by `cellctl.facts.automation` and by the rules of `cellctl.yaml`.
+
+        Raises:
+            UsageError: There is no stack of this name (code `no_stack`).
+            EngineError, Interrupted: As in `preview`.
+        """
+        from cellctl.run import drift
+
+        return drift.drift(
+            self.home, self.name, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
+        )
+
     def outputs(self, *, options: RunOptions | None = None, show_secrets: bool = False) -> Mapping[str, Value]:
         """Return the stack's outputs, without an engine: secrets read `[secret]` unless `show_secrets`.
 
@@ -207,3 +229,25 @@ def preview_all(
 
     chosen = home.cell_names() if names is None else names
     return all_.preview_all(home, chosen, options=options or RunOptions(), on_event=on_event, interrupter=interrupter)
+
+
+def drift_all(
+    home: Home,
+    names: Iterable[str] | None = None,
+    *,
+    options: RunOptions | None = None,
+    on_event: OnEvent = ignore_event,
+    interrupter: Interrupter | None = None,
+) -> Iterator[tuple[str, DriftReport | CellctlError]]:
+    """Yield each cell's name with what its `drift` returns, or with the error that it raises.
+
+    One after another, in the order of `names` (without: every stack of the home), as `preview_all` does. What several
+    cells have alike: `cellctl.drift.clusters`.
+
+    Raises:
+        Interrupted: `interrupter` was used; what was yielded before stands.
+    """
+    from cellctl.run import drift
+
+    chosen = home.stack_names() if names is None else names
+    return drift.drift_all(home, chosen, options=options or RunOptions(), on_event=on_event, interrupter=interrupter)

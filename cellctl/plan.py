@@ -195,7 +195,7 @@ class Outcome:
     cell: str
     cloud: str
     account: str
-    operation: Literal["up", "down", "refresh", "preview"]
+    operation: Literal["up", "down", "refresh", "preview", "drift"]
     result: Result
     changes: Mapping[str, int]
     of_cloud: Mapping[str, int] = field(default_factory=dict)

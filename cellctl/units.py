@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from datetime import date
 from typing import Annotated
 
 from pydantic import AfterValidator, Field
@@ -45,6 +46,16 @@ def check_name(name: str) -> str:
     if name in RESERVED_NAMES:
         raise ValueError("is a reserved word")
     return check_slug(name)
+
+
+def check_day(text: str) -> str:
+    """Return a day, `YYYY-MM-DD`, or raise ValueError."""
+    try:
+        if date.fromisoformat(text).isoformat() == text:
+            return text
+    except ValueError:
+        pass
+    raise ValueError("must be a day such as 2027-06-30")
 
 
 def check_version(text: str) -> str:
@@ -132,6 +143,7 @@ Slug = Annotated[str, AfterValidator(check_slug), Field(json_schema_extra={"patt
 OctopusVersion = Annotated[
     str, AfterValidator(check_version), Field(json_schema_extra={"pattern": f"^{_VERSION.pattern}$"})
 ]
+Day = Annotated[str, AfterValidator(check_day), Field(json_schema_extra={"format": "date"})]
 Window = Annotated[str, AfterValidator(check_window), Field(json_schema_extra={"pattern": f"^{_WINDOW.pattern}$"})]
 Host = Annotated[str, AfterValidator(check_host)]
 Email = Annotated[str, AfterValidator(check_email)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cellctl.cli import cells, doctor, down, outputs, preview, refresh, schema, status, up
+from cellctl.cli import cells, doctor, down, drift, outputs, preview, refresh, schema, status, up
 from cellctl.cli.options import help_if_alone
 from cellctl.cli.pr import app as pr
 from cellctl.cli.registry import app as registry
@@ -46,6 +46,7 @@ app.command()(up.up)
 app.command()(preview.preview)
 app.command()(down.down)
 app.command()(refresh.refresh)
+app.command()(drift.drift)
 app.command()(status.status)
 app.command()(outputs.outputs)
 app.command(name="cells")(cells.list_cells)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,6 +97,29 @@ def locate(verb: str, cell: str | None, *, cloud: str | None, home: Path | None,
         home_option=home,
         word=word,
     )
+
+
+def selected(home: Home, cell: str | None, labels: Sequence[str]) -> list[str]:
+    """Return the cells that a command over many is about: one, or all that have a stack and these labels.
+
+    Raises:
+        UsageError: A label is no `NAME=VALUE`, or there is no such cell.
+    """
+    from cellctl.cell import Cell
+
+    if cell is not None:
+        return [Cell.open(cell, home=home).name]
+    wanted = [text.partition("=") for text in labels]
+    for name, equals, _ in wanted:
+        if not name or not equals:
+            raise UsageError(f"--select needs LABEL=VALUE, not '{name}'", hint="such as tier=gold", code="bad_select")
+    found = []
+    for name in home.stack_names():
+        spec = Cell.open(name, home=home).spec if wanted else None
+        has = spec.metadata.labels if spec is not None else {}
+        if all(has.get(label) == value for label, _, value in wanted):
+            found.append(name)
+    return found
 
 
 def run_options(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
@@ -178,3 +179,20 @@ class DownSession(Session):
     def accepts(self, typed: str) -> bool:
         """Only the exact name means yes."""
         return typed == self._cell
+
+
+@contextmanager
+def interruptible() -> Iterator[Interrupter]:
+    """Let Ctrl-C end a command over many cells between two steps."""
+    from cellctl.run.options import Interrupter
+
+    interrupter = Interrupter()
+
+    def pressed(_number: int, _frame: FrameType | None) -> None:
+        interrupter.interrupt()
+
+    previous = signal.signal(signal.SIGINT, pressed)
+    try:
+        yield interrupter
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from cellctl.drift import Rule
 from cellctl.errors import GuardError, Objection, Problem, UsageError
 
 SANDBOX = "sandbox"
@@ -46,10 +47,11 @@ SANDBOX_ACCOUNT = Account(name=SANDBOX, cloud="", id="000000000000")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HomeFile:
-    """`cellctl.yaml` as a value: its accounts without the sandbox, and the registry's URL or ``."""
+    """`cellctl.yaml` as a value: its accounts without the sandbox, the registry's URL or ``, and the rules on drift."""
 
     accounts: Mapping[str, Account] = field(default_factory=dict)
     registry: str = ""
+    drift: tuple[Rule, ...] = ()
 
     @property
     def sandbox_only(self) -> bool:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
+from cellctl.drift import Rule
 from cellctl.errors import SpecError
 from cellctl.home.accounts import Account, HomeFile
 from cellctl.spec import home as section
@@ -42,7 +44,21 @@ def loads_home(text: str, file: str = "cellctl.yaml") -> HomeFile:
     if problems or home is None:
         raise SpecError(placed(problems, found, file))
     return HomeFile(
-        accounts={name: _account(name, entry) for name, entry in home.accounts.items()}, registry=home.registry or ""
+        accounts={name: _account(name, entry) for name, entry in home.accounts.items()},
+        registry=home.registry or "",
+        drift=tuple(map(_rule, home.drift)),
+    )
+
+
+def _rule(entry: section.DriftRule) -> Rule:
+    return Rule(
+        type=entry.type,
+        name=entry.name,
+        path=entry.path,
+        drift_class=entry.class_,
+        owner=entry.owner,
+        reason=entry.reason,
+        until=date.fromisoformat(entry.until),
     )
 
 

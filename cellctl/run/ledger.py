@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from cellctl.run.target import Target
     from cellctl.run.worker import Worker
 
-OperationName = Literal["up", "down", "refresh", "preview"]
+OperationName = Literal["up", "down", "refresh", "preview", "drift"]
+_LOOKING = ("preview", "drift")
 _LAST_CALL_S = 8.0
 
 
@@ -160,7 +161,7 @@ class _Held:
 @contextmanager
 def _leased(operation: OperationName, target: Target, options: RunOptions) -> Iterator[_Held]:
     held = _Held()
-    if operation == "preview":
+    if operation in _LOOKING:
         yield held
         return
     holder = Holder.current(command=options.command or f"cellctl {operation} {target.name}")

@@ -57,6 +57,27 @@ class AccountSection(Section):
     """Range that cellctl runs in, admitted by the cells' rules."""
 
 
+class DriftRule(Section):
+    """A difference between state and cloud that is nobody's mistake: who answers for it, and until when."""
+
+    path: units.Reference
+    """Property, with * for anything: tags.costCenter, tags.*"""
+    type: units.Reference = "*"
+    """Resource type, with * for anything: azure-native:storage:*"""
+    name: units.Reference = "*"
+    """Name of the resource in the stack, with * for anything."""
+    class_: Literal["customer_owned", "cloud_automation", "provider_noise"] = Field(
+        default="customer_owned", alias="class"
+    )
+    """Whose doing it is."""
+    owner: units.Reference
+    """The team or person that answers for it."""
+    until: units.Day
+    """Last day that the rule holds; after it the difference is told again."""
+    reason: units.Plain = ""
+    """Why it differs."""
+
+
 class HomeSection(Section):
     """cellctl.yaml, complete."""
 
@@ -68,6 +89,8 @@ class HomeSection(Section):
     """Real accounts by name. `sandbox` always exists, is simulated, and cannot be named here."""
     registry: units.Reference | None = None
     """Database URL of the registry: postgresql+psycopg://HOST/NAME or sqlite:///PATH"""
+    drift: tuple[DriftRule, ...] = Field(default=(), strict=False, max_length=500)
+    """What `cellctl drift` does not count as somebody's edit."""
 
 
 def findings(home: HomeSection) -> Iterator[Problem]:

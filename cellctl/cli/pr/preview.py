@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
@@ -20,7 +17,6 @@ if TYPE_CHECKING:
     from cellctl.errors import CellctlError, ExitCode
     from cellctl.plan import Plan
     from cellctl.pull_request.report import Report
-    from cellctl.run.options import Interrupter
     from cellctl.spec import CellSpec
 
 # Events in which GitHub gives credentials to a run that somebody else's pull request has started.
@@ -84,6 +80,7 @@ def preview(
     from cellctl.cli import streams
     from cellctl.cli.place import open_home, run_options
     from cellctl.cli.pr import forge
+    from cellctl.cli.session import interruptible
     from cellctl.pull_request.comment import SUMMARY_LIMIT, comment
     from cellctl.pull_request.looking import Asked, look
     from cellctl.pull_request.posting import post as publish
@@ -104,7 +101,7 @@ def preview(
         allow=frozenset(allow_replace or ()),
         require_real=os.environ.get("CELLCTL_REQUIRE_REAL") == "1",
     )
-    with _stoppable() as interrupter:
+    with interruptible() as interrupter:
 
         def previews(specs: Sequence[CellSpec]) -> Iterator[tuple[str, Plan | CellctlError]]:
             return preview_all(found, specs, options=options, interrupter=interrupter)
@@ -174,20 +171,3 @@ def _refuse_foreign_event(files_only: bool) -> None:
         reason = f"a run for '{event}' holds credentials, and code from a pull request must not run with them"
         remedy = "check out the base and say --head COMMIT --files-only (docs/guides/pull-requests.md)"
         raise GuardError([Objection(code="foreign_code", reason=reason, remedy=remedy)])
-
-
-@contextmanager
-def _stoppable() -> Iterator[Interrupter]:
-    """Let Ctrl-C end the previews between two steps."""
-    from cellctl.run.options import Interrupter
-
-    interrupter = Interrupter()
-
-    def pressed(_number: int, _frame: FrameType | None) -> None:
-        interrupter.interrupt()
-
-    previous = signal.signal(signal.SIGINT, pressed)
-    try:
-        yield interrupter
-    finally:
-        signal.signal(signal.SIGINT, previous)

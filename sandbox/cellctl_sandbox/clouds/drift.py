@@ -175,13 +175,17 @@ def _rendered(world: World, record: CloudRecord, values: Struct) -> Struct:
 
 
 def edited(record: CloudRecord, values: Iterable[tuple[str, Value]] | Struct) -> CloudRecord:
-    """Return an object with other values by path: where an output has the name, else an input; None removes."""
+    """Return an object with other values by path, None removes: inputs and outputs of that name, else an input.
+
+    An output that adds to an input (the ids of a list's members) is the same thing in the cloud.
+    """
     inputs, outputs = dict(record.inputs), dict(record.outputs)
     for path, value in values.items() if isinstance(values, dict) else values:
-        if path.partition(".")[0] in outputs:
-            outputs = with_value(outputs, path, value)
-        else:
+        name = path.partition(".")[0]
+        if name in inputs or name not in outputs:
             inputs = with_value(inputs, path, value)
+        if name in outputs:
+            outputs = with_value(outputs, path, value)
     return replace(record, inputs=inputs, outputs=outputs)
 
 

@@ -1,0 +1,75 @@
+"""Drift: read every object and say what differs from the state. Changes nothing, writes no state, takes no lease."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cellctl.drift import DriftReport, judge
+from cellctl.engine.operation import fresh_interpreter
+from cellctl.engine.wire import Task
+from cellctl.errors import CellctlError, EngineError, Interrupted, UsageError
+from cellctl.run import preview
+from cellctl.run.ledger import running
+from cellctl.run.target import of_stack
+from cellctl.run.worker import Worker
+
+if TYPE_CHECKING:
+    from cellctl.home import Home
+    from cellctl.run.options import Interrupter, OnEvent, RunOptions
+
+
+def drift(
+    home: Home,
+    name: str,
+    *,
+    options: RunOptions,
+    on_event: OnEvent,
+    interrupter: Interrupter | None,
+    worker: Worker | None = None,
+) -> DriftReport:
+    """Return what differs. Arguments and errors: `cellctl.cell.Cell.drift`."""
+    target = of_stack(home, name, options)
+    rules = home.settings.drift
+    warm = worker if target.account.simulated else None
+    with running("drift", target, options, on_event, interrupter, worker=warm) as ledger:
+        session = ledger.session
+        loaded = session.load()
+        if loaded is None:
+            raise UsageError(f"cell '{name}' has no state yet", hint=f"cellctl up {name}", code="no_stack")
+        session.begin("refresh")
+        planner, ended = session.look(Task(verb="preview_refresh", parallel=options.parallel))
+        session.stop_if_interrupted()
+        if ended.broke:
+            raise ended.broke
+        plan = planner.plan(preview.head(session, "refresh", loaded))
+        report = judge(plan, rules, datetime.now(UTC).date())
+        if plan.errored and not report.looked:
+            raise EngineError(f"nothing of '{name}' could be read", hint="cellctl doctor", code="unread")
+        ledger.result = "succeeded"
+        return report
+
+
+def drift_all(
+    home: Home,
+    names: Iterable[str],
+    *,
+    options: RunOptions,
+    on_event: OnEvent,
+    interrupter: Interrupter | None,
+) -> Iterator[tuple[str, DriftReport | CellctlError]]:
+    """Yield each name with its report or its error. Arguments: `cellctl.cell.drift_all`."""
+    with Worker(options.start or fresh_interpreter) as worker:
+        for name in names:
+            if interrupter is not None and interrupter.count:
+                raise Interrupted("stopped between two cells", hint="run the same command again")
+            try:
+                yield (
+                    name,
+                    drift(home, name, options=options, on_event=on_event, interrupter=interrupter, worker=worker),
+                )
+            except Interrupted:
+                raise
+            except CellctlError as error:
+                yield name, error
