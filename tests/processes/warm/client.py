@@ -60,9 +60,9 @@ class Forked:
 
 
 class Warm:
-    """The warm process behind an address; `server` is its handle, where it is a child of this process."""
+    """The warm process behind an address; `server` is its pid, where it is a child of this process."""
 
-    def __init__(self, address: str, server: subprocess.Popen[bytes] | None = None) -> None:
+    def __init__(self, address: str, server: int = 0) -> None:
         self._address = address
         self._server = server
 
@@ -85,12 +85,21 @@ class Warm:
                 asking.connect(f"\0{self._address}")
                 break
             except ConnectionRefusedError:
-                if time.monotonic() > until or (self._server is not None and self._server.poll()):
+                if time.monotonic() > until or self._failed():
                     asking.close()
                     raise
                 time.sleep(0.02)
         socket.send_fds(asking, [json.dumps(request).encode()], descriptors)
         return Forked(asking)
+
+    def _failed(self) -> bool:
+        """Tell whether it ended, and not because another is there."""
+        if not self._server:
+            return False
+        pid, status = os.waitpid(self._server, os.WNOHANG)
+        if pid:
+            self._server = 0
+        return pid != 0 and status != 0
 
 
 RUN = "TEST_RUN"  # the name of a test run, whose workers share a warm process, and the pid of what it ends with
@@ -106,10 +115,11 @@ def warm() -> Warm:
             name, owner = os.environ.get(RUN, f"{secrets.token_hex(16)} {os.getpid()}").split()
             address = f"cellctl-warm-{name}"
             path = os.pathsep.join([str(FOLDER), *(entry for entry in sys.path if entry)])
-            server = subprocess.Popen(  # it ends at once where another worker was first
+            server = os.posix_spawn(  # it ends at once where another worker was first, else with the test run
+                sys.executable,
                 [sys.executable, "-P", "-m", "warm.server", address, owner],
-                stdin=subprocess.DEVNULL,
-                env={"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": path, "LC_ALL": "C.UTF-8"},
+                {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": path, "LC_ALL": "C.UTF-8"},
+                file_actions=[(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)],
             )
             _warm = Warm(address, server)
         return _warm
