@@ -32,10 +32,10 @@ def is_secret(value: Value) -> TypeGuard[Struct]:
 
 def bare(value: Value) -> Value:
     """Return `value` without secret wrappers, at every depth."""
-    if is_secret(value):
-        return bare(value.get("value"))
     if isinstance(value, dict):
-        return {key: bare(item) for key, item in value.items()}
+        if value.get(SIGNATURE) == SECRET:
+            return bare(value.get("value"))
+        return {key: bare(item) if isinstance(item, dict | list) else item for key, item in value.items()}
     if isinstance(value, list):
         return [bare(item) for item in value]
     return value

@@ -13,7 +13,7 @@ from cellctl import facts
 from cellctl.errors import EngineError, UsageError
 from cellctl.facts.document import to_value
 from cellctl_sandbox.clouds import drift, faults, names, quotas
-from cellctl_sandbox.clouds.behaviour import known_behaviour, simulated_functions
+from cellctl_sandbox.clouds.behaviour import ready_state, simulated_functions
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.records import CloudRecord, Tenancy
@@ -309,12 +309,11 @@ class Control:
 
 
 def _shown(record: CloudRecord, now: float) -> Mapping[str, object]:
-    known = known_behaviour(record.type)
     return {
         "type": record.type,
         "id": record.id,
         "name": record.name,
         "cell": record.cell,
         "urn": record.urn,
-        "state": record.timeline.state(now) or (known.ready if known else "available"),
+        "state": record.timeline.state(now) or ready_state(record.type),
     }

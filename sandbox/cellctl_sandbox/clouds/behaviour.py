@@ -196,6 +196,12 @@ def known_behaviour(token: str) -> Behaviour | None:
         return None
 
 
+def ready_state(token: str) -> str:
+    """Return the state of an object of a type when nothing is under way; loads nothing of the SDK."""
+    given = _service(*facts.place_of(token)).types.get(token)
+    return "available" if given is None else Table(given.data, given.where).text("ready", "available")
+
+
 def function_of(token: str) -> Function:
     """Return what the simulated cloud knows of a function.
 

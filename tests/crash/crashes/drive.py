@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from cellctl.cell import Cell
+from cellctl.engine.operation import Start
 from cellctl.errors import CellctlError, GuardError
 from cellctl.home import Home
 from cellctl.run.options import RunOptions
@@ -56,7 +57,12 @@ def perform(home: Path, command: Command, log: Path, aim: Aim | None = None, *, 
         text = answer.read()
     _, _, used = os.wait4(pid, 0)
     told: dict[str, object] = json.loads(text) if text else {"result": "killed"}
-    return Ended(**{**told, "cpu_s": used.ru_utime + used.ru_stime})  # type: ignore[arg-type]
+    return ended_of({**told, "cpu_s": used.ru_utime + used.ru_stime})
+
+
+def ended_of(told: Mapping[str, object]) -> Ended:
+    """Return what `typed` told, as a value."""
+    return Ended(**told)  # type: ignore[arg-type]
 
 
 def _in_child(write: int, work: Callable[[], Mapping[str, object]]) -> None:
@@ -72,11 +78,16 @@ def _in_child(write: int, work: Callable[[], Mapping[str, object]]) -> None:
 
 def _command(home: Path, command: Command, log: Path, aim: Aim | None, apart: bool) -> Mapping[str, object]:
     Run.observer, Run.apart = Observer(log, aim), apart
+    return typed(home, command, start_operation)
+
+
+def typed(home: Path, command: Command, start: Start) -> Mapping[str, object]:
+    """Run a command in this process, and tell how it ended."""
     said: list[str] = []
     options = RunOptions(
         engine=ENGINE,
         clock="stepped",
-        start=start_operation,
+        start=start,
         command=f"cellctl {command.verb} {command.cell}",
         allow=frozenset({SHARE}),
         refresh=command.refresh,

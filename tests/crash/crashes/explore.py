@@ -7,7 +7,6 @@ the same home, the same command, a SIGKILL there; the same command again; and th
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import random
@@ -73,19 +72,15 @@ class Templates:
         empty.mkdir(parents=True)
         _in_child(lambda: (empty / "landscape.json").write_text(json.dumps(landscape.build_landscape(empty))))
         land = json.loads((empty / "landscape.json").read_text())
-        warmth.load(empty, landscape.CELL, "aws", lambda: witness.declare("base", land))
         shutil.copytree(empty, made)
-        log = folder / "making.log"
-        ended = perform(made, command("up"), log)
-        assert ended.result == "succeeded", ended
+        warmth.rehearse(made, command("up"), folder / "making.log")
         _share_key(made, empty)
         _in_child(lambda: witness.write_data(made, land))
         shutil.copytree(made, drifted)
         _in_child(lambda: _drift(drifted))
         for home in (empty, made, drifted):
             _put_together(home)
-        gc.collect()
-        gc.freeze()
+        warmth.freeze()
 
     def home(self, name: str, target: Path) -> Path:
         """Return a fresh copy of a template."""
@@ -172,38 +167,38 @@ def strike(templates: Templates, chain: list[Point], place: Path, apart: Collect
     """Strike the points of a chain: each run of the same command is killed at the next point, the last one at none.
 
     `apart` are the victims for whom providers have processes of their own. What is struck in a chain reads nothing
-    before its preview: no point lies there, and the last run reads.
+    before its preview: no point lies there, and the last run reads. After each kill the judge looks for what nobody
+    knows of; what it found in the end is of the whole chain.
 
-    Returns a line for each point. One that no run passed (what another kill left open is looked up, not done again) is
-    not hit. What the judge found is of the whole chain.
+    Returns a line for each point up to the first that no run passed (what another kill left open is looked up, not done
+    again): that run was the last one, and the point is not hit.
     """
     asked = command(chain[0].command)
     home = templates.home(COMMANDS[chain[0].command][0], place)
     log = place.with_suffix(".log")
     struck = replace(asked, refresh="none") if len(chain) > 1 else asked
-    lines = []
+    lines: list[dict[str, object]] = []
     for point in chain:
         log.unlink(missing_ok=True)
-        aim = Aim(point.moment, point.nth, point.victim)
-        ended = perform(home, struck, log, aim, apart=point.victim in apart)
+        again = perform(home, struck, log, Aim(point.moment, point.nth, point.victim), apart=point.victim in apart)
         hit = log.exists() and "struck" in log.read_text()
-        lines.append(_line(point, ended, hit))
+        lines.append(_line(point, again, hit, judge.adrift(home, asked) if hit else []))
         if not hit:
             break
-    again = perform(home, asked, log)
+    else:
+        again = perform(home, asked, log)
     found = judge.faults(home, asked, again, data=chain[0].command != "up")
     for line in lines:
-        own = line.pop("raised")
-        line["faults"] = [*found, *own]  # type: ignore[misc]
+        line["faults"] = [*found, *line["faults"]]  # type: ignore[misc]
         if found:
             line["again"] = asdict(again)
     return lines
 
 
-def _line(point: Point, ended: Ended, hit: bool) -> dict[str, object]:
+def _line(point: Point, ended: Ended, hit: bool, adrift: list[str]) -> dict[str, object]:
     raised = [f"the struck run raised: {ended.text}"] if ended.result == "crashed" else []
     told = {"key": point.key, "hit": hit, "first": [ended.result, ended.code or ended.text[:200]]}
-    return {**told, "cpu_s": round(ended.cpu_s, 2), "raised": raised}
+    return {**told, "cpu_s": round(ended.cpu_s, 2), "faults": [*raised, *adrift]}
 
 
 def chains(kills: list[Point], length: int) -> list[list[Point]]:
@@ -240,8 +235,9 @@ def walk(
             for chain in work[number::walkers]:
                 if time.monotonic() >= until:
                     break
-                for line in strike(templates, chain, templates.folder / f"walker-{number}", apart):
-                    if line["hit"] or len(chain) == 1:
+                lines = strike(templates, chain, templates.folder / f"walker-{number}", apart)
+                for line in lines:
+                    if line["hit"] or len(lines) == 1:  # from a fresh home it should have been passed
                         append(journal, line)
             code = 0
         except BaseException:
@@ -288,7 +284,7 @@ def main() -> None:
     parser.add_argument("--walkers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--only", default="")
-    parser.add_argument("--chain", type=int, default=8, help="kills before an unharmed run")
+    parser.add_argument("--chain", type=int, default=16, help="kills before an unharmed run")
     parser.add_argument("--journal", type=Path)
     given = parser.parse_args()
     began = time.monotonic()
@@ -302,11 +298,13 @@ def main() -> None:
     told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known)}
     summarize(journal, told, {point.key for point in kills})
     apart = ("host", "group") if given.every_victim else ("host",)  # where all die at once it makes no difference
-    for length in (given.chain, 1):  # what no link of a chain met is struck by itself
-        hit = {str(line["key"]) for line in done(journal) if line["hit"]} if length == 1 else known
-        work = chains([point for point in kills if point.key not in hit], length)
+    left = [point for point in kills if point.key not in known]
+    while left and time.monotonic() < began + given.seconds:
+        work = chains(left, given.chain)
         random.Random(given.seed).shuffle(work)
         walk(templates, work, journal, walkers=given.walkers, until=began + given.seconds, apart=apart)
+        met = {str(line["key"]) for line in done(journal)}
+        left = [point for point in left if point.key not in met]  # what no link of a chain met comes into another one
     summarize(journal, told, {point.key for point in kills})
     sys.stdout.write(json.dumps({**told, "wall_s": round(time.monotonic() - began, 1)}) + "\n")
     sys.stdout.flush()

@@ -9,9 +9,12 @@ from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
+from pulumi.automation import CommandResult, OnOutput
+
 from cellctl.engine.child import Child
 from cellctl.engine.wire import Channel, Setup
 from cellctl_provider.hosts.plugin import serve
+from cellctl_provider.protocol import ProviderFactory
 from cellctl_sandbox import plugin
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
@@ -33,6 +36,28 @@ class Run:
     nursery: Nursery
 
 
+class AppliedApart(EmbeddedCommand):
+    """The engine with a process for each provider where something is changed: no kill point lies in a preview."""
+
+    def __init__(self, providers: Mapping[str, ProviderFactory]) -> None:
+        observer = Run.observer
+        super().__init__(plugins=list(providers), launch=_launch, probe=observer.probe, disk=observer.disk)
+        self._looking = dict(providers)
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: OnOutput | None = None,
+        on_error: OnOutput | None = None,
+    ) -> CommandResult:
+        """Run one command."""
+        changes = args[0] in ("up", "refresh", "destroy") and "--preview-only" not in args
+        self._providers = {} if changes else self._looking
+        return super().run(args, cwd, additional_env, on_output, on_error)
+
+
 class ObservedHost(SandboxHost):
     """A sandbox with a probe; the witness's program where its landscape is there, else the cloud's own."""
 
@@ -47,11 +72,11 @@ class ObservedHost(SandboxHost):
 
     @cached_property
     def embedded(self) -> EmbeddedCommand:
-        providers, probe, disk = self.providers(), Run.observer.probe, Run.observer.disk
+        providers = self.providers()
         if not Run.apart:
-            return EmbeddedCommand(providers, probe=probe, disk=disk)
+            return EmbeddedCommand(providers, probe=Run.observer.probe, disk=Run.observer.disk)
         plugin.install(self._home / ".cellctl" / "pulumi" / "home", providers.values())
-        return EmbeddedCommand(plugins=list(providers), launch=_launch, probe=probe, disk=disk)
+        return AppliedApart(providers)
 
 
 def open_host(*, home: Path, cell: str, cloud: str, clock: str = "") -> ObservedHost:

@@ -22,6 +22,7 @@ CELL = "witness"
 BUCKET = "witness-files"
 MARK = "land-"  # begins the logical name of what is there before the program
 ALL = "0.0.0.0/0"
+SETTLED_S = 7200.0
 Make = Callable[..., Created]
 
 
@@ -58,6 +59,7 @@ def build_landscape(home: Path) -> dict[str, str]:
         "role": _role(make),
         "bucket": str(make("aws:s3/bucket:Bucket", bucket=BUCKET).properties["arn"]),
     }
+    host.sleep(SETTLED_S)  # no run waits for a machine that still boots
     host.close()
     return {**names, **people, **hosts}
 

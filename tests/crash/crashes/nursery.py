@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from typing import IO
@@ -84,7 +85,8 @@ class Nursery:
     """Forks provider hosts for one operation process; `serve(package, stdin, stdout)` runs in each."""
 
     def __init__(self, serve: Callable[[str, int, int], None]) -> None:
-        self._mine, theirs = socket.socketpair()
+        self._mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._asking = threading.Lock()  # one question at a time, each answered before the next
         self.pid = forked(lambda: _attend(theirs, self._mine, serve))
         theirs.close()
 
@@ -92,16 +94,18 @@ class Nursery:
         """Return a new host of a package."""
         stdin, stdin_end = os.pipe()
         stdout_end, stdout = os.pipe()
-        socket.send_fds(self._mine, [package.encode()], [stdin, stdout])
+        with self._asking:
+            socket.send_fds(self._mine, [package.encode()], [stdin, stdout])
+            pid = int(self._mine.recv(64))
         os.close(stdin)
         os.close(stdout)
-        pid = int(self._mine.recv(64))
         return Forked(pid, os.fdopen(stdin_end, "wb"), os.fdopen(stdout_end, "rb"))
 
     def kill_hosts(self) -> None:
         """Kill every host that lives."""
-        self._mine.send(b"!")
-        self._mine.recv(64)
+        with self._asking:
+            self._mine.send(b"!")
+            self._mine.recv(64)
 
 
 def _attend(requests: socket.socket, other: socket.socket, serve: Callable[[str, int, int], None]) -> None:
