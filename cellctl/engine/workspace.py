@@ -27,6 +27,8 @@ from cellctl.state.files import write_atomically
 from cellctl.state.values import Struct, Value
 
 PROJECT = "octopus-cells"
+_Loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader  # the same, ten times as fast
+_Dumper = yaml.CSafeDumper if yaml.__with_libyaml__ else yaml.SafeDumper
 _FIXED = {
     "PULUMI_SKIP_UPDATE_CHECK": "true",
     "PULUMI_IGNORE_AMBIENT_PLUGINS": "true",
@@ -155,7 +157,7 @@ def stack_file(config: Mapping[str, Value], kept: Mapping[str, Value]) -> str:
     """Return the text of Pulumi.<stack>.yaml. `kept` are keys that the engine put there (encryptionsalt, …)."""
     values: Struct = {"pulumi:disable-default-providers": ["*"]}
     values.update({f"{PROJECT}:{key}": value for key, value in config.items()})
-    return yaml.safe_dump({**kept, "config": values}, sort_keys=False, allow_unicode=True, width=10_000)
+    return yaml.dump({**kept, "config": values}, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10_000)
 
 
 def _kept(path: Path) -> Struct:
@@ -166,7 +168,7 @@ def _kept(path: Path) -> Struct:
 
 def _yaml(path: Path) -> Struct:
     try:
-        body = yaml.safe_load(path.read_text(encoding="utf-8"))
+        body = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  both are safe
     except (FileNotFoundError, UnicodeDecodeError, yaml.YAMLError):
         return {}
     return body if isinstance(body, dict) else {}

@@ -8,6 +8,7 @@ Importing this module loads SQLAlchemy. A password in the URL never reaches a me
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import Connection, Engine, Insert, Table, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, Engine, Insert, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModuleError, OperationalError
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _WRITE = "cellctl_write"
+_KEPT = 8  # engines of files that were opened last
 _BUSY_S = 20.0
 _PATIENCE_S = 60.0
 _PAUSE_S = (0.002, 0.25)
@@ -54,7 +56,7 @@ class InvariantBroken(RegistryError):
 
 
 class Database:
-    """One database, by its URL or as a SQLite file. Safe from any thread; a process that forks makes its own.
+    """One database, by its URL or as a SQLite file. Safe from any thread, and in a fork.
 
     `where` names it in messages, without its password.
     """
@@ -150,13 +152,35 @@ def _insertion(table: Table, dialect: str) -> Insert:
     return statement.on_conflict_do_nothing().returning(*table.primary_key.columns)
 
 
-def _engine(address: str, silent_s: float) -> Engine:
-    url = make_url(address)
-    if url.get_backend_name() == "sqlite":
+_files: dict[str, Engine] = {}
+
+
+def _forked() -> None:
+    """Leave the connections of the parent alone."""
+    for engine in _files.values():
+        engine.dispose(close=False)
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
+def _file_engine(url: URL) -> Engine:
+    """Return the engine of a SQLite file: kept, because to compile its statements takes longer than to run them."""
+    engine = _files.pop(str(url), None)
+    if engine is None:
         engine = create_engine(url, pool_size=2, connect_args={"timeout": _BUSY_S})
         event.listen(engine, "connect", _sqlite_connected)
         event.listen(engine, "begin", _sqlite_begun)
-        return engine
+    _files[str(url)] = engine
+    for name in list(_files)[:-_KEPT]:
+        _files.pop(name, None)
+    return engine
+
+
+def _engine(address: str, silent_s: float) -> Engine:
+    url = make_url(address)
+    if url.get_backend_name() == "sqlite":
+        return _file_engine(url)
     try:
         return postgres.engine(url, silent_s)
     except ModuleNotFoundError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
@@ -221,6 +222,7 @@ def versions(cloud: str) -> dict[str, str]:
     return {"cellctl": _version("cellctl"), "pulumi": _version("pulumi"), cloud: _version(_PACKAGES.get(cloud, ""))}
 
 
+@cache
 def _version(package: str) -> str:
     try:
         return version(package) if package else ""

@@ -18,7 +18,7 @@ the step is about to be written, and when it is in place but nobody goes on yet.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Moment:
-    """One point of one run. `operation` is what happens to `urn`; `part` tells the calls of one step apart."""
+    """One point of one run. `operation` is what happens to `urn`; `part` tells calls and records of it apart."""
 
     place: Place
     operation: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -83,7 +83,7 @@ class SandboxHost:
     @property
     def version(self) -> str:
         """Version of the engine: it comes with cellctl."""
-        return version("cellctl")
+        return _version()
 
     @cached_property
     def embedded(self) -> EmbeddedCommand:
@@ -173,6 +173,11 @@ class SandboxHost:
         self._standins.close()
         self._clock.close()
         self._clock.pace = None
+
+
+@cache
+def _version() -> str:
+    return version("cellctl")
 
 
 class _StandIns:

@@ -46,7 +46,7 @@ class Journal:
         self._writing = False
         self._changes = 0  # records made
         self._written = 0  # of these, in the last write
-        self._records: list[tuple[str, str]] = []  # those that wait for the next write: what, of whom
+        self._records: list[tuple[str, str, str]] = []  # those that wait for the next write: what, of whom
         self._olds = {item.row: item for item in checkpoint.resources}
         self._news: dict[int, ResourceState] = {}
         self._names: dict[str, str] = {}
@@ -68,7 +68,7 @@ class Journal:
         """Record that an operation on `resource` is about to begin, and save."""
         with self._lock:
             self._pending[resource.row] = PendingOperation(resource=resource, kind=kind)
-            change = self._changed("begin", resource.urn)
+            change = self._changed("begin", resource.urn, kind)
         self._write(change)
 
     def abandon(self, resource: ResourceState) -> None:
@@ -107,7 +107,7 @@ class Journal:
             if lazily:
                 return
             about = new or kept or (gone[0] if gone else None)
-            change = self._changed("commit", about.urn if about else "")
+            change = self._changed("commit", about.urn if about else "", "" if new or kept or not gone else "gone")
         self._write(change)
 
     def rename(self, old: str, new: str) -> None:
@@ -166,9 +166,9 @@ class Journal:
             fresh=False,
         )
 
-    def _changed(self, what: str, urn: str = "") -> int:
+    def _changed(self, what: str, urn: str = "", part: str = "") -> int:
         if self._save is not None:
-            self._records.append((what, urn))
+            self._records.append((what, urn, part))
         self._changes += 1
         return self._changes
 
@@ -203,6 +203,6 @@ class Journal:
         self._look("saved", records)
         return newest
 
-    def _look(self, place: Place, records: list[tuple[str, str]]) -> None:
-        for what, urn in records:
-            self._probe(Moment(place=place, operation=what, urn=urn))
+    def _look(self, place: Place, records: list[tuple[str, str, str]]) -> None:
+        for what, urn, part in records:
+            self._probe(Moment(place=place, operation=what, urn=urn, part=part))

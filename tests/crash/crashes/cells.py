@@ -17,12 +17,12 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cellctl.engine.workspace import Workspaces, file_backend, stack_name
 from cellctl_provider.probes import Moment
 from crashes import judge, warmth
 from crashes.aim import Aim, Victim
 from crashes.drive import Command, perform
 from crashes.explore import VICTIMS, append, settled, summarize
+from crashes.passing import Past, moments, struck
 
 REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 CELL = "acme"
@@ -47,11 +47,9 @@ def census(folder: Path, command: Command) -> tuple[list[Moment], float]:
     found = judge.faults(home, command, ended, data=False)
     assert not found, found
     seen: dict[tuple[str, str], Moment] = {}
-    for line in log.read_text().splitlines():
-        place, operation, urn, part = line.split("|")
-        moment = Moment(place=place, operation=operation, urn=urn, part=part)  # type: ignore[arg-type]
-        if place != "saved" and type_of(moment) and not type_of(moment).startswith("pulumi:pulumi"):
-            seen.setdefault((type_of(moment), place), moment)
+    for moment in moments(log):
+        if moment.place != "saved" and type_of(moment) and not type_of(moment).startswith("pulumi:pulumi"):
+            seen.setdefault((type_of(moment), moment.place), moment)
     return list(seen.values()), took_s
 
 
@@ -73,18 +71,19 @@ class Walk:
     def lines(self, moments: list[Moment], until: float) -> list[dict[str, object]]:
         """Strike until it is late, but once at least."""
         self.home.mkdir()
-        struck = replace(self.command, refresh="none")
-        told = []
+        unread = replace(self.command, refresh="none")
+        told, past = [], Past()
         for number, moment in enumerate(moments):
             if told and time.monotonic() >= until:
                 break
-            if moment.urn in _known(self.home):
-                continue  # made or begun by a run before, while others were at work too
+            if moment in past:
+                continue  # made by a run before, while others were at work too
             log = self.home.with_name(f"{self.home.name}-{number}.log")
-            perform(self.home, struck, log, Aim(moment, 1, self.victim), apart=self.victim == "host")
-            if not log.exists() or "struck" not in log.read_text():
-                continue
-            found = judge.adrift(self.home, self.command)
+            perform(self.home, unread, log, Aim(moment, 1, self.victim), apart=self.victim == "host")
+            past.take(log)
+            if not struck(log):
+                break
+            found = judge.adrift(self.home, self.command, outlived=self.victim == "host")
             told.append(
                 {"key": key_of(self.command.cloud, moment), "victim": self.victim, "hit": True, "faults": found}
             )
@@ -94,15 +93,6 @@ class Walk:
     def _ended(self, home: Path) -> list[str]:
         ended = perform(home, self.command, home.with_name(f"{home.name}-last.log"))
         return judge.faults(home, self.command, ended, data=False)
-
-
-def _known(home: Path) -> set[str]:
-    files = file_backend(Workspaces(home).local)
-    if files is None or not files.exists(stack_name(CELL)):
-        return set()
-    state = files.read(stack_name(CELL)).checkpoint
-    begun = {item.resource.urn for item in state.pending if not item.resource.type.startswith("cellctl:")}
-    return begun | {row.urn for row in state.resources}
 
 
 def main() -> None:

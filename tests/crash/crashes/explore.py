@@ -26,10 +26,11 @@ import yaml
 
 from cellctl.state.sealing import PassphraseSealer
 from cellctl_provider.probes import Moment
-from crashes import judge, landscape, warmth, witness
+from crashes import judge, landscape, passing, warmth, witness
 from crashes.aim import Aim, Victim
 from crashes.drive import Command, Ended, perform
 from crashes.landscape import ACCOUNT, REGION
+from crashes.passing import Past, moments
 
 COMMANDS = {
     "up": ("empty", "up", "base"),
@@ -143,13 +144,11 @@ def census(templates: Templates, name: str, *, inner: bool) -> list[tuple[Moment
     assert not found, (name, found)
     seen: Counter[Moment] = Counter()
     points = []
-    for line in log.read_text().splitlines():
-        place, operation, urn, part = line.split("|")
-        moment = Moment(place=place, operation=operation, urn=urn, part=part)  # type: ignore[arg-type]
+    for moment in moments(log):
         seen[moment] += 1
-        if (place, operation) == ("saved", "begin"):
+        if (moment.place, moment.operation) == ("saved", "begin"):
             continue  # nothing lies between it and "before_call", which is struck
-        if inner == urn.startswith("service:"):
+        if inner == moment.urn.startswith("service:"):
             points.append((moment, seen[moment]))
     return points
 
@@ -170,19 +169,23 @@ def strike(templates: Templates, chain: list[Point], place: Path, apart: Collect
     before its preview: no point lies there, and the last run reads. After each kill the judge looks for what nobody
     knows of; what it found in the end is of the whole chain.
 
-    Returns a line for each point up to the first that no run passed (what another kill left open is looked up, not done
-    again): that run was the last one, and the point is not hit.
+    A point of a step that is done already is passed over. Returns a line for each other one, up to the first that no
+    run passed (what another kill left open is looked up, not done again): that run was the last, the point is not hit.
     """
     asked = command(chain[0].command)
     home = templates.home(COMMANDS[chain[0].command][0], place)
     log = place.with_suffix(".log")
-    struck = replace(asked, refresh="none") if len(chain) > 1 else asked
+    struck = replace(asked, refresh="none")
     lines: list[dict[str, object]] = []
+    past = Past()
     for point in chain:
+        if point.moment in past:
+            continue
         log.unlink(missing_ok=True)
         again = perform(home, struck, log, Aim(point.moment, point.nth, point.victim), apart=point.victim in apart)
-        hit = log.exists() and "struck" in log.read_text()
-        lines.append(_line(point, again, hit, judge.adrift(home, asked) if hit else []))
+        hit = passing.struck(log)
+        past.take(log)
+        lines.append(_line(point, again, hit, _adrift(home, asked, point) if hit else []))
         if not hit:
             break
     else:
@@ -193,6 +196,10 @@ def strike(templates: Templates, chain: list[Point], place: Path, apart: Collect
         if found:
             line["again"] = asdict(again)
     return lines
+
+
+def _adrift(home: Path, asked: Command, point: Point) -> list[str]:
+    return judge.adrift(home, asked, outlived=point.victim == "host")
 
 
 def _line(point: Point, ended: Ended, hit: bool, adrift: list[str]) -> dict[str, object]:
@@ -231,11 +238,14 @@ def walk(
             pids.append(pid)
             continue
         code = 1
+        place = templates.folder / f"walker-{number}"
         try:
+            warmth.run_here(templates.home("empty", place), command("up"), place.with_suffix(".log"))
+            warmth.freeze()  # the statements of this place's registry, compiled
             for chain in work[number::walkers]:
                 if time.monotonic() >= until:
                     break
-                lines = strike(templates, chain, templates.folder / f"walker-{number}", apart)
+                lines = strike(templates, chain, place, apart)
                 for line in lines:
                     if line["hit"] or len(lines) == 1:  # from a fresh home it should have been passed
                         append(journal, line)
@@ -284,7 +294,7 @@ def main() -> None:
     parser.add_argument("--walkers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--only", default="")
-    parser.add_argument("--chain", type=int, default=16, help="kills before an unharmed run")
+    parser.add_argument("--chain", type=int, default=24, help="kills before an unharmed run")
     parser.add_argument("--journal", type=Path)
     given = parser.parse_args()
     began = time.monotonic()
@@ -297,7 +307,7 @@ def main() -> None:
     assert threading.active_count() == 1, "a process with threads must not fork"
     told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known)}
     summarize(journal, told, {point.key for point in kills})
-    apart = ("host", "group") if given.every_victim else ("host",)  # where all die at once it makes no difference
+    apart = ("host",)  # where all die at once it makes no difference
     left = [point for point in kills if point.key not in known]
     while left and time.monotonic() < began + given.seconds:
         work = chains(left, given.chain)

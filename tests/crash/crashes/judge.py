@@ -46,8 +46,12 @@ def _faults(home: Path, command: Command, ended: Ended, data: bool) -> Iterator[
             yield "a lease is left"
 
 
-def adrift(home: Path, command: Command) -> list[str]:
-    """Return what nobody knows of right after a crash: objects neither in the state nor begun, and the reverse."""
+def adrift(home: Path, command: Command, *, outlived: bool) -> list[str]:
+    """Return what nobody knows of right after a crash: objects neither in the state nor begun, and the reverse.
+
+    `outlived`: the engine lived on. Then it forgets the delete of which it heard nothing: the next run asks for it
+    again.
+    """
     files, name = file_backend(Workspaces(home).local), stack_name(command.cell)
     if files is None or not files.exists(name):
         return []
@@ -55,7 +59,7 @@ def adrift(home: Path, command: Command) -> list[str]:
     begun = {item.resource.urn.rpartition("::")[2] for item in state.pending}
     with closing(sqlite3.connect(home / ".cellctl" / "sandbox.db")) as db:
         found = list(_objects(db, state))
-    lost = ("orphan", "only in the state")
+    lost = ("orphan",) if outlived else ("orphan", "only in the state")
     return [f"after the crash: {line}" for line in found if line.startswith(lost) and line.split()[-2] not in begun]
 
 

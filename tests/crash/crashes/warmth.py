@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from cellctl.engine.automation import Cockpit
-from cellctl.engine.operation import Process
+from cellctl.engine.operation import Process, Start
 from cellctl.engine.wire import Setup, Task, setup_json, setup_of
 from crashes.aim import Observer
 from crashes.drive import Command, Ended, ended_of, typed
@@ -42,13 +42,19 @@ def rehearse(home: Path, command: Command, log: Path) -> Ended:
         setups.append(setup_of(json.loads(told)))
         return start_operation(setup, theirs)
 
-    Run.observer, Run.apart = Observer(log, None), False
-    ended = ended_of(typed(home, command, start))
-    assert ended.result == "succeeded", ended
+    ended = run_here(home, command, log, start)
     Run.observer = Observer(log.with_suffix(".spare"), None)
     _operate(setups[0])
     shutil.rmtree(spare)
     freeze()
+    return ended
+
+
+def run_here(home: Path, command: Command, log: Path, start: Start = start_operation) -> Ended:
+    """Run `command` in `home` to its end, its own part in this process."""
+    Run.observer, Run.apart = Observer(log, None), False
+    ended = ended_of(typed(home, command, start))
+    assert ended.result == "succeeded", ended
     return ended
 
 

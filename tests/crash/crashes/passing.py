@@ -1,0 +1,48 @@
+"""What the log of a run says: the moments that it passed, and which of them come no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from cellctl_provider.probes import Moment
+
+
+def moments(log: Path) -> list[Moment]:
+    """Return the moments that a run passed, in its order."""
+    found = []
+    for line in log.read_text().splitlines() if log.exists() else ():
+        if line.count("|") == 3:
+            place, operation, urn, part = line.split("|")
+            found.append(Moment(place=place, operation=operation, urn=urn, part=part))  # type: ignore[arg-type]
+    return found
+
+
+def struck(log: Path) -> bool:
+    """Tell whether a run met its aim."""
+    return log.exists() and "struck" in log.read_text().splitlines()
+
+
+class Past:
+    """Moments that no later run of the same command passes: those of steps that are done, or of objects that are made.
+
+    What the log does not say is left open: a resource of provider `cellctl` is made again, as far as it is not there.
+    """
+
+    def __init__(self) -> None:
+        self._over: set[Moment] = set()
+        self._made: set[str] = set()
+
+    def take(self, log: Path) -> None:
+        """Take note of a run."""
+        under_way: dict[str, list[Moment]] = {}
+        for moment in moments(log):
+            under_way.setdefault(moment.urn, []).append(moment)
+            at = (moment.place, moment.operation)
+            if at == ("saved", "commit"):
+                self._over.update(under_way.pop(moment.urn))
+            elif at == ("after_change", "create") and "cellctl:" not in moment.urn.partition("::")[2]:
+                self._made.add(moment.urn)
+
+    def __contains__(self, moment: Moment) -> bool:
+        making = moment.operation in ("create", "begin", "commit")
+        return moment in self._over or (making and moment.urn in self._made)
