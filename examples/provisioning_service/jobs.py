@@ -1,0 +1,197 @@
+"""Jobs in a SQLite file: one for each customer, with everything that was ever told of it; threads that work on them."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from cellctl import Cell, CellctlError, Home, RunOptions
+from cellctl.run.options import Interrupter
+from cellctl.views.jsonl import JsonlView, summary_json
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS jobs (
+  customer TEXT PRIMARY KEY, key TEXT UNIQUE NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL, problem TEXT);
+CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, customer TEXT NOT NULL, line TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS events_of ON events (customer, number);
+"""
+OPEN = ("queued", "running")
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is known of one customer's cell: `queued`, `running`, `up` or `failed` (then `problem` says why)."""
+
+    customer: str
+    key: str
+    body: str
+    state: str
+    problem: str | None
+
+
+class Taken(Exception):
+    """Another request was first: `job` is what it made."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__(job.customer)
+        self.job = job
+
+
+class Book:
+    """The file. Every call opens it anew, so any thread may use it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.changed = threading.Condition()
+        with closing(self._open()) as database:
+            database.executescript(SCHEMA)
+
+    def _open(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self._path, timeout=20, isolation_level=None)
+        database.execute("PRAGMA journal_mode = WAL")
+        return database
+
+    def begin(self, customer: str, key: str, body: str) -> Job:
+        """Make a job, or return the one that this very request made; raises Taken."""
+        with closing(self._open()) as database:
+            values = (customer, key, body)
+            database.execute("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, 'queued', NULL)", values)
+            found = database.execute("SELECT * FROM jobs WHERE key = ? OR customer = ?", (key, customer)).fetchall()
+        jobs = [Job(*row) for row in found]
+        for job in jobs:
+            if (job.customer, job.key, job.body) != values:
+                raise Taken(job)
+        return jobs[0]
+
+    def job(self, customer: str) -> Job | None:
+        """Return a customer's job."""
+        with closing(self._open()) as database:
+            row = database.execute("SELECT * FROM jobs WHERE customer = ?", (customer,)).fetchone()
+        return Job(*row) if row else None
+
+    def left_open(self) -> list[str]:
+        """Return the customers whose jobs have not come to an end, in the order in which they came."""
+        with closing(self._open()) as database:
+            rows = database.execute("SELECT customer FROM jobs WHERE state IN (?, ?) ORDER BY rowid", OPEN).fetchall()
+        return [str(customer) for (customer,) in rows]
+
+    def move(self, customer: str, state: str, problem: str | None = None) -> None:
+        """Change a job's state."""
+        self._write("UPDATE jobs SET state = ?, problem = ? WHERE customer = ?", state, problem, customer)
+
+    def tell(self, customer: str, line: str) -> None:
+        """Add an event."""
+        self._write("INSERT INTO events (customer, line) VALUES (?, ?)", customer, line)
+
+    def _write(self, statement: str, *values: str | None) -> None:
+        with closing(self._open()) as database:
+            database.execute(statement, values)
+        with self.changed:
+            self.changed.notify_all()
+
+    def events(self, customer: str, after: int) -> list[tuple[int, str]]:
+        """Return the events of a customer behind a number."""
+        with closing(self._open()) as database:
+            query = "SELECT number, line FROM events WHERE customer = ? AND number > ? ORDER BY number"
+            return [(int(number), str(line)) for number, line in database.execute(query, (customer, after))]
+
+    def follow(self, customer: str, after: int, *, wait_s: float = 1.0) -> Iterator[tuple[int, str]]:
+        """Yield events as they come, until the job has ended; (0, ``) when nothing came for a while."""
+        last = after
+        while True:
+            job = self.job(customer)
+            for last, line in self.events(customer, last):  # noqa: B020  it goes on from the last one
+                yield last, line
+            if job is None or job.state not in OPEN:
+                return
+            with self.changed:
+                self.changed.wait(wait_s)
+            yield 0, ""
+
+
+class Workers:
+    """Threads that bring cells up, `at_once` at a time; `open_cell` makes a customer's handle from the job's body."""
+
+    def __init__(
+        self, book: Book, home: Home, open_cell: Callable[[Job], Cell], options: RunOptions, *, at_once: int
+    ) -> None:
+        self._book, self._home, self._open_cell, self._options = book, home, open_cell, options
+        self._places = threading.Semaphore(at_once)
+        self._running: dict[str, Interrupter] = {}
+        self._lock = threading.Lock()
+        self._stopping = False
+
+    def resume(self) -> None:
+        """Take up what was left open when the service ended."""
+        for customer in self._book.left_open():
+            self.start(customer)
+
+    def start(self, customer: str) -> None:
+        """Work on a job; once, however often it is asked for."""
+        with self._lock:
+            if customer in self._running or self._stopping:
+                return
+            self._running[customer] = Interrupter()
+        threading.Thread(target=self._work, args=(customer,), name=f"up {customer}", daemon=True).start()
+
+    def stop(self) -> None:
+        """Let what is under way end gracefully; the next start goes on."""
+        with self._lock:
+            self._stopping = True
+            for interrupter in self._running.values():
+                interrupter.interrupt()
+
+    def _work(self, customer: str) -> None:
+        with self._places:
+            job = self._book.job(customer)
+            if job is None or self._stopping:
+                return
+            self._book.move(customer, "running")
+            try:
+                state, problem = self._up(job)
+            except CellctlError as error:
+                state, problem = "failed", json.dumps(problem_of(error))
+            if not self._stopping:
+                self._book.move(customer, state, problem)
+        with self._lock:
+            self._running.pop(customer, None)
+
+    def _up(self, job: Job) -> tuple[str, str | None]:
+        def told(line: str) -> None:
+            if short := _short(line):
+                self._book.tell(job.customer, short)
+
+        view = JsonlView(told, cell=job.customer, operation="up")
+        outcome = self._open_cell(job).up(
+            ask=lambda _plan, objections: not objections,
+            options=self._options,
+            on_event=view.event,
+            interrupter=self._running[job.customer],
+        )
+        self._book.tell(job.customer, json.dumps(summary_json(outcome)))
+        if outcome.result in ("succeeded", "nothing"):
+            return "up", None
+        return "failed", json.dumps({"title": outcome.result, "errors": [item.message for item in outcome.failures]})
+
+
+def _short(line: str) -> str:
+    """Return what of an event browsers get: of a plan only that it is there, of heartbeats nothing."""
+    kind = json.loads(line)["kind"]
+    return "" if kind == "heartbeat" else json.dumps({"kind": kind}) if kind == "plan.ready" else line
+
+
+def problem_of(error: CellctlError) -> dict[str, object]:
+    """Return an error as RFC 9457 tells problems, with cellctl's own code and hint."""
+    statuses = {2: 422, 4: 409, 5: 423, 6: 409}
+    return {
+        "type": f"https://example.com/problems/{error.code}",
+        "title": error.summary,
+        "status": statuses.get(int(error.exit_code), 500),
+        "code": error.code,
+        "hint": error.hint,
+    }
