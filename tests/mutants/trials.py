@@ -14,10 +14,13 @@ from bringing_up import brought_up
 from pulumi.automation import Stack
 
 from cellctl import verify
+from cellctl.state.values import Struct
 from cellctl_sandbox import estate
 from cellctl_sandbox.clouds import view
 from cellctl_sandbox.testing.mutants import Mutant, Trial, catalogue
 from cellctl_sandbox.testing.pretended import Reads
+
+TAKEN = "_taken_from"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,7 @@ class Mutation:
     trial: Trial
     mutants: list[Mutant]
     taken: Mapping[str, set[str]]
+    outputs: Mapping[str, list[Struct]]
     reads: Reads
 
 
@@ -42,6 +46,8 @@ def trial_of(cloud: str, home: Path) -> Iterator[Mutation]:
         def run() -> None:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(pulumi, "get", _recording(taken))
+                patch.setattr(pulumi.Output, "__getattr__", _deeper(pulumi.Output.__getattr__, taken))
+                patch.setattr(pulumi.Output, "__getitem__", _deeper(pulumi.Output.__getitem__, taken))
                 program()
 
         return run
@@ -51,7 +57,10 @@ def trial_of(cloud: str, home: Path) -> Iterator[Mutation]:
             trial = Trial(cell.host, "acme", cell.failures)
             assert cell.failures(verify.Patience()) == []
             mutants = catalogue(trial.records, list(_waits(cell.stack)))
-            yield Mutation(cloud=cloud, trial=trial, mutants=mutants, taken=taken, reads=reads)
+            outputs: dict[str, list[Struct]] = {}
+            for resource in _resources(cell.stack):
+                outputs.setdefault(resource["type"], []).append({"id": "", **resource, **resource.get("outputs", {})})
+            yield Mutation(cloud=cloud, trial=trial, mutants=mutants, taken=taken, outputs=outputs, reads=reads)
     finally:
         tracing.undo()
 
@@ -61,11 +70,32 @@ def _recording(taken: dict[str, set[str]]) -> Callable[[pulumi.Resource, str], o
     get = pulumi.get
 
     def recorded(owner: object, name: str) -> object:
-        if isinstance(owner, pulumi.CustomResource):
-            taken.setdefault(owner.pulumi_resource_type, set()).add(name)
-        return get(owner, name)
+        found = get(owner, name)
+        return (
+            _taken(found, owner.pulumi_resource_type, name, taken)
+            if isinstance(owner, pulumi.CustomResource)
+            else found
+        )
 
     return recorded
+
+
+def _deeper(step: Callable[[pulumi.Output, str | int], pulumi.Output], taken: dict[str, set[str]]) -> Callable:
+    """Return a step into an output that records which part of it is taken."""
+
+    def recorded(output: pulumi.Output, name: str | int) -> object:
+        found = step(output, name)
+        type_, path = output.__dict__.get(TAKEN, ("", ""))
+        return _taken(found, type_, f"{path}.{name}", taken) if type_ else found
+
+    return recorded
+
+
+def _taken(output: object, type_: str, path: str, taken: dict[str, set[str]]) -> object:
+    taken.setdefault(type_, set()).add(path)
+    if isinstance(output, pulumi.Output):
+        output.__dict__[TAKEN] = (type_, path)
+    return output
 
 
 def _waits(stack: Stack) -> Iterator[tuple[str, str]]:
@@ -73,7 +103,7 @@ def _waits(stack: Stack) -> Iterator[tuple[str, str]]:
 
     One that follows from others too is none: without it the order is the same.
     """
-    resources = json.loads(json.dumps(stack.export_stack().deployment))["resources"]
+    resources = _resources(stack)
     waits = {resource["urn"]: set(resource.get("dependencies") or []) for resource in resources}
     for resource in resources:
         urn = resource["urn"]
@@ -81,6 +111,10 @@ def _waits(stack: Stack) -> Iterator[tuple[str, str]]:
         for other in sorted(waits[urn] - by_input):
             if other not in _before(waits, waits[urn] - {other}):
                 yield urn, other
+
+
+def _resources(stack: Stack) -> list[dict]:
+    return json.loads(json.dumps(stack.export_stack().deployment))["resources"]
 
 
 def _before(waits: Mapping[str, set[str]], urns: set[str]) -> set[str]:

@@ -20,7 +20,7 @@ from trials import trial_of
 
 from cellctl.state.values import Struct
 from cellctl_sandbox.testing.mutants import HEAD, Caught, Mutant, read, reason, table
-from cellctl_sandbox.testing.pretended import Reads, excused, hollow, pretended
+from cellctl_sandbox.testing.pretended import Reads, excused, hollow, parts, pretended
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "mutants.md"
 SAMPLE = 16
@@ -43,7 +43,7 @@ class WrongPrograms:
         used: dict[str, set[str]] = {}
         for record in mutation.trial.records:
             if record.urn:
-                used.setdefault(record.type, set()).update(record.inputs)
+                used.setdefault(record.type, set()).update(parts(record.inputs))
         assert len(used) > 20
         found = {token: pretended(token, names, reads.seen.get(token, set())) for token, names in used.items()}
         assert {token: names for token, names in found.items() if names} == {}
@@ -52,8 +52,8 @@ class WrongPrograms:
 
     def test_no_output_that_a_program_takes_is_a_placeholder(self, mutation) -> None:
         taken = {token: names for token, names in mutation.taken.items() if token.startswith(PROVIDERS)}
-        assert taken
-        found = {token: hollow(token, names) for token, names in taken.items()}
+        assert any("." in name for names in taken.values() for name in names)
+        found = {token: hollow(token, names, mutation.outputs[token]) for token, names in taken.items()}
         assert {token: names for token, names in found.items() if names} == {}
 
     def test_the_table_is_of_this_program(self, mutation) -> None:

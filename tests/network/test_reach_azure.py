@@ -61,7 +61,7 @@ def account(**changed: object) -> dict[str, CloudObject]:
                    networkProfile={"networkInterfaces": [ref("networkInterfaces/nic")]}),
         "server": made("sql:Server", SERVER, publicNetworkAccess="Disabled"),
         "endpoint": made("network:PrivateEndpoint", ENDPOINT, subnet={"id": f"{NET}/subnets/pe"},
-                         privateLinkServiceConnections=[{"privateLinkServiceId": SERVER}]),
+                         privateLinkServiceConnections=[{"privateLinkServiceId": SERVER, "groupIds": ["sqlServer"]}]),
         "zone": made("privatedns:PrivateZone", ZONE),
         "link": made("privatedns:VirtualNetworkLink", f"{ZONE}/virtualNetworkLinks/l", virtualNetwork={"id": NET}),
         "zone group": made("network:PrivateDnsZoneGroup", f"{ENDPOINT}/privateDnsZoneGroups/default",
@@ -99,6 +99,14 @@ def test_a_missing_hop_is_named(gone: str, name: str, outcome: str, hop: str) ->
     verdict = here.reach(node, name, 1433 if name == SQL else 443)
     assert verdict.outcome == outcome
     assert hop in verdict.why
+
+
+def test_an_endpoint_leads_to_the_part_of_a_service_that_it_names() -> None:
+    connection = {"privateLinkServiceId": SERVER, "groupIds": ["blob"]}
+    other = made("network:PrivateEndpoint", ENDPOINT, subnet={"id": f"{NET}/subnets/pe"},
+                 privateLinkServiceConnections=[connection])  # fmt: skip
+    here, node = network(account(endpoint=other))
+    assert "it has no private endpoint of its sqlServer" in here.reach(node, SQL, 1433).why
 
 
 def test_the_first_rule_by_priority_decides_and_azures_own_come_last() -> None:

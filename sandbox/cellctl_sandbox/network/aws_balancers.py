@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cellctl.facts.conditions import every
+from cellctl.facts.conditions import at, every
 from cellctl_sandbox.estate import text, value
 from cellctl_sandbox.network.aws import AwsNetwork
 from cellctl_sandbox.network.aws_names import BALANCER, INSTANCE, balancer_places, instance_place
@@ -43,7 +43,8 @@ def listener_of(network: AwsNetwork, balancer: CloudObject, port: int) -> CloudO
 
 
 def _targets(network: AwsNetwork, balancer: CloudObject, listener: CloudObject) -> Iterator[Target]:
-    for arn in every(listener.properties, "defaultActions.*.targetGroupArn"):
+    for action in every(listener.properties, "defaultActions.*"):
+        arn = at(action, "targetGroupArn") if at(action, "type") == "forward" else None
         group = network.estate.one(TARGETS, str(arn))
         if group is None:
             continue

@@ -23,11 +23,11 @@ BALANCER = "azure-native:network:LoadBalancer"
 PUBLIC = "198.51.100.1"
 """Stands for any public address (TEST-NET-2, RFC 5737)."""
 SERVICES = {
-    "database.windows.net": ("azure-native:sql:Server", "privatelink.database.windows.net"),
-    "vault.azure.net": ("azure-native:keyvault:Vault", "privatelink.vaultcore.azure.net"),
-    "file.core.windows.net": ("azure-native:storage:StorageAccount", "privatelink.file.core.windows.net"),
+    "database.windows.net": ("azure-native:sql:Server", "sqlServer", "privatelink.database.windows.net"),
+    "vault.azure.net": ("azure-native:keyvault:Vault", "vault", "privatelink.vaultcore.azure.net"),
+    "file.core.windows.net": ("azure-native:storage:StorageAccount", "file", "privatelink.file.core.windows.net"),
 }
-"""Public suffix -> type, private zone (Microsoft Learn, Azure Private Endpoint private DNS zone values, 2026-11)."""
+"""Public suffix -> type, subresource, private zone (Microsoft Learn, private DNS zone values, 2026-11)."""
 _PUBLIC_NAMES = ("*.azure.com", "*.microsoftonline.com", "*.octopusdeploy.com", "*.microsoft.com")
 
 
@@ -91,14 +91,15 @@ def _at(estate: Estate, address: str) -> Place:
 
 def _service(estate: Estate, host: str, suffix: str, network: str) -> Names:
     """Return the private endpoint of a service where the network's zones lead to it, else its public address."""
-    kind, zone_name = SERVICES[suffix]
+    kind, part, zone_name = SERVICES[suffix]
     name = f"{host}.{suffix}"
     target = next((item for item in estate.all(kind) if item.id.rpartition("/")[2].lower() == host), None)
     if target is None:
         return Names(trouble=unknown(f"there is no {kind.rpartition(':')[2]} {host}"))
-    endpoint = next((item for item in estate.all(ENDPOINT) if target.id.lower() in _targets(item)), None)
+    endpoint = next((item for item in estate.all(ENDPOINT) if target.id.lower() in _targets(item, part)), None)
     if endpoint is None:
-        return Names(places=(Place(what=f"{name}, public: it has no private endpoint", address=PUBLIC, key=target.id),))
+        why = f"{name}, public: it has no private endpoint of its {part}"
+        return Names(places=(Place(what=why, address=PUBLIC, key=target.id),))
     zone = next((item for item in estate.all(ZONE) if item.id.rpartition("/")[2] == zone_name), None)
     if zone is None or not _linked(estate, zone, network):
         why = f"zone {zone_name} is not linked to {network.rpartition('/')[2]}"
@@ -114,9 +115,10 @@ def _service(estate: Estate, host: str, suffix: str, network: str) -> Names:
     return Names(places=(_place(endpoint.id.rpartition("/")[2], inside, subnet, endpoint.id),))
 
 
-def _targets(endpoint: CloudObject) -> set[str]:
-    found = every(endpoint.properties, "privateLinkServiceConnections.*.privateLinkServiceId")
-    return {str(one).lower() for one in found}
+def _targets(endpoint: CloudObject, part: str) -> set[str]:
+    """Return the ids of the services of which an endpoint leads to one part (`file` of a storage account)."""
+    found = every(endpoint.properties, "privateLinkServiceConnections.*")
+    return {str(at(one, "privateLinkServiceId")).lower() for one in found if part in every(one, "groupIds")}
 
 
 def _recorded_in(estate: Estate, endpoint: CloudObject) -> set[str]:
