@@ -113,9 +113,21 @@ def _cases(cases: Value, scope: Scope, place: str) -> Value:
         if not isinstance(case, dict):
             continue
         when = case.get("when")
-        if Condition.read(when if isinstance(when, dict) else {}).holds({**scope.outputs, **scope.values}):
+        if _holds(when if isinstance(when, dict) else {}, scope, place):
             return render(case.get("value"), scope, place)
     return None
+
+
+def _holds(when: Struct, scope: Scope, place: str) -> bool:
+    """Tell whether a condition holds; `ref:subnetId.vpcId` in it is a property of the object that an input names."""
+    values, asked = {**scope.outputs, **scope.values}, {}
+    for number, (path, wanted) in enumerate(when.items()):
+        key = path
+        if path.startswith("ref:") and scope.lookup is not None:
+            key = f"\0{number}"
+            values[key] = _referred("ref", path.removeprefix("ref:"), scope, place)
+        asked[key] = wanted
+    return Condition.read(asked).holds(values)
 
 
 def _each(template: Struct, scope: Scope, place: str) -> Value:
