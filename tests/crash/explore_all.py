@@ -52,7 +52,7 @@ class Part:
 
 # Those in a row run at the same time: whole cells have one process at work, the witness two.
 ROWS = (
-    [Part("witness", ["explore", "--every-victim"])],
+    [Part("witness", ["explore", "--saved"])],
     [Part("aws", ["cells", "--cloud", "aws"]), Part("azure", ["cells", "--cloud", "azure"])],
     [Part("steps", ["explore", "--inner"])],
 )

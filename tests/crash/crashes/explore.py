@@ -1,4 +1,4 @@
-"""Explore crash points: `python -m crashes.explore FOLDER [--every-victim] [--inner] [--seed N] [--journal FILE]`.
+"""Explore crash points: `python -m crashes.explore FOLDER [--saved] [--inner] [--seed N] [--journal FILE]`.
 
 The points come from the run itself: each command runs once unharmed and says what it passes. Then each point is struck:
 the same home, the same command, a SIGKILL there; the same command again; and the judge looks. One JSON line for each.
@@ -130,10 +130,11 @@ def _drift(home: Path) -> None:
     open_control(home).edit(f"arn:aws:sns:{REGION}:{ACCOUNT}:witness-1", "tags.owner", "somebody")
 
 
-def census(templates: Templates, name: str, *, inner: bool) -> list[tuple[Moment, int]]:
+def census(templates: Templates, name: str, *, inner: bool, saved: bool) -> list[tuple[Moment, int]]:
     """Run a command unharmed and return the moments that it passes, each with its number.
 
-    They are those of engine and providers; `inner` ones are the calls that provider `cellctl` makes in a step.
+    They are those of engine and providers; `inner` ones are the calls that provider `cellctl` makes in a step, `saved`
+    ones those after a record of a step's end is in place: what follows is the moment before the next call.
     """
     home = templates.home(COMMANDS[name][0], templates.folder / "census")
     log = templates.folder / f"census-{name}.log"
@@ -146,20 +147,16 @@ def census(templates: Templates, name: str, *, inner: bool) -> list[tuple[Moment
     points = []
     for moment in moments(log):
         seen[moment] += 1
-        if (moment.place, moment.operation) == ("saved", "begin"):
-            continue  # nothing lies between it and "before_call", which is struck
+        if moment.place == "saved" and (moment.operation == "begin" or not saved):
+            continue  # nothing lies between the beginning of a step and "before_call", which is struck
         if inner == moment.urn.startswith("service:"):
             points.append((moment, seen[moment]))
     return points
 
 
-def chosen(points: list[tuple[str, Moment, int]], *, every_victim: bool, seed: int) -> list[Point]:
-    """Return the kills: every point with every victim, or with one that differs from point to point and by seed."""
-    kills = []
-    for index, (name, moment, nth) in enumerate(points):
-        victims = VICTIMS if every_victim else (VICTIMS[(index + seed) % len(VICTIMS)],)
-        kills += [Point(name, moment, nth, victim) for victim in victims]
-    return kills
+def chosen(points: list[tuple[str, Moment, int]], seed: int) -> list[Point]:
+    """Return every point with one victim, which differs from point to point and by seed."""
+    return [Point(*point, VICTIMS[(index + seed) % len(VICTIMS)]) for index, point in enumerate(points)]
 
 
 def strike(templates: Templates, chain: list[Point], place: Path, apart: Collection[Victim]) -> list[dict[str, object]]:
@@ -209,13 +206,13 @@ def _line(point: Point, ended: Ended, hit: bool, adrift: list[str]) -> dict[str,
 
 
 def chains(kills: list[Point], length: int) -> list[list[Point]]:
-    """Return chains of points of one command each, far from each other and in the order of the run.
+    """Return chains of points of one command and victim each, far from each other and in the order of the run.
 
     Only the first time that a moment comes is linked: how often it comes again depends on what was done before.
     """
     found: list[list[Point]] = []
-    for name in dict.fromkeys(point.command for point in kills):
-        mine = [point for point in kills if point.command == name and point.nth == 1]
+    for name, victim in dict.fromkeys((point.command, point.victim) for point in kills):
+        mine = [point for point in kills if (point.command, point.victim, point.nth) == (name, victim, 1)]
         count = -(-len(mine) // length)
         found += [mine[number::count] for number in range(count)]
     return [*found, *([point] for point in kills if point.nth > 1)]
@@ -288,7 +285,7 @@ def main() -> None:
     """Explore; the last line on standard output is a summary."""
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--every-victim", action="store_true")
+    parser.add_argument("--saved", action="store_true")
     parser.add_argument("--inner", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--walkers", type=int, default=2)
@@ -301,8 +298,8 @@ def main() -> None:
     journal = given.journal or given.folder / "journal.jsonl"
     templates = Templates(given.folder / "homes")
     names = given.only.split(",") if given.only else list(COMMANDS)
-    points = [(name, *item) for name in names for item in census(templates, name, inner=given.inner)]
-    kills = chosen(points, every_victim=given.every_victim, seed=given.seed)
+    points = [(name, *item) for name in names for item in census(templates, name, inner=given.inner, saved=given.saved)]
+    kills = chosen(points, given.seed) if given.inner else [Point(*point, who) for who in VICTIMS for point in points]
     known = settled(journal)
     assert threading.active_count() == 1, "a process with threads must not fork"
     told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known)}

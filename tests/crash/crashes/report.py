@@ -28,11 +28,12 @@ provider, or the whole process group with the command that a person typed. Then 
 help, and a judge compares the simulated account with the state: it ended well, nothing is there twice, nothing is left
 over, rows written into the database are still there, no lock, lease or pending operation is left.
 
-`make test` strikes every point of the witness (twelve resources, `tests/crash/crashes/witness.py`) with one victim,
-another one with every `CELLCTL_CRASH_SEED`, and a few types of whole cells; `make explore` every point with every
-victim, each resource type of whole cells at every place, and the calls inside the steps of provider `cellctl`. Up to
-eight kills of one command come in a row before the run that is judged; after each kill of a cell the judge looks at
-what the account holds and the state does not know. `make explore` goes on where it was stopped (`build/crash/`).
+`make test` strikes every point of the witness (twelve resources, `tests/crash/crashes/witness.py`) with every victim,
+and a few types of whole cells, others with every `CELLCTL_CRASH_SEED`; `make explore` also the moments after a record
+is in place, each resource type of whole cells at every place, and the calls inside the steps of provider `cellctl`.
+Kills of one command and victim come in a row, each while the run goes on where the last one died; after each the judge
+looks at what the account holds and the state does not know, and after the run that ends a row at everything. `make
+explore` goes on where it was stopped (`build/crash/`).
 
 Steps that run at once share writes: a kill while the checkpoint is written strikes the write that holds the record in
 question. The moment after the record of what begins is in place is the one before the call.
