@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from cellctl_provider.probes import Moment
+
 FOLDER = Path(__file__).resolve().parent
-SEED = int(os.environ.get("CELLCTL_CRASH_SEED", time.strftime("%Y%m%d")))
+SEED = int(os.environ.get("CELLCTL_CRASH_SEED", time.time() // 86400))
 
 
 def explored(tmp_path: Path, module: str, *words: str) -> tuple[list[dict[str, object]], dict[str, object]]:
@@ -64,3 +66,12 @@ def test_a_cell_that_is_killed_again_and_again_comes_up_whole(tmp_path: Path, cl
     lines, summary = explored(tmp_path, "cells", "--cloud", cloud, "--kills", "6", "--seconds", "30")
     sound(lines)
     assert lines, summary
+
+
+def test_the_days_strike_each_type_of_a_cell_at_each_place() -> None:
+    from crashes.cells import turn
+
+    moments = [Moment(place="before_call", operation="create", urn=str(number)) for number in range(293)]
+    days = [turn(moments, seed, 6) for seed in range(SEED, SEED + 49)]
+    assert {moment for day in days for moment in day} == set(moments)
+    assert {len(day) for day in days} <= {5, 6}

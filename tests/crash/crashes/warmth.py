@@ -27,10 +27,11 @@ MODULES = (
 LEAVING_S = 20.0
 
 
-def rehearse(home: Path, command: Command, log: Path) -> Ended:
+def rehearse(home: Path, command: Command, log: Path, *, whole: bool = True) -> Ended:
     """Run `command` in `home` to its end, its own part in this process; then what its operation process does, too.
 
-    The latter happens in a copy of the home as it was before, which is gone afterwards.
+    The latter happens in a copy of the home as it was before, which is gone afterwards; unless `whole`, the preview
+    will do, for the forks of a long run would be few.
     """
     for name in MODULES:
         importlib.import_module(name)
@@ -44,7 +45,7 @@ def rehearse(home: Path, command: Command, log: Path) -> Ended:
 
     ended = run_here(home, command, log, start)
     Run.observer = Observer(log.with_suffix(".spare"), None)
-    _operate(setups[0])
+    _operate(setups[0], whole=whole)
     shutil.rmtree(spare)
     freeze()
     return ended
@@ -68,13 +69,15 @@ def freeze() -> None:
     gc.freeze()
 
 
-def _operate(setup: Setup) -> None:
+def _operate(setup: Setup, *, whole: bool) -> None:
     here = Path.cwd()
     os.chdir(setup.work_dir)
     cockpit = Cockpit(setup, lambda _text, _simulated: None)
     try:
         cockpit.perform(Task(verb="look_up", targets=("urn:pulumi:none",)))
         cockpit.perform(Task(verb="preview"))
+        if not whole:
+            return
         outputs = cockpit.perform(Task(verb="up"))["outputs"]
         assert isinstance(outputs, dict)
         cockpit.perform(Task(verb="verify", outputs=outputs))
