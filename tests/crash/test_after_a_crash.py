@@ -96,6 +96,16 @@ def test_every_next_command_takes_over_what_a_killed_up_has_made(small: Small, v
         assert small.objects == ["a", "b"]
 
 
+def test_an_answer_that_was_lost_is_looked_up_by_the_next_run(small: Small) -> None:
+    small.declare({"b": {"after": True, "lost": True}})
+    assert small.run("up").result == "failed"
+    assert [(item.kind, item.resource.name) for item in small.checkpoint().pending] == [("creating", "b")]
+    small.declare()
+    assert small.run("up").result in ("nothing", "succeeded")
+    assert small.objects == ["a", "b"]
+    assert small.checkpoint().pending == ()
+
+
 def test_what_is_adopted_is_read_although_the_run_that_adopted_it_was_lost_too(small: Small) -> None:
     crashed(small)
     small.disk("write", "EIO", after=0)  # the state after the refresh of what was adopted
@@ -205,6 +215,15 @@ def test_a_state_that_cannot_be_saved_ends_the_run_and_the_last_good_one_stays(
     assert small.run("up").result == "succeeded"
     assert small.objects == ["a", "b"]
     assert small.checkpoint().pending == ()
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_takes_the_place_of_the_last_one(small: Small) -> None:
+    small.disk("", "EIO", after=0)
+    assert small.run("up").result == "succeeded"
+    calls = (small.root / "disk.log").read_text().split()
+    kept = [number for number, call in enumerate(calls) if call == "rename"]
+    assert kept
+    assert {tuple(calls[number - 2 : number + 2]) for number in kept} == {("write", "sync", "rename", "sync_folder")}
 
 
 def test_a_disk_that_takes_nothing_at_all_is_told_before_anything_is_made(small: Small) -> None:

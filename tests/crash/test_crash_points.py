@@ -47,8 +47,25 @@ def test_no_kill_point_of_the_witness_loses_or_doubles_anything(tmp_path: Path) 
     assert len(keys) == summary["points"] * 3
     places = ("before_call", "before_change", "after_change", "after_call", "saving")
     assert {key.split("/")[1] for key in keys} == set(places)
+    steps = {
+        "create",
+        "update",
+        "create-replacement",
+        "delete-replaced",
+        "delete",
+        "read",
+        "refresh",
+        "begin",
+        "commit",
+    }
+    assert {key.split("/")[2] for key in keys} >= steps
     assert {key.split("/")[0] for key in keys} == {"up", "update", "replace", "refresh", "down"}
     assert {key.rpartition("/")[2] for key in keys} == {"operation", "host", "group"}
+
+
+def test_a_point_that_no_run_passed_fails_the_exploration() -> None:
+    with pytest.raises(AssertionError):
+        sound([{"key": "up/before_call/create/share//1/host", "hit": False, "faults": []}])
 
 
 def test_the_witness_holds_the_types_of_provider_cellctl() -> None:

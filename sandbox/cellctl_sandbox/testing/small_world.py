@@ -9,7 +9,8 @@ The embedded engine is the real one; only the cloud is small. Use it as an engin
     {"things": [{"name": "a", "size": 1, "fixed": "x", "protect": true, "of": "b", "secret": "…"}],
      "behaviour": {"a": {"sleep_s": 5.0, "after": true, "fail": "quota exceeded", "crash": true}}}
 
-`fixed` replaces. `sleep_s` waits before the object is made, with `after` once it is. `crash` ends the process.
+`fixed` replaces. `sleep_s` waits before the object is made, with `after` once it is. `crash` ends the process, and
+`lost` loses the answer.
 """
 
 from __future__ import annotations
@@ -100,6 +101,8 @@ class World:
         self._stop.wait(float(str(rule.get("sleep_s") or 0)))
         if rule.get("crash"):
             os._exit(70)
+        if rule.get("lost"):
+            raise ProviderError("the connection was lost", code="unreachable")
         if rule.get("fail"):
             raise ProviderError(str(rule["fail"]), code="quota")
 

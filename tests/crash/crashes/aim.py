@@ -36,7 +36,7 @@ class Observer:
         self._shared = mmap.mmap(-1, 2)  # changing has begun; how often the aim was met
         self._doomed = False
         self.operation = 0
-        self.kill_hosts: Callable[[], None] | None = None
+        self.kill_hosts: Callable[[], int] | None = None
 
     def probe(self, moment: Moment) -> None:
         """Look at a moment; a look-up of an API inside a step is none."""
@@ -56,18 +56,19 @@ class Observer:
             self.strike()
 
     def strike(self) -> None:
-        """Kill, for good."""
+        """Kill, for good; where no provider's process lives yet or any more, no such one can be killed."""
         assert self._aim is not None
+        if self._aim.victim == "host" and os.getpid() == self.operation:
+            assert self.kill_hosts is not None
+            os.write(self._log, b"struck\n" if self.kill_hosts() else b"nobody\n")
+            return
         os.write(self._log, b"struck\n")
         if self._aim.victim == "operation":
             os.kill(self.operation, signal.SIGKILL)
         elif self._aim.victim == "group":
             os.killpg(0, signal.SIGKILL)
-        elif os.getpid() != self.operation:
-            os.kill(os.getpid(), signal.SIGKILL)
         else:
-            assert self.kill_hosts is not None
-            self.kill_hosts()
+            os.kill(os.getpid(), signal.SIGKILL)
 
     @property
     def disk(self) -> Disk:

@@ -77,21 +77,20 @@ class Walk:
         """Strike until it is late, but once at least."""
         self.home.mkdir()
         unread = replace(self.command, refresh="none")
-        told, past = [], Past()
+        told, past, outlived = [], Past(), self.victim == "host"
         for number, moment in enumerate(moments):
             if told and time.monotonic() >= until:
                 break
             if moment in past:
                 continue  # made by a run before, while others were at work too
             log = self.home.with_name(f"{self.home.name}-{number}.log")
-            perform(self.home, unread, log, Aim(moment, 1, self.victim), apart=self.victim == "host")
+            perform(self.home, unread, log, Aim(moment, 1, self.victim), apart=outlived)
             past.take(log)
-            if not struck(log):
+            met = struck(log)
+            if not met:
                 break
-            found = judge.adrift(self.home, self.command, outlived=self.victim == "host")
-            told.append(
-                {"key": key_of(self.command.cloud, moment), "victim": self.victim, "hit": True, "faults": found}
-            )
+            key, found = key_of(self.command.cloud, moment), judge.adrift(self.home, self.command, outlived=outlived)
+            told.append({"key": key, "victim": self.victim, "hit": True, "alone": met == "nobody", "faults": found})
         last = self._ended(self.home)
         return [{**line, "faults": [*line["faults"], *last]} for line in told]  # type: ignore[misc]
 

@@ -1,4 +1,7 @@
-"""A small world whose checkpoints go to a disk that fails: `disk.json` in the home says in which call, and how."""
+"""A small world whose checkpoints go to a disk that fails: `disk.json` in the home says in which call, and how.
+
+`disk.log` beside it tells the calls.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,12 @@ from cellctl_sandbox.testing.small_world import SmallFactory, SmallHost
 class FailingDisk(Disk):
     """A disk on which every call named `where` fails with `number`, from the `after`-th one on."""
 
-    def __init__(self, where: str, number: int, after: int = 0) -> None:
-        self._where, self._number, self._left = where, number, after
+    def __init__(self, log: Path, where: str, number: int, after: int = 0) -> None:
+        self._log, self._where, self._number, self._left = log, where, number, after
 
     def _fail(self, where: str) -> None:
+        with self._log.open("a") as file:
+            file.write(f"{where}\n")
         if where == self._where:
             self._left -= 1
             if self._left < 0:
@@ -38,6 +43,10 @@ class FailingDisk(Disk):
         self._fail("rename")
         super().rename(path, target)
 
+    def sync_folder(self, folder: Path) -> None:
+        self._fail("sync_folder")
+        super().sync_folder(folder)
+
 
 def open_host(*, home: Path, cell: str, cloud: str, clock: str = "") -> SmallHost:
     """Open a small world on the disk that `disk.json` describes, on a good one without."""
@@ -45,6 +54,6 @@ def open_host(*, home: Path, cell: str, cloud: str, clock: str = "") -> SmallHos
     path = home / "disk.json"
     if path.exists():
         given = json.loads(path.read_text())
-        disk = FailingDisk(given["where"], getattr(errno, given["error"]), given["after"])
+        disk = FailingDisk(home / "disk.log", given["where"], getattr(errno, given["error"]), given["after"])
         host.command = EmbeddedCommand({"small": SmallFactory(host.world)}, disk=disk)
     return host

@@ -180,10 +180,10 @@ def strike(templates: Templates, chain: list[Point], place: Path, apart: Collect
             continue
         log.unlink(missing_ok=True)
         again = perform(home, struck, log, Aim(point.moment, point.nth, point.victim), apart=point.victim in apart)
-        hit = passing.struck(log)
+        met = passing.struck(log)
         past.take(log)
-        lines.append(_line(point, again, hit, _adrift(home, asked, point) if hit else []))
-        if not hit:
+        lines.append(_line(point, again, met, _adrift(home, asked, point) if met else []))
+        if not met:
             break
     else:
         again = perform(home, asked, log)
@@ -199,9 +199,14 @@ def _adrift(home: Path, asked: Command, point: Point) -> list[str]:
     return judge.adrift(home, asked, outlived=point.victim == "host")
 
 
-def _line(point: Point, ended: Ended, hit: bool, adrift: list[str]) -> dict[str, object]:
+def _line(point: Point, ended: Ended, met: str, adrift: list[str]) -> dict[str, object]:
     raised = [f"the struck run raised: {ended.text}"] if ended.result == "crashed" else []
-    told = {"key": point.key, "hit": hit, "first": [ended.result, ended.code or ended.text[:200]]}
+    told = {
+        "key": point.key,
+        "hit": bool(met),
+        "alone": met == "nobody",
+        "first": [ended.result, ended.code or ended.text[:200]],
+    }
     return {**told, "cpu_s": round(ended.cpu_s, 2), "faults": [*raised, *adrift]}
 
 

@@ -101,11 +101,11 @@ class Nursery:
         os.close(stdout)
         return Forked(pid, os.fdopen(stdin_end, "wb"), os.fdopen(stdout_end, "rb"))
 
-    def kill_hosts(self) -> None:
-        """Kill every host that lives."""
+    def kill_hosts(self) -> int:
+        """Kill every host that lives; return how many did."""
         with self._asking:
             self._mine.send(b"!")
-            self._mine.recv(64)
+            return int(self._mine.recv(64))
 
 
 def _attend(requests: socket.socket, other: socket.socket, serve: Callable[[str, int, int], None]) -> None:
@@ -117,14 +117,8 @@ def _attend(requests: socket.socket, other: socket.socket, serve: Callable[[str,
         if not message:
             return
         if message == b"!":
-            for pid in pids:
-                try:
-                    os.kill(pid, signal.SIGKILL)
-                    os.waitpid(pid, 0)
-                except (ProcessLookupError, ChildProcessError):
-                    pass
+            requests.send(str(sum(map(_killed, pids))).encode())
             pids.clear()
-            requests.send(b"done")
             continue
         stdin, stdout = descriptors
 
@@ -137,3 +131,12 @@ def _attend(requests: socket.socket, other: socket.socket, serve: Callable[[str,
         os.close(stdin)
         os.close(stdout)
         requests.send(str(pid).encode())
+
+
+def _killed(pid: int) -> bool:
+    """Kill a child; tell whether it lived."""
+    if os.waitpid(pid, os.WNOHANG) != (0, 0):
+        return False
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return True

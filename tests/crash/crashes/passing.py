@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from cellctl_provider.probes import Moment
 
@@ -17,9 +18,10 @@ def moments(log: Path) -> list[Moment]:
     return found
 
 
-def struck(log: Path) -> bool:
-    """Tell whether a run met its aim."""
-    return log.exists() and "struck" in log.read_text().splitlines()
+def struck(log: Path) -> Literal["struck", "nobody", ""]:
+    """Return how a run met its aim: `nobody` where no such process lived at that moment; `` if it did not."""
+    lines = log.read_text().splitlines() if log.exists() else []
+    return "struck" if "struck" in lines else "nobody" if "nobody" in lines else ""
 
 
 class Past:

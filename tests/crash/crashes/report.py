@@ -49,10 +49,11 @@ def count(journal: Path) -> int:
 def lines(journals: list[Path], seed: int) -> Iterator[str]:
     """Yield the lines of the document."""
     latest = {str(line["key"]): line for journal in journals for line in done(journal) if line["hit"]}
-    rows = list(latest.values())  # what is struck again because of a fault counts once
+    alone = sum(bool(line.get("alone")) for line in latest.values())
+    rows = [line for line in latest.values() if not line.get("alone")]  # struck again because of a fault: counts once
     date = time.strftime("%Y-%m-%d", time.gmtime())
     bad = [line for line in rows if line["faults"]]
-    points = sum(count(journal) for journal in journals)
+    points = sum(count(journal) for journal in journals) - alone
     yield HEAD.format(date=date, seed=seed, hit=len(rows), points=points, faults=len(bad))
     yield "| run | " + " | ".join(PLACES.values()) + " |"
     yield "|---|" + "---|" * len(PLACES)
@@ -61,6 +62,7 @@ def lines(journals: list[Path], seed: int) -> Iterator[str]:
         yield f"| {run} | " + " | ".join(str(counts[run, place]) for place in PLACES) + " |"
     victims = Counter(str(line.get("victim") or str(line["key"]).rpartition("/")[2]) for line in rows)
     yield "\nVictims: " + ", ".join(f"{victim} {count}" for victim, count in sorted(victims.items())) + "."
+    yield f"At {alone} more points no provider's process lives that could be killed."
     for line in bad:
         yield f"\n- `{line['key']}`: {'; '.join(map(str, line['faults']))}"  # type: ignore[arg-type]
 
