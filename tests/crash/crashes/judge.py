@@ -57,6 +57,7 @@ def adrift(home: Path, command: Command, *, outlived: bool) -> list[str]:
         return []
     state = files.read(name).checkpoint
     begun = {item.resource.urn.rpartition("::")[2] for item in state.pending}
+    begun |= {row.name for row in state.resources if row.pending_replacement}  # deleted, and said to be
     with closing(sqlite3.connect(home / ".cellctl" / "sandbox.db")) as db:
         found = list(_objects(db, state))
     lost = ("orphan",) if outlived else ("orphan", "only in the state")
