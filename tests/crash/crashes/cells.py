@@ -33,15 +33,15 @@ def type_of(moment: Moment) -> str:
     return moment.urn.split("::")[2].rpartition("$")[2] if moment.urn.count("::") >= 3 else ""
 
 
-def census(folder: Path, command: Command) -> tuple[list[Moment], float]:
+def census(folder: Path, command: Command, *, whole: bool) -> tuple[list[Moment], float]:
     """Bring a cell up unharmed; return the first moment of each type at each place, in its order, and the seconds.
 
-    What lies after a record is in place is before the next call.
+    What lies after a record is in place is before the next call. `whole`: what many runs need is loaded first.
     """
     home, log = folder / "census", folder / "census.log"
     home.mkdir(parents=True)
     began = time.monotonic()
-    ended = warmth.rehearse(home, command, log, whole=False)
+    ended = warmth.rehearse(home, command, log, whole=whole)
     took_s = time.monotonic() - began
     found = judge.faults(home, command, ended, data=False)
     assert not found, found
@@ -113,7 +113,7 @@ def main() -> None:
     journal = given.journal or given.folder / "journal.jsonl"
     command = Command(verb="up", cell=CELL, cloud=given.cloud, region=REGIONS[given.cloud])
     place = given.folder / f"{given.cloud}-homes"
-    points, took_s = census(place, command)
+    points, took_s = census(place, command, whole=not given.kills)
     until -= took_s * 1.5  # a strike and the run that ends a walk take no longer together
     finished = settled(journal)
     left = [moment for moment in points if key_of(given.cloud, moment) not in finished]
