@@ -89,6 +89,16 @@ class Templates:
         shutil.copytree(self.folder / name, target)
         return target
 
+    def walker(self, number: int) -> Path:
+        """Return where a walker has its home."""
+        return self.folder / f"walker-{number}"
+
+    def rehearse(self, walkers: int) -> None:
+        """Compile the statements of the registry of each walker's home: every fork inherits them."""
+        for place in map(self.walker, range(walkers)):
+            warmth.run_here(self.home("empty", place), command("up"), place.with_suffix(".log"))
+        warmth.freeze()
+
 
 def _put_together(home: Path) -> None:
     """Write the log of a home's sandbox into its file: who opens a copy need not go through it."""
@@ -239,11 +249,8 @@ def walk(
         if pid:
             pids.append(pid)
             continue
-        code = 1
-        place = templates.folder / f"walker-{number}"
+        code, place = 1, templates.walker(number)
         try:
-            warmth.run_here(templates.home("empty", place), command("up"), place.with_suffix(".log"))
-            warmth.freeze()  # the statements of this place's registry, compiled
             for chain in work[number::walkers]:
                 if time.monotonic() >= until:
                     break
@@ -306,6 +313,7 @@ def main() -> None:
     points = [(name, *item) for name in names for item in census(templates, name, inner=given.inner, saved=given.saved)]
     kills = chosen(points, given.seed) if given.inner else [Point(*point, who) for who in VICTIMS for point in points]
     known = settled(journal)
+    templates.rehearse(given.walkers)
     assert threading.active_count() == 1, "a process with threads must not fork"
     told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known)}
     summarize(journal, told, {point.key for point in kills})
