@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from cellctl.state.values import bare, bare_struct
+from cellctl.state.values import bare, bare_struct, contains_unknown
 from cellctl_provider.probes import Probe, unobserved
 from cellctl_provider.protocol import (
     Check,
@@ -94,7 +94,8 @@ class SimulatedCloud:
         """Another account or region replaces the provider and so everything it made."""
         old, new = bare_struct(request.old_inputs or request.olds), bare_struct(request.news)
         changed = tuple(sorted(key for key in {*old, *new} - {"version"} if old.get(key) != new.get(key)))
-        replaces = tuple(key for key in changed if key in ("region", "allowedAccountIds", "subscriptionId"))
+        known = (key for key in changed if not contains_unknown(new.get(key)))
+        replaces = tuple(key for key in known if key in ("region", "allowedAccountIds", "subscriptionId"))
         return Diffed(changes="some" if changed else "none", diffs=changed, replaces=replaces)
 
     def configure(self, request: Configure) -> None:

@@ -123,12 +123,12 @@ class Executor:
             scope.journal.commit(new=new, gone=done.gone, kept=done.kept, pending=subject, lazily=done.lazily)
             if new is not None:
                 scope.made[new.urn] = new
+        if step.pending_delete:
+            step = replace(step, old=new if step.op is Op.IMPORT_REPLACEMENT else done.kept)
         if done.unready:
             told = replace(new, inputs=step.new.inputs) if new and step.new else new
             scope.log.failed(replace(step, new=told))
             raise StepFailed(reasons_text(done.unready), urn=step.urn)
-        if step.pending_delete:
-            step = replace(step, old=new if step.op is Op.IMPORT_REPLACEMENT else done.kept)
         self._told(step, new)
         if done.hook is not None:
             raise HookFailed(done.hook, new)
@@ -181,8 +181,8 @@ class Executor:
             created=old.created,
             modified=old.modified,
         )
-        if new.is_provider:
-            self._scope.registry.configure(new, planning=self._scope.planning)
+        if new.is_provider:  # with the old inputs: a provider may call different ones the same
+            self._scope.registry.configure(replace(new, inputs=old.inputs), planning=self._scope.planning)
         return Done(new=new, gone=(old,), lazily=old.to_json() == new.to_json())
 
     # ---- create and update ----

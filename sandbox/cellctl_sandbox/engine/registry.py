@@ -81,8 +81,6 @@ class Registry:
         own: Struct = {INTERNAL: news[INTERNAL]} if INTERNAL in news else {}
         with self._lock:
             self._fresh[urn] = provider
-        if contains_unknown(given):
-            return Checked(inputs={**given, **own})
         request = Check(
             urn=urn, olds=bare_struct(public(olds)), news=bare_struct(given), type=type_of(urn), name=name_of(urn)
         )
@@ -96,8 +94,6 @@ class Registry:
     def diff(self, old: ResourceState, news: Struct) -> Diffed:
         """Compare the configuration of a provider resource; call `check` first."""
         given = public(news)
-        if contains_unknown(given):
-            return by_inputs(public(old.inputs), given)
         provider = self._fresh.get(old.urn) or self._open(old.urn, news)
         diff = self._diff_config(provider, old, given, old.urn)
         return by_inputs(public(old.inputs), given) if diff.changes == "unknown" else diff

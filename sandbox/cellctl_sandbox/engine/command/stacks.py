@@ -122,6 +122,7 @@ def rename(call: Call, args: Arguments) -> Reply:
     old = call.stack(args)
     new = call.project.stack_name(args.words[2])
     backend = call.project.backend
+    call.require(old)
     if backend.exists(new):
         raise Refusal(f"stack '{new.full}' already exists")
     with locked(call, old):
