@@ -56,7 +56,12 @@ class HandlerClass(Protocol):
 
 
 class CellctlProvider:
-    """One configured provider `cellctl`; thread-safe after `configure`."""
+    """One configured provider `cellctl`; thread-safe after `configure`.
+
+    It waits with the `sleep` that it is given, and for what answers at once.
+    """
+
+    holds_baton = True
 
     def __init__(self, *, dialer: Dialer, sleep: Callable[[float], None], credentials: CredentialsFactory) -> None:
         self._dialer = dialer

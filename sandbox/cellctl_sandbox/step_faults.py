@@ -66,6 +66,11 @@ class StepFactory:
 class Steps:
     """One provider, disturbed by fault rules; previews are left alone."""
 
+    @property
+    def holds_baton(self) -> bool:
+        """Whether the provider gives the baton up where it waits (`cellctl_provider.baton`)."""
+        return bool(getattr(self._steps, "holds_baton", False))
+
     def __init__(self, steps: Provider, database: Database, clock: SimulatedClock, probe: Probe) -> None:
         self._probe = probe
         self._steps = steps

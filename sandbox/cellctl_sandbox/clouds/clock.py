@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
+from cellctl_provider import baton
 from cellctl_provider.protocol import ProviderError
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.keeper import LINGER_S, STOPPED_S, Keeper
@@ -51,6 +52,7 @@ class _Waiter:
     due_s: float
     event: threading.Event
     failure: str = ""
+    place: baton.Place | None = None
 
 
 class SimulatedClock:
@@ -160,20 +162,28 @@ class SimulatedClock:
             Cancelled: `cancel` was set first.
             ProviderError: A thread of this process computes without end, so that simulated time stands still.
         """
+        place = baton.current()
         with self._state:
             waiter = self._waiters[number]
+            waiter.place = place
             self._calls -= 1
             self._state.notify_all()
+        if place is not None:
+            place.park()
         try:
             while not waiter.event.wait(None if cancel is None else 0.1):
                 if cancel is not None and cancel.is_set():
                     raise Cancelled
         finally:
             with self._state:
-                self._calls += 1
+                woken = waiter.event.is_set()
+                self._calls += not woken  # who wakes a thread counts it
                 left = self._waiters.pop(number, None)
                 self._last_active = time.monotonic()
-            if left is not None and (waiter.failure or not waiter.event.is_set()):
+            if place is not None:
+                place.line_up()
+                place.wait()
+            if left is not None and (waiter.failure or not woken):
                 with self.database.transaction() as rows:
                     rows.execute("DELETE FROM waiters WHERE token = ? AND number = ?", (self._token, number))
 
@@ -225,6 +235,14 @@ class SimulatedClock:
                 return "waiting", min(dues)
             return "idle", LINGER_S if self._stopped else time.monotonic() - self._last_active
 
+    def held_up(self) -> bool:
+        """Tell whether a thread with the baton works, which is not always seen: it may read from a socket.
+
+        A stand-in's own waiter lets time advance: the thread may wait for that one.
+        """
+        with self._state:
+            return baton.at_work() and all(item.place is not None for item in self._waiters.values())
+
     def pause(self, seconds: float) -> None:
         """Wait in real time, shorter if a call begins to wait."""
         with self._state:
@@ -236,7 +254,8 @@ class SimulatedClock:
         rows.execute("UPDATE participants SET quiet = 1, beat = ? WHERE token = ?", (mono, self._token))
         now = advance(rows, mono)
         due = rows.execute(
-            "SELECT number FROM waiters WHERE token = ? AND due_s <= ?", (self._token, now + _EPSILON)
+            "SELECT number FROM waiters WHERE token = ? AND due_s <= ? ORDER BY due_s, number",
+            (self._token, now + _EPSILON),
         ).fetchall()
         if due:
             rows.execute("DELETE FROM waiters WHERE token = ? AND due_s <= ?", (self._token, now + _EPSILON))
@@ -251,14 +270,22 @@ class SimulatedClock:
             for number in numbers:
                 waiter = self._waiters.get(number)
                 if waiter is not None:
-                    waiter.event.set()
+                    self._wake(waiter)
 
     def give_up(self, why: str) -> None:
         """Let everything that waits for simulated time fail."""
         with self._state:
             for waiter in self._waiters.values():
                 waiter.failure = why
-                waiter.event.set()
+                if not waiter.event.is_set():
+                    self._wake(waiter)
+
+    def _wake(self, waiter: _Waiter) -> None:
+        """Let a thread go on: it makes a call from now on, also while it waits for the baton."""
+        self._calls += 1
+        waiter.event.set()
+        if waiter.place is not None:
+            waiter.place.line_up()
 
     def depart_if_idle(self) -> bool:
         """Leave the clock if nothing happened for a while; return whether it did."""

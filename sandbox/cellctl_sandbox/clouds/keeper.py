@@ -77,7 +77,7 @@ class Keeper:
             time.sleep(PACE_S / 4 if running else SAMPLE_S)
 
     def _settled(self) -> bool:
-        if not self._quiet.sample():
+        if not self._quiet.sample() or self._clock.held_up():
             self._streak = 0
             return False
         self._streak += 1

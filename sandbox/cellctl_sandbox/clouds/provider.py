@@ -70,7 +70,9 @@ class CloudFactory:
 
 
 class SimulatedCloud:
-    """One configured provider."""
+    """One configured provider. It waits for simulated time only, and gives the baton up meanwhile."""
+
+    holds_baton = True
 
     def __init__(
         self,

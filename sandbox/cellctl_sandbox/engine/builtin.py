@@ -41,6 +41,8 @@ class Builtin:
     It raises ProviderError if there is no such stack. `find` returns a resource that this operation registered.
     """
 
+    holds_baton = True
+
     def __init__(self, outputs: StackOutputs, find: Callable[[str], ResourceState | None]) -> None:
         self._outputs = outputs
         self._find = find

@@ -10,6 +10,7 @@ import grpc
 from pulumi.runtime.proto import callback_pb2, callback_pb2_grpc, resource_pb2
 
 from cellctl.state.resources import ResourceState
+from cellctl_provider import baton
 from cellctl_sandbox.engine.errors import StepFailed
 from cellctl_sandbox.engine.eventlog import EventLog
 from cellctl_sandbox.engine.sdk import CHANNEL_OPTIONS
@@ -42,7 +43,8 @@ class Callbacks:
                 self._channels[callback.target] = channel
         stub = callback_pb2_grpc.CallbacksStub(channel)
         try:
-            answer = stub.Invoke(callback_pb2.CallbackInvokeRequest(token=callback.token, request=request))
+            with baton.aside():
+                answer = stub.Invoke(callback_pb2.CallbackInvokeRequest(token=callback.token, request=request))
         except grpc.RpcError as error:
             raise CallbackFailed(error.details() or str(error.code())) from error
         return bytes(answer.response)

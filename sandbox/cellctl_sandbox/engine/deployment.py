@@ -7,13 +7,13 @@ time, so decisions never race.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from cellctl.state.resources import ResourceState
 from cellctl.state.values import Struct, contains_unknown
+from cellctl_provider import baton
 from cellctl_provider.protocol import Invoke, Invoked, ProviderError
 from cellctl_sandbox.engine import programs, targeting
 from cellctl_sandbox.engine.errors import (
@@ -58,7 +58,7 @@ class Deployment:
         self.failed = False
         self.cancelled = False
         self.unsupported: UnsupportedFeature | None = None
-        self._planning = threading.RLock()
+        self._planning = baton.Lock()
         self._planner = Planner(scope)
         self._executor = Executor(scope)
         self._providing = Providing(scope, self._default_provider)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 
 from cellctl.state.checkpoint import Checkpoint, now_text
@@ -21,6 +22,7 @@ from cellctl.state.resources import (
     renamed,
     without_references,
 )
+from cellctl_provider import baton
 from cellctl_provider.probes import Moment, Place, Probe, unobserved
 from cellctl_sandbox.engine.errors import StepFailed
 
@@ -177,6 +179,11 @@ class Journal:
         if self._save is None:
             return
         self.wrote = True
+        baton.give_way()  # who can go on may have a record for the same write
+        with nullcontext() if baton.alone() else baton.aside():
+            self._write_or_wait(change, self._save)
+
+    def _write_or_wait(self, change: int, save: Save) -> None:
         with self._turn:
             while self._writing and self._written < change:
                 self._turn.wait()
@@ -185,7 +192,7 @@ class Journal:
             self._writing = True
         written = 0
         try:
-            written = self._written_all(self._save)
+            written = self._written_all(save)
         except OSError as error:
             raise SaveFailed(error) from error
         finally:

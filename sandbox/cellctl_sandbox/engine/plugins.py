@@ -20,6 +20,7 @@ from google.protobuf import empty_pb2
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc, status_pb2
 
 from cellctl.state.values import Struct, bare_struct
+from cellctl_provider import baton
 from cellctl_provider.protocol import (
     Check,
     Checked,
@@ -122,7 +123,8 @@ class LaunchedPlugins:
         if not home or not path.is_file():
             raise missing(package, version, urn)
         mapped = {name: self._environment[ours] for name, ours in variables.items() if ours in self._environment}
-        return PluginProvider(path, self._folder, {**self._environment, **mapped}, self._launch)
+        with baton.aside():
+            return PluginProvider(path, self._folder, {**self._environment, **mapped}, self._launch)
 
 
 class PluginProvider:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from cellctl.state.checkpoint import now_text
 from cellctl.state.resources import ResourceState
+from cellctl_provider import baton
 from cellctl_provider.protocol import DiffKind, InitFailed, PropertyDiff, ProviderError
 from cellctl_sandbox.engine.errors import StepFailed
 from cellctl_sandbox.engine.executor import Executor
@@ -36,8 +36,7 @@ class Refresh:
         if scope.planning:
             results = [self._one(item) for item in items]
         else:
-            with ThreadPoolExecutor(max_workers=max(1, scope.options.parallel)) as pool:
-                results = list(pool.map(self._one, items))
+            results = baton.each(self._one, items, scope.options.parallel)
         self._forget([item for item, result in zip(items, results, strict=True) if result is None])
         return [result for result in results if isinstance(result, StepFailed)]
 

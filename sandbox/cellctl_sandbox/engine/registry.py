@@ -7,7 +7,6 @@ answers for others: Check is CheckConfig, Diff is DiffConfig, Create, Update and
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -16,6 +15,7 @@ from typing import Protocol
 
 from cellctl.state.resources import ResourceState
 from cellctl.state.values import UNKNOWN, Struct, Value, bare, bare_struct, contains_secret, contains_unknown, secret
+from cellctl_provider import baton
 from cellctl_provider.protocol import (
     Check,
     Checked,
@@ -26,6 +26,7 @@ from cellctl_provider.protocol import (
     ProviderError,
 )
 from cellctl_sandbox.engine.errors import StepFailed
+from cellctl_sandbox.engine.outside import in_line
 from cellctl_sandbox.engine.steps import by_inputs
 from cellctl_sandbox.engine.urns import PROVIDER_PREFIX, name_of, split_reference, type_of
 
@@ -63,7 +64,7 @@ class Registry:
 
     def __init__(self, source: ProviderSource) -> None:
         self._source = source
-        self._lock = threading.RLock()
+        self._lock = baton.Lock()
         self._fresh: dict[str, Provider] = {}
         self._configured: dict[str, Instance] = {}
         self._opened: list[Provider] = []
@@ -170,12 +171,13 @@ class Registry:
             return instance
 
     def _open(self, urn: str, inputs: Struct) -> Provider:
+        """Return a fresh provider of a provider resource."""
         package = type_of(urn).removeprefix(PROVIDER_PREFIX)
         version, own = inputs.get("version"), inputs.get(INTERNAL)
         given = own.get("envVarMappings") if isinstance(own, dict) else None
         variables = {theirs: ours for ours, theirs in given.items()} if isinstance(given, dict) else {}
         texts = {str(theirs): str(ours) for theirs, ours in variables.items()}
-        provider = self._source.open(package, version if isinstance(version, str) else "", urn, texts)
+        provider = in_line(self._source.open(package, version if isinstance(version, str) else "", urn, texts))
         with self._lock:
             self._opened.append(provider)
         return provider

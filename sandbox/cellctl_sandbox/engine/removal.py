@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from cellctl.state.resources import ResourceState
+from cellctl_provider import baton
 from cellctl_sandbox.engine.errors import StepFailed
 from cellctl_sandbox.engine.executor import Executor
 from cellctl_sandbox.engine.gate import Gate, Stopped
@@ -88,14 +88,14 @@ class Removal:
             return
         needed = needed_rows(items, self._scope.journal.checkpoint().resources)
         kept: set[int] = set()
-        with ThreadPoolExecutor(max_workers=max(1, self._scope.options.parallel)) as pool:
-            for layer in layers(items, needed):
-                doing = [item for item in layer if item.row not in kept]
-                done = map(self._remove, doing) if self._scope.planning else pool.map(self._remove, doing)
-                going = {item.row for item, gone in zip(doing, done, strict=True) if gone}
-                for item in layer:
-                    if item.row not in going:
-                        kept |= needed[item.row]
+        most = 1 if self._scope.planning else self._scope.options.parallel
+        for layer in layers(items, needed):
+            doing = [item for item in layer if item.row not in kept]
+            done = list(map(self._remove, doing)) if most == 1 else baton.each(self._remove, doing, most)
+            going = {item.row for item, gone in zip(doing, done, strict=True) if gone}
+            for item in layer:
+                if item.row not in going:
+                    kept |= needed[item.row]
 
     def _ensure_providers(self, items: Sequence[ResourceState]) -> None:
         """Configure every provider that is needed, before anything is deleted; a preview deletes nothing."""

@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import itertools
 import re
+import selectors
 import traceback
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,13 +20,15 @@ from typing import ParamSpec, TypeVar
 
 import grpc
 from google.protobuf import struct_pb2
+from pulumi import Resource
 from pulumi.errors import RunError
-from pulumi.runtime import reset_options, resource, set_all_config
+from pulumi.runtime import reset_options, resource, rpc, set_all_config
 from pulumi.runtime._grpc_settings import _GRPC_CHANNEL_OPTIONS
 from pulumi.runtime.proto import resource_pb2, source_pb2
 from pulumi.runtime.settings import SETTINGS, _get_rpc_manager, _load_monitor_feature_support
 from pulumi.runtime.stack import Stack, run_pulumi_func
 
+from cellctl_provider import baton
 from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.refusals import Feature
 
@@ -69,6 +73,32 @@ def _position() -> source_pb2.StackTrace:
 
 
 resource._get_stack_trace = _position
+
+_numbers: contextvars.ContextVar[Iterator[int] | None] = contextvars.ContextVar("numbers", default=None)
+_deserialize = rpc.deserialize_properties
+
+
+def _number(this: Resource) -> int:
+    """Return a resource's number in its program: the SDK walks sets of resources, and addresses are chance."""
+    number: int | None = this.__dict__.get("_number")
+    if number is None:
+        numbers = _numbers.get()
+        number = this.__dict__["_number"] = next(numbers) if numbers else id(this)
+    return number
+
+
+def _in_order(
+    properties: struct_pb2.Struct,
+    keep_unknowns: bool | None = None,
+    keep_internal: bool | None = True,
+) -> object:
+    """Return an answer's properties by name: the SDK resolves one after the other, and protobuf's order is chance."""
+    found: object = _deserialize(properties, keep_unknowns, keep_internal)
+    return dict(sorted(found.items())) if type(found) is dict and _direct.get() else found
+
+
+Resource.__hash__ = _number  # type: ignore[assignment, method-assign]
+rpc.deserialize_properties = _in_order  # type: ignore[assignment]
 
 
 def declared_refusal(message: str, offers: Callable[[str], bool]) -> UnsupportedFeature | None:
@@ -139,6 +169,7 @@ def run_program(
 
     def run() -> ProgramRun:
         _direct.set(True)
+        _numbers.set(itertools.count())
         # The stubs of `reset_options` say str; `Settings` takes any object that is not one as the stub itself.
         reset_options(
             project=project,
@@ -150,17 +181,60 @@ def run_program(
             engine_address=engine,  # type: ignore[arg-type]
         )
         set_all_config(dict(config), secret_keys)
-        alone = dry_run or parallel <= 1  # one order: whether a thread was quick decides nothing
-        executor: Executor = InlineExecutor(calls_back) if alone else ThreadPoolExecutor(parallel * 4)
-        return _run_in_loop(program, executor)
+        if dry_run or parallel <= 1:
+            return _run_in_loop(program, asyncio.new_event_loop(), InlineExecutor(calls_back))
+        with baton.held() as place:
+            loop = asyncio.SelectorEventLoop(_Yielding(place))
+            return _run_in_loop(program, loop, CallExecutor(place, parallel * 4))
 
     return contextvars.copy_context().run(run)
 
 
-def _run_in_loop(program: Callable[[], object], executor: Executor) -> ProgramRun:
+class CallExecutor(baton.Crew):
+    """Makes the SDK's calls one after the other, but for what waits in them; a program's own functions run as ever."""
+
+    def __init__(self, loop: baton.Place, most: int) -> None:
+        super().__init__(loop.line, most, loop.line_up)
+        self._own = ThreadPoolExecutor()
+
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
+        """Run `fn` in another thread."""
+        if str(getattr(fn, "__module__", "")).startswith("pulumi.runtime."):
+            return super().submit(fn, *args, **kwargs)
+        return self._own.submit(fn, *args, **kwargs)
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Wait for all calls, and for the program's own functions."""
+        super().shutdown(wait, cancel_futures=cancel_futures)
+        with baton.aside():
+            self._own.shutdown(wait, cancel_futures=cancel_futures)
+
+
+class _Yielding(selectors.DefaultSelector):
+    """The selector of an event loop whose thread gives the baton up while it has nothing to do."""
+
+    def __init__(self, place: baton.Place) -> None:
+        super().__init__()
+        self._place = place
+
+    def select(  # type: ignore[explicit-any]
+        self, timeout: float | None = None
+    ) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait for events."""
+        if timeout is not None and timeout <= 0:
+            return super().select(timeout)
+        self._place.park()
+        try:
+            return super().select(timeout)
+        finally:
+            self._place.line_up()
+            self._place.wait()
+
+
+def _run_in_loop(
+    program: Callable[[], object], loop: asyncio.AbstractEventLoop, executor: ThreadPoolExecutor
+) -> ProgramRun:
     result = ProgramRun()
-    loop = asyncio.new_event_loop()
-    assert isinstance(executor, ThreadPoolExecutor)
     loop.set_default_executor(executor)
     loop.set_exception_handler(lambda _loop, _context: None)  # failures are told by the deployment
     try:

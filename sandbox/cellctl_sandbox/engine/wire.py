@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Mapping
 from decimal import Decimal
 
@@ -11,6 +12,10 @@ from google.protobuf import struct_pb2
 from cellctl.state.values import ARCHIVE, ASSET, SIGNATURE, UNKNOWN, Struct, Value, contains_unknown, is_secret
 
 _EXACT, _LARGEST = 2.0**53, 1e21  # from where on floats have gaps between integers; and are written with an exponent
+
+
+_key = operator.itemgetter(0)
+"""Protobuf's maps are in an order that differs from process to process."""
 
 
 def from_proto(message: struct_pb2.Value) -> Value:
@@ -26,7 +31,7 @@ def from_proto(message: struct_pb2.Value) -> Value:
     if kind == "bool_value":
         return message.bool_value
     if kind == "struct_value":
-        return {key: from_proto(item) for key, item in message.struct_value.fields.items()}
+        return {key: from_proto(item) for key, item in sorted(message.struct_value.fields.items(), key=_key)}
     if kind == "list_value":
         return [from_proto(item) for item in message.list_value.values]
     return None
@@ -36,7 +41,7 @@ def from_struct(message: struct_pb2.Struct) -> Struct:
     """Return a protobuf struct without its null members: the SDK sends null for what was not given."""
     return {
         key: from_proto(item)
-        for key, item in message.fields.items()
+        for key, item in sorted(message.fields.items(), key=_key)
         if item.WhichOneof("kind") not in (None, "null_value")
     }
 
