@@ -107,18 +107,30 @@ def current() -> Place | None:
 def aside() -> Iterator[None]:
     """Let others work while this thread waits for something else."""
     place = current()
+    if place is not None:
+        place.line.outside += 1  # whoever holds the baton counts
+    try:
+        with parked():
+            yield
+    finally:
+        if place is not None:
+            place.line.outside -= 1
+
+
+@contextmanager
+def parked() -> Iterator[None]:
+    """Let others work while this thread waits for what they do."""
+    place = current()
     if place is None:
         yield
         return
     _local.place = None
-    place.line.outside += 1  # whoever holds the baton counts
     place.park()
     try:
         yield
     finally:
         place.line_up()
         place.wait()
-        place.line.outside -= 1
 
 
 def alone() -> bool:
@@ -224,7 +236,7 @@ class Crew(ThreadPoolExecutor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Begin nothing new, and wait for what has begun."""
         self._later.clear()
-        with aside():
+        with parked():
             super().shutdown(wait, cancel_futures=cancel_futures)
 
 
@@ -232,5 +244,5 @@ def each(work: Callable[[T], R], items: Sequence[T], most: int) -> list[R]:
     """Do something with all items, `most` at a time; return the results in their order."""
     with held() as place, Crew(place.line, max(1, most)) as crew:
         begun = [crew.submit(work, item) for item in items]
-        with aside():
+        with parked():
             return [future.result() for future in begun]

@@ -192,7 +192,8 @@ class Executor:
         self._scope.hooks.run("BeforeCreate", new, new=new, old=None)
         unready: tuple[str, ...] = ()
         if new.is_provider:
-            id_ = self._scope.registry.configure(new, planning=self._scope.planning)
+            replaces = step.old.id if step.old else ""
+            id_ = self._scope.registry.configure(new, replaces=replaces, planning=self._scope.planning)
             new = replace(new, id=id_, outputs=provider_outputs(new.inputs))
         elif new.custom:
             new, unready = self._created(new)

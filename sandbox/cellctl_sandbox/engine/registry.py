@@ -120,13 +120,14 @@ class Registry:
         except ProviderError as error:
             raise StepFailed(error.message, urn=urn) from error
 
-    def configure(self, state: ResourceState, *, planning: bool = False) -> str:
+    def configure(self, state: ResourceState, *, replaces: str = "", planning: bool = False) -> str:
         """Make an instance for a provider resource and return its id: its own, or a new one.
 
-        In a preview a new one's id is unknown, and a configuration with unknown values is not sent.
+        A new one follows from the id that it `replaces`. In a preview it is unknown, and a configuration with unknown
+        values is not sent.
         """
         given = public(state.inputs)
-        id_ = state.id or (UNKNOWN if planning else str(uuid.uuid4()))
+        id_ = state.id or (UNKNOWN if planning else str(uuid.uuid5(uuid.NAMESPACE_URL, f"{state.urn}#{replaces}")))
         with self._lock:
             provider = self._fresh.pop(state.urn, None) or self._open(state.urn, state.inputs)
             known, refused = not contains_unknown(given), ""

@@ -93,9 +93,9 @@ def admits(caller: Caller, csrf: str) -> bool:
 def add_key(moment: Moment, user: Struct, purpose: str) -> tuple[Struct, str]:
     """Return a new API key's record and the key, which is never seen again."""
     key = "API-" + secrets.token_hex(16).upper()
+    made = f"{user['id']}/{purpose}/{moment.now}/{len(moment.all('key'))}"  # the id follows from it, unlike the key
     record: Struct = {
-        "id": f"apikeys-{secrets.token_hex(8)}", "user": user["id"], "purpose": purpose, "hash": _sha(key),
-        "hint": key[:7],
+        "id": f"apikeys-{_sha(made)[:16]}", "user": user["id"], "purpose": purpose, "hash": _sha(key), "hint": key[:7],
     }  # fmt: skip
     moment.put("key", str(record["id"]), record)
     return record, key

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import secrets
 import threading
 from collections.abc import Callable, Sequence
 
@@ -116,9 +115,11 @@ class KeyVaultStandin:
             value = None
         if not isinstance(value, str):
             return _error(400, "BadParameter", "The request body has no value.")
-        added: Struct = {"version": secrets.token_hex(16), "value": secret(value), "created_s": int(self._view.now())}
+        now = int(self._view.now())
         with self._documents.transaction() as transaction:
             versions = self._versions(transaction, host, name)
+            version = hashlib.sha256(f"{host}/{name}/{now}/{len(versions)}".encode()).hexdigest()[:32]
+            added: Struct = {"version": version, "value": secret(value), "created_s": now}
             versions = [item for item in versions if item not in self._declared(host, name)]
             transaction.put("vault", f"{host}/{name.lower()}", {"versions": [*versions, added]})
         return _bundle(host, name, added)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-import secrets
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -79,7 +79,8 @@ class GatewayOperations:
         instance = self._gateways.instance(self._gateways.instance_of_key(key))
         if instance is None:
             raise refused("ActivationKeyInvalid", "The specified activation key is invalid.")
-        gateway_id = f"sgw-{secrets.token_hex(4).upper()}"
+        activated_s = float(self._view.now())
+        gateway_id = f"sgw-{_drawn(instance.id, activated_s)[:8].upper()}"
         record = GatewayRecord(
             arn=f"arn:aws:storagegateway:{call.region}:{account_of(instance)}:gateway/{gateway_id}",
             gateway_id=gateway_id,
@@ -89,7 +90,7 @@ class GatewayOperations:
             name=call.text("GatewayName"),
             timezone=call.text("GatewayTimezone"),
             type=call.text("GatewayType"),
-            activated_s=float(self._view.now()),
+            activated_s=activated_s,
             tags=tag_map(call.parameters.get("Tags")),
         )
         self._gateways.activate(record, key)
@@ -161,7 +162,7 @@ class GatewayOperations:
                     raise refused("DiskDoesNotExist", "The specified disk does not exist.")
                 if _size_gib(disks[disk_id]) < SMALLEST_CACHE_GIB:
                     raise invalid(f"A cache disk has at least {SMALLEST_CACHE_GIB} GiB.")
-                cache[disks[disk_id].id] = str(uuid.uuid4())
+                cache[disks[disk_id].id] = str(uuid.UUID(_drawn(current.gateway_id, disks[disk_id].id)[:32]))
             return replace(current, cache=cache)
 
         return {"GatewayARN": self._gateways.update(record.arn, allocate).arn}
@@ -250,6 +251,11 @@ def paged(call: Call, member: str, found: list[Struct], marker: str) -> Struct:
 def _size_gib(volume: CloudObject) -> int:
     size = volume.properties.get("size")
     return int(size) if isinstance(size, int | float) else 0
+
+
+def _drawn(*of: object) -> str:
+    """Return hexadecimal digits for an id: what it follows from follows from the sandbox's seed."""
+    return hashlib.sha256("/".join(map(str, of)).encode()).hexdigest()
 
 
 def _disk_id(volume: CloudObject) -> str:
