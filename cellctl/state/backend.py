@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,6 +186,23 @@ class FileBackend:
             _keep(path, _backup_path(path))
         write_atomically(path, _pieces(text), disk=self._disk)
 
+    def tags(self, name: StackName) -> dict[str, str]:
+        """Return the tags of a stack."""
+        with suppress(FileNotFoundError):
+            found = json.loads(self._tags(name).read_text(encoding="utf-8")).get("tags", {})
+            return {str(key): str(value) for key, value in found.items()}
+        return {}
+
+    def write_tags(self, name: StackName, tags: Mapping[str, str]) -> None:
+        """Replace the tags of a stack; without any there is no file."""
+        if tags:
+            write_atomically(self._tags(name), json.dumps({"version": 1, "tags": dict(tags)}).encode())
+        else:
+            self._tags(name).unlink(missing_ok=True)
+
+    def _tags(self, name: StackName) -> Path:
+        return self.checkpoint_path(name).with_suffix(".pulumi-tags")
+
     def remove(self, name: StackName) -> None:
         """Remove the stack with its history; a backup of the last checkpoint stays."""
         self.require(name)
@@ -196,6 +214,7 @@ class FileBackend:
             _backup_path(path).unlink()
         self._disk.sync_folder(path.parent)
         shutil.rmtree(self._history(name), ignore_errors=True)
+        self.write_tags(name, {})
 
     def rename(self, name: StackName, new: StackName, text: str) -> None:
         """Give the stack another name: `text` is its checkpoint under the new one; the history moves along."""
@@ -204,6 +223,7 @@ class FileBackend:
         if history.is_dir():
             self._history(new).parent.mkdir(parents=True, exist_ok=True)
             history.replace(self._history(new))
+        self.write_tags(new, self.tags(name))
         self.remove(name)
 
     # ---- history ----

@@ -176,6 +176,46 @@ def test_state_edits(site):
     assert site.backend.read(site.name).checkpoint.resources == ()
 
 
+def test_tags_go_along_with_a_stack_and_end_with_it(site):
+    stack = site.stack()
+    site.cli("stack", "tag", "set", "team", "x")
+    site.cli("stack", "tag", "set", "ring", "1")
+    assert site.cli("stack", "tag", "get", "team") == "x"
+    site.cli("stack", "tag", "rm", "ring")
+    stack.rename("prod")
+    renamed = auto.Stack.select("prod", site.workspace())
+    assert renamed.list_tags() == {"team": "x"}
+    with pytest.raises(auto.StackNotFoundError):
+        site.cli("stack", "tag", "ls")
+    renamed.workspace.remove_stack("prod")
+    assert site.stack("prod").list_tags() == {}
+    with pytest.raises(auto.CommandError, match="stack tag 'team' not found"):
+        site.command.run(["stack", "tag", "get", "team", "--stack", "prod"], str(site.folder), site.env)
+
+
+def test_a_rename_of_no_stack_says_so_before_it_looks_at_the_other_name(site):
+    site.stack("prod")
+    with pytest.raises(auto.StackNotFoundError):
+        site.cli("stack", "rename", "prod")
+
+
+def test_repair_puts_a_state_in_order_and_forgets_what_is_not_there(site):
+    stack = site.stack()
+    stack.up()
+    sound = site.backend.checkpoint_path(site.name).read_text()
+    site.cli("state", "repair", "--yes")
+    document = json.loads(sound)
+    resources = document["checkpoint"]["latest"]["resources"]
+    resources.reverse()
+    next(item for item in resources if item["urn"].endswith("::b"))["dependencies"] = ["urn:pulumi:dev::proj::t::gone"]
+    site.backend.checkpoint_path(site.name).write_text(json.dumps(document))
+    with pytest.raises(auto.CommandError, match="not sound"):
+        stack.refresh()
+    site.cli("state", "repair", "--yes")
+    assert stack.refresh().summary.resource_changes == {"same": 3}
+    assert stack.up().summary.resource_changes == {"same": 3}
+
+
 # ---- errors ----
 def test_errors_have_the_classes_of_the_automation_api(site):
     with pytest.raises(auto.StackNotFoundError):

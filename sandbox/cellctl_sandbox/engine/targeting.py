@@ -88,12 +88,13 @@ def removable(scope: Scope, items: list[ResourceState], replacing: Replacing) ->
         allowed = _not_needed_by_excluded(scope)
     chosen = [item for item in items if item.urn in allowed]
     spared = [_kept(item) for item in items if item.urn not in allowed and not item.delete]
-    if selection.strict:
-        _refuse_unnamed(scope, [item for item in chosen if item.urn not in selection.targets])
+    if selection.strict and _refused_unnamed(scope, [item for item in chosen if item.urn not in selection.targets]):
+        return [], []
     return spared, chosen
 
 
-def _refuse_unnamed(scope: Scope, items: list[ResourceState]) -> None:
+def _refused_unnamed(scope: Scope, items: list[ResourceState]) -> bool:
+    """Tell whether nothing may be deleted, because more would be than was named; a preview goes on."""
     for item in items:
         scope.log.say(
             "error",
@@ -102,8 +103,9 @@ def _refuse_unnamed(scope: Scope, items: list[ResourceState]) -> None:
             item.urn,
         )
         scope.log.refuse()
-    if items and not scope.planning:
+    if items and not scope.planning and scope.made:
         raise StepFailed("delete untargeted resource")
+    return bool(items) and not scope.planning
 
 
 def _with_dependents(scope: Scope, replacing: Replacing) -> frozenset[str]:

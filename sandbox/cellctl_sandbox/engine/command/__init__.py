@@ -46,7 +46,10 @@ _VERBS: Mapping[tuple[str, ...], tuple[Verb, int]] = {
     ("stack", "history"): (stacks.history, 0),
     ("stack", "export"): (stacks.export, 0),
     ("stack", "import"): (stacks.import_, 0),
-    ("stack", "tag", "ls"): (stacks.tag_ls, 0),
+    ("stack", "tag", "ls"): (stacks.tag, 0),
+    ("stack", "tag", "get"): (stacks.tag, 1),
+    ("stack", "tag", "set"): (stacks.tag, 2),
+    ("stack", "tag", "rm"): (stacks.tag, 1),
     ("stack",): (stacks.select, 0),
     ("config", "get"): (configuration.get, 1),
     ("config", "set"): (configuration.set_, 2),
@@ -63,6 +66,7 @@ _VERBS: Mapping[tuple[str, ...], tuple[Verb, int]] = {
     ("state", "remove"): (states.delete, 99),
     ("state", "rm"): (states.delete, 99),
     ("state", "rename"): (states.rename, 2),
+    ("state", "repair"): (states.repair, 0),
 }
 
 

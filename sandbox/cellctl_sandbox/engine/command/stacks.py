@@ -278,10 +278,24 @@ def import_(call: Call, args: Arguments) -> Reply:
     return Reply(stdout="Import complete.\n")
 
 
-def tag_ls(call: Call, args: Arguments) -> Reply:
-    """Print tags: this backend has none."""
-    call.require(call.stack(args))
-    return Reply(stdout=pretty({}))
+def tag(call: Call, args: Arguments) -> Reply:
+    """Print a stack's tags, or one of them; set or remove one."""
+    name, (verb, *words) = call.stack(args), args.words[2:]
+    call.require(name)
+    tags = call.project.backend.tags(name)
+    if verb == "ls":
+        shown: Struct = dict(sorted(tags.items()))
+        return Reply(stdout=pretty(shown))
+    if len(words) != (2 if verb == "set" else 1):
+        raise Refusal(f"accepts {2 if verb == 'set' else 1} arg(s), received {len(words)}")
+    key, *value = words
+    if verb == "get" and key not in tags:
+        raise Refusal(f"stack tag '{key}' not found for stack '{name.stack}'")
+    if verb == "get":
+        return Reply(stdout=f"{tags[key]}\n")
+    left = {other: text for other, text in tags.items() if other != key}
+    call.project.backend.write_tags(name, left | {key: value[0]} if verb == "set" else left)
+    return Reply()
 
 
 def cancel(call: Call, args: Arguments) -> Reply:

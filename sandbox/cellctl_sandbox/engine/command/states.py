@@ -1,4 +1,4 @@
-"""Verbs that edit the state without the cloud: state unprotect, delete, rename."""
+"""Verbs that edit the state without the cloud: state unprotect, delete, rename, repair."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, integrity_problem, opened
-from cellctl.state.resources import ResourceState, renamed
+from cellctl.state.resources import ResourceState, renamed, without_references
 from cellctl_sandbox.engine.command.arguments import Arguments
 from cellctl_sandbox.engine.command.call import Call
 from cellctl_sandbox.engine.command.replies import Refusal, Reply
@@ -32,6 +32,31 @@ def _the(state: Checkpoint, urn: str) -> ResourceState:
     if not found:
         raise Refusal(f'No such resource "{urn}" exists in the current state')
     return found[-1]
+
+
+def repair(call: Call, args: Arguments) -> Reply:
+    """Bring the resources into an order in which each comes after what it needs, and forget what is not there."""
+
+    def change(state: Checkpoint) -> Checkpoint:
+        if not integrity_problem(state):
+            return state
+        known = {item.urn for item in state.resources}
+        gone = {urn: "" for item in state.resources for urn in item.needs() if urn not in known}
+        kept = [without_references(item, gone) for item in state.resources]
+        placed: dict[int, ResourceState] = {}
+
+        def place(item: ResourceState, above: frozenset[int]) -> None:
+            needs = item.needs() | {item.provider.rpartition("::")[0]}
+            for other in kept:
+                if other.urn in needs and other.row not in placed and other.row not in above:
+                    place(other, above | {item.row})
+            placed.setdefault(item.row, item)
+
+        for item in kept:
+            place(item, frozenset())
+        return replace(state, resources=tuple(placed.values()))
+
+    return _edit(call, args, change)
 
 
 def protect(call: Call, args: Arguments, *, on: bool) -> Reply:
