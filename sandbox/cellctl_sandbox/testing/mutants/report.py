@@ -9,7 +9,7 @@ from cellctl_sandbox.testing.mutants.catalogue import kept
 from cellctl_sandbox.testing.mutants.trial import Caught
 
 _ROW = re.compile(r"\| `(?P<id>[^`]+)` \| (?P<by>up|verify|stays) \|")
-_LONGEST = 140
+_LONGEST, _LONGEST_REASON = 140, 400
 HEAD = """\
 # What notices a wrong program
 
@@ -51,5 +51,6 @@ def reason(result: Caught) -> str:
 
 def _row(result: Caught) -> str:
     said = " ".join((result.why if result.by else reason(result)).split()).replace("|", "/")
-    short = said if len(said) <= _LONGEST else said[:_LONGEST].rstrip() + "…"
+    longest = _LONGEST if result.by else _LONGEST_REASON
+    short = said if len(said) <= longest else said[:longest].rstrip() + "…"
     return f"| `{result.mutant.id}` | {result.by or 'stays'} | {short} |"
