@@ -39,3 +39,9 @@ class _Named(Mutant):
 
 def _named(id: str) -> Mutant:
     return _Named(uid="", type="", name=id)
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure"])
+def test_the_table_is_of_real_runs(cloud: str, document: str) -> None:
+    count = len(read(document, cloud))
+    assert f"\n{count} mutants, all of them brought up (" in document.partition(f"## {cloud}\n")[2]
