@@ -1,5 +1,6 @@
 """Interrupts, kills, parallelism, saves that fail, secrets, order: what the engine is like while it runs."""
 
+import gc
 import inspect
 import json
 import signal
@@ -231,6 +232,30 @@ def test_a_kill_leaves_a_sound_state_that_says_what_was_under_way(killed, call, 
     assert [item.kind for item in bench.checkpoint().pending] == (["creating"] if call == "create" else [])
     bench.refresh(clear_pending_creates=True)
     assert bench.checkpoint().pending == ()
+
+
+def test_nothing_of_a_stack_is_left_when_others_have_run(tmp_path):
+    """Stacks and names differ, so that whatever is kept for each shows: engine, SDK and state alike."""
+
+    def alive_after(numbers):
+        for number in numbers:
+            (tmp_path / str(number)).mkdir()
+            names = [f"{kind}{number}" for kind in ("a", "box", "b")]
+            box = Thing(names[1], type="my:index:Box", kind="component")
+            things = (
+                Thing(names[0], {"pw": Hidden("x")}),
+                box,
+                Thing(names[2], {"of": Ref(names[0])}, {"parent": names[1]}),
+            )
+            bench = EngineBench(tmp_path / str(number))
+            assert bench.preview(*things).result.succeeded
+            assert bench.up(*things).result.succeeded
+        del bench, things, box
+        gc.collect()
+        return len(gc.get_objects())
+
+    before = alive_after(range(8))
+    assert alive_after(range(8, 20)) - before < 12  # not one object for each
 
 
 # ---- the SDK ----
