@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from cellctl_provider import baton
 from cellctl_provider.context import Context
 from cellctl_provider.octopus import machines
 from cellctl_provider.octopus.cluster import Cluster, Row
@@ -128,7 +129,7 @@ def _tried(context: Context, machine: str, member: Member) -> None:
 
 def _on_all(step: Callable[[str], None], member: Member) -> None:
     """Run a step on all machines at once; the first failure is raised after all have ended."""
-    with ThreadPoolExecutor(max_workers=8) as pool:
+    with baton.aside(), ThreadPoolExecutor(max_workers=8) as pool:
         begun = [pool.submit(step, machine) for machine in member.machines.values()]
     for one in begun:
         one.result()

@@ -74,6 +74,7 @@ class SimulatedClock:
         self._waiters: dict[int, _Waiter] = {}
         self._next = 0
         self._calls = 0
+        self._lined = 0  # of them: woken, and in line for the baton
         self._attached = False
         self._stopped = False
         self._last_active = 0.0
@@ -178,11 +179,14 @@ class SimulatedClock:
             with self._state:
                 woken = waiter.event.is_set()
                 self._calls += not woken  # who wakes a thread counts it
+                self._lined += not woken and place is not None
                 left = self._waiters.pop(number, None)
                 self._last_active = time.monotonic()
             if place is not None:
                 place.line_up()
                 place.wait()
+                with self._state:
+                    self._lined -= 1
             if left is not None and (waiter.failure or not woken):
                 with self.database.transaction() as rows:
                     rows.execute("DELETE FROM waiters WHERE token = ? AND number = ?", (self._token, number))
@@ -226,10 +230,15 @@ class SimulatedClock:
 
     # ---- what the keeper's thread uses
     def situation(self) -> tuple[str, float]:
-        """Return `waiting`, `busy` or `idle`, and the first due time (waiting) or for how long (idle)."""
+        """Return `waiting`, `busy` or `idle`, and the first due time (waiting) or for how long (idle).
+
+        Who holds the baton may wait for one that waits outside of the line: then those in line do not count.
+        """
         with self._state:
-            dues = [waiter.due_s for waiter in self._waiters.values() if not waiter.event.is_set()]
-            if self._calls > 0 or (self._waiters and not dues):
+            asleep = [waiter for waiter in self._waiters.values() if not waiter.event.is_set()]
+            dues = [waiter.due_s for waiter in asleep]
+            lined = self._lined if any(waiter.place is None for waiter in asleep) else 0
+            if self._calls > lined or (self._waiters and not dues):
                 return "busy", 0.0
             if dues:
                 return "waiting", min(dues)
@@ -283,6 +292,7 @@ class SimulatedClock:
     def _wake(self, waiter: _Waiter) -> None:
         """Let a thread go on: it makes a call from now on, also while it waits for the baton."""
         self._calls += 1
+        self._lined += waiter.place is not None
         waiter.event.set()
         if waiter.place is not None:
             waiter.place.line_up()
