@@ -9,9 +9,11 @@ from pulumi import automation as auto
 from cellctl import doctor
 from cellctl.home import Home
 from cellctl.state.backend import FileBackend, StackName
+from cellctl.state.values import UNKNOWN
+from cellctl_provider.protocol import Configure
 from cellctl_sandbox.engine.command import EmbeddedCommand
 from cellctl_sandbox.engine.refusals import Feature
-from cellctl_sandbox.testing.engine_bench import EngineBench, Ref, Thing, program_of
+from cellctl_sandbox.testing.engine_bench import EngineBench, Hidden, Ref, Thing, program_of
 from cellctl_sandbox.testing.engine_cases import Case, Play, play_case
 from cellctl_sandbox.testing.fake_provider import Behaviour, FakeFactory, World
 
@@ -189,3 +191,45 @@ def test_the_outputs_of_the_stack_are_told_last_in_a_preview_too(tmp_path):
     seen = bench.preview(outputs={"x": 1})
     ends = [event["resOutputsEvent"]["metadata"] for event in seen.events if "resOutputsEvent" in event]
     assert [end["type"] for end in ends][-1] == "pulumi:pulumi:Stack"
+
+
+# ---- what recordings of the CLI have shown ----
+def test_a_provider_is_asked_about_configuration_that_is_not_known_yet(tmp_path):
+    bench = EngineBench(tmp_path)
+
+    def program(fixed):
+        return Thing("a", {"fixed": fixed}), Thing("p", {"region": Ref("a")}, kind="provider")
+
+    bench.up(*program(1))
+    before = len(bench.world.requests)
+    assert bench.preview(*program(2)).ops["p"] == ["update"]
+    news = [item.news["region"] for item in bench.world.requests[before:] if "region" in getattr(item, "news", {})]
+    assert news == [UNKNOWN, UNKNOWN]  # CheckConfig and DiffConfig
+
+
+def test_a_provider_that_stays_the_same_is_configured_as_it_was(tmp_path):
+    bench = EngineBench(tmp_path)
+    bench.up(Thing("p", {"token": "t"}, kind="provider"), Thing("a", {}, {"provider": "p"}))
+    before = len(bench.world.requests)
+    bench.up(Thing("p", {"token": Hidden("t")}, kind="provider"), Thing("a", {}, {"provider": "p"}))
+    told = [item.args["token"] for item in bench.world.requests[before:] if isinstance(item, Configure)]
+    assert told == ["t"]
+
+
+def test_a_destroy_of_less_than_depends_on_it_deletes_and_tells_of_nothing_else(tmp_path):
+    bench = EngineBench(tmp_path)
+    bench.up(Thing("a"), Thing("b", {"of": Ref("a")}), Thing("c"))
+    seen = bench.destroy(targets=frozenset([bench.urn("a")]))
+    assert not seen.result.succeeded
+    assert [error.partition(" will be")[0] for error in seen.errors] == [f"Resource '{bench.urn('b')}'"]
+    assert seen.ops == {}
+    assert sorted(bench.names()) == ["a", "b", "c"]
+
+
+def test_a_replacement_that_is_not_ready_tells_that_the_old_one_waits_for_its_deletion(tmp_path):
+    bench = EngineBench(tmp_path)
+    bench.up(Thing("a", {"fixed": 1}))
+    bench.world.behaviour["create", "a"] = Behaviour(not_ready=("half",))
+    seen = bench.up(Thing("a", {"fixed": 2}))
+    [failed] = [event["resOpFailedEvent"] for event in seen.events if "resOpFailedEvent" in event]
+    assert failed["metadata"]["old"]["delete"] is True
