@@ -187,10 +187,12 @@ class Cockpit:
 
 
 def _line(error: Exception) -> str:
-    """Return the first `error:` line of a command's answer, redacted."""
+    """Return the first `error:` line of a command's answer, redacted; never an empty one, which would be a success."""
     lines = [line.strip() for line in str(error).splitlines()]
-    said = next((line for line in lines if "error:" in line), lines[-1] if lines else "failed")
-    return Redactor().text(said.removeprefix("stderr:").strip().removeprefix("error:").strip())
+    said = next((line for line in lines if "error:" in line), lines[-1] if lines else "")
+    text = Redactor().text(said.removeprefix("stderr:").strip().removeprefix("error:").strip())
+    code = next((line for line in lines if line.startswith("code:")), "")  # negative: a signal ended it
+    return text or f"the engine ended without a word ({code or 'no exit code'})"
 
 
 def failure_of(message: str) -> EngineError:

@@ -115,6 +115,8 @@ class PulumiCli(PulumiCommand):
             )
             words = " ".join(word for word in args[:2] if not word.startswith("-"))
             raise EngineError(f"`pulumi {words}` did not end within {deadline_s:g} s", hint=hint, code="cli_deadline")
+        if process.returncode < 0 and not stderr:
+            stderr = f"error: `pulumi {args[0]}` was ended by signal {-process.returncode}"
         result = CommandResult(stdout, stderr, process.returncode)
         if process.returncode != 0:
             raise create_command_error(result)

@@ -141,6 +141,22 @@ def test_the_ladder_ends_in_sigkill(fake: FakeCli, tmp_path: Path) -> None:
     assert fake.signals() == 2
 
 
+def test_a_killed_cli_says_so(fake: FakeCli, tmp_path: Path) -> None:
+    """It leaves no word behind, and a run that failed without one would be told as a success."""
+    fake.plays("up", sleep_s=20)
+
+    def kill() -> None:
+        while not any(call.words[0] == "up" for call in fake.calls()):
+            time.sleep(0.02)
+        os.kill(fake.calls()[-1].pid, signal.SIGKILL)
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(CommandError, match="error: `pulumi up` was ended by signal 9"):
+        found(fake).run(["up"], str(tmp_path), {})
+    killer.join()
+
+
 def test_after_an_interrupt_nothing_new_begins(fake: FakeCli, tmp_path: Path) -> None:
     cli = found(fake)
     cli.interrupt()
