@@ -8,6 +8,7 @@ does nothing for it.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -90,6 +91,17 @@ class Place:
         """Give the baton up for good."""
         _local.place = None
         self.park()
+
+
+def _begin_anew() -> None:
+    """Forget, in a process that was forked, the lines of its parent: their threads are not here."""
+    global _lock  # noqa: PLW0603  another thread may have held it
+    _lock = threading.Lock()
+    _holders.clear()
+    _local.place = None
+
+
+os.register_at_fork(after_in_child=_begin_anew)
 
 
 def at_work() -> bool:
