@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cellctl.errors import UsageError
+from cellctl.state.sqlite import write_ahead
 
 _BUSY_S = 20.0
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z]+-[a-z0-9-]+-[0-9a-f]{6}")
@@ -159,7 +160,7 @@ class Records:
         except sqlite3.OperationalError as error:
             raise _unusable(self._database, error) from None
         try:
-            db.execute("PRAGMA journal_mode = WAL")
+            write_ahead(db, _BUSY_S)
             db.execute("BEGIN IMMEDIATE")
             for statement in _SCHEMA:
                 db.execute(statement)

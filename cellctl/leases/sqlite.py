@@ -13,6 +13,7 @@ from cellctl.errors import UsageError
 from cellctl.leases.holder import Holder
 from cellctl.leases.ports import Lease
 from cellctl.leases.stored import Row, Rows, StoredLeases, uptime
+from cellctl.state.sqlite import write_ahead
 
 T = TypeVar("T")
 
@@ -55,7 +56,7 @@ class SqliteLeases(StoredLeases):
         except sqlite3.OperationalError as error:
             raise _unusable(self._path, error) from None
         try:
-            db.execute("PRAGMA journal_mode = WAL")
+            write_ahead(db, _BUSY_S)
             db.execute("PRAGMA synchronous = FULL")
             db.execute("BEGIN IMMEDIATE")
             db.execute(_SCHEMA)

@@ -209,11 +209,11 @@ def test_a_sandbox_cell_is_refused_where_only_real_ones_count(site: Site) -> Non
         site.look(require_real=True)
 
 
-@pytest.mark.parametrize("ref", ["--output=/tmp/x", "nowhere", "", "main:fleet", "a\x1bb"])
+@pytest.mark.parametrize("ref", ["--output=/tmp/cellctl-must-not-be", "nowhere", "", "main:fleet", "a\x1bb"])
 def test_a_ref_is_never_an_option(site: Site, ref: str) -> None:
     with pytest.raises(UsageError, match="no commit"):
         site.look(base=ref)
-    assert not Path("/tmp/x").exists()
+    assert not Path("/tmp/cellctl-must-not-be").exists()
 
 
 def test_no_repository_is_said(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from cellctl.errors import UsageError
 from cellctl.state.files import write_atomically
+from cellctl.state.sqlite import write_ahead
 from cellctl.state.values import SECRET, SIGNATURE, Struct, Value, contains_secret, is_secret
 
 BUSY_S = 30.0
@@ -84,7 +85,7 @@ class Database:
         self._lock = threading.RLock()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._connection = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        self._connection.execute("PRAGMA journal_mode = WAL")
+        write_ahead(self._connection, BUSY_S)
         self._connection.execute("PRAGMA synchronous = OFF")
         self.sealer = Sealer(path.with_suffix(".key"))
         with self.transaction() as rows:

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
+from cellctl.state.sqlite import write_ahead
 from cellctl_sandbox.standins.tds.model import (
     DatabaseRecord,
     LoginRecord,
@@ -50,7 +51,7 @@ class Store:
         self._local = threading.local()
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self.connection() as connection:
-            connection.execute("PRAGMA journal_mode=WAL")
+            write_ahead(connection, _BUSY_SECONDS)
             connection.executescript("; ".join(SCHEMAS.values()))
 
     @contextmanager
