@@ -1,4 +1,4 @@
-"""Explore crash points: `python -m crashes.explore FOLDER [--saved] [--inner] [--seed N] [--journal FILE]`.
+"""Explore crash points: `python -m crashes.explore FOLDER [--saved] [--inner] [--one-victim] [--seed N] …`.
 
 The points come from the run itself: each command runs once unharmed and says what it passes. Then each point is struck:
 the same home, the same command, a SIGKILL there; the same command again; and the judge looks. One JSON line for each.
@@ -299,6 +299,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--saved", action="store_true")
     parser.add_argument("--inner", action="store_true")
+    parser.add_argument("--one-victim", action="store_true", help="for each point, another one with every seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--walkers", type=int, default=2)
     parser.add_argument("--seconds", type=float, default=float("inf"))
@@ -311,7 +312,8 @@ def main() -> None:
     templates = Templates(given.folder / "homes")
     names = given.only.split(",") if given.only else list(COMMANDS)
     points = [(name, *item) for name in names for item in census(templates, name, inner=given.inner, saved=given.saved)]
-    kills = chosen(points, given.seed) if given.inner else [Point(*point, who) for who in VICTIMS for point in points]
+    every = [Point(*point, who) for who in VICTIMS for point in points]
+    kills = chosen(points, given.seed) if given.inner or given.one_victim else every
     known = settled(journal)
     templates.rehearse(given.walkers)
     assert threading.active_count() == 1, "a process with threads must not fork"
