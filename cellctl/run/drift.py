@@ -7,17 +7,17 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from cellctl.drift import DriftReport, judge
-from cellctl.engine.operation import fresh_interpreter
 from cellctl.engine.wire import Task
-from cellctl.errors import CellctlError, EngineError, Interrupted, UsageError
+from cellctl.errors import CellctlError, EngineError, UsageError
 from cellctl.run import preview
 from cellctl.run.ledger import running
+from cellctl.run.many import each
 from cellctl.run.target import of_stack
-from cellctl.run.worker import Worker
 
 if TYPE_CHECKING:
     from cellctl.home import Home
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
+    from cellctl.run.worker import Worker
 
 
 def drift(
@@ -60,16 +60,8 @@ def drift_all(
     interrupter: Interrupter | None,
 ) -> Iterator[tuple[str, DriftReport | CellctlError]]:
     """Yield each name with its report or its error. Arguments: `cellctl.cell.drift_all`."""
-    with Worker(options.start or fresh_interpreter) as worker:
-        for name in names:
-            if interrupter is not None and interrupter.count:
-                raise Interrupted("stopped between two cells", hint="run the same command again")
-            try:
-                yield (
-                    name,
-                    drift(home, name, options=options, on_event=on_event, interrupter=interrupter, worker=worker),
-                )
-            except Interrupted:
-                raise
-            except CellctlError as error:
-                yield name, error
+
+    def look(name: str, worker: Worker) -> DriftReport:
+        return drift(home, name, options=options, on_event=on_event, interrupter=interrupter, worker=worker)
+
+    return each(names, look, options=options, interrupter=interrupter)

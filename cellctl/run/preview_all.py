@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from cellctl.engine.operation import fresh_interpreter
-from cellctl.errors import CellctlError, Interrupted, UsageError
+from cellctl.errors import CellctlError, UsageError
 from cellctl.run.finding import find
+from cellctl.run.many import each
 from cellctl.run.preview import preview
-from cellctl.run.worker import Worker
 
 if TYPE_CHECKING:
     from cellctl.home import Home
     from cellctl.plan import Plan
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
+    from cellctl.run.worker import Worker
     from cellctl.spec import CellSpec
 
 
@@ -27,15 +27,11 @@ def preview_all(
     interrupter: Interrupter | None,
 ) -> Iterator[tuple[str, Plan | CellctlError]]:
     """Yield each name with its Plan or its error. Arguments: `cellctl.cell.preview_all`."""
-    with Worker(options.start or fresh_interpreter) as worker:
-        for cell in cells:
-            name = cell if isinstance(cell, str) else cell.metadata.name
-            try:
-                yield name, _one(home, cell, worker, options=options, on_event=on_event, interrupter=interrupter)
-            except Interrupted:
-                raise
-            except CellctlError as error:
-                yield name, error
+
+    def look(cell: str | CellSpec, worker: Worker) -> Plan:
+        return _one(home, cell, worker, options=options, on_event=on_event, interrupter=interrupter)
+
+    return each(cells, look, options=options, interrupter=interrupter)
 
 
 def _one(
@@ -47,8 +43,6 @@ def _one(
     on_event: OnEvent,
     interrupter: Interrupter | None,
 ) -> Plan:
-    if interrupter is not None and interrupter.count:
-        raise Interrupted("stopped between two cells", hint="run the same command again")
     spec = find(cell, home)[1] if isinstance(cell, str) else cell
     if spec is None:
         raise UsageError(f"the file of cell '{cell}' is gone", hint=f"cells/{cell}.yaml is needed")
