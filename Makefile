@@ -1,8 +1,9 @@
 # `make demo` and `make test` need Python 3.11+, make and a package index. Everything else is installed into .venv.
 PYTHON ?= python3
 RUN := .venv/bin
-SOURCES := cellctl components stacks provider sandbox
 .DEFAULT_GOAL := help
+# Some images set it; the tests start hundreds of interpreters, and each would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help install dev demo test check lint types contracts docs bench explore clean
 
 help: ## Show the targets
@@ -23,8 +24,10 @@ dev: # what everything else needs
 demo: install ## Bring up a cell on AWS and one on Azure in the sandbox (no account needed)
 	@$(RUN)/python tools/demo.py
 
-test: dev check ## Run the quality gates and all tests (last lines: what was skipped and why)
-	@$(RUN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder
+test: dev ## Run the quality gates and all tests, side by side (last lines: what was skipped and why, what a gate found)
+	@$(MAKE) --no-print-directory check > .check.log 2>&1 & gates=$$!; \
+	  $(RUN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	  wait $$gates || { cat .check.log >&2; exit 1; }; exit $$tests
 
 check: dev ## Quality gates: ruff, mypy --strict, import contracts, fresh docs and schemas
 	@$(MAKE) --no-print-directory -j2 lint types contracts docs
