@@ -7,14 +7,15 @@ A cloud is a `Cloud`: a pure layout function and a program. Outsiders add one th
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from cellctl.errors import UsageError
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
+    from cellctl.spec.reef import ReefSpec
     from cellctl.state.values import Value
 
 
@@ -68,19 +69,70 @@ class Program(Protocol):
 
 
 class LayoutFunction(Protocol):
-    """Pure: equal arguments give equal layouts, for ever."""
+    """Pure: equal arguments give equal layouts, for ever. `place` is what a cell on a reef has there."""
 
-    def __call__(self, spec: CellSpec, *, incarnation: int = 1) -> Layout:
+    def __call__(self, spec: CellSpec, *, incarnation: int = 1, place: Mapping[str, Value] | None = None) -> Layout:
         """Resolve `spec`; raises SpecError with every problem."""
+
+
+class ReefLayoutFunction(Protocol):
+    """As `LayoutFunction`, for a reef."""
+
+    def __call__(self, spec: ReefSpec, *, incarnation: int = 1) -> Layout:
+        """Resolve `spec`; raises SpecError with every problem."""
+
+
+@dataclass(frozen=True)
+class Reefs:
+    """Shared capacity of one cloud."""
+
+    layout: ReefLayoutFunction
+    program: Program
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """One cloud."""
+    """One cloud. `reefs` is None where cells are dedicated only."""
 
     name: str
     layout: LayoutFunction
     program: Program
+    reefs: Reefs | None = None
+
+
+Level = Literal["cell", "reef"]
+"""What a stack is: its name begins with it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """What a stack is to be: `spec` is the JSON of a CellSpec or ReefSpec, `place` a cell's on its reef."""
+
+    level: Level
+    spec: Mapping[str, Value]
+    incarnation: int = 1
+    place: Mapping[str, Value] | None = None
+
+
+def declaring(cloud: Cloud, wanted: Wanted, account: AccountFacts) -> Callable[[], None]:
+    """Return what declares a stack's resources, its layout made.
+
+    Raises:
+        SpecError: The cloud cannot do what the spec asks.
+        UsageError: The cloud has no such level.
+    """
+    from cellctl.spec import CellSpec
+    from cellctl.spec.reef import ReefSpec
+
+    if wanted.level == "cell":
+        spec = CellSpec.model_validate(dict(wanted.spec))
+        layout, program = cloud.layout(spec, incarnation=wanted.incarnation, place=wanted.place), cloud.program
+    elif cloud.reefs is not None:
+        reef = ReefSpec.model_validate(dict(wanted.spec))
+        layout, program = cloud.reefs.layout(reef, incarnation=wanted.incarnation), cloud.reefs.program
+    else:
+        raise UsageError(f"{cloud.name} has no reefs yet", hint="cellctl reef up --cloud aws NAME", code="no_reefs")
+    return lambda: program(layout, account)
 
 
 SDKS = ("pulumi_aws", "pulumi_azure_native")

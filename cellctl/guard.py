@@ -17,7 +17,7 @@ from cellctl.facts import immutable
 from cellctl.plan import UNKNOWN_TEXT, Change, Plan, PropertyChange
 from cellctl.state.values import Value
 
-FROZEN = ("cloud", "account", "region")
+FROZEN = ("cloud", "account", "region", "placement")
 _LOSES = ("replace", "delete")
 _VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
 _OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get another licence first"
@@ -27,8 +27,8 @@ _OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get 
 class Case:
     """What a guard may know besides the Plan.
 
-    `allow`: URNs that the caller named. `keep_data`, `delete_data`: what `down` was told. `recorded`: cloud, account
-    and region that the stack was made with; `wanted`: those of the cell file; both empty where they do not apply.
+    `allow`: URNs that the caller named. `keep_data`, `delete_data`: what `down` was told. `recorded`: cloud, account,
+    region and placement that the stack was made with; `wanted`: those of the file; both empty where they do not apply.
     `recorded_spec`, `wanted_spec`: what stands below `spec` in the stack's record and in the file, where nodes run;
     `node_limit`: how many nodes the installed licence allows, 0 where none is known. `licence` is the one to be
     installed, None where none is or where nobody here can tell.
@@ -67,7 +67,7 @@ class Guard(Protocol):
 
 
 def frozen_fields(plan: Plan | None, case: Case) -> Iterator[Objection]:
-    """Refuse another cloud, account or region for a cell that exists."""
+    """Refuse another cloud, account, region or placement for what exists."""
     del plan
     for key in FROZEN:
         before, after = case.recorded.get(key, ""), case.wanted.get(key, "")

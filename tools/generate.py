@@ -23,6 +23,12 @@ def _home_schema() -> str:
     return json.dumps(home_schema(), indent=2) + "\n"
 
 
+def _reef_schema() -> str:
+    from cellctl.spec.schema import reef_schema
+
+    return json.dumps(reef_schema(), indent=2) + "\n"
+
+
 def _cell_file() -> str:
     from cellctl.spec.reference import cell_file_reference
 
@@ -69,6 +75,7 @@ def _pyproject() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "schemas/cell-v1.json": _cell_schema,
     "schemas/home-v1.json": _home_schema,
+    "schemas/reef-v1.json": _reef_schema,
     "docs/reference/cell-file.md": _cell_file,
     "docs/reference/commands.md": _commands,
     "docs/sandbox.md": _sandbox,

@@ -9,6 +9,7 @@ import typer
 from cellctl.cli import cells, doctor, down, drift, outputs, preview, refresh, schema, status, up
 from cellctl.cli.options import help_if_alone
 from cellctl.cli.pr import app as pr
+from cellctl.cli.reef import app as reef
 from cellctl.cli.registry import app as registry
 from cellctl.cli.sandbox import app as sandbox
 
@@ -53,5 +54,6 @@ app.command(name="cells")(cells.list_cells)
 app.command()(doctor.doctor)
 app.command()(schema.schema)
 app.add_typer(pr.app, name="pr")
+app.add_typer(reef.app, name="reef")
 app.add_typer(registry.app, name="registry")
 app.add_typer(sandbox.app, name="sandbox")

@@ -13,11 +13,13 @@ class Kind(StrEnum):
 
     CELL = "cell"
     HOME = "home"
+    REEF = "reef"
 
 
 def schema(kind: Annotated[Kind, typer.Argument(help="Which file's schema.")] = Kind.CELL) -> None:
     """Print the JSON schema of a file."""
     from cellctl.cli import streams
-    from cellctl.spec.schema import cell_schema, home_schema
+    from cellctl.spec.schema import cell_schema, home_schema, reef_schema
 
-    streams.show_json(cell_schema() if kind is Kind.CELL else home_schema())
+    made = {Kind.CELL: cell_schema, Kind.HOME: home_schema, Kind.REEF: reef_schema}
+    streams.show_json(made[kind]())

@@ -178,7 +178,7 @@ class DownSession(Session):
 
     def accepts(self, typed: str) -> bool:
         """Only the exact name means yes."""
-        return typed == self._cell
+        return typed == self._cell.rpartition("/")[2]
 
 
 @contextmanager

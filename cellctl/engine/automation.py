@@ -22,7 +22,6 @@ from cellctl.engine.redact import Redactor
 from cellctl.engine.seam import Seam, masked_outputs, resources
 from cellctl.engine.wire import Setup, Task
 from cellctl.errors import EngineError, Locked
-from cellctl.spec import CellSpec
 from cellctl.state.values import Struct, Value
 
 RECORD = "cellctl"  # the stack output that says which cellctl made the stack, from which spec
@@ -163,10 +162,12 @@ class Cockpit:
         pulumi.export(RECORD, {**setup.record, **({"spec": dict(task.spec)} if task.spec else {})})
 
     def _made(self, spec: Mapping[str, Value]) -> Callable[[], None]:
-        """Return the cell's program, its layout made; SpecError says what the cloud cannot do."""
+        """Return the stack's program, its layout made; SpecError says what the cloud cannot do."""
         setup, cloud = self.setup, self._cloud or clouds.load(self.setup.cloud)
-        layout = cloud.layout(CellSpec.model_validate(dict(spec)), incarnation=setup.incarnation)
-        return lambda: cloud.program(layout, setup.account)
+        wanted = clouds.Wanted(
+            level=setup.level, spec=spec, incarnation=setup.incarnation, place=dict(setup.place) or None
+        )
+        return clouds.declaring(cloud, wanted, setup.account)
 
     def _event(self, text: str) -> None:
         if '"severity":"debug"' in text or '"ephemeral":true' in text:

@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from typing import Literal
 
 from cellctl import errors
-from cellctl.clouds import AccountFacts
+from cellctl.clouds import AccountFacts, Level
 from cellctl.state.values import Struct, Value
 
 Verb = Literal[
@@ -28,9 +28,10 @@ MessageKind = Literal["setup", "do", "interrupt", "close", "ready", "event", "he
 class Setup:
     """Everything a child needs to open its engine and program.
 
-    `spec` is the cell's spec as JSON, empty where no program will run (destroy, refresh). `engine` is `embedded` or
-    `pulumi`. `environment` is what the engine's processes get, nothing else. `secrets_provider` seals a new
-    stack, `` for the passphrase. `record` is stored in the stack.
+    `cell` is the cell's name, or that of any other stack. `spec` is its spec as JSON, empty where no program will run
+    (destroy, refresh). `engine` is `embedded` or `pulumi`. `environment` is what the engine's processes get, nothing
+    else. `secrets_provider` seals a new stack, `` for the passphrase. `record` is stored in the stack. `place` is a
+    cell's on its reef, empty without one.
     """
 
     home: str
@@ -47,6 +48,8 @@ class Setup:
     environment: Mapping[str, str]
     secrets_provider: str = ""
     record: Mapping[str, Value] = field(default_factory=dict)
+    level: Level = "cell"
+    place: Mapping[str, Value] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

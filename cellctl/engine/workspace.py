@@ -185,9 +185,10 @@ def recorded(path: Path) -> Struct:
     return record if isinstance(record, dict) else {}
 
 
-def stack_name(cell: str) -> StackName:
-    """Return the stack of a cell."""
-    return StackName(project=PROJECT, stack=f"cell-{cell}")
+def stack_name(name: str) -> StackName:
+    """Return the stack of a cell (`acme`: stack `cell-acme`) or of a reef (`reef/r1`: stack `reef-r1`)."""
+    level, _, rest = name.rpartition("/")
+    return StackName(project=PROJECT, stack=f"{level or 'cell'}-{rest}")
 
 
 def file_backend(backend: Backend) -> FileBackend | None:

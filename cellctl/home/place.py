@@ -18,6 +18,7 @@ from cellctl.home.records import CellRecord, Records, Run, RunRecord, new_run_id
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
+    from cellctl.spec.reef import ReefSpec
 
 FILE = "cellctl.yaml"
 PRIVATE = ".cellctl"
@@ -95,6 +96,15 @@ class Home:
         """One folder for each run."""
         return self.private / "runs"
 
+    @property
+    def reefs_folder(self) -> Path:
+        """Folder of reef files."""
+        return self.root / "reefs"
+
+    def reef_file(self, name: str) -> Path:
+        """Return where the file of reef `name` is, or would be."""
+        return self.reefs_folder / f"{name}.yaml"
+
     def cell_file(self, name: str) -> Path:
         """Return where the file of cell `name` is, or would be."""
         return self.cells_folder / f"{name}.yaml"
@@ -107,6 +117,12 @@ class Home:
         """Return the names that have a cell file, sorted; nothing is parsed."""
         with _no_access(self.cells_folder):
             return sorted(path.stem for path in self.cells_folder.glob("*.yaml")) if self.cells_folder.is_dir() else []
+
+    def reef_names(self) -> list[str]:
+        """Return the names that have a reef file or a reef's stack in this home's own state, sorted."""
+        files = self.reefs_folder.glob("*.yaml") if self.reefs_folder.is_dir() else ()
+        stacks = self.stack_file("x").parent.glob("reef-*.json")
+        return sorted({*(file.stem for file in files), *(stack.stem.removeprefix("reef-") for stack in stacks)})
 
     def stack_names(self) -> list[str]:
         """Return the names of cells that have a stack in this home's own state, sorted."""
@@ -130,7 +146,7 @@ class Home:
         """Return an account of this home; UsageError where cellctl.yaml does not name it."""
         return self.settings.account(name)
 
-    def check(self, spec: CellSpec, *, file: Path | None = None) -> None:
+    def check(self, spec: CellSpec | ReefSpec, *, file: Path | None = None) -> None:
         """Refuse a spec whose account, cloud and region do not fit `cellctl.yaml`.
 
         Raises:
@@ -190,15 +206,25 @@ class Home:
         """
         from cellctl.spec import dump
 
+        name = spec.metadata.name
+        return self._write_spec(self.cell_file(name), dump(spec), again=f"cellctl up {name}")
+
+    def write_reef(self, reef: ReefSpec) -> Path:
+        """Write the file of a new reef; otherwise as `write_cell`."""
+        from cellctl.spec.reef_file import dump_reef
+
+        name = reef.metadata.name
+        return self._write_spec(self.reef_file(name), dump_reef(reef), again=f"cellctl reef up {name}")
+
+    def _write_spec(self, path: Path, text: str, *, again: str) -> Path:
         self.prepare()
-        path = self.cell_file(spec.metadata.name)
-        with _no_access(self.cells_folder):
-            self.cells_folder.mkdir(exist_ok=True)
+        with _no_access(path.parent):
+            path.parent.mkdir(exist_ok=True)
             self.write_schemas()
             try:
-                _write_new(path, dump(spec))
+                _write_new(path, text)
             except FileExistsError:
-                raise UsageError(f"{path} is there already", hint=f"cellctl up {spec.metadata.name}") from None
+                raise UsageError(f"{path} is there already", hint=again) from None
         return path
 
     def incarnation(self, cell: str) -> int:

@@ -175,7 +175,7 @@ class Records:
 def new_run_id(operation: str, cell: str, now: float) -> str:
     """Return an id that sorts by time, names its cell, and is new: 24 random bits."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    run_id = f"{stamp}-{operation}-{cell}-{os.urandom(3).hex()}"
+    run_id = f"{stamp}-{operation}-{cell.replace('/', '-')}-{os.urandom(3).hex()}"
     assert _RUN_ID.fullmatch(run_id), run_id
     return run_id
 

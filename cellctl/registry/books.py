@@ -8,15 +8,17 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-from cellctl.registry import invariants, journal
-from cellctl.registry.claims import free_orphans
+from cellctl.registry import invariants, journal, reefs
+from cellctl.registry.claims import free_orphans, left
 from cellctl.registry.database import Database
 from cellctl.registry.invariants import Violation
 from cellctl.registry.journal import Beginning, CellKey, Ending
-from cellctl.registry.recording import Difference, Recorder, recorded_cells
+from cellctl.registry.recording import Difference, recorded_cells
+from cellctl.registry.reefs import ReefRecorder
 from cellctl.registry.rows import tell
-from cellctl.registry.survey import Survey
+from cellctl.registry.survey import ReefSurvey, Survey
 
+AnySurvey: TypeAlias = Survey | ReefSurvey
 CellName: TypeAlias = tuple[str, str]
 """Account and name."""
 
@@ -26,18 +28,24 @@ def begin(database: Database, key: CellKey, beginning: Beginning) -> None:
     database.write(lambda connection: journal.begin(connection, database.now(connection), key, beginning))
 
 
-def end(database: Database, key: CellKey, ending: Ending, *, seen: Survey | None = None, incarnation: int = 1) -> None:
-    """Record how a run ended, what the cell has now, and which incarnation its next names are of."""
+def end(
+    database: Database, key: CellKey, ending: Ending, *, seen: AnySurvey | None = None, incarnation: int = 1
+) -> None:
+    """Record how a run ended, what the cell or reef has now, and which incarnation its next names are of."""
 
     def work(connection: Connection) -> None:
         now = database.now(connection)
-        recorder = Recorder(connection, now)
-        if ending.cell_state == "purged":
+        recorder = ReefRecorder(connection, now)
+        if ending.cell_state == "purged" and key.kind == "reef":
+            reefs.gone(connection, now, key.account, key.name)
+        elif ending.cell_state == "purged":
+            left(connection, now, key.account, key.name)
             recorder.forget(key.account, key.name)
         elif seen is not None:
-            recorder.record(seen)
+            recorder.see(seen)
         journal.finish(connection, now, key, ending)
-        journal.set_incarnation(connection, key.account, key.name, incarnation)
+        if key.kind == "cell":
+            journal.set_incarnation(connection, key.account, key.name, incarnation)
 
     database.write(work)
 
@@ -64,27 +72,32 @@ class _Undo(Exception):
     """Takes a comparison's changes back."""
 
 
-def compared(database: Database, surveys: Sequence[Survey], gone: Sequence[CellName]) -> list[Difference]:
+def compared(database: Database, surveys: Sequence[AnySurvey], gone: Sequence[CellName]) -> list[Difference]:
     """Return what recording the states would change: it is done, and taken back."""
     found: list[Difference] = []
 
     def work(connection: Connection) -> None:
-        recorder = Recorder(connection, database.now(connection))
+        recorder = ReefRecorder(connection, database.now(connection))
         for account, cell in gone:
             recorder.forget(account, cell)
         for one in surveys:
-            recorder.record(one)
+            recorder.see(one)
         found[:] = recorder.differences
         raise _Undo
 
     with suppress(_Undo):
         database.write(work)
-    missing = {one.cell for one in found if one.what == "cell" and not one.field}
-    return [one for one in found if one.what == "cell" or one.cell not in missing]
+    missing = {one.cell for one in found if _whole(one) and not one.field}
+    return [one for one in found if _whole(one) or one.cell not in missing]
+
+
+def _whole(one: Difference) -> bool:
+    """Tell whether a difference is about a cell or a reef itself, and not about something of it."""
+    return one.what == "cell" or (one.cell.startswith("reef/") and one.what.startswith("reef "))
 
 
 def refilled(
-    database: Database, surveys: Sequence[Survey], gone: Sequence[CellName], *, account: str
+    database: Database, surveys: Sequence[AnySurvey], gone: Sequence[CellName], *, account: str
 ) -> list[Difference]:
     """Drop what states know and record it again, in one transaction; return what that mended.
 
@@ -94,11 +107,14 @@ def refilled(
 
     def work(connection: Connection) -> None:
         now = database.now(connection)
-        recorder = Recorder(connection, now)
+        recorder = ReefRecorder(connection, now)
         for name in gone:
             recorder.forget(*name)
         for found in surveys:
-            recorder.anew(found)
+            if isinstance(found, ReefSurvey):
+                recorder.see(found)
+            else:
+                recorder.anew(found)
         detail = {"cells": len(surveys), "mended": len(mended), "freed": free_orphans(connection, now)}
         tell(connection, now, (account, "registry", "registry"), "rebuilt", detail)
 

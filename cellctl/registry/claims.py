@@ -52,20 +52,23 @@ def claim(database: Database, request: Request, *, reserve_s: float = RESERVED_S
         RegistryError: The registry cannot be reached.
     """
 
-    def work(connection: Connection) -> Claim | Refusal:
-        now = database.now(connection)
-        cell = _cell(connection, request.account, request.cell)
-        binding = _open_binding(connection, cell.id)
-        if binding is not None:
-            return _prolonged(connection, binding, now + reserve_s)
-        placed = _placed(connection, request)
-        if isinstance(placed, Refusal) and _take_back_expired(connection, now):
-            placed = _placed(connection, request)
-        if isinstance(placed, Refusal):
-            return placed
-        return _reserved(connection, request, cell, placed, since=now, until=now + reserve_s)
+    return database.write(
+        lambda connection: claim_in(connection, database.now(connection), request, reserve_s=reserve_s)
+    )
 
-    return database.write(work)
+
+def claim_in(connection: Connection, now: float, request: Request, *, reserve_s: float = RESERVED_S) -> Claim | Refusal:
+    """As `claim`, within a transaction of the caller's."""
+    cell = _cell(connection, request.account, request.cell)
+    binding = _open_binding(connection, cell.id)
+    if binding is not None:
+        return _prolonged(connection, binding, now + reserve_s)
+    placed = _placed(connection, request)
+    if isinstance(placed, Refusal) and _take_back_expired(connection, now):
+        placed = _placed(connection, request)
+    if isinstance(placed, Refusal):
+        return placed
+    return _reserved(connection, request, cell, placed, since=now, until=now + reserve_s)
 
 
 def confirm(database: Database, claimed: Claim, *, database_name: str) -> Claim:
@@ -110,6 +113,26 @@ def give_back(database: Database, account: str, cell: str) -> bool:
         return True
 
     return database.write(work)
+
+
+def left(connection: Connection, now: float, account: str, cell: str) -> None:
+    """End the binding of a cell whose resources are gone: its database was dropped, its share admits nobody.
+
+    The database's slot is free again. What the share held is still in its bucket, so its slot is quarantined.
+    """
+    binding = _open_binding(connection, _cell(connection, account, cell).id)
+    if binding is None:
+        return
+    shares = [int(share.id) for share in _shares(connection, binding.id)]
+    _end(connection, binding, now)
+    slot = row_of(connection, "database_slot", binding.database_slot_id)
+    if slot.state == "readonly_hold":
+        values = {"state": "available", "state_since": now, "database": ""}
+        change(connection, database_slots, slot.id, slot.version, values)
+    for share in (row_of(connection, "share_slot", share_id) for share_id in shares):
+        if share.state == "detaching":
+            values = {"state": "quarantined", "state_since": now, "client_list": []}
+            change(connection, share_slots, share.id, share.version, values)
 
 
 def take_back_expired(database: Database) -> int:

@@ -1,9 +1,10 @@
-"""What was done to cells: operations from their beginning to their end, and the state that each leaves its cell in."""
+"""What was done to cells and reefs: operations from begin to end, and the state that each leaves its cell in."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
@@ -11,16 +12,24 @@ from cellctl.registry.database import Database, insert_new
 from cellctl.registry.rows import change, tell
 from cellctl.registry.tables import cells, operations
 
+Kind = Literal["cell", "reef"]
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CellKey:
-    """Which cell: `account` is `aws:ACCOUNT`, `azure:SUBSCRIPTION` or `sandbox:HOME`."""
+    """Which cell or reef: `account` is `aws:ACCOUNT`, `azure:SUBSCRIPTION` or `sandbox:HOME`."""
 
     account: str
     cloud: str
     region: str
     name: str
     placement: str = "dedicated"
+    kind: Kind = "cell"
+
+    @property
+    def target(self) -> tuple[str, str, str]:
+        """Whom events are told of."""
+        return self.account, self.kind, self.name
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,22 +62,22 @@ class Ending:
 
 
 def begin(connection: Connection, now: float, key: CellKey, beginning: Beginning) -> None:
-    """Record that an operation begins. The caller holds the cell's lease, so one that still runs here is lost."""
-    cell = _cell(connection, now, key, beginning.incarnation)
-    target = (key.account, "cell", key.name)
-    mine = (operations.c.account == key.account) & (operations.c.target_kind == "cell")
+    """Record that an operation begins. The caller holds the lease, so one that still runs here is lost."""
+    cell = cell_row(connection, now, key, beginning.incarnation) if key.kind == "cell" else None
+    target = key.target
+    mine = (operations.c.account == key.account) & (operations.c.target_kind == key.kind)
     running = mine & (operations.c.target == key.name) & operations.c.ended.is_(None)
     for lost in connection.execute(select(operations.c.id).where(running).with_for_update()).scalars().all():
         connection.execute(update(operations).where(operations.c.id == lost).values(state="lost", ended=now))
         tell(connection, now, target, "lost", operation=lost)
     connection.execute(
         insert(operations).values(
-            id=beginning.id, account=key.account, target_kind="cell", target=key.name, kind=beginning.kind,
+            id=beginning.id, account=key.account, target_kind=key.kind, target=key.name, kind=beginning.kind,
             command=beginning.command, holder=beginning.holder, lease_token=beginning.lease_token,
             spec_digest=beginning.spec_digest, step="begun", state="running", began=now,
         )
     )  # fmt: skip
-    if beginning.kind == "down" and cell.state != "decommissioning":
+    if cell is not None and beginning.kind == "down" and cell.state != "decommissioning":
         change(connection, cells, cell.id, cell.version, {"state": "decommissioning", "state_since": now})
     tell(connection, now, target, f"{beginning.kind}.begun", operation=beginning.id)
 
@@ -83,14 +92,14 @@ def finish(connection: Connection, now: float, key: CellKey, ending: Ending) -> 
             evidence=dict(ending.evidence) if ending.evidence else None, ended=now,
         )
     )  # fmt: skip
-    cell = connection.execute(_of(key)).one_or_none()
+    cell = connection.execute(_of(key)).one_or_none() if key.kind == "cell" else None
     if cell is not None:
         values: dict[str, object] = {"last_error": ending.error}
         if ending.cell_state and ending.cell_state != cell.state:
             values |= {"state": ending.cell_state, "state_since": now}
         change(connection, cells, cell.id, cell.version, values)
     detail = {"result": ending.result, **({"error": ending.error} if ending.error else {})}
-    tell(connection, now, (key.account, "cell", key.name), "ended", detail, operation=ending.id)
+    tell(connection, now, key.target, "ended", detail, operation=ending.id)
 
 
 def incarnation(connection: Connection, account: str, name: str) -> int:
@@ -106,15 +115,16 @@ def set_incarnation(connection: Connection, account: str, name: str, number: int
 
 
 def running(database: Database, account: str) -> list[tuple[str, str]]:
-    """Return cell and id of each operation that has not said how it ended."""
-    query = select(operations.c.target, operations.c.id).where(
-        operations.c.account == account, operations.c.target_kind == "cell", operations.c.ended.is_(None)
+    """Return name (`acme`, `reef/r1`) and id of each operation that has not said how it ended."""
+    query = select(operations.c.target_kind, operations.c.target, operations.c.id).where(
+        operations.c.account == account, operations.c.target_kind.in_(("cell", "reef")), operations.c.ended.is_(None)
     )
     with database.read() as connection:
-        return [(row.target, row.id) for row in connection.execute(query.order_by(operations.c.began))]
+        rows = connection.execute(query.order_by(operations.c.began))
+        return [(row.target if row.target_kind == "cell" else f"reef/{row.target}", row.id) for row in rows]
 
 
-def _cell(connection: Connection, now: float, key: CellKey, number: int) -> Row[tuple[object, ...]]:
+def cell_row(connection: Connection, now: float, key: CellKey, number: int) -> Row[tuple[object, ...]]:
     """Return the cell's row, made where there is none; one that was purged begins anew."""
     found = connection.execute(_of(key)).one_or_none()
     if found is None:

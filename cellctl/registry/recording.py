@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 
+from cellctl.registry import holding
 from cellctl.registry.rows import add, change
 from cellctl.registry.survey import GatewaySeen, HostSeen, ShareSeen, Survey
 from cellctl.registry.tables import (
@@ -70,9 +71,11 @@ class Recorder:
         cell = self._put(cells, "cell", {"account": key.account, "name": key.name}, values)
         self._nodes(cell, survey)
         complete = survey.host is not None and survey.gateway is not None and any(x.kind for x in survey.shares)
-        if key.placement == "dedicated" and complete:
+        if key.placement == "reef":
+            self._hold(cell, survey)
+        elif complete:
             self._place(cell, survey)
-        elif key.placement == "dedicated":
+        else:
             self._drop_place(cell, survey)
 
     def forget(self, account: str, name: str) -> None:
@@ -163,6 +166,19 @@ class Recorder:
                 slots[share.kind] = slot
         return gateway_id, slots
 
+    def _hold(self, cell: int, survey: Survey) -> None:
+        """Record whom the shares of a cell on a reef admit, and its place where the registry has lost that."""
+        for share in survey.shares:
+            slot = self._connection.execute(select(share_slots).where(share_slots.c.share_id == share.share_id)).first()
+            if slot is not None:
+                key = {"gateway_id": slot.gateway_id, "number": slot.number}
+                clients = None if share.clients is None else list(share.clients)
+                self._put(share_slots, f"share {share.name}", key, {"client_list": clients})
+        if survey.place and survey.holds_data:
+            held = holding.restored(self._connection, self._now, cell, survey)
+            if held:
+                self.differences.append(Difference(cell=self._cell, what=held, field="", recorded=None, found=held))
+
     def _bind(self, cell: int, survey: Survey, place: tuple[int, int, int], shares: Mapping[str, int]) -> None:
         reef, slot, gateway = place
         key = survey.key
@@ -228,13 +244,21 @@ class Recorder:
         if with_nodes:
             self._connection.execute(delete(nodes).where(nodes.c.cell_id == cell))
 
-    def _put(self, table: Table, what: str, key: Mapping[str, object], values: Mapping[str, object]) -> int:
-        """Insert the row of a key, or update what differs; return its id."""
+    def _put(
+        self,
+        table: Table,
+        what: str,
+        key: Mapping[str, object],
+        values: Mapping[str, object],
+        *,
+        born: Mapping[str, object] | None = None,
+    ) -> int:
+        """Insert the row of a key, or update what differs; return its id. `born`: what only a new row is given."""
         mine = [table.c[name].is_(None) if value is None else table.c[name] == value for name, value in key.items()]
         found = self._connection.execute(select(table).where(*mine).with_for_update()).one_or_none()
         if found is None:
             self.differences.append(Difference(cell=self._cell, what=what, field="", recorded=None, found=what))
-            return add(self._connection, table, {**key, **values})
+            return add(self._connection, table, {**key, **values, **(born or {})})
         recorded = found._mapping
         changed = {name: value for name, value in values.items() if name not in _SINCE and recorded[name] != value}
         for name, value in changed.items():

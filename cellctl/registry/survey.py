@@ -1,8 +1,9 @@
-"""What the state of one cell says that it has: values that are recorded, and compared with what is recorded."""
+"""What the state of one cell or reef says that it has: values that are recorded, and compared with the records."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from cellctl.registry.journal import CellKey
 
@@ -59,7 +60,8 @@ class NodeSeen:
 class Survey:
     """A cell as its state has it. `host` and `gateway` are None where there is none (yet, or any more).
 
-    `state` is `in_service` with nodes, `retained` with data alone, `requested` with neither.
+    `place` is what it was told of its place on a reef, empty for a dedicated cell. `state` is `in_service` with nodes,
+    `retained` with data alone, `requested` with neither.
     """
 
     key: CellKey
@@ -78,3 +80,38 @@ class Survey:
     gateway: GatewaySeen | None = None
     shares: tuple[ShareSeen, ...] = ()
     nodes: tuple[NodeSeen, ...] = ()
+    place: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReefHost:
+    """A database host of a reef. `place`: what a cell that is placed there must know of it."""
+
+    name: str
+    kind: str
+    size: str
+    ha_mode: str
+    endpoint: str
+    place: Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReefGateway:
+    """A gateway of a reef with its shares in order: id, name and bucket of each. `place` as of a host."""
+
+    seen: GatewaySeen
+    zone: str
+    shares: tuple[tuple[str, str, str], ...]
+    place: Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReefSurvey:
+    """A reef as its state has it; `whole` once everything in it has been brought into service."""
+
+    key: CellKey
+    max_cells: int
+    whole: bool
+    hosts: tuple[ReefHost, ...]
+    gateways: tuple[ReefGateway, ...]
+    place: Mapping[str, object]

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from cellctl.leases import Holder
 from cellctl.registry import states
 
-HEAD = "0002"
+HEAD = "0003"
 
 metadata = MetaData(
     naming_convention={
@@ -74,6 +74,11 @@ def _life() -> list[Column[str] | Column[float] | Column[int]]:
     ]
 
 
+def _place() -> Column[object]:
+    """What a cell that is placed there must know of it, as its cloud's layout wants it: names and ids, no secret."""
+    return Column("place", JSON, nullable=True)
+
+
 def _one_of(name: str, column: str, values: Iterable[str]) -> CheckConstraint:
     return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=name)
 
@@ -89,6 +94,7 @@ reefs = Table(
     _text("kind", None),
     _number("max_cells"),
     *_life(),
+    _place(),
     UniqueConstraint("account", "name", "kind"),
     UniqueConstraint("id", "account", "cloud", "region"),
     _one_of("reefs_kind", "kind", ("shared", "dedicated")),
@@ -109,6 +115,7 @@ hosts = Table(
     _number("capacity"),
     _number("reserve"),
     *_life(),
+    _place(),
     UniqueConstraint("reef_id", "name"),
     UniqueConstraint("id", "reef_id"),
     _one_of("hosts_kind", "kind", ("rds", "azure_sql")),
@@ -135,6 +142,7 @@ gateways = Table(
     _text("step_cursor"),
     _text("health", "ok"),
     *_life(),
+    _place(),
     UniqueConstraint("reef_id", "name"),
     UniqueConstraint("id", "reef_id"),
     _one_of("gateways_kind", "kind", ("storage_gateway", "storage_account")),

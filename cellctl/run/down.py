@@ -11,7 +11,7 @@ from cellctl.engine.wire import Task
 from cellctl.errors import UsageError
 from cellctl.events import PlanReady
 from cellctl.plan import Change, Diagnostic, Outcome, Plan, plan_hash
-from cellctl.run import preview, remains, repair, unprotect
+from cellctl.run import placing, preview, remains, repair, unprotect
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
@@ -65,6 +65,7 @@ def down(
         case = guard.Case(allow=options.allow, keep_data=data is DataChoice.KEEP, delete_data=data is DataChoice.DELETE)
         if not accepted(session, plan, ask, case):
             return ledger.close(ledger.outcome("nothing"))
+        placing.withdraw(session)
         if data is DataChoice.DELETE and any(row.protect for row in loaded.checkpoint.resources):
             unprotect.take_off(session, (unprotect.ALL,))
         return ledger.close(_destroy(ledger, session, data))

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Literal
 from cellctl.errors import CellctlError, GuardError, Interrupted
 from cellctl.leases import Holder, Lease, LeaseLost, kept
 from cellctl.plan import COUNTED, Outcome, Result
-from cellctl.run import registering
+from cellctl.run import placing, registering
 from cellctl.run.session import Session
 
 if TYPE_CHECKING:
+    from cellctl.registry.database import Database
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
     from cellctl.run.registering import Record
     from cellctl.run.target import Target
@@ -53,6 +54,8 @@ def running(
         ledger = Ledger(operation, target, began)
         try:
             held.begin(run.id, operation)
+            target = placing.placed(target, operation, held.database)
+            ledger.target = target
             with Session(target, run, options, on_event, interrupter, worker=worker) as session:
                 ledger.session = session
                 held.on_lost = session.operation.interrupt
@@ -75,7 +78,7 @@ class Ledger:
     session: Session
 
     def __init__(self, operation: OperationName, target: Target, began: float) -> None:
-        self._operation, self._target, self._began = operation, target, began
+        self._operation, self.target, self._began = operation, target, began
         self.result: Result = "nothing"
         self._outcome: Outcome | None = None
 
@@ -95,7 +98,7 @@ class Ledger:
 
     def outcome(self, result: Result) -> Outcome:
         """Return an empty Outcome of this run."""
-        target = self._target
+        target = self.target
         return Outcome(
             cell=target.name,
             cloud=target.cloud,
@@ -127,6 +130,11 @@ class _Held:
     def __init__(self) -> None:
         self._lease: Lease | None = None
         self._record: Record | None = None
+
+    @property
+    def database(self) -> Database | None:
+        """The registry, None for a run that only looks."""
+        return self._record.database if self._record is not None else None
 
     def hold(self, lease: Lease, record: Record) -> None:
         """Take note of the lease that was acquired."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
     from cellctl.run.worker import Worker
     from cellctl.spec import CellSpec
+    from cellctl.spec.reef import ReefSpec
     from cellctl.state.backend import Loaded
 
 
@@ -36,7 +37,7 @@ class Looked:
 
 def preview(
     home: Home,
-    spec: CellSpec,
+    spec: CellSpec | ReefSpec,
     *,
     options: RunOptions,
     on_event: OnEvent,

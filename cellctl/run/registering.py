@@ -16,9 +16,9 @@ from cellctl.plan import Outcome
 
 if TYPE_CHECKING:
     from cellctl.home import Account, Home
+    from cellctl.registry.books import AnySurvey
     from cellctl.registry.database import Database
     from cellctl.registry.journal import CellKey
-    from cellctl.registry.survey import Survey
     from cellctl.run.session import Session
     from cellctl.run.target import Target
 
@@ -90,12 +90,12 @@ def known_incarnation(home: Home, account: Account, cell: str) -> tuple[int, str
 
 
 class Record:
-    """What the registry is told of one run."""
+    """What the registry is told of one run; `database` is that registry."""
 
     def __init__(self, database: Database, target: Target) -> None:
         from cellctl.run.survey import cell_key
 
-        self._database, self._target = database, target
+        self.database, self._target = database, target
         self._account = account_key(target.home, target.account)
         self._key: CellKey = cell_key(target, self._account)
         self._run = ""
@@ -113,13 +113,13 @@ class Record:
             id=run, kind=kind, command=holder.command, holder=holder.words(), lease_token=lease.token,
             spec_digest=target.spec_digest, incarnation=target.incarnation,
         )  # fmt: skip
-        books.begin(self._database, self._key, beginning)
+        books.begin(self.database, self._key, beginning)
         self._run = run
 
     def finish(self, outcome: Outcome, session: Session) -> None:
         """Record how it ended, and what the cell has now. Never fails: what was done is done."""
         try:
-            self._finish(outcome, _survey(session, self._account))
+            self._finish(outcome, *_seen(session, self._account, whole=_whole(outcome)))
         except CellctlError as error:
             session.say(f"{error.summary}{_LOST}")
 
@@ -128,9 +128,9 @@ class Record:
         from cellctl.registry import books, journal
 
         with suppress(CellctlError):
-            books.end(self._database, self._key, journal.Ending(id=self._run, result=result, error=error))
+            books.end(self.database, self._key, journal.Ending(id=self._run, result=result, error=error))
 
-    def _finish(self, outcome: Outcome, seen: Survey | None) -> None:
+    def _finish(self, outcome: Outcome, seen: AnySurvey | None, empty: bool) -> None:
         from cellctl.registry import books, journal
 
         ending = journal.Ending(
@@ -138,7 +138,7 @@ class Record:
             result=outcome.result,
             gate=_gate(outcome),
             error=outcome.failures[0].message if outcome.failures else "",
-            cell_state=_cell_state(outcome, seen),
+            cell_state=_cell_state(outcome, seen, empty),
             evidence={
                 "checks": list(outcome.checks),
                 "changes": dict(outcome.changes),
@@ -146,18 +146,29 @@ class Record:
             },
         )
         number = self._target.home.incarnation(self._key.name)
-        books.end(self._database, self._key, ending, seen=seen, incarnation=number)
+        books.end(self.database, self._key, ending, seen=seen, incarnation=number)
 
 
-def _survey(session: Session, account: str) -> Survey | None:
-    """Return what the cell has now, None where that cannot be read."""
+def _whole(outcome: Outcome) -> bool:
+    """Tell whether a run has left everything in its place, and looked."""
+    return outcome.operation == "up" and outcome.result in ("succeeded", "nothing") and not outcome.failures
+
+
+def _seen(session: Session, account: str, *, whole: bool) -> tuple[AnySurvey | None, bool]:
+    """Return what the cell or reef has now, None where that cannot be read; and whether that is certainly nothing."""
+    from cellctl.run.reef_survey import reef_survey
     from cellctl.run.survey import survey
 
     try:
         loaded = session.load()
     except CellctlError:
-        return None
-    return survey(session.target, account, loaded.checkpoint) if loaded else None
+        return None, False
+    if loaded is None:
+        return None, True
+    checkpoint, empty = loaded.checkpoint, not loaded.checkpoint.resources
+    if session.target.level == "reef":
+        return reef_survey(session.target, account, checkpoint, whole=whole), empty
+    return survey(session.target, account, checkpoint), empty
 
 
 def _gate(outcome: Outcome) -> str:
@@ -171,8 +182,10 @@ def _gate(outcome: Outcome) -> str:
     return "the state was read anew"
 
 
-def _cell_state(outcome: Outcome, seen: Survey | None) -> str:
+def _cell_state(outcome: Outcome, seen: AnySurvey | None, empty: bool) -> str:
     """Return the state that a run leaves its cell in, `` for the one it had."""
+    if outcome.operation == "down" and outcome.result == "nothing" and empty:
+        return "purged"  # a run that was cut off had taken everything away
     done = outcome.result == "succeeded"
     if outcome.operation == "up" and (done or (outcome.result == "nothing" and outcome.checks)):
         return "in_service"

@@ -10,15 +10,16 @@ from cellctl.errors import CellctlError
 from cellctl.registry import books, journal
 from cellctl.registry.invariants import Violation
 from cellctl.registry.recording import Difference
-from cellctl.registry.survey import Survey
 from cellctl.run import registering
 from cellctl.run.options import RunOptions
+from cellctl.run.reef_survey import reef_survey
 from cellctl.run.status import load
 from cellctl.run.survey import survey
-from cellctl.run.target import of_stack
+from cellctl.run.target import REEF, of_stack
 
 if TYPE_CHECKING:
     from cellctl.home import Account, Home
+    from cellctl.registry.books import AnySurvey
     from cellctl.registry.database import Database
 
 
@@ -39,7 +40,7 @@ class Report:
 class _Seen:
     """What the states of a home say. `gone`: (account, cell) of cells that the registry has and no state."""
 
-    surveys: tuple[Survey, ...]
+    surveys: tuple[AnySurvey, ...]
     gone: tuple[tuple[str, str], ...]
     skipped: Mapping[str, str]
 
@@ -75,9 +76,10 @@ def rebuild(home: Home, *, options: RunOptions | None = None) -> Report:
 
 
 def _seen(home: Home, database: Database, options: RunOptions) -> _Seen:
-    surveys: list[Survey] = []
+    surveys: list[AnySurvey] = []
     skipped: dict[str, str] = {}
-    for name in sorted({*home.stack_names(), *home.cell_names()}):
+    reefs = [f"{REEF}{name}" for name in home.reef_names()]  # first: cells have their places there
+    for name in (*reefs, *sorted({*home.stack_names(), *home.cell_names()})):
         try:
             found = _survey(home, name, database, options)
         except CellctlError as error:
@@ -90,8 +92,8 @@ def _seen(home: Home, database: Database, options: RunOptions) -> _Seen:
     return _Seen(surveys=tuple(surveys), gone=tuple(_gone(home, database, surveys, skipped)), skipped=skipped)
 
 
-def _survey(home: Home, name: str, database: Database, options: RunOptions) -> Survey | str | None:
-    """Return what a cell's state has; why it is left out; None where it has no state."""
+def _survey(home: Home, name: str, database: Database, options: RunOptions) -> AnySurvey | str | None:
+    """Return what the state of a cell or reef has; why it is left out; None where it has no state."""
     loaded = load(home, name, options)
     if loaded is None or not loaded.checkpoint.resources:
         return None
@@ -99,14 +101,17 @@ def _survey(home: Home, name: str, database: Database, options: RunOptions) -> S
     lease = registering.leases_of(home, target.account, database).current(name)
     if lease is not None:
         return f"is being changed by {lease.holder.words()}"
-    return survey(target, registering.account_key(home, target.account), loaded.checkpoint)
+    account = registering.account_key(home, target.account)
+    if target.level == "reef":
+        return reef_survey(target, account, loaded.checkpoint, whole=not loaded.checkpoint.pending)
+    return survey(target, account, loaded.checkpoint)
 
 
 def _gone(
-    home: Home, database: Database, surveys: Iterable[Survey], skipped: dict[str, str]
+    home: Home, database: Database, surveys: Iterable[AnySurvey], skipped: dict[str, str]
 ) -> Iterable[tuple[str, str]]:
     """Yield cells that the registry has and that no state has; those that another home may have are left out."""
-    there = {(found.key.account, found.key.name) for found in surveys}
+    there = {(found.key.account, found.key.name) for found in surveys if found.key.kind == "cell"}
     known = {record.name for record in home.known_cells()}
     for account in _accounts(home):
         key = registering.account_key(home, account)
@@ -128,8 +133,8 @@ def _unsaid(home: Home, database: Database) -> list[Violation]:
         for cell, operation in journal.running(database, registering.account_key(home, account)):
             if leases.current(cell) is None:
                 message = f"operation {operation} ended without a word"
-                remedy = f"cellctl up {cell} looks up what it left and goes on"
-                found.append(Violation(invariant="I10", subject=f"cell {cell}", message=message, remedy=remedy))
+                remedy = f"{_again(cell)} looks up what it left and goes on"
+                found.append(Violation(invariant="I10", subject=_subject(cell), message=message, remedy=remedy))
     return found
 
 
@@ -140,10 +145,17 @@ def _accounts(home: Home) -> list[Account]:
 def _violation(difference: Difference) -> Violation:
     message = str(difference).removeprefix("cell ")
     remedy = "cellctl registry rebuild"
-    return Violation(invariant="state", subject=f"cell {difference.cell}", message=message, remedy=remedy)
+    return Violation(invariant="state", subject=_subject(difference.cell), message=message, remedy=remedy)
+
+
+def _subject(name: str) -> str:
+    return name.replace("/", " ") if "/" in name else f"cell {name}"
+
+
+def _again(name: str) -> str:
+    return f"cellctl reef up {name.removeprefix(REEF)}" if "/" in name else f"cellctl up {name}"
 
 
 def _report(database: Database, seen: _Seen, violations: Iterable[Violation]) -> Report:
-    return Report(
-        registry=database.where, cells=len(seen.surveys), violations=tuple(violations), skipped=dict(seen.skipped)
-    )
+    cells = sum(one.key.kind == "cell" for one in seen.surveys)
+    return Report(registry=database.where, cells=cells, violations=tuple(violations), skipped=dict(seen.skipped))

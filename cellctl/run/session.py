@@ -279,7 +279,9 @@ def checkpoint_text(checkpoint: Checkpoint) -> str:
 def _setup(target: Target, run: Run, options: RunOptions, work_dir: Path, environment: Mapping[str, str]) -> Setup:
     return Setup(
         home=str(target.home.root),
-        cell=target.name,
+        cell=target.name.replace("/", "-"),
+        level=target.level,
+        place=target.place,
         cloud=target.cloud,
         stack=target.stack,
         work_dir=str(work_dir),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from cellctl.facts.conditions import at
@@ -36,7 +36,8 @@ def cell_key(target: Target, account: str) -> CellKey:
         account=account,
         cloud=target.cloud,
         region=target.region,
-        name=target.name,
+        name=target.name.rpartition("/")[2],
+        kind=target.level,
         placement="reef" if isinstance(placement, dict) else "dedicated",
     )
 
@@ -67,6 +68,7 @@ def survey(target: Target, account: str, checkpoint: Checkpoint) -> Survey:
         gateway=_gateway(rows, record),
         shares=tuple(_shares(rows, outputs)),
         nodes=nodes,
+        place=dict(place) if isinstance(place := record.get("place"), dict) else {},
     )
 
 
@@ -112,12 +114,16 @@ def _gateway(rows: Iterable[ResourceState], record: Mapping[str, Value]) -> Gate
     return None
 
 
-def _shares(rows: Iterable[ResourceState], outputs: Struct) -> Iterator[ShareSeen]:
+def _shares(rows: Sequence[ResourceState], outputs: Struct) -> Iterator[ShareSeen]:
     kinds = at(outputs, "files.shares")
     kind_of = {str(share): kind for kind, share in kinds.items()} if isinstance(kinds, dict) else {}
+    own = {_text(row.outputs.get("arn")) for row in rows if row.type in _SHARES}
     access = {_text(row.outputs.get("shareArn")): row for row in rows if row.type == _ACCESS}
     for row in rows:
-        if row.type in _SHARES:
+        if row.type == _ACCESS and _text(row.outputs.get("shareArn")) not in own:
+            arn = _text(row.outputs.get("shareArn"))
+            yield ShareSeen(share_id=arn, name=arn.rpartition("/")[2], bucket="", kind="files", clients=_clients(row))
+        elif row.type in _SHARES:
             name, arn = _text(row.outputs.get("fileShareName")), _text(row.outputs.get("arn"))
             bucket = _text(row.outputs.get("locationArn")).rpartition(":")[2]
             clients = _clients(access.get(arn))

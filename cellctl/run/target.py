@@ -1,20 +1,22 @@
-"""Which cell a run is about, and everything the engine must be told of it. Pure but for reading the stack's state."""
+"""Which stack a run is about, and everything the engine must be told of it. Pure but for reading the stack's state."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 from cellctl import guard
-from cellctl.clouds import AccountFacts
+from cellctl.clouds import AccountFacts, Level
 from cellctl.engine.workspace import Backend, Workspaces, file_backend, recorded, stack_name
 from cellctl.errors import GuardError, UsageError
+from cellctl.facts.conditions import at
 from cellctl.run import registering
 from cellctl.spec.pending import refuse_pending
+from cellctl.spec.reef_rules import refuse_pending_reef
 from cellctl.spec.rules import advice
 from cellctl.state.backend import FileBackend, Loaded
 from cellctl.state.checkpoint import Checkpoint, digest
@@ -25,7 +27,9 @@ if TYPE_CHECKING:
     from cellctl.home import Account, Home
     from cellctl.run.options import RunOptions
     from cellctl.spec import CellSpec
+    from cellctl.spec.reef import ReefSpec
 
+REEF = "reef/"
 RECORD = "cellctl"
 NODES = ":Nodes$"  # in the URN of whatever the component that holds a cell's nodes declares
 ADMINISTRATOR = "cellctl:octopus:Administrator"
@@ -37,9 +41,10 @@ _PACKAGES = {"aws": "pulumi-aws", "azure": "pulumi-azure-native"}
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One cell of one home. `spec` is its JSON, `{}` where only the stack is known and it holds no record.
+    """One cell of one home (`name` is `acme`), or one reef (`reef/r1`).
 
-    `advice` is what the file may say and had better not.
+    `spec` is its JSON, `{}` where only the stack is known and it holds no record. `place` is what a cell on a reef has
+    there, `{}` where it is dedicated or has none yet. `advice` is what the file may say and had better not.
     """
 
     home: Home
@@ -52,6 +57,18 @@ class Target:
     incarnation: int
     engine: str
     advice: tuple[str, ...] = ()
+    place: Struct = field(default_factory=dict)
+
+    @property
+    def level(self) -> Level:
+        """What the stack is."""
+        return "reef" if self.name.startswith(REEF) else "cell"
+
+    @property
+    def reef(self) -> str:
+        """Name of the reef that the cell is to be on, `` for any other stack."""
+        placement = at(self.spec, "spec.placement")
+        return str(placement.get("reef") or "") if isinstance(placement, dict) else ""
 
     @property
     def stack(self) -> str:
@@ -98,7 +115,11 @@ class Target:
 
     def record(self) -> Struct:
         """Return what is stored in the stack, so that `down` works without the file and upgrades know the maker."""
+        level: Struct = {"level": self.level} if self.level != "cell" else {}
+        place: Struct = {"place": self.place} if self.place else {}
         return {
+            **level,
+            **place,
             "cell": self.name,
             "cloud": self.cloud,
             "account": self.account.name,
@@ -114,8 +135,8 @@ class Target:
         return {"cell": json.dumps(self.record(), sort_keys=True)} if self.spec else {}
 
 
-def of_spec(home: Home, spec: CellSpec, options: RunOptions) -> Target:
-    """Return the target of a cell file.
+def of_spec(home: Home, spec: CellSpec | ReefSpec, options: RunOptions) -> Target:
+    """Return the target of a cell file or reef file.
 
     Raises:
         SpecError: Its account, cloud and region do not fit `cellctl.yaml`.
@@ -123,13 +144,21 @@ def of_spec(home: Home, spec: CellSpec, options: RunOptions) -> Target:
         GuardError: The cell exists elsewhere: cloud, account and region are frozen.
     """
     home.check(spec)
-    refuse_pending(spec)
+    name, unwise = spec.metadata.name, tuple[str, ...]()
+    if spec.kind == "Reef":
+        refuse_pending_reef(spec)
+        name = f"{REEF}{name}"
+    else:
+        refuse_pending(spec)
+        unwise = advice(spec)
     account = home.account(spec.spec.account)
     spec_json = _struct(spec.to_json())
-    incarnation, unasked = registering.known_incarnation(home, account, spec.metadata.name)
+    incarnation, unasked = registering.known_incarnation(home, account, name)
+    before = record_of(home, name)
+    place = before.get("place")
     target = Target(
         home=home,
-        name=spec.metadata.name,
+        name=name,
         cloud=spec.spec.cloud,
         account=account,
         region=spec.spec.region,
@@ -137,10 +166,11 @@ def of_spec(home: Home, spec: CellSpec, options: RunOptions) -> Target:
         spec_digest=spec.digest(),
         incarnation=incarnation,
         engine=engine_of(account, options),
-        advice=(*advice(spec), *([unasked] if unasked else ())),
+        advice=(*unwise, *([unasked] if unasked else ())),
+        place=place if isinstance(place, dict) else {},
     )
     if target.files is not None:
-        refuse_move(target, record_of(home, target.name), target.load())
+        refuse_move(target, before, target.load())
     return target
 
 
@@ -152,9 +182,11 @@ def of_stack(home: Home, name: str, options: RunOptions) -> Target:
     """
     record = record_of(home, name) or _record_of_file(home, name)
     if not record:
-        raise UsageError(f"there is no cell '{name}' here", hint="`cellctl cells` lists what there is", code="no_stack")
+        level, _, short = name.rpartition("/")
+        hint = "`cellctl reef status` lists what there is" if level else "`cellctl cells` lists what there is"
+        raise UsageError(f"there is no {level or 'cell'} '{short}' here", hint=hint, code="no_stack")
     account = home.account(str(record.get("account")))
-    spec, incarnation = record.get("spec"), record.get("incarnation")
+    spec, incarnation, place = record.get("spec"), record.get("incarnation"), record.get("place")
     return Target(
         home=home,
         name=name,
@@ -165,6 +197,7 @@ def of_stack(home: Home, name: str, options: RunOptions) -> Target:
         spec_digest=str(record.get("specDigest") or ""),
         incarnation=incarnation if isinstance(incarnation, int) else home.incarnation(name),
         engine=engine_of(account, options),
+        place=place if isinstance(place, dict) else {},
     )
 
 
@@ -185,7 +218,7 @@ def _record_of_file(home: Home, name: str) -> Struct:
     from cellctl.spec import load
 
     file = home.cell_file(name)
-    body = load(file).spec if file.exists() else None
+    body = load(file).spec if "/" not in name and file.exists() else None
     if body is None or not home.account(body.account).state:
         return {}
     return {"cloud": body.cloud, "account": body.account, "region": body.region}
@@ -239,12 +272,29 @@ def refuse_move(target: Target, before: Struct, loaded: Loaded | None) -> None:
     checkpoint = loaded.checkpoint if loaded else None
     exists = checkpoint is not None and bool(living(checkpoint) or checkpoint.pending)
     case = guard.Case(
-        recorded={key: str(before.get(key) or "") for key in guard.FROZEN} if before and exists else {},
-        wanted={"cloud": target.cloud, "account": target.account.name, "region": target.region},
+        recorded=_frozen(before) if before and exists else {},
+        wanted={
+            "cloud": target.cloud,
+            "account": target.account.name,
+            "region": target.region,
+            "placement": _placement(target.spec),
+        },
     )
     objections = (*guard.frozen_fields(None, case), *guard.running_nodes(running_case(target, before, checkpoint)))
     if objections:
         raise GuardError(objections)
+
+
+def _frozen(record: Struct) -> dict[str, str]:
+    spec = record.get("spec")
+    placement = _placement(spec) if isinstance(spec, dict) else ""
+    return {**{key: str(record.get(key) or "") for key in guard.FROZEN}, "placement": placement}
+
+
+def _placement(spec: Struct) -> str:
+    """Return where a spec puts its cell, `` where it says nothing of it."""
+    found = at(spec, "spec.placement")
+    return f"reef {found.get('reef')}" if isinstance(found, dict) else str(found or "")
 
 
 def running_case(target: Target, before: Struct, checkpoint: Checkpoint | None) -> guard.Case:

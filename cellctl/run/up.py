@@ -12,7 +12,7 @@ from cellctl.engine.wire import Task
 from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval
 from cellctl.events import PlanReady
 from cellctl.plan import Failure, Outcome, Plan, Result
-from cellctl.run import licence, preview, repair, unprotect
+from cellctl.run import licence, placing, preview, repair, unprotect
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
 from cellctl.run.target import of_spec
@@ -23,12 +23,19 @@ if TYPE_CHECKING:
     from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions
     from cellctl.run.session import Ended
     from cellctl.spec import CellSpec
+    from cellctl.spec.reef import ReefSpec
 
 
 def up(
-    home: Home, spec: CellSpec, ask: Ask, *, options: RunOptions, on_event: OnEvent, interrupter: Interrupter | None
+    home: Home,
+    spec: CellSpec | ReefSpec,
+    ask: Ask,
+    *,
+    options: RunOptions,
+    on_event: OnEvent,
+    interrupter: Interrupter | None,
 ) -> Outcome:
-    """Bring the cell up. Arguments and errors: `cellctl.cell.Cell.up`."""
+    """Bring the cell or reef up. Arguments and errors: `cellctl.cell.Cell.up`."""
     target = of_spec(home, spec, options)
     with running("up", target, options, on_event, interrupter) as ledger:
         session = ledger.session
@@ -49,6 +56,7 @@ def up(
             return ledger.close(_unchanged(ledger, session, plan))
         if not plan.empty and not accepted(session, plan, ask, _case(session, plan)):
             return ledger.close(ledger.outcome("nothing"))
+        placing.bind(session)
         named = _unprotect(session, plan, repaired.adopt)
         outcome = _apply(ledger, session, plan, Task(verb="up", adopt=dict(repaired.adopt), unprotect=named))
         if named and outcome.result == "succeeded":

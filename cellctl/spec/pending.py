@@ -14,7 +14,18 @@ def not_yet(spec: CellSpec) -> list[Problem]:
     """Return every option of `spec` that a later version brings, each with what works now."""
     body = spec.spec
     asked = (
-        (body.placement != "dedicated", "placement", "shared capacity (reefs) comes later", "placement: dedicated"),
+        (
+            body.placement != "dedicated" and body.cloud == "azure",
+            "placement",
+            "shared capacity (reefs) on Azure comes later",
+            "placement: dedicated",
+        ),
+        (
+            body.placement != "dedicated" and body.cloud == "aws" and body.storage.protocol == "smb",
+            "storage.protocol",
+            "SMB on a shared gateway needs a domain, which comes later",
+            "protocol: nfs",
+        ),
         (body.nodes.os == "linux", "nodes.os", "Linux nodes come later", "os: windows"),
         (body.storage.backend == "fsx", "storage.backend", "FSx for Windows comes later", "backend: gateway"),
         (body.ingress.polling == "redis", "ingress.polling", "one polling address comes later", "polling: per_node"),

@@ -13,8 +13,13 @@ from pydantic.json_schema import GenerateJsonSchema
 from cellctl.spec.home import HomeSection
 from cellctl.spec.model import CellSpec
 from cellctl.spec.presets import PRESETS
+from cellctl.spec.reef import ReefSpec
 
-SCHEMAS: Mapping[str, type[BaseModel]] = {"cell-v1.json": CellSpec, "home-v1.json": HomeSection}
+SCHEMAS: Mapping[str, type[BaseModel]] = {
+    "cell-v1.json": CellSpec,
+    "home-v1.json": HomeSection,
+    "reef-v1.json": ReefSpec,
+}
 _OPTIONAL_SECTIONS = ("octopus", "nodes", "database", "storage", "ingress", "network")
 
 
@@ -40,9 +45,14 @@ def home_schema() -> dict[str, object]:
     return _schema(HomeSection)
 
 
+def reef_schema() -> dict[str, object]:
+    """Return the JSON schema of a reef file."""
+    return _schema(ReefSpec)
+
+
 def schema_text(name: str) -> str:
-    """Return the text of `cell-v1.json` or `home-v1.json`."""
-    schema = cell_schema() if SCHEMAS[name] is CellSpec else home_schema()
+    """Return the text of one of `SCHEMAS`."""
+    schema = cell_schema() if SCHEMAS[name] is CellSpec else _schema(SCHEMAS[name])
     return json.dumps(schema, indent=2) + "\n"
 
 

@@ -36,23 +36,23 @@ def dump(spec: CellSpec, *, schema: str = SCHEMA) -> str:
 
     `loads(dump(spec)) == spec` for every spec.
     """
-    data = spec.to_json()
-    return "\n".join([*_head(data, schema), *_body(data["spec"])]) + "\n"
+    head = [
+        f"# yaml-language-server: $schema={schema}",
+        "# A cell: one customer's own Octopus Server. All fields: docs/reference/cell-file.md",
+    ]
+    return "\n".join([*head, *section_lines(spec.to_json(), _COMMENTS)]) + "\n"
 
 
-def _head(data: Mapping[str, object], schema: str) -> Iterator[str]:
-    yield f"# yaml-language-server: $schema={schema}"
-    yield "# A cell: one customer's own Octopus Server. All fields: docs/reference/cell-file.md"
+def section_lines(data: Mapping[str, object], comments: Mapping[str, str]) -> Iterator[str]:
+    """Yield the lines of a file of metadata and spec, `comments` above the sections of its spec."""
     yield f"apiVersion: {data['apiVersion']}"
     yield f"kind: {data['kind']}"
     yield f"metadata: {_inline(data['metadata'])}"
     yield "spec:"
-
-
-def _body(body: object) -> Iterator[str]:
+    body = data["spec"]
     assert isinstance(body, Mapping)
     for key, value in body.items():
-        comment = _COMMENTS.get(str(key))
+        comment = comments.get(str(key))
         shown = _without_nulls(value)
         inline = f"  {key}: {_inline(shown)}"
         if comment:

@@ -9,7 +9,16 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from cellctl.dialer import Dialer
-from cellctl.verify.outputs import DatabaseTarget, NodeTarget, buckets_of, database_of, entries_of, nodes_of
+from cellctl.verify.outputs import (
+    DatabaseTarget,
+    NodeTarget,
+    buckets_of,
+    database_of,
+    entries_of,
+    hosts_of,
+    nodes_of,
+    shared_buckets_of,
+)
 
 CheckKind = Literal["node", "web", "polling", "closed", "database", "bucket"]
 
@@ -70,7 +79,7 @@ def run(
     patience: Patience | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> tuple[CheckResult, ...]:
-    """Check every node, the ways in, the database and the buckets of a cell; failures are results, not exceptions.
+    """Check every node, the ways in, databases and buckets of a cell or reef; failures are results, not exceptions.
 
     `sleep` waits between attempts (simulated in the sandbox) and may raise to end the checks early. Without `secrets`
     the database is checked only as far as it answers without signing in, and buckets are not.
@@ -86,10 +95,10 @@ def run(
     checks.extend(polling_check(entry, dialer) for entry in entries_of(outputs, "polling"))
     checks.extend(closed_check(entry, dialer) for entry in entries_of(outputs, "closed"))
     database = database_of(outputs)
-    if database is not None:
-        checks.append(database_check(database, dialer, secrets))
+    databases = [*([] if database is None else [database]), *hosts_of(outputs)]
+    checks.extend(database_check(one, dialer, secrets) for one in databases)
     if secrets is not None:
-        checks.extend(bucket_check(bucket, secrets) for bucket in buckets_of(outputs))
+        checks.extend(bucket_check(bucket, secrets) for bucket in (*buckets_of(outputs), *shared_buckets_of(outputs)))
     return _repeated(checks, patience or Patience(), sleep)
 
 

@@ -119,6 +119,50 @@ def buckets_of(outputs: Mapping[str, object]) -> tuple[BucketTarget, ...]:
     return tuple(BucketTarget(name=str(name), region=region, writer=writer) for name in buckets.values())
 
 
+def hosts_of(outputs: Mapping[str, object]) -> tuple[DatabaseTarget, ...]:
+    """Return the server of each of `outputs["hosts"]` (a reef's), as its administrator opens it; none without the key.
+
+    Raises:
+        EngineError: The output has another shape (code `verify_outputs`).
+    """
+    return tuple(
+        DatabaseTarget(
+            server=_text(item, "endpoint", "hosts"),
+            port=_port(item, "hosts", 1433),
+            name="master",
+            kind=_text(item, "kind", "hosts"),
+            region=_optional(item, "region"),
+            login=_text(item, "login", "hosts"),
+            password_secret=_text(item, "passwordSecret", "hosts"),
+        )
+        for item in _listed(outputs, "hosts")
+    )
+
+
+def shared_buckets_of(outputs: Mapping[str, object]) -> tuple[BucketTarget, ...]:
+    """Return the buckets behind each of `outputs["gateways"]` (a reef's) with their writer; none without the key.
+
+    Raises:
+        EngineError: The output has another shape (code `verify_outputs`).
+    """
+    return tuple(
+        BucketTarget(
+            name=_text(share, "bucket", "gateways.shares"),
+            region=_text(item, "region", "gateways"),
+            writer=_text(item, "writer", "gateways"),
+        )
+        for item in _listed(outputs, "gateways")
+        for share in _listed({"shares": item.get("shares")}, "shares")
+    )
+
+
+def _listed(outputs: Mapping[str, object], key: str) -> list[dict[object, object]]:
+    listed = outputs.get(key, [])
+    if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+        raise _wrong(key)
+    return listed
+
+
 def _node(item: object, index: int) -> NodeTarget:
     where = f"nodes[{index}]"
     if not isinstance(item, dict):

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cellctl.plan import Outcome
-from cellctl.views.text import SANDBOX_NOTE, count, duration
+from cellctl.views.text import SANDBOX_NOTE, command, count, duration
 
 _DID = {"create": "created", "update": "changed", "replace": "replaced", "delete": "deleted"}
 _TITLES = {
@@ -35,7 +35,7 @@ def outcome_text(outcome: Outcome, *, again: str, home: str = "") -> RenderableT
         lines.append(Text.assemble("To go on: ", (again, "bold")))
     elif outcome.operation == "down" and outcome.remaining:
         lines.append(
-            Text(f"  `cellctl up {outcome.cell}{home}` completes it again; `down --delete-data` deletes the data.")
+            Text(f"  `{command('up', outcome.cell)}{home}` completes it again; `down --delete-data` deletes the data.")
         )
     elif outcome.operation == "up":
         lines.append(_next(outcome, home))
@@ -95,10 +95,10 @@ def next_steps(outcome: Outcome, home: str = "") -> list[tuple[str, str]]:
     polling = outputs.get("pollAddresses")
     if isinstance(polling, list):
         rows.extend(("Tentacles poll" if at == 0 else "", str(address)) for at, address in enumerate(polling))
-    rows.append(("Look", f"cellctl status {cell}{home}"))
+    rows.append(("Look", f"{command('status', cell)}{home}"))
     if outcome.account == "sandbox":
-        rows.append(("", f"cellctl sandbox show --cell {cell}{home}"))
-    rows.append(("Remove", f"cellctl down {cell}{home}"))
+        rows.append(("", f"cellctl sandbox show --cell {cell.replace('/', '-')}{home}"))
+    rows.append(("Remove", f"{command('down', cell)}{home}"))
     return rows
 
 

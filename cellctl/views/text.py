@@ -29,6 +29,12 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
 
 
+def command(verb: str, name: str) -> str:
+    """Return `cellctl VERB acme`, or `cellctl reef VERB r1` for `reef/r1`."""
+    level, _, short = name.rpartition("/")
+    return f"cellctl {level} {verb} {short}" if level else f"cellctl {verb} {short}"
+
+
 def count(number: int, noun: str, plural: str = "") -> str:
     """Return `1 cell`, `2 cells`."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"

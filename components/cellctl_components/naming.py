@@ -70,8 +70,22 @@ def cell_name(cell: str, role: str = "", *, limit: int) -> str:
 
     Cut names keep 60 bits of digest over the cell's whole name.
     """
+    return _owned("cell", cell, role, limit)
+
+
+def reef_name(reef: str, role: str = "", *, limit: int) -> str:
+    """Return `reef-<reef>-<role>`, cut as `cell_name` cuts."""
+    return _owned("reef", reef, role, limit)
+
+
+def account_name(account: str, role: str = "", *, limit: int) -> str:
+    """Return `account-<account>-<role>`, cut as `cell_name` cuts."""
+    return _owned("account", account, role, limit)
+
+
+def _owned(level: str, owner: str, role: str, limit: int) -> str:
     tail = f"-{role}" if role else ""
-    return fitted(f"cell-{cell}", limit - len(tail)) + tail
+    return fitted(f"{level}-{owner}", limit - len(tail)) + tail
 
 
 def node_name(cell: str, ordinal: int) -> str:

@@ -19,7 +19,7 @@ import pulumi_aws as aws
 
 from cellctl.spec import CellSpec
 from cellctl_components.aws import resolve
-from cellctl_components.aws.alarms import Alarms, AlarmsArgs
+from cellctl_components.aws.alarms import Alarms, AlarmsArgs, EntryWatched
 
 config = pulumi.Config()
 layout = resolve.layout(CellSpec.minimal("acme", cloud="aws", account="prod", region="eu-west-1"))
@@ -30,16 +30,16 @@ alarms = Alarms(
     AlarmsArgs(
         layout=layout.alarms,
         key_arn=config.require("keyArn"),
-        database=layout.database.identifier,
-        database_storage_gib=layout.database.storage_gib,
-        gateway_id=config.require("gatewayId"),
-        gateway_name=layout.gateway.name,
+        databases={"sql": (layout.database.identifier, layout.database.storage_gib)},
+        gateways={"gateway": (config.require("gatewayId"), layout.gateway.name)},
         instances={"gateway": config.require("gatewayInstance")},
-        balancer=config.require("balancer"),
-        web_target=config.require("webTarget"),
-        polling_balancer=config.require("pollingBalancer"),
-        polling_targets={"1": config.require("pollingTarget")},
-        certificate=config.require("certificate"),
+        entry=EntryWatched(
+            balancer=config.require("balancer"),
+            web_target=config.require("webTarget"),
+            polling_balancer=config.require("pollingBalancer"),
+            polling_targets={"1": config.require("pollingTarget")},
+            certificate=config.require("certificate"),
+        ),
         buckets=[share.bucket for share in layout.shares if share.kind],
     ),
     pulumi.ResourceOptions(providers=[provider]),

@@ -45,7 +45,7 @@ nodes = Nodes(
             administrator_secret=config.require("administratorSecret"),
         ),
         subnet_ids={zone.letter: config.require(f"subnet{zone.letter.upper()}") for zone in layout.network.zones},
-        security_group_id=config.require("securityGroup"),
+        security_group_ids=[config.require("securityGroup")],
         image=config.require("image"),
         key_arn=config.require("keyArn"),
         web_target=config.require("webTarget"),

@@ -1,4 +1,7 @@
-"""A cell's objects in the simulated account at one moment, indexed; read once for each change of them."""
+"""A cell's objects in the simulated account at one moment, indexed; read once for each change of them.
+
+A cell on a reef stands in a network that another stack has made: what that stack made is in its estate too.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.stages import Timeline
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
+_GROUP, _NETWORK = "aws:ec2/securityGroup:SecurityGroup", "aws:ec2/vpc:Vpc"
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS network_versions (cell TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TRIGGER IF NOT EXISTS network_insert AFTER INSERT ON objects BEGIN INSERT INTO network_versions "
@@ -115,6 +119,7 @@ class Estates:
         self._database = database
         self._lock = threading.Lock()
         self._rows: dict[str, tuple[int, list[_Row], list[float]]] = {}
+        self._grounds: dict[str, tuple[str, ...]] = {}
         self._kept: dict[str, tuple[int, int, Estate]] = {}
         self._parsed: dict[str, tuple[str, str, CloudObject]] = {}
         with database.transaction() as rows:
@@ -123,8 +128,10 @@ class Estates:
 
     def of(self, cell: str) -> Estate:
         """Return a cell's estate now; an object counts from the end of its creation to the end of its deletion."""
-        query = "SELECT now_s, (SELECT value FROM network_versions WHERE cell = ?) FROM clock"
-        now_s, version = self._database.rows(query, (cell,))[0]
+        members = (cell, *self._grounds.get(cell, ()))
+        marks = ", ".join("?" * len(members))
+        query = f"SELECT now_s, (SELECT sum(value) FROM network_versions WHERE cell IN ({marks})) FROM clock"  # noqa: S608
+        now_s, version = self._database.rows(query, members)[0]
         return self._at(cell, float(str(now_s)), int(str(version or 0)))
 
     def at(self, cell: str, now_s: float) -> Estate:
@@ -135,6 +142,11 @@ class Estates:
         with self._lock:
             if self._rows.get(cell, (-1,))[0] != version:
                 found = self._read(cell)
+                grounds = self._ground(found)
+                if grounds != self._grounds.get(cell, ()):
+                    self._grounds[cell] = grounds
+                    version = self._version(cell)
+                found += [row for ground in grounds for row in self._read(ground)]
                 times = {one for row in found for one in (row.born_s, row.gone_s, row.settling.settled_s)}
                 self._rows[cell] = (version, found, sorted(times))
             _, found, moments = self._rows[cell]
@@ -147,8 +159,21 @@ class Estates:
             return kept[2]
 
     def _version(self, cell: str) -> int:
-        found = self._database.rows("SELECT value FROM network_versions WHERE cell = ?", (cell,))
-        return int(str(found[0][0])) if found else 0
+        members = (cell, *self._grounds.get(cell, ()))
+        marks = ", ".join("?" * len(members))
+        query = f"SELECT sum(value) FROM network_versions WHERE cell IN ({marks})"  # noqa: S608  marks
+        found = self._database.rows(query, members)
+        return int(str(found[0][0] or 0))
+
+    def _ground(self, found: Sequence[_Row]) -> tuple[str, ...]:
+        """Return the stacks whose networks a cell's groups are in, and which it has not made itself."""
+        named = {row.settling.item.text("vpcId") for row in found if row.settling.item.type == _GROUP}
+        foreign = sorted(named - {row.settling.item.id for row in found} - {""})
+        if not foreign:
+            return ()
+        marks = ", ".join("?" * len(foreign))
+        query = f"SELECT DISTINCT cell FROM objects WHERE type = ? AND id IN ({marks}) ORDER BY cell"  # noqa: S608  marks
+        return tuple(str(cell) for (cell,) in self._database.rows(query, (_NETWORK, *foreign)))
 
     def _read(self, cell: str) -> list[_Row]:
         query = (

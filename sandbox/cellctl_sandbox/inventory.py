@@ -98,6 +98,10 @@ class SqlServers:
         )
 
 
+def _named(record: CloudRecord, host: str) -> bool:
+    return str(at(bare_struct(record.properties()), "address") or "").casefold() == host.casefold()
+
+
 def _inside(item: CloudObject, start: str) -> bool:
     return item.id.lower().startswith(start)
 
@@ -169,10 +173,10 @@ class Nodes:
             address=item.text("privateIp"),
             ports=AWS_PORTS,
             up_from_s=item.born_s + BOOT_S,
-            database=self._has_database(item.cell),
+            database=self._has_database(item),
             version=str(at(item.properties, "tags.octopus-version") or ""),
             machine=item.id,
-            store=self._store(RDS, item.cell),
+            store=self._rds_store(item),
             task_cap=_joins_with(script),
             administrator=_administrator(script),
             hindered=self._hindrance(item),
@@ -212,14 +216,36 @@ class Nodes:
             )
         return found
 
-    def _has_database(self, cell: str) -> bool:
-        """Tell whether a server of the cell holds a database that somebody made."""
-        hosts = {one.text("address").casefold() for one in self._view.objects(RDS, cell)}
+    def _has_database(self, machine: CloudObject) -> bool:
+        """Tell whether a server of the cell holds a database that somebody made, or the one that its nodes open."""
+        hosts = {one.text("address").casefold() for one in self._view.objects(RDS, machine.cell)}
+        if not hosts:
+            return bool(self._opened(machine))
+        return any(host in hosts and key not in SYSTEM_DATABASES for host, key, _ in self._databases())
+
+    def _rds_store(self, machine: CloudObject) -> str:
+        """Return what holds a cell's database: its own server, or its database on a server that it shares."""
+        return self._store(RDS, machine.cell) or self._opened(machine)
+
+    def _opened(self, machine: CloudObject) -> str:
+        """Return which database a node opens on a server of another stack, `` while there is none."""
+        from cellctl_sandbox.network.boot import boot_of  # the network knows machines by this module
+
+        boot = boot_of(machine)
+        if boot is None:
+            return ""
+        wanted = (boot.server.casefold(), boot.database.casefold())
+        made = next((born for host, key, born in self._databases() if (host, key) == wanted), "")
+        server = next((one.uid for one in self._view.records(RDS) if _named(one, boot.server)), "")
+        return f"{server}/{boot.database}/{made}" if server and made else ""
+
+    def _databases(self) -> list[tuple[str, str, str]]:
+        """Return host, name and when it was made of each database."""
+        query = "SELECT host, key, json_extract(content, '$.created') FROM sql_databases"
         try:
-            rows = self._database.rows("SELECT host, key FROM sql_databases")
+            return [(str(host), str(key), str(born)) for host, key, born in self._database.rows(query)]
         except sqlite3.OperationalError:  # nobody has dialled a server yet
-            return False
-        return any(str(host) in hosts and str(key) not in SYSTEM_DATABASES for host, key in rows)
+            return []
 
 
 @lru_cache(maxsize=64)

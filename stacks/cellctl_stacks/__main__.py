@@ -14,16 +14,15 @@ import json
 
 import pulumi
 
-from cellctl.clouds import AccountFacts, load
+from cellctl.clouds import AccountFacts, Wanted, declaring, load
 from cellctl.errors import UsageError
-from cellctl.spec import CellSpec
 
 RECORD = "cellctl"
 """Stack output that says which cellctl made the stack, from which spec: a run by hand must not drop it."""
 
 
 def main() -> None:
-    """Declare the cell that the stack's config describes.
+    """Declare the cell or reef that the stack's config describes.
 
     Raises:
         UsageError: The config holds no cell.
@@ -31,11 +30,17 @@ def main() -> None:
     """
     config = pulumi.Config("octopus-cells")
     record = _record(config.get("cell") or "")
-    spec = CellSpec.model_validate(record["spec"])
-    incarnation = record.get("incarnation", 1)
-    cloud = load(spec.spec.cloud)
-    layout = cloud.layout(spec, incarnation=incarnation if isinstance(incarnation, int) else 1)
-    cloud.program(layout, _account(config, sandbox=spec.spec.account == "sandbox"))
+    spec, incarnation, place = record.get("spec"), record.get("incarnation", 1), record.get("place")
+    wanted = Wanted(
+        level="reef" if record.get("level") == "reef" else "cell",
+        spec=spec if isinstance(spec, dict) else {},
+        incarnation=incarnation if isinstance(incarnation, int) else 1,
+        place=place if isinstance(place, dict) else None,
+    )
+    body = wanted.spec.get("spec")
+    where = body if isinstance(body, dict) else {}
+    account = _account(config, sandbox=where.get("account") == "sandbox")
+    declaring(load(str(where.get("cloud"))), wanted, account)()
     pulumi.export(RECORD, record)
 
 

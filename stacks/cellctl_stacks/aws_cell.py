@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 import pulumi
-import pulumi_aws as aws
-from pulumi_aws import ssm
 
-from cellctl.clouds import AccountFacts, Cloud, Layout
-from cellctl_components import resources as cellctl
+from cellctl.clouds import AccountFacts, Cloud, Layout, Reefs
 from cellctl_components.aws.cell import Cell, CellArgs
 from cellctl_components.aws.layout import AwsLayout
+from cellctl_components.aws.reef_layout import reef_layout
 from cellctl_components.aws.resolve import layout as aws_layout
-
-GATEWAY_IMAGE = "/aws/service/storagegateway/ami/FILE_S3/latest"
-NODE_IMAGE = "/aws/service/ami-windows-latest/Windows_Server-2022-English-Full-Base"
-"""Parameters that AWS keeps: the newest image. A machine that runs never follows them."""
+from cellctl_stacks import aws_reef
+from cellctl_stacks.aws_providers import GATEWAY_IMAGE, NODE_IMAGE, image, providers
 
 
 def program(layout: Layout, account: AccountFacts) -> None:
     """Declare a cell on AWS and export what people and `verify` need; never a secret."""
     assert isinstance(layout, AwsLayout)
-    cloud = _provider(layout, account)
-    steps = cellctl.Provider("cellctl", aws_role=account.role, aws_account=account.id)
+    cloud, steps = providers(layout, account, tags=layout.tags)
     cell = Cell(
         layout.cell,
         CellArgs(
             layout=layout.for_account(account.id),
             account=account.id,
             control=account.control_cidr,
-            gateway_image=_image(GATEWAY_IMAGE, cloud),
-            node_image=_image(NODE_IMAGE, cloud),
+            gateway_image=image(GATEWAY_IMAGE, cloud),
+            node_image=image(NODE_IMAGE, cloud),
         ),
         opts=pulumi.ResourceOptions(providers=[cloud, steps]),
     )
@@ -37,24 +32,4 @@ def program(layout: Layout, account: AccountFacts) -> None:
         pulumi.export(key, value)
 
 
-def _provider(layout: AwsLayout, account: AccountFacts) -> aws.Provider:
-    """Return the only AWS provider: this region, this account, a role and never keys."""
-    role = aws.ProviderAssumeRoleArgs(role_arn=account.role, session_name=f"cellctl-{layout.cell}")
-    return aws.Provider(
-        "aws",
-        region=layout.region,
-        allowed_account_ids=[account.id],
-        assume_roles=[role] if account.role else None,
-        max_retries=25,
-        retry_mode="adaptive",
-        default_tags=aws.ProviderDefaultTagsArgs(tags=dict(layout.tags)),
-    )
-
-
-def _image(parameter: str, provider: aws.Provider) -> pulumi.Output[str]:
-    found = ssm.get_parameter_output(name=parameter, opts=pulumi.InvokeOutputOptions(provider=provider))
-    # An AMI id is no secret, though the parameter store calls every value one.
-    return pulumi.Output.unsecret(found.apply(lambda result: result.value))
-
-
-CLOUD = Cloud(name="aws", layout=aws_layout, program=program)
+CLOUD = Cloud(name="aws", layout=aws_layout, program=program, reefs=Reefs(reef_layout, aws_reef.program))

@@ -60,7 +60,9 @@ def test_what_octopus_cannot_run_is_refused(body: dict[str, object], words: str)
     [
         pytest.param({"storage": {"backend": "fsx", "protocol": "smb"}}, "FSx", id="0.1 storage without one machine"),
         pytest.param({"nodes": {"os": "linux"}}, "Linux", id="47 no nodes of another kind yet"),
-        pytest.param({"placement": {"reef": "r1"}}, "reef", id="0.7 many databases on one host"),
+        pytest.param(
+            {"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}}, "a domain", id="SMB on a shared gateway"
+        ),
         pytest.param({"ingress": {"polling": "redis"}}, "one polling address", id="54 Redis"),
     ],
 )

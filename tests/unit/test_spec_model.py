@@ -139,7 +139,7 @@ def test_the_model_itself_refuses_contradictions() -> None:
 @pytest.mark.parametrize(
     ("extra", "field"),
     [
-        ({"placement": {"reef": "r1"}}, "spec.placement"),
+        ({"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}}, "spec.storage.protocol"),
         ({"nodes": {"os": "linux"}}, "spec.nodes.os"),
         ({"storage": {"backend": "fsx"}}, "spec.storage.backend"),
         ({"ingress": {"polling": "redis"}}, "spec.ingress.polling"),

@@ -16,25 +16,31 @@ _DAY_S = 86_400
 
 
 @dataclass(frozen=True, kw_only=True)
-class AlarmsArgs:
-    """What is watched. `instances` and `polling_targets` are by label; `buckets` are names of those that carry files.
+class EntryWatched:
+    """The ways in: load balancers and target groups as CloudWatch writes them (`arn_suffix`), and the certificate."""
 
-    Target groups and load balancers are given as CloudWatch writes them (`arn_suffix`).
-    """
-
-    layout: AlarmsLayout
-    key_arn: pulumi.Input[str]
-    database: pulumi.Input[str]
-    database_storage_gib: int
-    gateway_id: pulumi.Input[str]
-    gateway_name: str
-    instances: Mapping[str, pulumi.Input[str]]
     balancer: pulumi.Input[str]
     web_target: pulumi.Input[str]
     polling_balancer: pulumi.Input[str]
     polling_targets: Mapping[str, pulumi.Input[str]]
     certificate: pulumi.Input[str]
-    buckets: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmsArgs:
+    """What is watched. Mappings are by label; `buckets` are names of those that carry files.
+
+    `databases` are identifiers with their storage in GiB, `gateways` ids with their names. A reef has no entry, a cell
+    on a reef neither database nor gateway of its own.
+    """
+
+    layout: AlarmsLayout
+    key_arn: pulumi.Input[str]
+    databases: Mapping[str, tuple[pulumi.Input[str], int]] = field(default_factory=dict)
+    gateways: Mapping[str, tuple[pulumi.Input[str], str]] = field(default_factory=dict)
+    instances: Mapping[str, pulumi.Input[str]]
+    entry: EntryWatched | None = None
+    buckets: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +73,8 @@ class Alarms(pulumi.ComponentResource):
         )
         self.topic_arn = self.topic.arn
         self.alarms = {watch.label: self._alarm(watch) for watch in watches(args)}
-        self.alarms["files-size"] = self._files_size()
+        if args.buckets:
+            self.alarms["files-size"] = self._files_size()
         self.register_outputs({"topicArn": self.topic_arn})
 
     def _alarm(self, watch: Watch) -> cloudwatch.MetricAlarm:
@@ -126,45 +133,47 @@ class Alarms(pulumi.ComponentResource):
 
 def watches(args: AlarmsArgs) -> list[Watch]:
     """Return every alarm on one metric."""
-    return [*_database(args), *_gateway(args), *_balancers(args), *_instances(args)]
+    databases = [watch for label, (name, gib) in args.databases.items() for watch in _database(label, name, gib)]
+    gateways = [watch for label, (key, name) in args.gateways.items() for watch in _gateway(label, key, name)]
+    return [*databases, *gateways, *(_balancers(args.entry) if args.entry else ()), *_instances(args)]
 
 
-def _database(args: AlarmsArgs) -> list[Watch]:
-    where, space = {"DBInstanceIdentifier": args.database}, "AWS/RDS"
+def _database(label: str, identifier: pulumi.Input[str], storage_gib: int) -> list[Watch]:
+    where, space = {"DBInstanceIdentifier": identifier}, "AWS/RDS"
     return [
-        Watch(label="sql-storage", namespace=space, metric="FreeStorageSpace", dimensions=where,
-              below=args.database_storage_gib * _GIB / 10, says="Less than a tenth of the database's storage is free"),
-        Watch(label="sql-cpu", namespace=space, metric="CPUUtilization", dimensions=where, above=90,
+        Watch(label=f"{label}-storage", namespace=space, metric="FreeStorageSpace", dimensions=where,
+              below=storage_gib * _GIB / 10, says="Less than a tenth of the database's storage is free"),
+        Watch(label=f"{label}-cpu", namespace=space, metric="CPUUtilization", dimensions=where, above=90,
               says="The database host is busy"),
-        Watch(label="sql-jobs", namespace=space, metric="FailedSQLServerAgentJobsCount", dimensions=where,
+        Watch(label=f"{label}-jobs", namespace=space, metric="FailedSQLServerAgentJobsCount", dimensions=where,
               statistic="Sum", above=1, periods=1, missing="notBreaching", says="A job of SQL Server Agent failed"),
     ]  # fmt: skip
 
 
-def _gateway(args: AlarmsArgs) -> list[Watch]:
-    where: dict[str, pulumi.Input[str]] = {"GatewayId": args.gateway_id, "GatewayName": args.gateway_name}
+def _gateway(label: str, key: pulumi.Input[str], name: str) -> list[Watch]:
+    where: dict[str, pulumi.Input[str]] = {"GatewayId": key, "GatewayName": name}
     space = "AWS/StorageGateway"
     counts = {
-        "gateway-health": ("HealthNotifications", "The gateway reports a fault"),
-        "gateway-availability": ("AvailabilityNotifications", "The gateway was restarted or is not available"),
-        "gateway-uploads": ("FilesFailingUpload", "Files do not reach their bucket: the cache holds the only copy"),
+        "health": ("HealthNotifications", "The gateway reports a fault"),
+        "availability": ("AvailabilityNotifications", "The gateway was restarted or is not available"),
+        "uploads": ("FilesFailingUpload", "Files do not reach their bucket: the cache holds the only copy"),
     }
     return [
-        Watch(label="gateway-dirty", namespace=space, metric="CachePercentDirty", dimensions=where, above=80,
+        Watch(label=f"{label}-dirty", namespace=space, metric="CachePercentDirty", dimensions=where, above=80,
               says="Files wait for upload; at 90 % writes are refused"),
-        Watch(label="gateway-full", namespace=space, metric="CachePercentDirty", dimensions=where, above=90,
+        Watch(label=f"{label}-full", namespace=space, metric="CachePercentDirty", dimensions=where, above=90,
               periods=1, says="Writes to files are refused"),
-        Watch(label="gateway-disk", namespace=space, metric="IoWaitPercent", dimensions=where, above=10,
+        Watch(label=f"{label}-disk", namespace=space, metric="IoWaitPercent", dimensions=where, above=10,
               says="The cache disk is too slow"),
         *(
-            Watch(label=label, namespace=space, metric=metric, dimensions=where, statistic="Sum", above=1, periods=1,
-                  missing="notBreaching", says=says)
-            for label, (metric, says) in counts.items()
+            Watch(label=f"{label}-{what}", namespace=space, metric=metric, dimensions=where, statistic="Sum", above=1,
+                  periods=1, missing="notBreaching", says=says)
+            for what, (metric, says) in counts.items()
         ),
     ]  # fmt: skip
 
 
-def _balancers(args: AlarmsArgs) -> list[Watch]:
+def _balancers(args: EntryWatched) -> list[Watch]:
     web: dict[str, pulumi.Input[str]] = {"LoadBalancer": args.balancer}
     space = "AWS/ApplicationELB"
     return [

@@ -154,7 +154,7 @@ def quoted(value: str) -> str:
 
 
 def _folder(share: ShareLayout) -> str:
-    return f"C:\\Octopus\\Shared\\{share.name}"
+    return f"C:\\Octopus\\Shared\\{share.kind}"
 
 
 def _path(share: ShareLayout) -> str:
@@ -162,16 +162,21 @@ def _path(share: ShareLayout) -> str:
 
 
 def _mount(boot: Boot, node: NodeLayout, shares: list[ShareLayout], references: References) -> str:
-    """Each share is a link below C:\\Octopus\\Shared: drive letters belong to one user, links to all."""
+    """Each kind of file is a link below C:\\Octopus\\Shared: drive letters belong to one user, links to all."""
     leads = "$true" if node.ordinal == boot.first.ordinal else "$false"
     lines = [f"$cell = '{quoted(boot.database)}'; $leads = {leads}", *_PROBE]
     lines.append("New-Item -ItemType Directory -Force C:\\Octopus\\Shared | Out-Null")
+    mounted: set[str] = set()
     for share in shares:
         remote = f"\\\\{boot.files_host}\\{share.name}"
-        if boot.protocol == "smb":
+        if remote not in mounted and boot.protocol == "smb":
             lines.append(f"net use '{remote}' $guest '/user:{references.gateway_id}\\smbguest' /persistent:no")
-        else:
+        elif remote not in mounted:
             lines.append(f"mount.exe -o 'nolock,mtype=hard,anon' '{remote}' '*'")
+        mounted.add(remote)
+        if share.folder:
+            remote = f"{remote}\\{share.folder}"
+            lines.append(f"New-Item -ItemType Directory -Force '{remote}' | Out-Null")
         lines.append(
             f"if (-not (Test-Path '{_folder(share)}')) "
             f"{{ New-Item -ItemType SymbolicLink -Path '{_folder(share)}' -Value '{remote}' | Out-Null }}"

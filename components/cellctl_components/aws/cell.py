@@ -1,22 +1,24 @@
-"""Cell: one customer's highly available Octopus Server on AWS, dedicated: all of it is this cell's own."""
+"""Cell: one customer's highly available Octopus Server on AWS: all of it its own, or placed on a reef."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 
 from cellctl_components import resources as cellctl
 from cellctl_components.aws import firewall
-from cellctl_components.aws.alarms import Alarms, AlarmsArgs
+from cellctl_components.aws.alarms import Alarms, AlarmsArgs, EntryWatched
 from cellctl_components.aws.bootstrap import Boot
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.ingress import Ingress, IngressArgs
-from cellctl_components.aws.layout import WEB_PORT, AwsLayout
+from cellctl_components.aws.joined_network import JoinedNetwork, JoinedNetworkArgs
+from cellctl_components.aws.layout import WEB_PORT, AwsLayout, PlaceLayout, ShareLayout
 from cellctl_components.aws.network import Network, NetworkArgs
 from cellctl_components.aws.nodes import NodeReferences, Nodes, NodesArgs
 from cellctl_components.aws.options import child, stateful
+from cellctl_components.aws.placed_files import PlacedFiles, PlacedFilesArgs
 from cellctl_components.aws.secrets import Secrets, SecretsArgs
 from cellctl_components.aws.share_set import ShareSet, ShareSetArgs
 from cellctl_components.aws.sql_server_host import SqlServerHost, SqlServerHostArgs
@@ -37,8 +39,30 @@ class CellArgs:
     node_image: pulumi.Input[str]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Sql:
+    """Where the cell's database goes, and what must exist before it can be made there."""
+
+    address: pulumi.Input[str]
+    administrator_secret: pulumi.Input[str]
+    after: Sequence[pulumi.Resource]
+    host: SqlServerHost | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Files:
+    """Where the cell's files go. `ready` are there before a node mounts them."""
+
+    gateway_id: pulumi.Input[str]
+    writer: pulumi.Input[str]
+    ready: Sequence[pulumi.Resource]
+    host: FileGatewayHost | None = None
+
+
 class Cell(pulumi.ComponentResource):
     """A cell. Order: key and secrets, network, database host and gateway side by side, then shares, database, nodes.
+
+    On a reef it declares neither network nor host nor gateway: its database, its client list and its nodes alone.
 
     Give providers `aws` and `cellctl` through `opts.providers`. `facts` are the stack's outputs: what people and
     `cellctl verify` need, never a secret.
@@ -48,11 +72,10 @@ class Cell(pulumi.ComponentResource):
         super().__init__("cells:aws:Cell", name, None, opts)
         self._name, self._args, self._layout = name, args, args.layout
         self.secrets = self._secrets()
-        self.network = self._network()
+        self.network = self._joined(args.layout.place) if args.layout.place else self._network()
         self.ingress = self._ingress()
-        self.sql = self._sql_server()
-        self.files = self._gateway()
-        self.shares = self._shares()
+        self._sql = self._sql_of(args.layout.place) if args.layout.place else self._sql_server()
+        self._files = self._files_of(args.layout.place) if args.layout.place else self._gateway()
         self.database = self._database()
         self.nodes = self._nodes()
         self.alarms = self._alarms()
@@ -87,6 +110,14 @@ class Cell(pulumi.ComponentResource):
             opts=child(self),
         )
 
+    def _joined(self, place: PlaceLayout) -> JoinedNetwork:
+        rules = firewall.rules(self._layout, control=self._args.control)
+        return JoinedNetwork(
+            f"{self._name}-network",
+            JoinedNetworkArgs(layout=self._layout.network, place=place, rules=rules),
+            opts=child(self),
+        )
+
     def _ingress(self) -> Ingress:
         layout, network = self._layout, self.network
         return Ingress(
@@ -102,9 +133,13 @@ class Cell(pulumi.ComponentResource):
             opts=child(self),
         )
 
-    def _sql_server(self) -> SqlServerHost:
+    def _sql_of(self, place: PlaceLayout) -> _Sql:
+        return _Sql(address=place.server, administrator_secret=place.administrator_secret, after=())
+
+    def _sql_server(self) -> _Sql:
         layout = self._layout
-        return SqlServerHost(
+        label = next(rule.label for rule in firewall.database_rules(layout, control=self._args.control)[1:])
+        host = SqlServerHost(
             f"{self._name}-sql",
             SqlServerHostArgs(
                 layout=layout.database,
@@ -118,13 +153,32 @@ class Cell(pulumi.ComponentResource):
             ),
             opts=child(self),
         )
+        after = [self.network.rules[label]]
+        return _Sql(address=host.address, administrator_secret=host.administrator_secret, after=after, host=host)
 
-    def _gateway(self) -> FileGatewayHost:
+    def _files_of(self, place: PlaceLayout) -> _Files:
+        layout = self._layout
+        files = PlacedFiles(
+            f"{self._name}-shares",
+            PlacedFilesArgs(
+                place=place,
+                protocol=layout.gateway.protocol,
+                region=layout.region,
+                clients=[node.address for node in layout.nodes.items],
+                zone_id=self.ingress.zone_id,
+                host=layout.gateway.host,
+            ),
+            opts=child(self),
+        )
+        return _Files(gateway_id=place.gateway_id, writer=place.writer, ready=[files.record, files.access])
+
+    def _gateway(self) -> _Files:
         layout, gateway, network = self._layout, self._layout.gateway, self.network
+        assert isinstance(network, Network)
         guest = self.secrets.guest_secret
         # The appliance reaches its service, and cellctl its port 80, before it is activated.
         ways = [network.rules[rule.label] for rule in firewall.gateway_rules(layout, control=self._args.control)]
-        return FileGatewayHost(
+        host = FileGatewayHost(
             f"{self._name}-gateway",
             FileGatewayHostArgs(
                 layout=gateway,
@@ -144,8 +198,11 @@ class Cell(pulumi.ComponentResource):
             ),
             opts=child(self),
         )
+        shares = self._shares(host)
+        ready = [host.record, *shares.access.values()]
+        return _Files(gateway_id=host.gateway_id, writer=shares.role.arn, ready=ready, host=host)
 
-    def _shares(self) -> ShareSet:
+    def _shares(self, host: FileGatewayHost) -> ShareSet:
         layout = self._layout
         return ShareSet(
             f"{self._name}-shares",
@@ -155,7 +212,7 @@ class Cell(pulumi.ComponentResource):
                 role_name=layout.gateway.role,
                 region=layout.region,
                 account=self._args.account,
-                gateway_arn=self.files.gateway_arn,
+                gateway_arn=host.gateway_arn,
                 key_arn=self.secrets.key_arn,
                 clients=[node.address for node in layout.nodes.items],
                 protected=layout.protected,
@@ -165,22 +222,21 @@ class Cell(pulumi.ComponentResource):
 
     def _database(self) -> cellctl.CellDatabase:
         layout, database = self._layout, self._layout.database
-        label = next(rule.label for rule in firewall.database_rules(layout, control=self._args.control)[1:])
         return cellctl.CellDatabase(
             f"{self._name}-database",
             engine="rds",
             region=layout.region,
-            server=self.sql.address,
+            server=self._sql.address,
             port=database.port,
             database=database.name,
             administrator=database.administrator,
-            administrator_secret=self.sql.administrator_secret,
+            administrator_secret=self._sql.administrator_secret,
             login=database.login,
             login_secret=self.secrets.login_secret.arn,
             # Known only once the master key is in the secret store: no data before its key.
             master_key_fingerprint=self.secrets.master_key.fingerprint,
             accept_data_loss=not layout.protected,
-            opts=stateful(self, self.network.rules[label]),
+            opts=stateful(self, *self._sql.after),
         )
 
     def _nodes(self) -> Nodes:
@@ -192,15 +248,15 @@ class Cell(pulumi.ComponentResource):
                 layout=layout.nodes,
                 boot=Boot.of(layout),
                 references=NodeReferences(
-                    server=self.sql.address,
+                    server=self._sql.address,
                     login_secret=secrets.login_secret.arn,
                     key_secret=secrets.master_key.reference,
                     administrator_secret=secrets.administrator_secret.arn,
                     guest_secret=guest.arn if guest else "",
-                    gateway_id=self.files.gateway_id,
+                    gateway_id=self._files.gateway_id,
                 ),
-                subnet_ids={zone.letter: network.subnets["nodes", zone.letter].id for zone in layout.network.zones},
-                security_group_id=network.groups["nodes"].id,
+                subnet_ids={zone.letter: network.node_subnet(zone.letter) for zone in layout.network.zones},
+                security_group_ids=[network.groups["nodes"].id, *([layout.place.members] if layout.place else [])],
                 image=self._args.node_image,
                 key_arn=secrets.key_arn,
                 web_target=self.ingress.web_target.arn,
@@ -210,8 +266,7 @@ class Cell(pulumi.ComponentResource):
                 after=[
                     self.database,
                     secrets.administrator_password,
-                    self.files.record,
-                    *self.shares.access.values(),
+                    *self._files.ready,
                     *network.ways_out,
                     *network.rules.values(),
                 ],
@@ -220,24 +275,24 @@ class Cell(pulumi.ComponentResource):
         )
 
     def _alarms(self) -> Alarms:
-        layout, ingress = self._layout, self.ingress
+        layout, ingress, sql, files = self._layout, self.ingress, self._sql.host, self._files.host
         nodes = {f"node-{key}": instance.id for key, instance in self.nodes.instances.items()}
         return Alarms(
             f"{self._name}-alarms",
             AlarmsArgs(
                 layout=layout.alarms,
                 key_arn=self.secrets.key_arn,
-                database=self.sql.instance.identifier,
-                database_storage_gib=layout.database.storage_gib,
-                gateway_id=self.files.gateway_id,
-                gateway_name=layout.gateway.name,
-                instances={"gateway": self.files.instance.id, **nodes},
-                balancer=ingress.web.arn_suffix,
-                web_target=ingress.web_target.arn_suffix,
-                polling_balancer=ingress.polling.arn_suffix,
-                polling_targets={str(key): target.arn_suffix for key, target in ingress.polling_targets.items()},
-                certificate=ingress.certificate_arn,
-                buckets=[share.bucket for share in layout.shares if share.kind],
+                databases={"sql": (sql.instance.identifier, layout.database.storage_gib)} if sql else {},
+                gateways={"gateway": (files.gateway_id, layout.gateway.name)} if files else {},
+                instances={**({"gateway": files.instance.id} if files else {}), **nodes},
+                entry=EntryWatched(
+                    balancer=ingress.web.arn_suffix,
+                    web_target=ingress.web_target.arn_suffix,
+                    polling_balancer=ingress.polling.arn_suffix,
+                    polling_targets={str(key): target.arn_suffix for key, target in ingress.polling_targets.items()},
+                    certificate=ingress.certificate_arn,
+                ),
+                buckets=list(dict.fromkeys(share.bucket for share in layout.shares if share.kind)),
             ),
             opts=child(self),
         )
@@ -267,7 +322,7 @@ class Cell(pulumi.ComponentResource):
             "pollingAddress": self.ingress.polling.dns_name,
             "database": {
                 "kind": "rds",
-                "server": self.sql.address,
+                "server": self._sql.address,
                 "port": layout.database.port,
                 "name": layout.database.name,
                 "region": layout.region,
@@ -283,14 +338,18 @@ class Cell(pulumi.ComponentResource):
             "files": {
                 "host": layout.gateway.host,
                 "protocol": layout.gateway.protocol,
-                "gateway": self.files.gateway_id,
+                "gateway": self._files.gateway_id,
                 "region": layout.region,
-                "writer": self.shares.role.arn,
-                "shares": {share.kind: share.name for share in layout.shares if share.kind},
+                "writer": self._files.writer,
+                "shares": {share.kind: _where(share) for share in layout.shares if share.kind},
             },
             "buckets": {share.name: share.bucket for share in layout.shares},
             "alarmTopic": self.alarms.topic_arn,
         }
+
+
+def _where(share: ShareLayout) -> str:
+    return f"{share.name}/{share.folder}" if share.folder else share.name
 
 
 def _entries(layout: AwsLayout) -> dict[str, list[dict[str, object]]]:
@@ -299,6 +358,8 @@ def _entries(layout: AwsLayout) -> dict[str, list[dict[str, object]]]:
     nodes = [node.name for node in layout.nodes.items]
     # The gateway's shares are for nodes only.
     closed: list[dict[str, object]] = [{"host": layout.gateway.address, "port": port} for port in (445, 2049)]
+    if layout.place:
+        closed = [{"host": layout.place.gateway, "port": port} for port in (445, 2049)]
     return {"web": [{"host": host.host, "port": 443, "nodes": nodes}], "polling": polling, "closed": closed}
 
 

@@ -7,13 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from cellctl_components.aws.layout import POLLING_PORT, WEB_PORT, AwsLayout, Protocol
 from cellctl_components.layout import covered
 
-Group = Literal["web", "polling", "nodes", "gateway", "database", "endpoints"]
+if TYPE_CHECKING:
+    from cellctl_components.aws.reef_layout import ReefLayout
+
+Group = Literal["web", "polling", "nodes", "gateway", "database", "endpoints", "members"]
 GROUPS: tuple[Group, ...] = ("web", "polling", "nodes", "gateway", "database", "endpoints")
+"""Groups of a dedicated cell."""
+
+CELL_GROUPS: tuple[Group, ...] = ("web", "polling", "nodes")
+"""Groups of a cell on a reef: its own ways in, and nothing that other cells share."""
+
+REEF_GROUPS: tuple[Group, ...] = ("members", "gateway", "database", "endpoints")
+"""Groups of a reef. Nodes of its cells carry `members`, which has no rule: it is what the others admit."""
 
 PURPOSES: dict[Group, str] = {
     "web": "Load balancer of web and API",
@@ -22,6 +32,7 @@ PURPOSES: dict[Group, str] = {
     "gateway": "Storage gateway",
     "database": "SQL Server",
     "endpoints": "Endpoints of AWS services",
+    "members": "Nodes of cells on this reef",
 }
 """Descriptions. They can never change: a new one would replace the group."""
 
@@ -59,11 +70,18 @@ class Rule:
 
 def rules(layout: AwsLayout, *, control: str) -> tuple[Rule, ...]:
     """Return all rules of a cell. `control` is the range where cellctl runs."""
+    own = (*_balancers(layout, control), *_nodes(control))
+    if layout.place:
+        return own
+    return (*own, *gateway_rules(layout, control=control), *database_rules(layout, control=control))
+
+
+def reef_rules(layout: ReefLayout, *, control: str) -> tuple[Rule, ...]:
+    """Return all rules of a reef: one set for all cells, whichever there are."""
+    protocol, cidr = layout.gateways[0].host.protocol, layout.network.cidr
     return (
-        *_balancers(layout, control),
-        *_nodes(control),
-        *gateway_rules(layout, control=control),
-        *database_rules(layout, control=control),
+        *_gateway(protocol, cidr, control, clients="members"),
+        *_database(layout.hosts[0].port, control, clients="members"),
     )
 
 
@@ -105,23 +123,30 @@ def _nodes(control: str) -> Sequence[Rule]:
 
 def gateway_rules(layout: AwsLayout, *, control: str) -> Sequence[Rule]:
     """Return the rules of the gateway and of the endpoint it talks to: needed before it is activated."""
-    shares = SHARE_PORTS[layout.gateway.protocol]
+    return _gateway(layout.gateway.protocol, layout.network.cidr, control, clients="nodes")
+
+
+def _gateway(protocol: Protocol, cidr: str, control: str, *, clients: Group) -> Sequence[Rule]:
+    shares = SHARE_PORTS[protocol]
     return [
-        *(_rule("gateway", "in", protocol, port, "nodes", "File shares") for protocol, port in shares),
+        *(_rule("gateway", "in", transport, port, clients, "File shares") for transport, port in shares),
         _rule("gateway", "in", "tcp", 80, control, "Activation"),
         *(_rule("gateway", "out", "tcp", port, "endpoints", "Storage Gateway service") for port in ENDPOINT_PORTS),
         _rule("gateway", "out", "tcp", 443, S3, "Buckets"),
         _rule("gateway", "out", "udp", 123, ANYWHERE, "Time"),
-        _rule("gateway", "out", "tcp", 53, layout.network.cidr, "Names"),
-        _rule("gateway", "out", "udp", 53, layout.network.cidr, "Names"),
+        _rule("gateway", "out", "tcp", 53, cidr, "Names"),
+        _rule("gateway", "out", "udp", 53, cidr, "Names"),
         *(_rule("endpoints", "in", "tcp", port, "gateway", "Storage gateway") for port in ENDPOINT_PORTS),
     ]
 
 
 def database_rules(layout: AwsLayout, *, control: str) -> Sequence[Rule]:
     """Return the rules of the database: nodes first, then the range where cellctl runs."""
-    port = layout.database.port
+    return _database(layout.database.port, control, clients="nodes")
+
+
+def _database(port: int, control: str, *, clients: Group) -> Sequence[Rule]:
     return [
-        _rule("database", "in", "tcp", port, "nodes", "Octopus"),
+        _rule("database", "in", "tcp", port, clients, "Octopus"),
         _rule("database", "in", "tcp", port, control, "cellctl makes the database and its login"),
     ]

@@ -58,8 +58,8 @@ class NetworkLayout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DatabaseLayout:
-    """The database host and the one database on it. Windows are UTC; sizes in GiB."""
+class HostLayout:
+    """A database host. Windows are UTC; sizes in GiB. Hosts of one `group` share subnets, parameters and options."""
 
     identifier: str
     group: str
@@ -79,6 +79,12 @@ class DatabaseLayout:
     administrator: str
     monitoring_role: str
     port: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseLayout(HostLayout):
+    """The database host and the cell's database on it; on a reef only what dials the host is said of it here."""
+
     name: str
     login: str
 
@@ -106,12 +112,20 @@ class GatewayLayout:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShareLayout:
-    """One bucket + share pair. `kind` is empty for a free one, which admits nobody."""
+    """What a bucket + share pair carries. `kind` is empty for a free one, which admits nobody.
+
+    A share that carries several kinds has an entry for each, and a folder for each: `folder` says which.
+    """
 
     index: int
     name: str
     kind: str
     bucket: str
+
+    @property
+    def folder(self) -> str:
+        """Where on its share a kind is: a folder of its name, unless the share is the kind's own."""
+        return "" if self.kind in ("", self.name) else self.kind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,8 +199,38 @@ class OctopusLayout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PlaceLayout:
+    """The place of a cell on a reef: what it uses there and does not own. Resolved before the run, then frozen.
+
+    `number` is the place's own among all of the reef's: the addresses of its nodes follow from it. `subnets` are ids
+    by tier and zone letter, `members` is the group that the reef's database and gateways admit. `share` is the one
+    pair that the cell has claimed; the gateway writes to its bucket as `writer`.
+    """
+
+    reef: str
+    number: int
+    network: str
+    subnets: Mapping[str, Mapping[str, str]]
+    members: str
+    host: str
+    server: str
+    administrator_secret: str
+    database: str
+    gateway: str
+    gateway_id: str
+    gateway_name: str
+    share: str
+    share_arn: str
+    bucket: str
+    writer: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AwsLayout:
-    """All of a cell on AWS. `protected` puts protection and the cloud's own locks on what holds data."""
+    """All of a cell on AWS. `protected` puts protection and the cloud's own locks on what holds data.
+
+    With a `place` on a reef the cell declares no network, database host or gateway.
+    """
 
     cell: str
     account: str
@@ -204,6 +248,7 @@ class AwsLayout:
     alarms: AlarmsLayout
     octopus: OctopusLayout
     cloud: str = "aws"
+    place: PlaceLayout | None = None
 
     def to_json(self) -> Mapping[str, Json]:
         """Return all of it as JSON-like data, equal for equal layouts."""
@@ -212,10 +257,14 @@ class AwsLayout:
     def for_account(self, account_id: str) -> AwsLayout:
         """Return this layout with bucket names that no other account makes: two owners may both say `prod` and `acme`.
 
-        The id of an account is not in the cell file, and bucket names are the only global names of a cell.
+        The id of an account is not in the cell file, and bucket names are the only global names of a cell. The bucket
+        of a share on a reef is the reef's, and has its name.
         """
-        shares = tuple(
-            replace(share, bucket=share.bucket[:-HASH_LENGTH] + digest(share.bucket, account_id))
-            for share in self.shares
-        )
-        return replace(self, shares=shares)
+        return self if self.place else replace(self, shares=in_account(self.shares, account_id))
+
+
+def in_account(shares: tuple[ShareLayout, ...], account_id: str) -> tuple[ShareLayout, ...]:
+    """Return shares with bucket names that no other account makes."""
+    return tuple(
+        replace(share, bucket=share.bucket[:-HASH_LENGTH] + digest(share.bucket, account_id)) for share in shares
+    )

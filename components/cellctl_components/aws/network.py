@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch, ec2, iam, vpc
+from pulumi_aws import cloudwatch, ec2, iam
 
-from cellctl_components.aws import policies
-from cellctl_components.aws.firewall import ANYWHERE, GROUPS, PURPOSES, S3, Rule
+from cellctl_components.aws import policies, security_groups
+from cellctl_components.aws.firewall import ANYWHERE, GROUPS, S3, Group, Rule
 from cellctl_components.aws.layout import NetworkLayout, Zone
 from cellctl_components.aws.options import child
 
@@ -18,13 +18,14 @@ TIERS = ("public", "ingress", "nodes", "data")
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What a Network is made of. `rules` are `firewall.rules(...)`; `key_arn` seals the flow logs."""
+    """What a Network is made of: `groups` and `rules` are those of `firewall`; `key_arn` seals the flow logs."""
 
     layout: NetworkLayout
     region: str
     account: str
     rules: Sequence[Rule]
     key_arn: pulumi.Input[str]
+    groups: Sequence[Group] = GROUPS
 
 
 class Network(pulumi.ComponentResource):
@@ -47,9 +48,10 @@ class Network(pulumi.ComponentResource):
         self.ways_out: list[pulumi.Resource] = []
         self._route_public()
         self._private_tables = self._route_private()
-        self.groups = {group: self._group(group, PURPOSES[group]) for group in GROUPS}
+        self.groups = security_groups.declare(self, name, self._layout.name, self.vpc_id, args.groups)
         self.s3_endpoint = self._s3_endpoint()
-        self.rules = {rule.label: self._rule(rule) for rule in args.rules}
+        lists = {S3: self.s3_endpoint.prefix_list_id}
+        self.rules = security_groups.admit(self, name, self.groups, args.rules, lists)
         self._storage_endpoint = self._gateway_endpoint()
         self.storage_endpoint = self._storage_endpoint.dns_entries[0].dns_name
         self._flow_log()
@@ -58,6 +60,10 @@ class Network(pulumi.ComponentResource):
     def subnet_ids(self, tier: str) -> list[pulumi.Output[str]]:
         """Return the ids of a tier's subnets, one for each zone."""
         return [self.subnets[tier, zone.letter].id for zone in self._layout.zones]
+
+    def node_subnet(self, letter: str) -> pulumi.Input[str]:
+        """Return the id of the nodes' subnet in a zone."""
+        return self.subnets["nodes", letter].id
 
     def _vpc(self) -> ec2.Vpc:
         network = ec2.Vpc(
@@ -152,33 +158,6 @@ class Network(pulumi.ComponentResource):
             route_table_id=table.id,
             destination_cidr_block=ANYWHERE,
             nat_gateway_id=nat.id,
-            opts=child(self),
-        )
-
-    def _group(self, group: str, purpose: str) -> ec2.SecurityGroup:
-        return ec2.SecurityGroup(
-            f"{self._name}-{group}",
-            name=f"{self._layout.name}-{group}",
-            description=purpose,
-            vpc_id=self.vpc.id,
-            revoke_rules_on_delete=True,
-            tags={"Name": f"{self._layout.name}-{group}"},
-            opts=child(self),
-        )
-
-    def _rule(self, rule: Rule) -> vpc.SecurityGroupIngressRule | vpc.SecurityGroupEgressRule:
-        kind = vpc.SecurityGroupIngressRule if rule.way == "in" else vpc.SecurityGroupEgressRule
-        peer_group = next((group for group in GROUPS if group == rule.peer), None)
-        return kind(
-            f"{self._name}-{rule.label}",
-            security_group_id=self.groups[rule.group].id,
-            ip_protocol=rule.protocol,
-            from_port=rule.first,
-            to_port=rule.last,
-            cidr_ipv4=rule.peer if "/" in rule.peer else None,
-            referenced_security_group_id=self.groups[peer_group].id if peer_group else None,
-            prefix_list_id=self.s3_endpoint.prefix_list_id if rule.peer == S3 else None,
-            description=rule.reason,
             opts=child(self),
         )
 

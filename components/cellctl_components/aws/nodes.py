@@ -33,6 +33,8 @@ class NodeReferences:
 class NodesArgs:
     """What the nodes are made of. `subnet_ids` are by zone letter; `after` must exist before a node boots.
 
+    A node carries all `security_group_ids`: the cell's own, on a reef also that of the reef's members.
+
     `web_target` and `polling_targets` (by ordinal) are ARNs of the target groups that nodes join. `api_key_secret`
     is the ARN of the secret that cellctl's API key is put into, `licence_secret` the licence's, empty without one.
     """
@@ -41,7 +43,7 @@ class NodesArgs:
     boot: Boot
     references: NodeReferences
     subnet_ids: Mapping[str, pulumi.Input[str]]
-    security_group_id: pulumi.Input[str]
+    security_group_ids: Sequence[pulumi.Input[str]]
     image: pulumi.Input[str]
     key_arn: pulumi.Input[str]
     web_target: pulumi.Input[str]
@@ -104,7 +106,7 @@ class Nodes(pulumi.ComponentResource):
             f"{self._name}-{node.ordinal}",
             subnet_id=self._args.subnet_ids[node.zone],
             private_ips=[node.address],
-            security_groups=[self._args.security_group_id],
+            security_groups=list(self._args.security_group_ids),
             description=f"Octopus node {node.name}",
             tags={"Name": node.name},
             opts=child(self, delete_first=True),

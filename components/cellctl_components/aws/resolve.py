@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from cellctl_components import naming
 from cellctl_components.aws import layout as parts
-from cellctl_components.aws import rules
-from cellctl_components.layout import Json, address_in, equal_parts, facts, round_robin
+from cellctl_components.aws import rules, sizing
+from cellctl_components.aws.placed import place_of
+from cellctl_components.layout import Json, address_in, facts, round_robin
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
+    from cellctl_components.aws.placed import Ground
 
-Kind = TypeVar("Kind", str, int)
-
-_DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 _GATEWAY_OFFSET = 10
 _NODE_OFFSET = 20  # the first four addresses of a subnet, and the last, are AWS's
-_MAX_ZONES = 3
 # A NAT gateway costs as much as a small node, and an account has five elastic addresses until it asks for more.
-_NAT_ZONES: Mapping[str, int] = {"trial": 1, "standard": 2, "gold": _MAX_ZONES}
+_NAT_ZONES: Mapping[str, int] = {"trial": 1, "standard": 2, "gold": sizing.MAX_ZONES}
 _LOG_DAYS: Mapping[str, int] = {"trial": 7, "standard": 30, "gold": 90}
 
 
-def layout(spec: CellSpec, *, incarnation: int = 1) -> parts.AwsLayout:
+def layout(spec: CellSpec, *, incarnation: int = 1, place: Mapping[str, Json] | None = None) -> parts.AwsLayout:
     """Return the layout of `spec` on AWS.
 
     Args:
         spec: A valid CellSpec with `spec.cloud` "aws".
         incarnation: How often a cell of this name was made; part of every name AWS holds after deletion.
+        place: What a cell on a reef has there, as the registry gave it; None for a dedicated cell.
 
     Raises:
         SpecError: AWS cannot do what the spec asks; every problem is listed.
@@ -37,6 +37,8 @@ def layout(spec: CellSpec, *, incarnation: int = 1) -> parts.AwsLayout:
     """
     rules.check(spec)
     body, cell = spec.spec, spec.metadata.name
+    if body.placement != "dedicated":
+        return _on_reef(spec, incarnation, place_of(spec, place))
     network = _network(spec)
     return parts.AwsLayout(
         cell=cell,
@@ -63,28 +65,39 @@ def _tags(spec: CellSpec, incarnation: int) -> dict[str, str]:
     return {**dict(sorted(spec.metadata.labels.items())), **owner, **own}
 
 
+def _on_reef(spec: CellSpec, incarnation: int, ground: Ground) -> parts.AwsLayout:
+    """Everything of its own is as a dedicated cell has it; the rest is the reef's."""
+    body, place = spec.spec, ground.layout
+    network = replace(_network(spec), cidr=ground.cidr, zones=ground.zones, nat_zones=())
+    return parts.AwsLayout(
+        cell=spec.metadata.name,
+        account=body.account,
+        region=body.region,
+        incarnation=incarnation,
+        protected=body.protection.deletion,
+        tags={**_tags(spec, incarnation), "reef": place.reef},
+        network=network,
+        secrets=_secrets(spec, incarnation),
+        database=ground.database(spec.metadata.name),
+        gateway=ground.gateway(f"files.{body.ingress.host}", body.storage.protocol),
+        shares=ground.shares,
+        nodes=_nodes(spec, network, first=ground.first_address),
+        ingress=_ingress(spec),
+        alarms=_alarms(spec),
+        octopus=_octopus(spec),
+        place=place,
+    )
+
+
 def _network(spec: CellSpec) -> parts.NetworkLayout:
-    """Sixteen equal parts: a row of four for each purpose, a column for each zone; one column is left to grow."""
     body, cell = spec.spec, spec.metadata.name
     cidr = body.network.cidr or rules.DEFAULT_CIDR
-    cut = equal_parts(cidr, 16)
-    zones = tuple(
-        parts.Zone(
-            letter=letter,
-            name=f"{body.region}{letter}",
-            public=cut[column],
-            ingress=cut[4 + column],
-            nodes=cut[8 + column],
-            data=cut[12 + column],
-        )
-        for column, letter in enumerate(rules.zone_letters(body.region)[:_MAX_ZONES])
-    )
-    letters = tuple(zone.letter for zone in zones)
+    zones = sizing.zones(body.region, cidr)
     return parts.NetworkLayout(
         name=naming.cell_name(cell, limit=255),
         cidr=cidr,
         zones=zones,
-        nat_zones=letters[: _NAT_ZONES[body.preset]],
+        nat_zones=tuple(zone.letter for zone in zones)[: _NAT_ZONES[body.preset]],
         flow_log_group=f"/cells/{cell}/flow-logs",
         flow_log_role=naming.cell_name(cell, "flow-logs", limit=64),
         log_days=_LOG_DAYS[body.preset],
@@ -93,27 +106,28 @@ def _network(spec: CellSpec) -> parts.NetworkLayout:
 
 def _database(spec: CellSpec, incarnation: int) -> parts.DatabaseLayout:
     body, cell, data = spec.spec, spec.metadata.name, facts("aws", "sizes")["database"]
+    pairs = facts("aws", "regions")["pairs"]
     identifier = naming.cell_name(cell, "sql", limit=63)
     tier = body.database.tier
     return parts.DatabaseLayout(
         identifier=identifier,
         group=identifier,
-        engine=_one(data, "engine", str),
-        engine_version=_one(data, "engine_version", str),
-        major_version=_one(data, "major_version", str),
-        family=_one(data, "family", str),
-        instance_class=_of(data, "classes", tier, str),
-        storage_gib=_of(data, "storage_gib", tier, int),
-        storage_limit_gib=_of(data, "storage_limit_gib", tier, int),
+        engine=sizing.one(data, "engine", str),
+        engine_version=sizing.one(data, "engine_version", str),
+        major_version=sizing.one(data, "major_version", str),
+        family=sizing.one(data, "family", str),
+        instance_class=sizing.of(data, "classes", tier, str),
+        storage_gib=sizing.of(data, "storage_gib", tier, int),
+        storage_limit_gib=sizing.of(data, "storage_limit_gib", tier, int),
         multi_zone=body.database.multi_zone,
         retention_days=body.database.retention_days,
-        backup_region=_one(facts("aws", "regions")["pairs"], body.region, str) if body.database.geo_backup else "",
-        backup_window=_backup_window(body.maintenance.window),
-        maintenance_window=_maintenance_window(body.maintenance.window),
+        backup_region=sizing.one(pairs, body.region, str) if body.database.geo_backup else "",
+        backup_window=sizing.backup_window(body.maintenance.window),
+        maintenance_window=sizing.maintenance_window(body.maintenance.window),
         final_snapshot=f"{identifier}-final-{incarnation}",
-        administrator="cellmaster",
+        administrator=sizing.ADMINISTRATOR,
         monitoring_role=naming.cell_name(cell, "rds-monitoring", limit=64),
-        port=1433,
+        port=sizing.SQL_PORT,
         name=naming.database_name(cell, 1),
         login=naming.login_name(cell),
     )
@@ -122,29 +136,21 @@ def _database(spec: CellSpec, incarnation: int) -> parts.DatabaseLayout:
 def _gateway(spec: CellSpec, network: parts.NetworkLayout) -> parts.GatewayLayout:
     body, cell, data = spec.spec, spec.metadata.name, facts("aws", "sizes")["gateway"]
     zone = network.zones[0]
-    day, begin, _ = _window(body.maintenance.window)
+    day, begin, _ = sizing.window(body.maintenance.window)
     return parts.GatewayLayout(
         name=naming.cell_name(cell, limit=255),
         host=f"files.{body.ingress.host}",
         zone=zone.letter,
         address=address_in(zone.nodes, _GATEWAY_OFFSET),
-        instance_type=_one(data, "instance_type", str),
-        root_gib=_one(data, "root_gib", int),
-        cache_gib=_cache(body.storage.size_gib, data),
+        instance_type=sizing.one(data, "instance_type", str),
+        root_gib=sizing.one(data, "root_gib", int),
+        cache_gib=sizing.cache(body.storage.size_gib),
         capacity="Small",
         role=naming.cell_name(cell, "gateway", limit=64),
         log_group=f"/cells/{cell}/gateway",
         maintenance=(day, begin // 60, begin % 60),
         protocol=body.storage.protocol,
     )
-
-
-def _cache(size_gib: int, data: Mapping[str, Json]) -> tuple[int, ...]:
-    """A fifth of the expected size, within the service's limits, in volumes of at most 16 TiB."""
-    least, volume = _one(data, "cache_least_gib", int), _one(data, "cache_volume_gib", int)
-    wanted = min(max(-(-size_gib // 5), least), _one(data, "cache_total_gib", int))
-    count = -(-wanted // volume)
-    return tuple(-(-wanted // count) for _ in range(count))
 
 
 def _shares(spec: CellSpec, incarnation: int) -> tuple[parts.ShareLayout, ...]:
@@ -161,7 +167,7 @@ def _shares(spec: CellSpec, incarnation: int) -> tuple[parts.ShareLayout, ...]:
     )
 
 
-def _nodes(spec: CellSpec, network: parts.NetworkLayout) -> parts.NodesLayout:
+def _nodes(spec: CellSpec, network: parts.NetworkLayout, *, first: int = _NODE_OFFSET) -> parts.NodesLayout:
     body, cell, data = spec.spec, spec.metadata.name, facts("aws", "sizes")["nodes"]
     places = round_robin(network.zones, body.nodes.count)
     items = tuple(
@@ -169,7 +175,7 @@ def _nodes(spec: CellSpec, network: parts.NetworkLayout) -> parts.NodesLayout:
             ordinal=ordinal,
             name=naming.node_name(cell, ordinal),
             zone=zone.letter,
-            address=address_in(zone.nodes, _NODE_OFFSET + ordinal),
+            address=address_in(zone.nodes, first + ordinal),
             role=role,
             task_cap=0 if role == "ui" else body.octopus.task_cap,
             polling_port=parts.POLLING_PORT + ordinal - 1,
@@ -179,8 +185,8 @@ def _nodes(spec: CellSpec, network: parts.NetworkLayout) -> parts.NodesLayout:
     )
     return parts.NodesLayout(
         items=items,
-        instance_type=_of(data, "types", body.nodes.size, str),
-        disk_gib=_one(data, "disk_gib", int),
+        instance_type=sizing.of(data, "types", body.nodes.size, str),
+        disk_gib=sizing.one(data, "disk_gib", int),
         role=naming.cell_name(cell, "node", limit=64),
     )
 
@@ -225,38 +231,3 @@ def _octopus(spec: CellSpec) -> parts.OctopusLayout:
         email=body.administrator.email,
         licence=body.licence.secret if body.licence else "",
     )
-
-
-def _window(text: str) -> tuple[int, int, int]:
-    """Return day (0 = Sunday), first and last minute of the day; the last may lie on the next day."""
-    day, times, _ = text.split(" ")
-    first, last = (int(part[:2]) * 60 + int(part[3:]) for part in times.split("-"))
-    return _DAYS.index(day), first, last
-
-
-def _clock(minute: int) -> str:
-    return f"{minute // 60 % 24:02d}:{minute % 60:02d}"
-
-
-def _maintenance_window(text: str) -> str:
-    day, first, last = _window(text)
-    end = (day + 1) % 7 if last <= first else day
-    return f"{_DAYS[day].lower()}:{_clock(first)}-{_DAYS[end].lower()}:{_clock(last)}"
-
-
-def _backup_window(text: str) -> str:
-    """An hour each day, an hour after maintenance ends: RDS refuses windows that overlap, and only when it creates."""
-    _, _, last = _window(text)
-    return f"{_clock(last + 60)}-{_clock(last + 120)}"
-
-
-def _one(table: Mapping[str, Json], key: str, kind: type[Kind]) -> Kind:
-    value = table[key]
-    assert isinstance(value, kind)
-    return value
-
-
-def _of(table: Mapping[str, Json], key: str, choice: str, kind: type[Kind]) -> Kind:
-    inner = table[key]
-    assert isinstance(inner, dict)
-    return _one(inner, choice, kind)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 
 from cellctl.errors import Problem, SpecError
 from cellctl.spec import refuse_pending
+from cellctl.spec.reef_rules import findings, refuse_pending_reef
 from cellctl_components.layout import facts
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
+    from cellctl.spec.reef import ReefSpec
 
 DEFAULT_CIDR = "10.64.0.0/20"
 _LEAST_ZONES = 2
@@ -43,7 +45,20 @@ def check(spec: CellSpec) -> None:
     refuse_pending(spec)
 
 
-def _region(spec: CellSpec) -> list[Problem]:
+def check_reef(spec: ReefSpec) -> None:
+    """Refuse a reef that AWS cannot have.
+
+    Raises:
+        SpecError: With every problem.
+        NotYet: The spec is right, and this version cannot do it.
+    """
+    problems = [*findings(spec), *_region(spec), *_tags(spec)]
+    if problems:
+        raise SpecError(problems)
+    refuse_pending_reef(spec)
+
+
+def _region(spec: CellSpec | ReefSpec) -> list[Problem]:
     region = spec.spec.region
     known = facts("aws", "regions")["zones"]
     if region not in known:
@@ -78,9 +93,9 @@ def _ingress(spec: CellSpec) -> list[Problem]:
     return problems
 
 
-def _tags(spec: CellSpec) -> list[Problem]:
+def _tags(spec: CellSpec | ReefSpec) -> list[Problem]:
     allowed = re.compile(r"[\w\s_.:/=+\-@]*")
-    own = {"cell", "managed-by", "incarnation", "owner"}
+    own = {"cell", "reef", "managed-by", "incarnation", "owner"}
     problems = [
         Problem(field=f"metadata.labels.{key}", message="is a tag that cellctl sets itself")
         for key in spec.metadata.labels

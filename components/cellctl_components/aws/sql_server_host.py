@@ -9,7 +9,7 @@ import pulumi
 from pulumi_aws import cloudwatch, iam, rds
 
 from cellctl_components.aws import policies
-from cellctl_components.aws.layout import DatabaseLayout
+from cellctl_components.aws.layout import HostLayout
 from cellctl_components.aws.options import Timeouts, child, stateful
 
 LOGS = ("agent", "error")
@@ -18,10 +18,55 @@ _TIMEOUTS: Timeouts = ("120m", "180m", "120m")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SqlServerHostArgs:
-    """What the host is made of. `account` is the account's id; `protected` puts RDS's own deletion lock on it."""
+class HostGroups:
+    """What hosts of one engine have in common. An account has 20 option groups, so hosts of a reef share them."""
 
-    layout: DatabaseLayout
+    subnets: rds.SubnetGroup
+    parameters: rds.ParameterGroup
+    options: rds.OptionGroup
+
+
+def host_groups(
+    name: str, layout: HostLayout, subnet_ids: Sequence[pulumi.Input[str]], parent: pulumi.ComponentResource
+) -> HostGroups:
+    """Declare the groups that a layout names. No options yet: changing an instance's group later means a restart."""
+    force_tls = rds.ParameterGroupParameterArgs(name="rds.force_ssl", value="1", apply_method="pending-reboot")
+    opts = child(parent, delete_first=True)
+    return HostGroups(
+        subnets=rds.SubnetGroup(
+            f"{name}-subnets",
+            name=layout.group,
+            description="Subnets of the cell's database",
+            subnet_ids=list(subnet_ids),
+            opts=opts,
+        ),
+        parameters=rds.ParameterGroup(
+            f"{name}-parameters",
+            name=layout.group,
+            family=layout.family,
+            description="Parameters of the cell's database",
+            parameters=[force_tls],
+            opts=opts,
+        ),
+        options=rds.OptionGroup(
+            f"{name}-options",
+            name=layout.group,
+            engine_name=layout.engine,
+            major_engine_version=layout.major_version,
+            option_group_description="Options of the cell's database",
+            opts=opts,
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqlServerHostArgs:
+    """What the host is made of. `account` is the account's id; `protected` puts RDS's own deletion lock on it.
+
+    Without `groups` the host makes its own.
+    """
+
+    layout: HostLayout
     region: str
     account: str
     subnet_ids: Sequence[pulumi.Input[str]]
@@ -29,6 +74,7 @@ class SqlServerHostArgs:
     key_arn: pulumi.Input[str]
     log_days: int = 30
     protected: bool = True
+    groups: HostGroups | None = None
 
 
 class SqlServerHost(pulumi.ComponentResource):
@@ -44,9 +90,7 @@ class SqlServerHost(pulumi.ComponentResource):
     def __init__(self, name: str, args: SqlServerHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cells:aws:SqlServerHost", name, None, opts)
         self._name, self._args, self._layout = name, args, args.layout
-        self._subnet_group = self._place()
-        self._parameter_group = self._parameters()
-        self._option_group = self._options()
+        self._groups = args.groups or host_groups(name, args.layout, args.subnet_ids, self)
         self._role = self._monitoring_role()
         self._log_groups = [self._log_group(log) for log in LOGS]
         self.instance = self._instance()
@@ -55,37 +99,6 @@ class SqlServerHost(pulumi.ComponentResource):
         if self._layout.backup_region:
             self._backups_elsewhere()
         self.register_outputs({"address": self.address, "administratorSecret": self.administrator_secret})
-
-    def _place(self) -> rds.SubnetGroup:
-        return rds.SubnetGroup(
-            f"{self._name}-subnets",
-            name=self._layout.group,
-            description="Subnets of the cell's database",
-            subnet_ids=list(self._args.subnet_ids),
-            opts=child(self, delete_first=True),
-        )
-
-    def _parameters(self) -> rds.ParameterGroup:
-        force_tls = rds.ParameterGroupParameterArgs(name="rds.force_ssl", value="1", apply_method="pending-reboot")
-        return rds.ParameterGroup(
-            f"{self._name}-parameters",
-            name=self._layout.group,
-            family=self._layout.family,
-            description="Parameters of the cell's database",
-            parameters=[force_tls],
-            opts=child(self, delete_first=True),
-        )
-
-    def _options(self) -> rds.OptionGroup:
-        """No options yet; a group of its own, because changing an instance's group later means a restart."""
-        return rds.OptionGroup(
-            f"{self._name}-options",
-            name=self._layout.group,
-            engine_name=self._layout.engine,
-            major_engine_version=self._layout.major_version,
-            option_group_description="Options of the cell's database",
-            opts=child(self, delete_first=True),
-        )
 
     def _monitoring_role(self) -> iam.Role:
         role = iam.Role(
@@ -128,7 +141,7 @@ class SqlServerHost(pulumi.ComponentResource):
             kms_key_id=key,
             timezone="UTC",
             character_set_name="SQL_Latin1_General_CP1_CI_AS",
-            db_subnet_group_name=self._subnet_group.name,
+            db_subnet_group_name=self._groups.subnets.name,
             vpc_security_group_ids=[self._args.security_group_id],
             publicly_accessible=False,
             port=layout.port,
@@ -136,8 +149,8 @@ class SqlServerHost(pulumi.ComponentResource):
             username=layout.administrator,
             manage_master_user_password=True,
             master_user_secret_kms_key_id=key,
-            parameter_group_name=self._parameter_group.name,
-            option_group_name=self._option_group.name,
+            parameter_group_name=self._groups.parameters.name,
+            option_group_name=self._groups.options.name,
             backup_retention_period=layout.retention_days,
             backup_window=layout.backup_window,
             maintenance_window=layout.maintenance_window,

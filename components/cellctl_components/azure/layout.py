@@ -150,16 +150,20 @@ class AzureLayout:
         return shared.json_object(self)
 
 
-def azure_layout(spec: CellSpec, *, incarnation: int = 1) -> AzureLayout:
+def azure_layout(
+    spec: CellSpec, *, incarnation: int = 1, place: Mapping[str, shared.Json] | None = None
+) -> AzureLayout:
     """Resolve a cell for Azure.
 
     Args:
         spec: The cell.
         incarnation: Part of every name that Azure holds after deletion.
+        place: Never given: reefs on Azure come later, and a cell that asks for one is refused.
 
     Raises:
         SpecError: It cannot be built on Azure; every problem is listed.
     """
+    del place
     refusals.check(spec)
     body = spec.spec
     cell_names = names(account=body.account, cell=spec.metadata.name, incarnation=incarnation)

@@ -28,7 +28,7 @@ _NFS = re.compile(r"mount\.exe [^\n]*?'\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)
 _SMB = re.compile(r"net use '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
 _FIRST = re.compile(r"https?://(?P<address>[\d.]+):(?P<port>\d+)/api/octopusservernodes/ping")
 _UNC = re.compile(r"\\\\(?P<host>[^\\]+)\\(?P<share>[^\\]+)")
-_LINK = re.compile(r"-Path '(?P<folder>[^']+)' -Value '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
+_LINK = re.compile(r"-Path '(?P<folder>[^']+)' -Value '\\\\(?P<host>[^\\']+)\\(?P<share>[^']+)'")
 _PATIENCE = re.compile(r"function Wait-For\(.*?-lt (?P<tries>\d+); .*?Start-Sleep -Seconds (?P<every>\d+)", re.DOTALL)
 MARK = ".cellctl-first"
 """File by which a script tells that a share is the one of the first node."""

@@ -70,9 +70,9 @@ class SmallCloud:
         self.name = cloud
         self._world, self._cell = world, cell
 
-    def layout(self, spec: CellSpec, *, incarnation: int = 1) -> SmallLayout:
+    def layout(self, spec: CellSpec, *, incarnation: int = 1, place: Mapping[str, Value] | None = None) -> SmallLayout:
         """Return a layout."""
-        del incarnation
+        del incarnation, place
         return SmallLayout(
             cell=self._cell,
             cloud=self.name,

@@ -1,0 +1,1 @@
+"""`cellctl reef …`: shared capacity on which cells are placed."""

@@ -1,0 +1,61 @@
+"""`cellctl reef expand`: add a gateway or a database host to a reef."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cellctl.cli.options import (
+    ClockOption,
+    DeadlineOption,
+    EngineName,
+    EngineOption,
+    HomeOption,
+    OutputMode,
+    OutputOption,
+    RefreshScope,
+    YesOption,
+)
+from cellctl.cli.reef.place import ReefArgument
+
+GatewaysOption = Annotated[int, typer.Option("--gateways", min=0, help="Gateways to add: ten cells each.")]
+HostsOption = Annotated[int, typer.Option("--hosts", min=0, help="Database hosts to add.")]
+
+
+def expand(
+    *,
+    reef: ReefArgument,
+    gateways: GatewaysOption = 0,
+    hosts: HostsOption = 0,
+    home: HomeOption = None,
+    yes: YesOption = False,
+    output: OutputOption = OutputMode.AUTO,
+    clock: ClockOption = "",
+    engine: EngineOption = EngineName.AUTO,
+    deadline: DeadlineOption = "",
+) -> None:
+    """Add gateways or database hosts to a reef.
+
+    Writes the number into the reef's file once the plan is accepted, brings it up and registers it. No cell is touched.
+    """
+    from cellctl.cli.place import run_options
+    from cellctl.cli.reef.place import locate_reef
+    from cellctl.cli.reporting import reporting
+    from cellctl.cli.session import Session
+
+    with reporting("up", output, cell=f"reef/{reef}", cloud=None) as report:
+        place = locate_reef("expand", reef, home=home)
+        report.at(place)
+        again = place.command("up")
+        session = Session("up", place, mode=output, yes=yes, again=again)
+        options = run_options(
+            refresh=RefreshScope.STATEFUL, clock=clock, engine=engine, deadline=deadline, command=again
+        )
+        with session:
+            outcome = place.reef.expand(
+                ask=session.ask, gateways=gateways, hosts=hosts, options=options, on_event=session.event,
+                interrupter=session.interrupter,
+            )  # fmt: skip
+        code = session.finish(outcome)
+    raise typer.Exit(code)

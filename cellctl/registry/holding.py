@@ -1,0 +1,63 @@
+"""A cell's hold on its place, by what its state was told: bound again where the registry has lost it.
+
+The place that was frozen into a stack is stronger than a registry that was filled anew: the cell's data is there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Row, select
+
+from cellctl.registry.rows import add, change, row_of
+from cellctl.registry.tables import binding_shares, bindings, database_slots, gateways, hosts, reefs, share_slots
+
+if TYPE_CHECKING:
+    from cellctl.registry.survey import Survey
+
+
+def restored(connection: Connection, now: float, cell: int, survey: Survey) -> str:
+    """Bind a cell to the place that its state names; return what that was, `` if it has a place or none is there."""
+    has = select(bindings.c.id).where(bindings.c.cell_id == cell, bindings.c.until.is_(None))
+    found = _place(connection, survey)
+    if found is None or connection.execute(has).first() is not None:
+        return ""
+    slot = row_of(connection, "database_slot", int(found.slot))
+    share = row_of(connection, "share_slot", int(found.share))
+    bound = {"state": "bound", "state_since": now}
+    change(connection, database_slots, slot.id, slot.version, {**bound, "database": survey.place["database"]})
+    change(connection, share_slots, share.id, share.version, {**bound, "held_data": True, "scrub_remaining": None})
+    key = survey.key
+    binding = add(
+        connection,
+        bindings,
+        {"cell_id": cell, "account": key.account, "cloud": key.cloud, "region": key.region, "reef_id": found.reef,
+         "database_slot_id": slot.id, "gateway_id": found.gateway, "since": now},
+    )  # fmt: skip
+    values = {"binding_id": binding, "share_slot_id": share.id, "gateway_id": found.gateway, "kind": "files"}
+    connection.execute(binding_shares.insert().values(values))
+    return f"place of {key.name}"
+
+
+def _place(connection: Connection, survey: Survey) -> Row[tuple[object, ...]] | None:
+    """Return ids of the reef, gateway, database slot and share slot that a state names."""
+    place, key = survey.place, survey.key
+    query = (
+        select(
+            reefs.c.id.label("reef"), gateways.c.id.label("gateway"), share_slots.c.id.label("share"),
+            database_slots.c.id.label("slot"),
+        )
+        .select_from(reefs)
+        .join(gateways, gateways.c.reef_id == reefs.c.id)
+        .join(share_slots, share_slots.c.gateway_id == gateways.c.id)
+        .join(hosts, hosts.c.reef_id == reefs.c.id)
+        .join(database_slots, database_slots.c.host_id == hosts.c.id)
+        .where(reefs.c.account == key.account, reefs.c.name == str(place.get("reef")), reefs.c.kind == "shared")
+        .where(share_slots.c.share_id == str(place.get("share_arn")), hosts.c.name == str(place.get("host")))
+        .where(database_slots.c.purpose == "cell", database_slots.c.state.in_(("available", "bound")))
+        .where(database_slots.c.database.in_(("", str(place.get("database")))))
+        .order_by(database_slots.c.database.desc(), database_slots.c.number)
+        .limit(1)
+    )  # fmt: skip
+    found: Row[tuple[object, ...]] | None = connection.execute(query).first()  # type: ignore[assignment]  # by label
+    return found

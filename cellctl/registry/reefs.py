@@ -1,0 +1,222 @@
+"""Reefs in the registry: recorded from their states, given back with their cells' places, taken out of service."""
+# SQLAlchemy's Table is generic over Any; nothing written here is.
+# mypy: disable-error-code="explicit-any"
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, insert, select, update
+
+from cellctl.errors import GuardError, Objection, UsageError
+from cellctl.facts.capacity import capacity
+from cellctl.registry.recording import Difference, Recorder
+from cellctl.registry.rows import change, row_of, tell
+from cellctl.registry.survey import ReefGateway, ReefHost, ReefSurvey, Survey
+from cellctl.registry.tables import bindings, cells, database_slots, gateways, hosts, reefs, share_slots
+
+if TYPE_CHECKING:
+    from cellctl.registry.database import Database
+
+
+class ReefRecorder(Recorder):
+    """Makes the rows of a reef say what its state says; what slots hold, and what is cordoned, is its own."""
+
+    def see(self, survey: Survey | ReefSurvey) -> None:
+        """Record a cell or a reef."""
+        if isinstance(survey, ReefSurvey):
+            self.record_reef(survey)
+        else:
+            self.record(survey)
+
+    def record_reef(self, survey: ReefSurvey) -> None:
+        """Record a reef, its hosts and gateways, and a slot for each database and share."""
+        key = survey.key
+        self._cell = f"reef/{key.name}"
+        self._life = {"state": "in_service" if survey.whole else "planned", "state_since": self._now}
+        reef = self._put(
+            reefs, f"reef {key.name}", {"account": key.account, "name": key.name, "kind": "shared"},
+            {"cloud": key.cloud, "region": key.region, "max_cells": survey.max_cells, "place": dict(survey.place)},
+            born=self._life,
+        )  # fmt: skip
+        self._serving("reef", reef, survey)
+        for host in survey.hosts:
+            self._host(reef, host, survey)
+        for gateway in survey.gateways:
+            self._gateway(reef, gateway, survey)
+        self._retire(reef, survey)
+
+    def _host(self, reef: int, host: ReefHost, survey: ReefSurvey) -> None:
+        known = capacity(survey.key.cloud)
+        takes = known.databases_of(host.size, host.ha_mode)
+        reserve = known.reserve_of(takes)
+        values = {
+            "kind": host.kind, "size": host.size, "ha_mode": host.ha_mode, "endpoint": host.endpoint,
+            "capacity": takes, "reserve": reserve, "place": dict(host.place),
+        }  # fmt: skip
+        row = self._put(hosts, f"host {host.name}", {"reef_id": reef, "name": host.name}, values, born=self._life)
+        self._serving("host", row, survey)
+        there = set(
+            self._connection.execute(select(database_slots.c.number).where(database_slots.c.host_id == row)).scalars()
+        )
+        slots = [
+            {"host_id": row, "reef_id": reef, "number": number, "state": "available", "state_since": self._now,
+             "purpose": "cell" if number <= takes - reserve else "restore"}
+            for number in range(1, takes + 1) if number not in there
+        ]  # fmt: skip
+        if slots:
+            self._connection.execute(insert(database_slots), slots)
+
+    def _gateway(self, reef: int, gateway: ReefGateway, survey: ReefSurvey) -> None:
+        values = {
+            **asdict(gateway.seen), "zone": gateway.zone, "max_slots": len(gateway.shares),
+            "place": dict(gateway.place),
+        }  # fmt: skip
+        del values["name"]
+        name = gateway.seen.name
+        row = self._put(gateways, f"gateway {name}", {"reef_id": reef, "name": name}, values, born=self._life)
+        self._serving("gateway", row, survey)
+        born = {"state": "available", "state_since": self._now, "client_list": []}
+        for number, (share_id, share, bucket) in enumerate(gateway.shares, start=1):
+            self._put(
+                share_slots, f"share {share}", {"gateway_id": row, "number": number},
+                {"share_id": share_id, "share_name": share, "bucket": bucket}, born=born,
+            )  # fmt: skip
+
+    def _serving(self, kind: str, row_id: int, survey: ReefSurvey) -> None:
+        """Bring into service what waited for it; what was cordoned stays so."""
+        table = {"reef": reefs, "host": hosts, "gateway": gateways}[kind]
+        found = self._connection.execute(select(table).where(table.c.id == row_id)).one()
+        if survey.whole and found.state == "retired":
+            self._anew(kind, row_id)
+        if survey.whole and found.state in ("planned", "retired"):
+            change(
+                self._connection, table, row_id, int(found.version),
+                {"state": "in_service", "state_since": self._now},
+            )  # fmt: skip
+
+    def _anew(self, kind: str, row_id: int) -> None:
+        """Open the slots of a host or gateway that was made again: nothing of what its last one held is there."""
+        fresh: dict[str, object] = {"state": "available", "state_since": self._now}
+        if kind == "host":
+            mine = (database_slots.c.host_id == row_id) & (database_slots.c.state == "retired")
+            self._connection.execute(update(database_slots).where(mine).values(**fresh, database=""))
+        elif kind == "gateway":
+            mine = (share_slots.c.gateway_id == row_id) & (share_slots.c.state == "retired")
+            empty: dict[str, object] = {"held_data": False, "scrub_remaining": None, "client_list": []}
+            self._connection.execute(update(share_slots).where(mine).values(**fresh, **empty))
+
+    def _retire(self, reef: int, survey: ReefSurvey) -> None:
+        """Retire hosts and gateways that the reef has no more."""
+        for table, there in (
+            (hosts, [host.name for host in survey.hosts]),
+            (gateways, [gateway.seen.name for gateway in survey.gateways]),
+        ):
+            gone = (table.c.reef_id == reef) & table.c.name.not_in(there) & (table.c.state != "retired")
+            for row in self._connection.execute(select(table).where(gone)).all():
+                self.differences.append(
+                    Difference(cell=self._cell, what=str(row.name), field="", recorded=row.name, found=None)
+                )
+                values = {"state": "retired", "state_since": self._now}
+                change(self._connection, table, int(row.id), int(row.version), values)
+
+
+def cells_of(connection: Connection, account: str, name: str) -> list[str]:
+    """Return the cells that have a place on a reef, reserved or bound."""
+    query = (
+        select(cells.c.name)
+        .join(bindings, bindings.c.cell_id == cells.c.id)
+        .join(reefs, reefs.c.id == bindings.c.reef_id)
+        .where(bindings.c.until.is_(None), reefs.c.account == account, reefs.c.name == name, reefs.c.kind == "shared")
+    )
+    return sorted(connection.execute(query).scalars())
+
+
+def withdraw(database: Database, account: str, name: str) -> None:
+    """Cordon a reef that is to go.
+
+    Raises:
+        GuardError: Cells have a place on it.
+    """
+
+    def work(connection: Connection) -> None:
+        reef = _named(connection, account, name)
+        if reef is None:
+            return
+        row_of(connection, "reef", reef, lock=True)
+        refuse_in_use(name, cells_of(connection, account, name))
+        row = row_of(connection, "reef", reef)
+        if row.state == "in_service":
+            now = database.now(connection)
+            change(connection, reefs, reef, int(row.version), {"state": "cordoned", "state_since": now})
+
+    database.write(work)
+
+
+def refuse_in_use(name: str, found: list[str]) -> None:
+    """Raise GuardError if a reef has cells."""
+    if found:
+        listed = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+        raise GuardError([
+            Objection(
+                code="reef_in_use",
+                reason=f"reef '{name}' carries {len(found)} cell{'s' if len(found) > 1 else ''}: {listed}",
+                remedy="take its cells down first, or leave it: `cellctl reef cordon` stops new ones",
+            )
+        ])  # fmt: skip
+
+
+def gone(connection: Connection, now: float, account: str, name: str) -> None:
+    """Record that a reef is taken away: it and all of it is retired, and its history stays."""
+    reef = _named(connection, account, name)
+    if reef is None:
+        return
+    retired = {"state": "retired", "state_since": now}
+    its_gateways = select(gateways.c.id).where(gateways.c.reef_id == reef)
+    for table, mine in (
+        (share_slots, share_slots.c.gateway_id.in_(its_gateways)),
+        (database_slots, database_slots.c.reef_id == reef),
+        (gateways, gateways.c.reef_id == reef),
+        (hosts, hosts.c.reef_id == reef),
+        (reefs, reefs.c.id == reef),
+    ):
+        connection.execute(update(table).where(mine).values(**retired, version=table.c.version + 1))
+    tell(connection, now, (account, "reef", name), "retired")
+
+
+def set_cordon(database: Database, account: str, reef: str, gateway: str = "", *, on: bool) -> str:
+    """Let a reef, or one of its hosts or gateways by name, take no new cells, or take them again; return its state.
+
+    Raises:
+        UsageError: There is no such reef, host or gateway.
+    """
+
+    def work(connection: Connection) -> str:
+        now, found = database.now(connection), _named(connection, account, reef)
+        if found is None:
+            raise UsageError(f"the registry knows no reef '{reef}'", hint=f"cellctl reef up {reef}", code="no_reef")
+        row_of(connection, "reef", found, lock=True)
+        table = reefs
+        row = row_of(connection, "reef", found)
+        for kind in (hosts, gateways) if gateway else ():
+            mine = (kind.c.reef_id == found) & (kind.c.name == gateway)
+            part = connection.execute(select(kind).where(mine)).one_or_none()
+            table, row = (kind, part) if part is not None else (table, row)
+        if gateway and table is reefs:
+            message = f"reef '{reef}' has no host or gateway '{gateway}'"
+            raise UsageError(message, hint=f"cellctl reef status {reef} lists them", code="no_part")
+        before, after = ("in_service", "cordoned") if on else ("cordoned", "in_service")
+        if row.state != before:
+            return str(row.state)
+        change(connection, table, int(row.id), int(row.version), {"state": after, "state_since": now})
+        tell(connection, now, (account, "reef", reef), "cordoned" if on else "uncordoned", {"what": gateway or reef})
+        return after
+
+    return database.write(work)
+
+
+def _named(connection: Connection, account: str, name: str) -> int | None:
+    query = select(reefs.c.id).where(reefs.c.account == account, reefs.c.name == name, reefs.c.kind == "shared")
+    found = connection.execute(query).scalar()
+    return None if found is None else int(found)

@@ -1,0 +1,143 @@
+"""Cells on reefs: a place is claimed before an `up` begins, bound before anything holds data, left when it is gone.
+
+A preview claims nothing: it shows the place that an `up` would get now. Without a registry it shows the frozen one.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cellctl.errors import GuardError, Objection, RegistryError
+from cellctl.facts.conditions import at
+from cellctl.run import registering
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cellctl.placement import Refusal, Request
+    from cellctl.registry.database import Database
+    from cellctl.run.session import Session
+    from cellctl.run.target import Target
+    from cellctl.state.values import Value
+
+
+def placed(target: Target, operation: str, database: Database | None) -> Target:
+    """Return the target with its place on its reef, where it has or needs one.
+
+    Raises:
+        GuardError: There is no place for it (code `no_place`), or the reef that is to go has cells (`reef_in_use`).
+        RegistryError: The registry cannot be reached, and the place is needed.
+    """
+    if target.level == "reef" and operation == "down" and database is not None:
+        _refuse_in_use(target, database)
+    if not target.reef or operation not in ("up", "preview"):
+        return target
+    return _foreseen(target) if database is None else _claimed(target, database)
+
+
+def bind(session: Session) -> None:
+    """Make the place of a cell on a reef its own: from now on it may hold its data.
+
+    Raises:
+        ClaimLost: The reservation ran out while somebody thought about the plan.
+    """
+    target = session.target
+    if target.level != "cell" or not target.reef:
+        return
+    from cellctl.registry import claims, places
+
+    with registering.opened(target.home) as database:
+        found = places.claimed(database, _request(target))
+        if not isinstance(found, tuple) or _plain(found[1]) != target.place:
+            raise claims.ClaimLost(f"the place of cell '{target.name}' was given to another", hint="run it again")
+        claims.confirm(database, found[0], database_name=str(target.place["database"]))
+
+
+def withdraw(session: Session) -> None:
+    """Let a reef that is to go take no more cells.
+
+    Raises:
+        GuardError: Cells have a place on it.
+    """
+    target = session.target
+    if target.level != "reef":
+        return
+    from cellctl.registry import reefs
+
+    account = registering.account_key(target.home, target.account)
+    with registering.opened(target.home) as database:
+        reefs.withdraw(database, account, target.name.rpartition("/")[2])
+
+
+def _refuse_in_use(target: Target, database: Database) -> None:
+    from cellctl.registry import reefs
+
+    account, name = registering.account_key(target.home, target.account), target.name.rpartition("/")[2]
+    with database.read() as connection:
+        reefs.refuse_in_use(name, reefs.cells_of(connection, account, name))
+
+
+def _claimed(target: Target, database: Database) -> Target:
+    from cellctl.registry import places
+
+    found = places.claimed(database, _request(target))
+    if not isinstance(found, tuple):
+        raise _no_place(target, found)
+    return replace(target, place=_plain(found[1]))
+
+
+def _foreseen(target: Target) -> Target:
+    from cellctl.registry import places
+    from cellctl.run.survey import cell_key
+
+    key = cell_key(target, registering.account_key(target.home, target.account))
+    try:
+        with registering.opened(target.home) as database:
+            found = places.foreseen(database, key, _request(target))
+    except RegistryError as error:
+        if not target.place:
+            raise
+        unasked = f"{error.summary}; the place is the one that the cell was given last"
+        return replace(target, advice=(*target.advice, unasked))
+    if not isinstance(found, dict):
+        raise _no_place(target, found)
+    return replace(target, place=_plain(found))
+
+
+def _request(target: Target) -> Request:
+    from cellctl.placement import Request
+
+    return Request(
+        cell=target.name,
+        account=registering.account_key(target.home, target.account),
+        cloud=target.cloud,
+        region=target.region,
+        protocol=str(at(target.spec, "spec.storage.protocol") or ""),
+        reef=target.reef,
+        tier=str(at(target.spec, "metadata.labels.tier") or at(target.spec, "spec.preset") or ""),
+        today=datetime.datetime.now(datetime.UTC).date().isoformat(),
+    )
+
+
+def _no_place(target: Target, refusal: Refusal) -> GuardError:
+    remedies = {
+        "reef": f"cellctl reef up {target.reef}, or name another reef",
+        "quota": "ask the cloud for more, or place the cell elsewhere",
+    }
+    return GuardError([
+        Objection(
+            code="no_place",
+            reason=shortage.reason,
+            remedy=remedies.get(shortage.constraint, f"cellctl reef expand {target.reef}, or name another reef"),
+        )
+        for shortage in refusal.shortages
+    ])  # fmt: skip
+
+
+def _plain(place: Mapping[str, object]) -> dict[str, Value]:
+    """Return a place as it comes back from a state: equal places compare equal."""
+    plain: dict[str, Value] = json.loads(json.dumps(place))
+    return plain

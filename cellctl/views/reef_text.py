@@ -1,0 +1,70 @@
+"""Reefs and their capacity as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cellctl.views.text import SANDBOX_NOTE, count
+
+if TYPE_CHECKING:
+    from cellctl.placement import Quota
+    from cellctl.registry.reef_view import Part
+    from cellctl.run.reefs import ReefStatus
+
+_STYLES = {"in_service": "green", "cordoned": "yellow", "planned": "dim", "retired": "dim"}
+_BINDING = {
+    "cells": "its own limit",
+    "databases": "databases",
+    "shares": "shares",
+    "quota": "a quota of the account",
+    "reef": "the reef, which is not in service",
+}
+
+
+def reefs_text(found: Sequence[ReefStatus]) -> RenderableType:
+    """Return a block for each reef."""
+    if not found:
+        return Text("There are no reefs here. Make one: cellctl reef up --cloud aws r1")
+    return Group(*(line for status in found for line in _reef(status)))
+
+
+def _reef(status: ReefStatus) -> Iterator[RenderableType]:
+    known = status.known
+    state = known.state if known else "never brought up"
+    title = Text.assemble((status.name, "bold"), f" · {status.cloud} · {status.region} · account {status.account} · ")
+    title.append(state.replace("_", " "), style=_STYLES.get(state, "dim"))
+    if status.account == "sandbox":
+        title.append(f" · {SANDBOX_NOTE}", style="cyan")
+    yield title
+    if known is None:
+        yield Text(f"  cellctl reef up {status.name}", style="dim")
+        return
+    listed = f": {', '.join(known.cells)}" if known.cells else ""
+    yield Text(f"  {len(known.cells)} of {count(known.max_cells, 'cell')}{listed}")
+    yield Text(f"  {count(known.free, 'more cell')} fit; then {_BINDING[known.binding]} run out", style="bold")
+    table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
+    for column in ("  host or gateway", "state", "free", "bound", "held", "kind"):
+        table.add_column(column, no_wrap=column != "kind")
+    for part in (*known.hosts, *known.gateways):
+        table.add_row(*_part(part))
+    yield table
+    tight = [quota for quota in known.quotas if quota.limit - quota.used < 10 * quota.per_cell]
+    for quota in sorted(tight, key=_left):
+        yield Text(f"  quota {quota.key}: {quota.used} of {quota.limit} used, a cell takes {quota.per_cell}", "yellow")
+
+
+def _left(quota: Quota) -> int:
+    return (quota.limit - quota.used) // quota.per_cell
+
+
+def _part(part: Part) -> tuple[str | Text, ...]:
+    free, bound = part.slots.get("available", 0), part.slots.get("bound", 0) + part.slots.get("reserved", 0)
+    held = sum(part.slots.values()) - free - bound
+    kept = f" ({part.reserve} more for restores)" if part.reserve else ""
+    state = Text(part.state.replace("_", " "), style=_STYLES.get(part.state, ""))
+    return f"  {part.name}", state, f"{free}{kept}", str(bound), str(held or "–"), part.detail

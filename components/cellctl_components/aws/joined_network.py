@@ -1,0 +1,45 @@
+"""JoinedNetwork: a cell in the network of its reef. It declares its own security groups there, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from cellctl_components.aws import security_groups
+from cellctl_components.aws.firewall import CELL_GROUPS, Rule
+from cellctl_components.aws.layout import NetworkLayout, PlaceLayout
+
+
+@dataclass(frozen=True, kw_only=True)
+class JoinedNetworkArgs:
+    """What a JoinedNetwork is made of. `rules` are `firewall.rules(...)`."""
+
+    layout: NetworkLayout
+    place: PlaceLayout
+    rules: Sequence[Rule]
+
+
+class JoinedNetwork(pulumi.ComponentResource):
+    """The part of a reef's network that is one cell's: what `Network` says of it, without owning it.
+
+    No rule of a shared group is touched: nodes carry the reef's group of members besides their own.
+    """
+
+    def __init__(self, name: str, args: JoinedNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:aws:Network", name, None, opts)
+        self._place, self._layout = args.place, args.layout
+        self.vpc_id: pulumi.Input[str] = args.place.network
+        self.groups = security_groups.declare(self, name, args.layout.name, args.place.network, CELL_GROUPS)
+        self.rules = security_groups.admit(self, name, self.groups, args.rules, {})
+        self.ways_out: list[pulumi.Resource] = []
+        self.register_outputs({"vpcId": self.vpc_id})
+
+    def subnet_ids(self, tier: str) -> list[pulumi.Input[str]]:
+        """Return the ids of a tier's subnets, one for each zone."""
+        return [self._place.subnets[tier][zone.letter] for zone in self._layout.zones]
+
+    def node_subnet(self, letter: str) -> pulumi.Input[str]:
+        """Return the id of the nodes' subnet in a zone."""
+        return self._place.subnets["nodes"][letter]

@@ -1,0 +1,52 @@
+"""PlacedFiles: a cell's hold on the one share of a reef that it has claimed. It owns neither share nor bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import route53
+
+from cellctl_components import resources as cellctl
+from cellctl_components.aws.file_gateway_host import RECORD_TTL_S
+from cellctl_components.aws.layout import PlaceLayout, Protocol
+from cellctl_components.aws.options import child
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlacedFilesArgs:
+    """What it is made of. `clients` are the addresses of the cell's nodes, `host` the cell's name for the gateway."""
+
+    place: PlaceLayout
+    protocol: Protocol
+    region: str
+    clients: Sequence[str]
+    zone_id: pulumi.Input[str]
+    host: str
+
+
+class PlacedFiles(pulumi.ComponentResource):
+    """The client list of the claimed share, and the cell's own name for its gateway: nodes mount by that name."""
+
+    def __init__(self, name: str, args: PlacedFilesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:aws:ShareSet", name, None, opts)
+        self.access = cellctl.ShareAccess(
+            f"{name}-files",
+            region=args.region,
+            share_arn=args.place.share_arn,
+            protocol=args.protocol,
+            clients=list(args.clients),
+            opts=child(self),
+        )
+        self.record = route53.Record(
+            f"{name}-name",
+            zone_id=args.zone_id,
+            name=args.host,
+            type="CNAME",
+            ttl=RECORD_TTL_S,
+            records=[args.place.gateway],
+            allow_overwrite=False,
+            opts=child(self, delete_first=True),
+        )
+        self.register_outputs({"share": args.place.share})

@@ -1,0 +1,239 @@
+"""Reef: shared capacity on AWS: a network, database hosts and gateways on which cells are placed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import kms, route53
+
+from cellctl_components.aws import firewall, policies
+from cellctl_components.aws.alarms import Alarms, AlarmsArgs
+from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
+from cellctl_components.aws.layout import HostLayout
+from cellctl_components.aws.network import TIERS, Network, NetworkArgs
+from cellctl_components.aws.options import child, stateful
+from cellctl_components.aws.reef_layout import ReefGateway, ReefLayout
+from cellctl_components.aws.share_set import ShareSet, ShareSetArgs
+from cellctl_components.aws.sql_server_host import HostGroups, SqlServerHost, SqlServerHostArgs, host_groups
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReefArgs:
+    """What a reef is made of; as `CellArgs`, without nodes."""
+
+    layout: ReefLayout
+    account: str
+    control: str
+    gateway_image: pulumi.Input[str]
+
+
+class Reef(pulumi.ComponentResource):
+    """A reef. It declares nothing of any cell: shares are born closed, and the members' group admits by being carried.
+
+    Give providers `aws` and `cellctl` through `opts.providers`. `facts` are the stack's outputs: what the registry
+    records. The parts called `place` are what `PlaceLayout` is made of.
+    """
+
+    def __init__(self, name: str, args: ReefArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:aws:Reef", name, None, opts)
+        self._name, self._args, self._layout = name, args, args.layout
+        self.key = self._key()
+        self.network = self._network()
+        self.zone = self._zone()
+        groups = host_groups(f"{name}-sql", args.layout.hosts[0], self.network.subnet_ids("data"), self)
+        self.hosts = {host.identifier: self._host(number, host, groups) for number, host in _numbered(args.layout)}
+        self.gateways = {gateway.label: self._gateway(gateway) for gateway in args.layout.gateways}
+        self.shares = {gateway.label: self._shares(gateway) for gateway in args.layout.gateways}
+        self.alarms = self._alarms()
+        self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
+        self.register_outputs({"vpcId": self.network.vpc_id})
+
+    def _key(self) -> kms.Key:
+        key = kms.Key(
+            f"{self._name}-key",
+            description=f"Data of {self._layout.key_alias.removeprefix('alias/')}",
+            policy=policies.key(self._args.account, self._layout.region),
+            enable_key_rotation=True,
+            rotation_period_in_days=365,
+            deletion_window_in_days=30,
+            opts=stateful(self),
+        )
+        kms.Alias(f"{self._name}-key", name=self._layout.key_alias, target_key_id=key.key_id, opts=child(self))
+        return key
+
+    def _network(self) -> Network:
+        layout = self._layout
+        return Network(
+            f"{self._name}-network",
+            NetworkArgs(
+                layout=layout.network,
+                region=layout.region,
+                account=self._args.account,
+                rules=firewall.reef_rules(layout, control=self._args.control),
+                key_arn=self.key.arn,
+                groups=firewall.REEF_GROUPS,
+            ),
+            opts=child(self),
+        )
+
+    def _zone(self) -> route53.Zone:
+        return route53.Zone(
+            f"{self._name}-zone",
+            name=self._layout.zone,
+            comment="Names of one reef's gateways",
+            vpcs=[route53.ZoneVpcArgs(vpc_id=self.network.vpc_id)],
+            force_destroy=False,
+            opts=child(self),
+        )
+
+    def _host(self, number: int, host: HostLayout, groups: HostGroups) -> SqlServerHost:
+        layout = self._layout
+        return SqlServerHost(
+            f"{self._name}-sql-{number}",
+            SqlServerHostArgs(
+                layout=host,
+                region=layout.region,
+                account=self._args.account,
+                subnet_ids=self.network.subnet_ids("data"),
+                security_group_id=self.network.groups["database"].id,
+                key_arn=self.key.arn,
+                log_days=layout.network.log_days,
+                protected=layout.protected,
+                groups=groups,
+            ),
+            opts=child(self),
+        )
+
+    def _gateway(self, gateway: ReefGateway) -> FileGatewayHost:
+        layout, network, host = self._layout, self.network, gateway.host
+        return FileGatewayHost(
+            f"{self._name}-{gateway.label}",
+            FileGatewayHostArgs(
+                layout=host,
+                region=layout.region,
+                zone_name=next(zone.name for zone in layout.network.zones if zone.letter == host.zone),
+                subnet_id=network.node_subnet(host.zone),
+                security_group_id=network.groups["gateway"].id,
+                image=self._args.gateway_image,
+                key_arn=self.key.arn,
+                endpoint=network.storage_endpoint,
+                zone_id=self.zone.zone_id,
+                tags=layout.tags,
+                log_days=layout.network.log_days,
+                protected=layout.protected,
+                # The appliance reaches its service, and cellctl its port 80, before it is activated.
+                after=[*network.rules.values(), network.s3_endpoint, *network.ways_out],
+            ),
+            opts=child(self),
+        )
+
+    def _shares(self, gateway: ReefGateway) -> ShareSet:
+        return ShareSet(
+            f"{self._name}-{gateway.label}-shares",
+            ShareSetArgs(
+                shares=gateway.shares,
+                protocol=gateway.host.protocol,
+                role_name=gateway.host.role,
+                region=self._layout.region,
+                account=self._args.account,
+                gateway_arn=self.gateways[gateway.label].gateway_arn,
+                key_arn=self.key.arn,
+                clients=(),
+                protected=self._layout.protected,
+            ),
+            opts=child(self),
+        )
+
+    def _alarms(self) -> Alarms:
+        layout = self._layout
+        return Alarms(
+            f"{self._name}-alarms",
+            AlarmsArgs(
+                layout=layout.alarms,
+                key_arn=self.key.arn,
+                databases={
+                    f"sql-{number}": (self.hosts[host.identifier].instance.identifier, host.storage_gib)
+                    for number, host in _numbered(layout)
+                },
+                gateways={one.label: (self.gateways[one.label].gateway_id, one.host.name) for one in layout.gateways},
+                instances={one.label: self.gateways[one.label].instance.id for one in layout.gateways},
+            ),
+            opts=child(self),
+        )
+
+    def _facts(self) -> dict[str, pulumi.Input[object]]:
+        layout, network = self._layout, self.network
+        subnets = {
+            tier: {zone.letter: network.subnets[tier, zone.letter].id for zone in layout.network.zones}
+            for tier in TIERS
+        }
+        # The gateways' shares are for nodes only.
+        closed = [{"host": one.host.address, "port": port} for one in layout.gateways for port in (445, 2049)]
+        place = {
+            "reef": layout.reef,
+            "network": network.vpc_id,
+            "cidr": layout.network.cidr,
+            "subnets": subnets,
+            "members": network.groups["members"].id,
+        }
+        return {
+            "place": place,
+            "maxCells": layout.max_cells,
+            "hosts": [self._host_facts(host) for host in layout.hosts],
+            "gateways": [self._gateway_facts(number, gateway) for number, gateway in enumerate(layout.gateways)],
+            "entries": {"closed": closed},
+            "alarmTopic": self.alarms.topic_arn,
+        }
+
+    def _host_facts(self, host: HostLayout) -> dict[str, pulumi.Input[object]]:
+        made = self.hosts[host.identifier]
+        place = {
+            "host": host.identifier,
+            "server": made.address,
+            "administrator_secret": made.administrator_secret,
+        }
+        return {
+            "name": host.identifier,
+            "kind": "rds",
+            "size": host.instance_class,
+            "haMode": "always_on" if host.multi_zone else "single",
+            "endpoint": made.address,
+            "port": host.port,
+            "region": self._layout.region,
+            "login": host.administrator,
+            "passwordSecret": made.administrator_secret,
+            "place": place,
+        }
+
+    def _gateway_facts(self, number: int, gateway: ReefGateway) -> dict[str, pulumi.Input[object]]:
+        made, shares, host = self.gateways[gateway.label], self.shares[gateway.label], gateway.host
+        place = {
+            "gateway": host.host,
+            "gateway_name": host.name,
+            "gateway_id": made.gateway_id,
+            "writer": shares.role.arn,
+            "number": number * len(gateway.shares),
+        }
+        return {
+            "name": host.name,
+            "kind": "storage_gateway",
+            "protocol": host.protocol,
+            "zone": host.zone,
+            "host": host.host,
+            "address": host.address,
+            "arn": made.gateway_arn,
+            "instance": made.instance.id,
+            "region": self._layout.region,
+            "writer": shares.role.arn,
+            "place": place,
+            "shares": [
+                {"name": share.name, "arn": shares.shares[share.name].arn, "bucket": share.bucket}
+                for share in gateway.shares
+            ],
+        }
+
+
+def _numbered(layout: ReefLayout) -> list[tuple[int, HostLayout]]:
+    return list(enumerate(layout.hosts, start=1))

@@ -1,0 +1,175 @@
+"""A ReefSpec resolved for AWS: every name, size, address and range decided. Pure: no Pulumi, no look-up, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from cellctl_components import naming
+from cellctl_components.aws import rules, sizing
+from cellctl_components.aws.layout import (
+    SHARE_COUNT,
+    AlarmsLayout,
+    GatewayLayout,
+    HostLayout,
+    NetworkLayout,
+    ShareLayout,
+    in_account,
+)
+from cellctl_components.layout import Json, address_in, facts, json_object
+
+if TYPE_CHECKING:
+    from cellctl.spec.reef import ReefSpec
+
+_GATEWAY_OFFSET = 10
+_LOG_DAYS = 30
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReefGateway:
+    """One gateway of a reef with its ten pairs, all free: who mounts them is the business of cells."""
+
+    label: str
+    host: GatewayLayout
+    shares: tuple[ShareLayout, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReefLayout:
+    """All of a reef on AWS. `zone` is the private domain in which gateways have their names; `cell` is the stack's."""
+
+    cell: str
+    reef: str
+    account: str
+    region: str
+    incarnation: int
+    protected: bool
+    max_cells: int
+    tags: Mapping[str, str]
+    key_alias: str
+    zone: str
+    network: NetworkLayout
+    hosts: tuple[HostLayout, ...]
+    gateways: tuple[ReefGateway, ...]
+    alarms: AlarmsLayout
+    cloud: str = "aws"
+
+    def to_json(self) -> Mapping[str, Json]:
+        """Return all of it as JSON-like data, equal for equal layouts."""
+        return json_object(self)
+
+    def for_account(self, account_id: str) -> ReefLayout:
+        """Return this layout with bucket names that no other account makes."""
+        gateways = tuple(replace(one, shares=in_account(one.shares, account_id)) for one in self.gateways)
+        return replace(self, gateways=gateways)
+
+
+def reef_layout(spec: ReefSpec, *, incarnation: int = 1) -> ReefLayout:
+    """Return the layout of a reef on AWS.
+
+    Raises:
+        SpecError: AWS cannot do what the spec asks; every problem is listed.
+        NotYet: A valid option that a later version brings.
+    """
+    rules.check_reef(spec)
+    body, reef = spec.spec, spec.metadata.name
+    network = _network(spec)
+    own = {"reef": reef, "managed-by": "cellctl", "incarnation": str(incarnation)}
+    owner = {"owner": spec.metadata.owner} if spec.metadata.owner else {}
+    return ReefLayout(
+        cell=f"reef-{reef}",
+        reef=reef,
+        account=body.account,
+        region=body.region,
+        incarnation=incarnation,
+        protected=body.protection.deletion,
+        max_cells=body.max_cells,
+        tags={**dict(sorted(spec.metadata.labels.items())), **owner, **own},
+        key_alias=f"alias/reef-{reef}",
+        zone=f"{reef}.reef.internal",
+        network=network,
+        hosts=tuple(_host(spec, number, incarnation) for number in range(1, body.database.hosts + 1)),
+        gateways=tuple(_gateway(spec, number, network, incarnation) for number in range(1, body.storage.gateways + 1)),
+        alarms=_alarms(reef),
+    )
+
+
+def _network(spec: ReefSpec) -> NetworkLayout:
+    reef, zones = spec.metadata.name, sizing.zones(spec.spec.region, spec.spec.network.cidr)
+    return NetworkLayout(
+        name=naming.reef_name(reef, limit=255),
+        cidr=spec.spec.network.cidr,
+        zones=zones,
+        nat_zones=tuple(zone.letter for zone in zones),
+        flow_log_group=f"/reefs/{reef}/flow-logs",
+        flow_log_role=naming.reef_name(reef, "flow-logs", limit=64),
+        log_days=_LOG_DAYS,
+    )
+
+
+def _host(spec: ReefSpec, number: int, incarnation: int) -> HostLayout:
+    reef, body, data = spec.metadata.name, spec.spec, facts("aws", "sizes")["database"]
+    identifier, tier = naming.reef_name(reef, f"sql-{number}", limit=63), body.database.tier
+    pairs = facts("aws", "regions")["pairs"]
+    return HostLayout(
+        identifier=identifier,
+        group=naming.reef_name(reef, "sql", limit=63),
+        engine=sizing.one(data, "engine", str),
+        engine_version=sizing.one(data, "engine_version", str),
+        major_version=sizing.one(data, "major_version", str),
+        family=sizing.one(data, "family", str),
+        instance_class=sizing.of(data, "classes", tier, str),
+        storage_gib=sizing.of(data, "storage_gib", tier, int),
+        storage_limit_gib=sizing.of(data, "storage_limit_gib", tier, int),
+        multi_zone=body.database.multi_zone,
+        retention_days=body.database.retention_days,
+        backup_region=sizing.one(pairs, body.region, str) if body.database.geo_backup else "",
+        backup_window=sizing.backup_window(body.maintenance.window),
+        maintenance_window=sizing.maintenance_window(body.maintenance.window),
+        final_snapshot=f"{identifier}-final-{incarnation}",
+        administrator=sizing.ADMINISTRATOR,
+        monitoring_role=naming.reef_name(reef, f"sql-{number}-monitoring", limit=64),
+        port=sizing.SQL_PORT,
+    )
+
+
+def _gateway(spec: ReefSpec, number: int, network: NetworkLayout, incarnation: int) -> ReefGateway:
+    reef, body, data = spec.metadata.name, spec.spec, facts("aws", "sizes")["gateway"]
+    label, zone = f"g{number}", network.zones[(number - 1) % len(network.zones)]
+    day, begin, _ = sizing.window(body.maintenance.window)
+    host = GatewayLayout(
+        name=naming.reef_name(reef, label, limit=255),
+        host=f"{label}.{reef}.reef.internal",
+        zone=zone.letter,
+        address=address_in(zone.nodes, _GATEWAY_OFFSET + number - 1),
+        instance_type=sizing.one(data, "instance_type", str),
+        root_gib=sizing.one(data, "root_gib", int),
+        cache_gib=sizing.cache(body.storage.size_gib),
+        capacity="Small",
+        role=naming.reef_name(reef, f"{label}-gateway", limit=64),
+        log_group=f"/reefs/{reef}/{label}",
+        maintenance=(day, begin // 60, begin % 60),
+        protocol=body.storage.protocol,
+    )
+    return ReefGateway(label=label, host=host, shares=tuple(_pairs(spec, label, incarnation)))
+
+
+def _pairs(spec: ReefSpec, label: str, incarnation: int) -> list[ShareLayout]:
+    """Ten pairs; a share's name tells its gateway, so that it is the only one of its name on the reef."""
+    reef, body = spec.metadata.name, spec.spec
+    names = [f"{label}-{index:02d}" for index in range(1, SHARE_COUNT + 1)]
+    return [
+        ShareLayout(
+            index=index,
+            name=name,
+            kind="",
+            bucket=naming.distinct(f"reef-{reef}-{name}", 63, body.account, body.region, str(incarnation)),
+        )
+        for index, name in enumerate(names, start=1)
+    ]
+
+
+def _alarms(reef: str) -> AlarmsLayout:
+    name = naming.reef_name(reef, limit=200)
+    return AlarmsLayout(topic=f"{name}-alarms", prefix=name, storage_limit_gib=0)

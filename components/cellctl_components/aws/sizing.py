@@ -1,0 +1,80 @@
+"""Sizes, ranges and windows, from what a file says to what AWS takes: the same for cells and reefs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from cellctl_components.aws import layout as parts
+from cellctl_components.aws import rules
+from cellctl_components.layout import Json, equal_parts, facts
+
+Kind = TypeVar("Kind", str, int)
+
+MAX_ZONES = 3
+ADMINISTRATOR = "cellmaster"
+SQL_PORT = 1433
+_DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+
+
+def zones(region: str, cidr: str) -> tuple[parts.Zone, ...]:
+    """Cut a network into sixteen: a row of four for each purpose, a column for each zone; one column stays free."""
+    cut = equal_parts(cidr, 16)
+    return tuple(
+        parts.Zone(
+            letter=letter,
+            name=f"{region}{letter}",
+            public=cut[column],
+            ingress=cut[4 + column],
+            nodes=cut[8 + column],
+            data=cut[12 + column],
+        )
+        for column, letter in enumerate(rules.zone_letters(region)[:MAX_ZONES])
+    )
+
+
+def cache(size_gib: int) -> tuple[int, ...]:
+    """A fifth of the expected size, within the service's limits, in volumes of at most 16 TiB."""
+    data = facts("aws", "sizes")["gateway"]
+    least, volume = one(data, "cache_least_gib", int), one(data, "cache_volume_gib", int)
+    wanted = min(max(-(-size_gib // 5), least), one(data, "cache_total_gib", int))
+    count = -(-wanted // volume)
+    return tuple(-(-wanted // count) for _ in range(count))
+
+
+def window(text: str) -> tuple[int, int, int]:
+    """Return day (0 = Sunday), first and last minute of the day; the last may lie on the next day."""
+    day, times, _ = text.split(" ")
+    first, last = (int(part[:2]) * 60 + int(part[3:]) for part in times.split("-"))
+    return _DAYS.index(day), first, last
+
+
+def maintenance_window(text: str) -> str:
+    """Return a window as RDS writes it."""
+    day, first, last = window(text)
+    end = (day + 1) % 7 if last <= first else day
+    return f"{_DAYS[day].lower()}:{_clock(first)}-{_DAYS[end].lower()}:{_clock(last)}"
+
+
+def backup_window(text: str) -> str:
+    """An hour each day, an hour after maintenance ends: RDS refuses windows that overlap, and only when it creates."""
+    _, _, last = window(text)
+    return f"{_clock(last + 60)}-{_clock(last + 120)}"
+
+
+def one(table: Mapping[str, Json], key: str, kind: type[Kind]) -> Kind:
+    """Return a value of a table of facts."""
+    value = table[key]
+    assert isinstance(value, kind)
+    return value
+
+
+def of(table: Mapping[str, Json], key: str, choice: str, kind: type[Kind]) -> Kind:
+    """Return the value for one choice in a table of facts."""
+    inner = table[key]
+    assert isinstance(inner, dict)
+    return one(inner, choice, kind)
+
+
+def _clock(minute: int) -> str:
+    return f"{minute // 60 % 24:02d}:{minute % 60:02d}"

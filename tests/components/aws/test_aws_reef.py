@@ -1,0 +1,169 @@
+"""What a reef declares, what a cell on it declares, and that no two cells on it ever meet."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cellctl.clouds import AccountFacts, Wanted, declaring, load
+from cellctl.errors import SpecError
+from cellctl.facts.capacity import capacity
+from cellctl.registry.places import database_name
+from cellctl.spec import CellSpec
+from cellctl.spec.reef import ReefSpec
+from cellctl_components import naming
+from cellctl_components.aws import firewall
+from cellctl_components.aws.layout import AwsLayout, PlaceLayout
+from cellctl_components.aws.reef_layout import ReefLayout, reef_layout
+from cellctl_components.aws.resolve import layout
+
+if TYPE_CHECKING:
+    from conftest import Recording
+
+ACCOUNT = AccountFacts(id="123456789012", sandbox=True)
+LETTERS, TIERS = ("a", "b", "c"), ("public", "ingress", "nodes", "data")
+PLACE = {
+    "reef": "r1", "number": 0, "network": "vpc-1", "cidr": "10.64.0.0/16", "members": "sg-members",
+    "subnets": {tier: {letter: f"subnet-{tier}-{letter}" for letter in LETTERS} for tier in TIERS},
+    "host": "reef-r1-sql-1", "server": "reef-r1-sql-1.x.eu-west-1.rds.amazonaws.com", "database": "octo_acme_g1",
+    "administrator_secret": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:rds!db-1",
+    "gateway": "g1.r1.reef.internal", "gateway_id": "sgw-1", "gateway_name": "reef-r1-g1", "share": "g1-01",
+    "share_arn": "arn:aws:storagegateway:eu-west-1:123456789012:share/share-1", "bucket": "reef-r1-g1-01-x",
+    "writer": "arn:aws:iam::123456789012:role/reefs/g1",
+}  # fmt: skip
+TAKES = {
+    "lb.application-load-balancers": ("aws:lb/loadBalancer:LoadBalancer", "application"),
+    "lb.network-load-balancers": ("aws:lb/loadBalancer:LoadBalancer", "network"),
+    "ec2.security-groups": ("aws:ec2/securityGroup:SecurityGroup", ""),
+    "iam.roles": ("aws:iam/role:Role", ""),
+    "kms.keys": ("aws:kms/key:Key", ""),
+    "cloudwatch.alarms": ("aws:cloudwatch/metricAlarm:MetricAlarm", ""),
+    "s3.buckets": ("aws:s3/bucket:Bucket", ""),
+    "ec2.vpcs": ("aws:ec2/vpc:Vpc", ""),
+    "rds.sqlserver-instances": ("aws:rds/instance:Instance", ""),
+}
+
+
+def cell_spec(**body: object) -> CellSpec:
+    given = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", "placement": {"reef": "r1"}, **body}
+    return CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": given})
+
+
+def placed(number: int = 0, **body: object) -> AwsLayout:
+    return layout(cell_spec(**body), place={**PLACE, "number": number})
+
+
+def reef(**body: object) -> ReefLayout:
+    given = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", **body}
+    return reef_layout(ReefSpec.model_validate({"metadata": {"name": "r1"}, "spec": given}))
+
+
+@pytest.fixture(scope="module")
+def recorded() -> dict[str, Recording]:
+    return {}
+
+
+@pytest.fixture
+def cell(record: Callable[[Callable[[], None]], Recording], recorded: dict[str, Recording]) -> Recording:
+    wanted = Wanted(level="cell", spec=cell_spec().to_json(), place=PLACE)  # type: ignore[arg-type]
+    if "cell" not in recorded:
+        recorded["cell"] = record(declaring(load("aws"), wanted, ACCOUNT))
+    return recorded["cell"]
+
+
+@pytest.fixture
+def shared(record: Callable[[Callable[[], None]], Recording], recorded: dict[str, Recording]) -> Recording:
+    spec = ReefSpec.minimal("r1", cloud="aws", region="eu-west-1").to_json()
+    if "reef" not in recorded:
+        recorded["reef"] = record(declaring(load("aws"), Wanted(level="reef", spec=spec), ACCOUNT))  # type: ignore[arg-type]
+    return recorded["reef"]
+
+
+def test_a_cell_takes_of_quotas_what_placement_counts(cell: Recording) -> None:
+    counted = Counter(
+        name
+        for item in cell.resources
+        for name, (token, kind) in TAKES.items()
+        if item.type == token and kind in ("", item.inputs.get("loadBalancerType"))
+    )
+    assert {takes.quota: counted[takes.quota] for takes in capacity("aws").takes} == {
+        takes.quota: takes.reef for takes in capacity("aws").takes
+    }
+
+
+def test_a_place_is_made_of_what_the_reef_says(shared: Recording) -> None:
+    """Reef, host and gateway each say their part; the registry adds share and database."""
+    (host,), (gateway,) = shared.outputs["hosts"], shared.outputs["gateways"]
+    said = {**shared.outputs["place"], **host["place"], **gateway["place"]}  # type: ignore[dict-item]
+    assert {*said, "share", "share_arn", "bucket", "database"} == {field.name for field in fields(PlaceLayout)} | {
+        "cidr"
+    }
+    assert len(gateway["shares"]) == 10
+    assert {"arn", "name", "bucket"} == set(gateway["shares"][0])
+    assert database_name("acme-eu") == naming.database_name("acme-eu", 1)
+
+
+def test_cells_on_a_reef_never_share_an_address_with_each_other_or_a_gateway() -> None:
+    taken: dict[str, str] = {one.host.address: one.label for one in reef(storage={"gateways": 20}).gateways}
+    assert len(taken) == 20
+    for number in (*range(12), 198, 199):
+        plan = placed(number, nodes={"count": 8})
+        zones = {zone.letter: ipaddress.IPv4Network(zone.nodes) for zone in plan.network.zones}
+        for node in plan.nodes.items:
+            assert node.address not in taken, f"{node.name} of place {number} has the address of {taken[node.address]}"
+            taken[node.address] = f"{node.name} of place {number}"
+            assert ipaddress.IPv4Address(node.address) in zones[node.zone]
+
+
+def test_hosts_and_gateways_admit_members_and_the_control_range_only(shared: Recording, cell: Recording) -> None:
+    rules = firewall.reef_rules(reef(), control="10.255.0.0/24")
+    ways_in = {(rule.group, rule.peer) for rule in rules if rule.way == "in"}
+    assert ways_in == {
+        ("gateway", "members"), ("gateway", "10.255.0.0/24"), ("database", "members"), ("database", "10.255.0.0/24"),
+        ("endpoints", "gateway"),
+    }  # fmt: skip
+    assert not [rule for rule in rules if rule.group == "members"]
+    groups = {item.name: item for item in shared.resources if item.type == "aws:ec2/securityGroup:SecurityGroup"}
+    assert set(groups) == {f"reef-r1-network-{group}" for group in firewall.REEF_GROUPS}
+    for item in cell.of("aws:ec2/networkInterface:NetworkInterface"):
+        assert "sg-members" in item.inputs["securityGroups"]  # type: ignore[operator]
+        assert len(item.inputs["securityGroups"]) == 2  # type: ignore[arg-type]
+    touched = {
+        item.inputs["securityGroupId"]
+        for item in cell.resources
+        if "securityGroup" in item.type and "Rule" in item.type
+    }
+    assert touched == {f"acme-network-{group}-id" for group in firewall.CELL_GROUPS}
+
+
+def test_a_cell_keeps_each_kind_in_a_folder_of_its_one_share(cell: Recording) -> None:
+    (access,) = cell.of("cellctl:aws:ShareAccess")
+    assert access.inputs["shareArn"] == PLACE["share_arn"]
+    assert access.inputs["clients"] == [node.address for node in placed().nodes.items]
+    script = str(cell.of("aws:ec2/instance:Instance")[0].inputs["userData"])
+    assert script.count("mount.exe -o") == 1
+    for kind in ("packages", "artifacts", "task-logs", "imports", "event-exports"):
+        assert f"-Value '\\\\files.acme.octopus.internal\\g1-01\\{kind}'" in script
+    (name,) = [item for item in cell.of("aws:route53/record:Record") if item.inputs["type"] == "CNAME"]
+    assert name.inputs["records"] == ["g1.r1.reef.internal"]
+
+
+def test_hosts_of_a_reef_share_their_groups() -> None:
+    plan = reef(database={"hosts": 3}, storage={"gateways": 4})
+    assert len({host.group for host in plan.hosts}) == 1
+    assert len({host.identifier for host in plan.hosts}) == len({host.monitoring_role for host in plan.hosts}) == 3
+    assert [gateway.host.zone for gateway in plan.gateways] == ["a", "b", "c", "a"]
+    buckets = [share.bucket for gateway in plan.for_account("123456789012").gateways for share in gateway.shares]
+    assert len(set(buckets)) == 40
+    assert all(len(bucket) <= 63 for bucket in buckets)
+
+
+@pytest.mark.parametrize("place", [None, {}, {key: value for key, value in PLACE.items() if key != "share_arn"}])
+def test_a_cell_without_a_whole_place_is_refused(place: Mapping[str, object] | None) -> None:
+    with pytest.raises(SpecError, match="no place on a reef"):
+        layout(cell_spec(), place=place)  # type: ignore[arg-type]

@@ -1,0 +1,308 @@
+"""A reef and two cells on it, from the first `up` to the last `down`: one story, told once, looked at by every test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+from warm import client, keys
+
+from cellctl.cell import Cell
+from cellctl.errors import GuardError, NotYet
+from cellctl.events import Event, ResourceDone
+from cellctl.home import Home
+from cellctl.plan import Outcome
+from cellctl.reef import Reef
+from cellctl.registry.tables import bindings, cells, database_slots, gateways, hosts, operations, reefs, share_slots
+from cellctl.run import placing, registering
+from cellctl.run.options import RunOptions
+from cellctl.run.reefs import ReefStatus
+from cellctl.run.registry import check, rebuild
+from cellctl.run.target import of_spec, record_of
+from cellctl.spec import CellSpec
+from cellctl.spec.reef import ReefSpec
+from cellctl.state.resources import ResourceState
+
+CELL = "apiVersion: cellctl/v1\nkind: Cell\nmetadata: {name: %s}\nspec:\n  cloud: aws\n  account: sandbox\n" \
+       "  region: eu-west-1\n  placement: {reef: r1}\n"  # fmt: skip
+BOUND = select(cells.c.name, bindings.c.until).join(cells, cells.c.id == bindings.c.cell_id)
+
+
+@dataclass
+class Killed:
+    """Ends the operation process when a resource of a name is done: nothing is told to anybody."""
+
+    name: str
+    pids: list[int] = field(default_factory=list)
+
+    def start(self, *given):
+        process = client.operation(*given)
+        self.pids.append(process.pid)
+        return process
+
+    def heard(self, event: Event) -> None:
+        if isinstance(event, ResourceDone) and event.name == self.name:
+            os.kill(self.pids[-1], signal.SIGKILL)
+
+
+class Story:
+    """A home with a reef, and what was seen on the way."""
+
+    def __init__(self, root: Path) -> None:
+        self.home = Home(root)
+        self.home.prepare()
+        keys.give(root)
+        self.home.write_file()
+        self.home.write_reef(ReefSpec.minimal("r1", cloud="aws", region="eu-west-1"))
+        (root / "cells").mkdir()
+        for name in ("acme", "globex", "initech"):
+            (root / "cells" / f"{name}.yaml").write_text(CELL % name)
+        self.options = RunOptions(clock="stepped", start=client.operation)
+
+    def cell(self, name: str) -> Cell:
+        return Cell.open(name, home=self.home)
+
+    @property
+    def reef(self) -> Reef:
+        return Reef.open("r1", home=self.home)
+
+    def up(self, handle: Cell | Reef, **more: object) -> Outcome:
+        outcome = handle.up(ask=yes, **{"options": self.options, **more})
+        assert outcome.result in ("succeeded", "failed"), outcome
+        return outcome
+
+    def down(self, handle: Cell | Reef) -> Outcome:
+        return handle.down(ask=yes, delete_data=True, options=self.options)
+
+    def rows(self, query) -> list[tuple[object, ...]]:
+        with registering.opened(self.home) as database, database.read() as connection:
+            return [tuple(row) for row in connection.execute(query)]
+
+    def resources(self, stack: str) -> list[ResourceState]:
+        from cellctl.run.status import load
+
+        loaded = load(self.home, stack, RunOptions())
+        assert loaded is not None
+        return list(loaded.checkpoint.resources)
+
+    def record(self, stack: str):
+        return record_of(self.home, stack)
+
+
+def yes(_plan: object, _objections: object) -> bool:
+    return True
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    told = Story(tmp_path_factory.mktemp("reefs"))
+    outcome = told.up(told.reef)
+    assert outcome.result == "succeeded", outcome.failures
+    told.checks = outcome.checks
+    return told
+
+
+def test_a_reef_is_brought_up_verified_and_registered(story: Story) -> None:
+    types = [row.type for row in story.resources("reef/r1")]
+    assert types.count("aws:storagegateway/nfsFileShare:NfsFileShare") == types.count("aws:s3/bucket:Bucket") == 10
+    for one in ("aws:rds/instance:Instance", "aws:rds/optionGroup:OptionGroup", "cellctl:aws:FileGateway"):
+        assert types.count(one) == 1
+    assert not [one for one in types if one in ("cellctl:aws:ShareAccess", "cellctl:sql:CellDatabase")]
+    assert any("database master opens as cellmaster" in line for line in story.checks)
+    assert sum("admits its gateway only" in line for line in story.checks) == 10
+    assert story.rows(select(reefs.c.name, reefs.c.state, reefs.c.max_cells)) == [("r1", "in_service", 50)]
+    assert story.rows(select(hosts.c.name, hosts.c.capacity, hosts.c.reserve)) == [("reef-r1-sql-1", 75, 8)]
+    assert story.rows(select(gateways.c.name, gateways.c.state)) == [("reef-r1-g1", "in_service")]
+    assert story.rows(select(share_slots.c.state).distinct()) == [("available",)]
+    ((kind, result, gate),) = story.rows(select(operations.c.target_kind, operations.c.state, operations.c.gate))
+    assert (kind, result, gate[:8]) == ("reef", "succeeded", "verified")
+    known = story.reef.status().known
+    assert known is not None
+    assert (known.free, known.binding, len(known.cells)) == (10, "shares", 0)
+
+
+def test_a_preview_claims_nothing_and_a_claim_survives_a_kill(story: Story) -> None:
+    plan = story.cell("acme").preview(options=story.options)
+    assert not plan.errored, plan.diagnostics
+    assert story.rows(BOUND) == []
+    killed = Killed("acme-database")
+    options = RunOptions(clock="stepped", start=killed.start)
+    first = story.up(story.cell("acme"), options=options, on_event=killed.heard)
+    assert first.result == "failed"
+    places = select(bindings.c.id, bindings.c.database_slot_id, bindings.c.gateway_id)
+    before = story.rows(places)
+    second = story.up(story.cell("acme"))
+    assert second.result == "succeeded", second.failures
+    assert story.rows(places) == before
+    assert len(before) == 1
+    assert story.rows(select(database_slots.c.database).where(database_slots.c.state == "bound")) == [("octo_acme_g1",)]
+    assert story.cell("acme").preview(options=story.options).empty
+
+
+def test_a_cell_declares_only_what_it_owns(story: Story) -> None:
+    types = {row.type for row in story.resources("acme")}
+    shared = ("ec2/vpc:", "ec2/subnet:", "ec2/vpcEndpoint:", "rds/", "storagegateway/", "s3/", "ebs/")
+    assert [one for one in types if any(word in one for word in shared)] == []
+    assert {"cellctl:sql:CellDatabase", "cellctl:aws:ShareAccess", "aws:lb/listener:Listener"} <= types
+
+
+def test_two_cells_on_one_reef_do_not_reach_each_other(story: Story) -> None:
+    outcome = story.up(story.cell("globex"))
+    assert outcome.result == "succeeded", outcome.failures
+    (database,) = [row for row in story.resources("globex") if row.type == "cellctl:sql:CellDatabase"]
+    assert "octo_acme_g1: 916" in database.outputs["provenAgainst"]
+    lists = story.rows(select(share_slots.c.number, share_slots.c.client_list).where(share_slots.c.state == "bound"))
+    assert [number for number, _ in lists] == [1, 2]
+    acme, globex = (set(clients) for _, clients in lists)
+    assert len(acme) == len(globex) == 2
+    assert not acme & globex
+    admitted = {
+        str(row.outputs["shareArn"]): set(row.outputs["clients"])
+        for name in ("acme", "globex") for row in story.resources(name) if row.type == "cellctl:aws:ShareAccess"
+    }  # fmt: skip
+    assert list(admitted.values()) == [acme, globex]
+    assert len(admitted) == 2
+    groups = [set(row.inputs["securityGroups"]) for name in ("acme", "globex") for row in story.resources(name)
+              if row.type == "aws:ec2/networkInterface:NetworkInterface"]  # fmt: skip
+    assert len(set.intersection(*groups)) == 1  # the members' group; the others are each cell's own
+    assert check(story.home).violations == ()
+
+
+def test_a_preview_without_its_registry_uses_the_place_that_is_frozen(story: Story) -> None:
+    file = story.home.registry_file
+    kept = file.with_suffix(".kept")
+    file.rename(kept)
+    file.write_bytes(b"no database at all, and longer than a header of SQLite needs to be" * 20)
+    try:
+        target = of_spec(story.home, story.cell("acme").spec, story.options)  # type: ignore[arg-type]
+        placed = placing.placed(target, "preview", None)
+    finally:
+        file.unlink()
+        kept.rename(file)
+    assert placed.place == target.place == story.record("acme")["place"]
+    assert any("the place is the one that the cell was given last" in line for line in placed.advice)
+
+
+def test_a_lost_registry_is_filled_anew_with_reefs_slots_and_bindings(story: Story) -> None:
+    def known() -> list[object]:
+        slots = select(share_slots.c.number, share_slots.c.share_id, share_slots.c.state, share_slots.c.client_list)
+        return [
+            story.rows(select(reefs.c.name, reefs.c.state, reefs.c.place)),
+            story.rows(slots.order_by(share_slots.c.number)),
+            story.rows(BOUND.order_by(cells.c.name)),
+            story.rows(select(database_slots.c.database).where(database_slots.c.state == "bound")),
+        ]
+
+    before = known()
+    for file in story.home.private.glob("registry.db*"):
+        file.unlink()
+    assert {item.subject for item in check(story.home).violations} == {"reef r1", "cell acme", "cell globex"}
+    rebuild(story.home)
+    assert check(story.home).violations == ()
+    after = known()
+    assert [sorted(map(str, part)) for part in after] == [sorted(map(str, part)) for part in before]
+
+
+def test_a_cell_never_moves_and_a_missing_or_cordoned_reef_has_no_place(story: Story) -> None:
+    file = story.home.cell_file("acme")
+    text = file.read_text()
+    for placement in ("dedicated", "{reef: r2}"):
+        file.write_text(text.replace("{reef: r1}", placement))
+        with pytest.raises(GuardError) as moved:
+            story.cell("acme").preview(options=story.options)
+        assert [item.code for item in moved.value.objections] == ["frozen_field"]
+    file.write_text(text)
+    third = CellSpec.model_validate({**story.cell("initech").spec.to_json()})  # type: ignore[union-attr]
+    elsewhere = third.to_json()
+    elsewhere["spec"]["placement"] = {"reef": "r9"}  # type: ignore[index]
+    assert _refused(lambda: Cell(CellSpec.model_validate(elsewhere), home=story.home).preview(options=story.options))
+    assert story.reef.cordon() == "cordoned"
+    refused = _refused(lambda: story.cell("initech").preview(options=story.options))
+    assert "takes no new cells" in refused[0].reason
+    assert story.reef.cordon(on=False) == "in_service"
+    assert story.reef.cordon("reef-r1-g1") == "cordoned"
+    assert "reef expand r1" in _refused(lambda: story.cell("initech").preview(options=story.options))[0].remedy
+    assert story.reef.cordon("reef-r1-g1", on=False) == "in_service"
+
+
+def _refused(look: Callable[[], object]):
+    with pytest.raises(GuardError) as error:
+        look()
+    assert {item.code for item in error.value.objections} == {"no_place"}
+    return error.value.objections
+
+
+def test_an_expanded_reef_has_another_host_and_its_file_says_so(story: Story) -> None:
+    unchanged = story.home.reef_file("r1").read_text()
+    story.reef.expand(ask=lambda _plan, _objections: False, hosts=1, options=story.options)
+    assert story.home.reef_file("r1").read_text() == unchanged
+    outcome = story.reef.expand(ask=yes, hosts=1, options=story.options)
+    assert outcome.result == "succeeded", outcome.failures
+    assert {action: number for action, number in outcome.changes.items() if number and action != "same"} == {
+        "create": 9
+    }
+    assert "hosts: 2" in story.home.reef_file("r1").read_text()
+    known = story.reef.status().known
+    assert known is not None
+    free = [(part.name, part.slots["available"]) for part in known.hosts]
+    assert free == [("reef-r1-sql-1", 65), ("reef-r1-sql-2", 67)]
+
+
+def test_a_cell_that_goes_leaves_its_place_and_never_touches_the_reef(story: Story) -> None:
+    reef = [(row.urn, row.outputs) for row in story.resources("reef/r1")]
+    with pytest.raises(GuardError) as refused:
+        story.down(story.reef)
+    assert [item.code for item in refused.value.objections] == ["reef_in_use"]
+    assert "acme, globex" in refused.value.objections[0].reason
+    outcome = story.down(story.cell("acme"))
+    assert (outcome.result, outcome.remaining) == ("succeeded", 0), outcome.failures
+    assert [(row.urn, row.outputs) for row in story.resources("reef/r1")] == reef
+    assert story.rows(BOUND.where(bindings.c.until.is_(None))) == [("globex", None)]
+    assert story.rows(select(share_slots.c.state).where(share_slots.c.held_data).order_by(share_slots.c.id)) == [
+        ("quarantined",), ("bound",)
+    ]  # fmt: skip
+    assert story.rows(select(database_slots.c.database).where(database_slots.c.database != "")) == [("octo_globex_g1",)]
+    assert check(story.home).violations == ()
+
+
+def test_a_reef_without_cells_goes_and_names_what_is_kept(story: Story) -> None:
+    assert story.down(story.cell("globex")).result == "succeeded"
+    with pytest.raises(GuardError):  # it holds data, and nobody said what becomes of that
+        story.reef.down(ask=yes, options=story.options)
+    outcome = story.down(story.reef)
+    assert (outcome.result, outcome.remaining) == ("succeeded", 0), outcome.failures
+    assert any("reef-r1-sql-1-final-1" in line for line in outcome.retained), outcome.retained
+    assert story.rows(select(reefs.c.state)) == [("retired",)]
+    known = story.reef.status().known
+    assert isinstance(story.reef.status(), ReefStatus)
+    assert known is not None
+    assert (known.state, known.free) == ("retired", 0)
+    assert json.loads(json.dumps([*outcome.retained]))
+
+
+def test_what_reefs_cannot_do_yet_is_refused_before_anything_is_declared(tmp_path: Path) -> None:
+    from cellctl.errors import SpecError
+    from cellctl.spec.reef_file import dump_reef, loads_reef
+
+    home = Home(tmp_path)
+    text = dump_reef(ReefSpec.minimal("r1", cloud="aws", region="eu-west-1"))
+    assert loads_reef(text) == ReefSpec.minimal("r1", cloud="aws", region="eu-west-1")
+    with pytest.raises(SpecError, match="needs activeDirectory"):
+        loads_reef(text.replace("protocol: nfs", "protocol: smb"))
+    domain = "protocol: smb, activeDirectory: {domain: a.example.com, organizationalUnit: x, joinSecret: s}"
+    with pytest.raises(NotYet, match="joining a domain"):
+        Reef(loads_reef(text.replace("protocol: nfs", domain)), home=home).up(ask=yes)
+    with pytest.raises(SpecError, match="no room for the nodes of 200 cells"):
+        loads_reef(text.replace("gateways: 1", "gateways: 20").replace("10.64.0.0/16", "10.64.0.0/20"))
+    smb = {"storage": {"protocol": "smb"}, "placement": {"reef": "r1"}}
+    spec = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", **smb}
+    cell = CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": spec})
+    with pytest.raises(NotYet, match="shared gateway"):
+        Cell(cell, home=home).up(ask=yes)
+    assert not home.sandbox_database.exists()
