@@ -19,6 +19,7 @@ from cellctl.engine.workspace import PROJECT
 from cellctl_sandbox.control import open_control
 
 pytestmark = pytest.mark.needs("pulumi")
+BUSY_S = 900.0  # the longest that a step may take: alone a cell's takes up to 30 s, beside other work many times that
 NETWORKS = {"aws": VPC, "azure": "azure-native:network:VirtualNetwork"}
 
 
@@ -31,7 +32,7 @@ class Runs:
 
     def __call__(self, *words: str) -> str:
         """Run a command that must end well; return what it says."""
-        done = client.cellctl(*words, "--home", str(self.home), cwd=self.home)
+        done = client.cellctl(*words, "--home", str(self.home), cwd=self.home, timeout=BUSY_S)
         assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
         return done.stdout
 
@@ -73,7 +74,12 @@ class Runs:
         with open(os.devnull, "w") as nobody:
             told = (*words, "--home", str(self.home))
             running = client.started(*told, cwd=self.home, stdout=nobody, stderr=nobody)
-        wait_for(lambda: self.networks() == 1, 120)
+        try:
+            wait_for(lambda: self.networks() == 1 or running.poll() is not None, BUSY_S)
+            assert running.poll() is None, "it ended before its network was there"
+        except BaseException:
+            running.kill()
+            raise
         return running
 
     def clis(self) -> list[int]:
@@ -144,7 +150,7 @@ def test_a_cell_whose_run_was_cut_off_goes_on(tmp_path: Path, cloud: str, victim
         with suppress(ProcessLookupError):  # another one took it along
             os.kill(pid, signal.SIGINT if victims == "interrupt" else signal.SIGKILL)
     assert running.wait() == {"everything": -signal.SIGKILL, "interrupt": 130}.get(victims, 1)
-    wait_for(lambda: not runs.clis() and not plugins_of(tmp_path))
+    wait_for(lambda: not runs.clis() and not plugins_of(tmp_path), BUSY_S)
     assert runs.up(then) == "succeeded"
     assert runs.networks() == 1
     assert runs.orphans() == []

@@ -167,9 +167,12 @@ def test_after_an_interrupt_nothing_new_begins(fake: FakeCli, tmp_path: Path) ->
 
 def test_a_deadline_climbs_the_ladder(fake: FakeCli, tmp_path: Path) -> None:
     fake.plays("up", sleep_s=20)
-    with pytest.raises(EngineError) as late:
-        found(fake, deadline_s=0.6).run(["up"], str(tmp_path), {})
-    assert late.value.code == "cli_deadline"
+    for deadline_s in (0.6, 10.0):
+        with pytest.raises(EngineError) as late:
+            found(fake, deadline_s=deadline_s).run(["up"], str(tmp_path), {})
+        assert late.value.code == "cli_deadline"
+        if fake.signals():  # on a busy machine it had not begun at the first deadline
+            break
     assert fake.signals() == 1
 
 
