@@ -78,17 +78,19 @@ def struck(seed: int) -> bool:
 
 
 def tested() -> bool:
-    """Run each long test that has not passed yet; tell whether all have."""
-    passed = PLACE / "tests.txt"
-    before = passed.read_text().splitlines() if passed.exists() else []
-    listed = subprocess.run([*PYTEST, "--collect-only"], cwd=ROOT, capture_output=True, text=True, check=False)
+    """Run each long test that has not passed yet; tell whether all have that have their tools here."""
+    record = PLACE / "tests.txt"
+    before = record.read_text().splitlines() if record.exists() else []
+    listed = subprocess.run([*PYTEST, "--collect-only"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     good = True
-    for test in [line for line in listed.stdout.splitlines() if "::" in line and line not in before]:
-        if subprocess.run([*PYTEST, test], cwd=ROOT, check=False).returncode:
+    for test in [line for line in listed.stdout.splitlines() if "::" in line and f"passed {line}" not in before]:
+        done = subprocess.run([*PYTEST, "-rs", test], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True)
+        print(done.stdout, end="", flush=True)
+        if done.returncode:
             good = False
             continue
-        with passed.open("a") as file:
-            file.write(f"{test}\n")
+        with record.open("a") as file:
+            file.write(f"{'passed' if ' passed' in done.stdout else 'skipped'} {test}\n")
     return good
 
 
