@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal
 
-from cellctl.errors import Problem
-from cellctl.state.values import Value
+from cellctl.errors import Objection, Problem
+from cellctl.state.values import Struct, Value
 
 if TYPE_CHECKING:
     from cellctl.likeness import Row
@@ -90,12 +90,24 @@ class Diagnostic:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Declared:
+    """One resource as the program declares it. `inputs` are the provider's, secrets masked, unknown ones a sentinel."""
+
+    urn: str
+    type: str
+    name: str
+    parent: str
+    inputs: Struct
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Plan:
     """What would happen to one cell.
 
     `complete`: the program ran to its end, so no change is missing. `applyable`: complete, without errors, and nothing
     is blocked. `errored`: the preview failed; `diagnostics` say why. `hash` changes with any change shown here.
-    `spec_digest` and `checkpoint_digest` are sha256 in hex. `versions` holds cellctl, engine and SDK versions.
+    `objections`: why guards would refuse it. `spec_digest` and `checkpoint_digest` are sha256 in hex. `versions`
+    holds cellctl, engine and SDK versions.
     """
 
     cell: str
@@ -111,6 +123,7 @@ class Plan:
     spec_digest: str = ""
     checkpoint_digest: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    objections: tuple[Objection, ...] = ()
 
     def summary(self) -> dict[str, int]:
         """Return how many changes there are of each action, every action of `COUNTED` present; components count."""

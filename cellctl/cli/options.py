@@ -94,6 +94,15 @@ AllowReplaceOption = Annotated[
         "--allow-replace", metavar="URN", help="Allow this stateful resource to be replaced.", show_default=False
     ),
 ]
+OverrideOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--override",
+        metavar="CODE",
+        help="Take this refusal upon yourself: frozen, outside_window, policy_….",
+        show_default=False,
+    ),
+]
 AdoptOption = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(

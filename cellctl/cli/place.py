@@ -130,6 +130,7 @@ def run_options(
     command: str,
     deadline: str = "",
     allow: list[str] | None = None,
+    override: list[str] | None = None,
     adopt: list[str] | None = None,
     forget: list[str] | None = None,
     approval: Approval | None = None,
@@ -140,6 +141,7 @@ def run_options(
     return RunOptions(
         refresh=refresh.value,
         allow=frozenset(allow or ()),
+        override=frozenset(override or ()),
         adopt=dict(_adoption(text) for text in adopt or ()),
         forget=frozenset(forget or ()),
         clock=clock,

@@ -20,6 +20,7 @@ from cellctl.cli.options import (
     HomeOption,
     OutputMode,
     OutputOption,
+    OverrideOption,
     RefreshOption,
     RefreshScope,
 )
@@ -55,6 +56,7 @@ def preview(
     expires: ExpiresOption = "7d",
     exit_code: ExitCodeOption = False,
     refresh: RefreshOption = RefreshScope.STATEFUL,
+    override: OverrideOption = None,
     clock: ClockOption = "",
     engine: EngineOption = EngineName.AUTO,
     deadline: DeadlineOption = "",
@@ -68,7 +70,7 @@ def preview(
     from cellctl.cli.session import Session
     from cellctl.errors import ExitCode
     from cellctl.views.plan_json import plan_json
-    from cellctl.views.plan_text import plan_text
+    from cellctl.views.plan_text import objections_text, plan_text
     from cellctl.views.saved_plan import saved_plan
 
     with reporting("preview", output, cell=cell, cloud=cloud) as report:
@@ -79,7 +81,9 @@ def preview(
         report.at(place)
         again = place.command("preview")
         session = Session("preview", place, mode=output, yes=False, again=again)
-        options = run_options(refresh=refresh, clock=clock, engine=engine, deadline=deadline, command=again)
+        options = run_options(
+            refresh=refresh, clock=clock, engine=engine, deadline=deadline, override=override, command=again
+        )
         with session:
             plan = place.handle().preview(options=options, on_event=session.event, interrupter=session.interrupter)
         if save is not None:
@@ -91,6 +95,8 @@ def preview(
             streams.show_json(plan_json(plan))
         else:
             streams.show(plan_text(plan, details=details))
+            if plan.objections:
+                streams.say(objections_text(plan.objections))
     if plan.errored:
         raise typer.Exit(int(ExitCode.FAILED))
     raise typer.Exit(int(ExitCode.CHANGES_PENDING if exit_code and not plan.empty else ExitCode.OK))

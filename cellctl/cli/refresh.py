@@ -14,6 +14,7 @@ from cellctl.cli.options import (
     HomeOption,
     OutputMode,
     OutputOption,
+    OverrideOption,
     RefreshScope,
     YesOption,
 )
@@ -26,6 +27,7 @@ def refresh(
     home: HomeOption = None,
     yes: YesOption = False,
     output: OutputOption = OutputMode.AUTO,
+    override: OverrideOption = None,
     clock: ClockOption = "",
     engine: EngineOption = EngineName.AUTO,
     deadline: DeadlineOption = "",
@@ -43,7 +45,9 @@ def refresh(
         report.at(place)
         again = place.command("refresh")
         session = Session("refresh", place, mode=output, yes=yes, again=again)
-        options = run_options(refresh=RefreshScope.ALL, clock=clock, engine=engine, deadline=deadline, command=again)
+        options = run_options(
+            refresh=RefreshScope.ALL, clock=clock, engine=engine, deadline=deadline, override=override, command=again
+        )
         with session:
             outcome = place.handle().refresh(
                 ask=session.ask, options=options, on_event=session.event, interrupter=session.interrupter

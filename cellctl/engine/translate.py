@@ -15,7 +15,7 @@ from cellctl.engine import paths
 from cellctl.engine.classify import NOISE, classify, tidy
 from cellctl.engine.raw_events import DiagnosticEvent, RawEvent, Side, StepEvent, SummaryEvent
 from cellctl.engine.redact import Redactor
-from cellctl.plan import Action, Change, Diagnostic, DiffKind, Failure, Plan, PropertyChange, plan_hash
+from cellctl.plan import Action, Change, Declared, Diagnostic, DiffKind, Failure, Plan, PropertyChange, plan_hash
 from cellctl.state.values import Value
 
 PHYSICAL = frozenset(
@@ -146,6 +146,7 @@ class Planner:
     facts: TypeFacts
     redactor: Redactor
     changes: dict[str, Change] = field(default_factory=dict)
+    declared: dict[str, Declared] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     summary: SummaryEvent | None = None
@@ -165,6 +166,8 @@ class Planner:
         if event.type == "pulumi:pulumi:Stack" and event.moment == "outputs":
             old = event.old.outputs if event.old else {}
             self.outputs_changed = self.outputs_changed or old != (event.new.outputs if event.new else {})
+        if event.new is not None and event.moment == "pre":
+            self.declared[event.urn] = _declared(event, event.new)
         known = self.changes.get(event.urn)
         if event.op in ("discard", "discard-replaced", "remove-pending-replace"):
             return
@@ -294,6 +297,10 @@ def urn_type(urn: str) -> str:
 def _bare_change(urn: str, facts: TypeFacts) -> Change:
     type_ = urn_type(urn)
     return Change(urn=urn, type=type_, name=urn.rsplit("::", 1)[-1], action="delete", stateful=facts.stateful(type_))
+
+
+def _declared(event: StepEvent, side: Side) -> Declared:
+    return Declared(urn=event.urn, type=event.type, name=event.name, parent=side.parent, inputs=side.inputs)
 
 
 def _protected(side: Side | None) -> bool:

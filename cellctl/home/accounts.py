@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from cellctl.drift import Rule
 from cellctl.errors import GuardError, Objection, Problem, UsageError
+from cellctl.guard.exceptions import Freeze, PolicyException
 
 SANDBOX = "sandbox"
 
@@ -47,11 +48,16 @@ SANDBOX_ACCOUNT = Account(name=SANDBOX, cloud="", id="000000000000")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HomeFile:
-    """`cellctl.yaml` as a value: its accounts without the sandbox, the registry's URL or ``, and the rules on drift."""
+    """`cellctl.yaml` as a value: its accounts without the sandbox, the registry's URL or ``, the rules on drift.
+
+    `policies`: where a policy does not hold. `freezes`: when cells do not change.
+    """
 
     accounts: Mapping[str, Account] = field(default_factory=dict)
     registry: str = ""
     drift: tuple[Rule, ...] = ()
+    policies: tuple[PolicyException, ...] = ()
+    freezes: tuple[Freeze, ...] = ()
 
     @property
     def sandbox_only(self) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from cellctl.drift import Rule
 from cellctl.errors import SpecError
+from cellctl.guard.exceptions import Freeze, PolicyException
 from cellctl.home.accounts import Account, HomeFile
 from cellctl.spec import home as section
 from cellctl.spec import source
@@ -47,6 +48,8 @@ def loads_home(text: str, file: str = "cellctl.yaml") -> HomeFile:
         accounts={name: _account(name, entry) for name, entry in home.accounts.items()},
         registry=home.registry or "",
         drift=tuple(map(_rule, home.drift)),
+        policies=tuple(map(_exception, home.policies)),
+        freezes=tuple(map(_freeze, home.freezes)),
     )
 
 
@@ -59,6 +62,31 @@ def _rule(entry: section.DriftRule) -> Rule:
         owner=entry.owner,
         reason=entry.reason,
         until=date.fromisoformat(entry.until),
+    )
+
+
+def _exception(entry: section.PolicySection) -> PolicyException:
+    return PolicyException(
+        policy=entry.policy,
+        type=entry.type,
+        name=entry.name,
+        cell=entry.cell,
+        owner=entry.owner,
+        until=date.fromisoformat(entry.until),
+        reason=entry.reason,
+    )
+
+
+def _freeze(entry: section.FreezeSection) -> Freeze:
+    return Freeze(
+        reason=entry.reason,
+        owner=entry.owner,
+        since=date.fromisoformat(entry.since) if entry.since else None,
+        until=date.fromisoformat(entry.until) if entry.until else None,
+        cell=entry.cell,
+        labels=entry.labels,
+        operations=entry.operations,
+        outside_window=entry.outside_window,
     )
 
 

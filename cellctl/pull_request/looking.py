@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from cellctl import guard
 from cellctl.errors import CellctlError, GuardError, Objection, Problem, SpecError, UsageError
+from cellctl.guard import MOMENTARY
 from cellctl.home.accounts import SANDBOX, refuse_sandbox
 from cellctl.plan import Plan
 from cellctl.pull_request.changes import CellFile, Changed, Changes, compare, differing_fields, touches_all
@@ -28,14 +28,13 @@ class Asked:
     """What is compared: `base` and `head` are refs, `head` `` for the working tree.
 
     `files_only`: of `head` only the cell files are read, as data; code and `cellctl.yaml` are those checked out, which
-    must be those of `base`. `every`: all cells, whatever differs. `allow`: URNs whose loss is accepted.
+    must be those of `base`. `every`: all cells, whatever differs.
     """
 
     base: str
     head: str = ""
     files_only: bool = False
     every: bool = False
-    allow: frozenset[str] = frozenset()
     require_real: bool = False
 
 
@@ -65,7 +64,7 @@ def look(
         repository.cell_files(sides.head) if sides.head else repository.working_files(),
         every=asked.every or bool(sides.all_because),
     )
-    found = _Found(changes=changes, allow=asked.allow)
+    found = _Found(changes=changes)
     specs = found.specs()
     for spec in specs if asked.require_real else ():
         refuse_sandbox(spec.spec.account)
@@ -130,7 +129,6 @@ class _Found:
     """What is known so far: groups, failures and notes at lines of files."""
 
     changes: Changes
-    allow: frozenset[str]
     grouping: Grouping = field(default_factory=Grouping)
     notes: list[Note] = field(default_factory=list)
 
@@ -152,10 +150,10 @@ class _Found:
         if isinstance(result, CellctlError):
             self._wrong(changed.file if changed else None, result, name)
             return
-        objections = guard.judge(result, guard.Case(allow=self.allow))
-        self.grouping.plan(result, objections)
+        lasting = [item for item in result.objections if item.code not in MOMENTARY]  # merging is not applying
+        self.grouping.plan(result, lasting)
         if changed is not None:
-            self.notes.append(_note(changed, result, objections))
+            self.notes.append(_note(changed, result, lasting))
 
     def _wrong(self, file: CellFile | None, error: CellctlError, name: str = "") -> None:
         if file is not None and file.text and isinstance(error, SpecError):

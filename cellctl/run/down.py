@@ -6,12 +6,12 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from cellctl import guard
 from cellctl.engine.wire import Task
 from cellctl.errors import UsageError
 from cellctl.events import PlanReady
 from cellctl.plan import Change, Diagnostic, Outcome, Plan, plan_hash
 from cellctl.run import placing, preview, remains, repair, unprotect
+from cellctl.run.judging import case_of
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
@@ -62,7 +62,7 @@ def down(
         session.begin("preview")
         plan = plan_down(session, loaded, keep=data is DataChoice.KEEP)
         on_event(PlanReady(moment=session.moment(), plan=plan))
-        case = guard.Case(allow=options.allow, keep_data=data is DataChoice.KEEP, delete_data=data is DataChoice.DELETE)
+        case = replace(case_of(session), keep_data=data is DataChoice.KEEP, delete_data=data is DataChoice.DELETE)
         if not accepted(session, plan, ask, case):
             return ledger.close(ledger.outcome("nothing"))
         placing.withdraw(session)

@@ -26,7 +26,8 @@ class RunOptions:
     """Options of one run; the defaults are the safe ones.
 
     `refresh`: which resources are Read before the plan. `allow`: URNs whose deletion or replacement is allowed although
-    they are stateful. `adopt`: URN -> cloud id of the object to take over for a stateful resource that is gone.
+    they are stateful. `override`: codes of refusals (`frozen`, `policy_retention`) that the caller takes upon himself.
+    `adopt`: URN -> cloud id of the object to take over for a stateful resource that is gone.
     `forget`: URNs of gone stateful resources to drop from the state, so that the plan creates them anew. `parallel`:
     engine steps at once. `clock`: of the sandbox, `` for its own setting, `stepped` or a scale. `engine`: `embedded`,
     `pulumi` or `` (by account). `deadline_s`: the operation is interrupted after so many seconds, 0 for never.
@@ -38,6 +39,7 @@ class RunOptions:
 
     refresh: RefreshScope = "stateful"
     allow: frozenset[str] = frozenset()
+    override: frozenset[str] = frozenset()
     adopt: Mapping[str, str] = field(default_factory=dict)
     forget: frozenset[str] = frozenset()
     parallel: int = 16

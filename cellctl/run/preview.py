@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from cellctl import guard
 from cellctl.engine.translate import PlanHead, Planner, merged
 from cellctl.engine.wire import Task
 from cellctl.errors import GuardError, Interrupted, Locked, Objection
 from cellctl.events import PlanReady
-from cellctl.plan import Change, Diagnostic, Plan
+from cellctl.plan import Change, Declared, Diagnostic, Plan
 from cellctl.run import registering, unprotect
 from cellctl.run.disruption import announced
+from cellctl.run.judging import case_of
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import running
 from cellctl.run.session import Session
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Looked:
-    """A plan, and whether the stack's outputs would change although no resource does."""
+    """A plan, what the program declares, and whether the stack's outputs would change although no resource does."""
 
     plan: Plan
     outputs_changed: bool
+    declared: tuple[Declared, ...] = ()
 
 
 def preview(
@@ -54,8 +57,9 @@ def preview(
         session = ledger.session
         refuse_move_elsewhere(session)
         warnings = _read_unless_moving(session)
-        plan = plan_up(session, {}).plan
-        plan = replace(plan, diagnostics=(*warnings, *plan.diagnostics))
+        looked = plan_up(session, {})
+        objections = guard.judge(looked.plan, case_of(session, looked.declared))
+        plan = replace(looked.plan, diagnostics=(*warnings, *looked.plan.diagnostics), objections=objections)
         on_event(PlanReady(moment=session.moment(), plan=plan))
         ledger.result = "failed" if plan.errored else "succeeded"
         return plan
@@ -109,8 +113,12 @@ def plan_up(session: Session, adopt: Mapping[str, str]) -> Looked:
         _stop_if_cancelled(session)
         plan = merged(whole.plan(head(session, "up", loaded)), protected(session.target, loaded))
         plan = replace(plan, diagnostics=(*said, *plan.diagnostics))
-        return Looked(plan=plan, outputs_changed=whole.outputs_changed)
-    return Looked(plan=plan, outputs_changed=planner.outputs_changed)
+        return _looked(plan, whole)
+    return _looked(plan, planner)
+
+
+def _looked(plan: Plan, planner: Planner) -> Looked:
+    return Looked(plan=plan, outputs_changed=planner.outputs_changed, declared=tuple(planner.declared.values()))
 
 
 def _stop_if_cancelled(session: Session) -> None:

@@ -10,6 +10,7 @@ from cellctl.errors import UsageError
 from cellctl.events import PlanReady
 from cellctl.plan import Outcome
 from cellctl.run import preview, repair
+from cellctl.run.judging import case_of
 from cellctl.run.ledger import running
 from cellctl.run.target import of_stack
 from cellctl.run.up import accepted, failures_of, result_of
@@ -39,7 +40,7 @@ def refresh(
         on_event(PlanReady(moment=session.moment(), plan=plan))
         if plan.errored:
             return ledger.close(replace(ledger.outcome("failed"), failures=tuple(planner.failures)))
-        if plan.empty or not accepted(session, plan, ask):
+        if plan.empty or not accepted(session, plan, ask, case_of(session)):
             return ledger.close(replace(ledger.outcome("nothing"), changes=plan.summary()))
         progress, ended = session.change(Task(verb="refresh", parallel=options.parallel))
         result = result_of(session, progress, ended)

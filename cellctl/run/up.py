@@ -13,6 +13,7 @@ from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval
 from cellctl.events import PlanReady
 from cellctl.plan import Failure, Outcome, Plan, Result
 from cellctl.run import licence, placing, preview, repair, unprotect
+from cellctl.run.judging import case_of
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
 from cellctl.run.target import of_spec
@@ -54,7 +55,7 @@ def up(
             approval.require(options.approval, plan, time.time())
         if plan.empty and not looked.outputs_changed and not _half_replaced(session):
             return ledger.close(_unchanged(ledger, session, plan))
-        if not plan.empty and not accepted(session, plan, ask, _case(session, plan)):
+        if not plan.empty and not accepted(session, plan, ask, _case(session, looked, plan)):
             return ledger.close(ledger.outcome("nothing"))
         placing.bind(session)
         named = _unprotect(session, plan, repaired.adopt)
@@ -64,9 +65,9 @@ def up(
         return ledger.close(_verified(session, outcome) if outcome.result == "succeeded" else outcome)
 
 
-def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case | None = None) -> bool:
+def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case) -> bool:
     """Ask the one question; raises GuardError where guards object, after the plan was shown."""
-    objections = guard.judge(plan, case or guard.Case(allow=session.options.allow))
+    objections = guard.judge(plan, case)
     answer = ask(plan, objections)
     if objections:
         raise GuardError(objections)
@@ -74,8 +75,8 @@ def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case | None = N
     return answer
 
 
-def _case(session: Session, plan: Plan) -> guard.Case:
-    return guard.Case(allow=session.options.allow, licence=licence.to_install(session, plan))
+def _case(session: Session, looked: preview.Looked, plan: Plan) -> guard.Case:
+    return replace(case_of(session, looked.declared), licence=licence.to_install(session, plan))
 
 
 def _take_refreshed(session: Session) -> None:

@@ -78,6 +78,48 @@ class DriftRule(Section):
     """Why it differs."""
 
 
+class PolicySection(Section):
+    """A policy that does not hold somewhere: who answers for it, and until when."""
+
+    policy: Literal["encryption", "public_access", "tls", "retention", "tags"]
+    """Which policy."""
+    type: units.Reference = "*"
+    """Resource type, with * for anything: aws:rds/*"""
+    name: units.Reference = "*"
+    """Name of the resource in the stack, with * for anything."""
+    cell: units.Reference = "*"
+    """Name of the cell, with * for anything."""
+    owner: units.Reference
+    """The team or person that answers for it."""
+    until: units.Day
+    """Last day that it holds; after it the policy refuses again."""
+    reason: units.Plain = ""
+    """Why."""
+
+
+class FreezeSection(Section):
+    """A time when cells do not change. Without days it lasts until it is taken out of the file."""
+
+    reason: units.Plain
+    """Why; whoever is refused reads it."""
+    owner: units.Reference
+    """Whom to ask."""
+    since: units.Day | None = None
+    """First day, UTC; without it: since ever."""
+    until: units.Day | None = None
+    """Last day, UTC; without it: until it is taken out."""
+    cell: units.Reference = "*"
+    """Name of the cell, with * for anything."""
+    labels: dict[units.LabelKey, units.Plain] = Field(default_factory=dict, max_length=20)
+    """Only cells that have all of these labels."""
+    operations: tuple[Literal["up", "down", "refresh"], ...] = Field(
+        default=("up", "down", "refresh"), strict=False, min_length=1, max_length=3
+    )
+    """What is refused; `[down]` is a lock against deletion."""
+    outside_window: bool = False
+    """Refuse only what interrupts people, and only outside of each cell's `maintenance.window`."""
+
+
 class HomeSection(Section):
     """cellctl.yaml, complete."""
 
@@ -91,6 +133,10 @@ class HomeSection(Section):
     """Database URL of the registry: postgresql+psycopg://HOST/NAME or sqlite:///PATH"""
     drift: tuple[DriftRule, ...] = Field(default=(), strict=False, max_length=500)
     """What `cellctl drift` does not count as somebody's edit."""
+    policies: tuple[PolicySection, ...] = Field(default=(), strict=False, max_length=500)
+    """Where a policy does not hold."""
+    freezes: tuple[FreezeSection, ...] = Field(default=(), strict=False, max_length=500)
+    """When cells do not change."""
 
 
 def findings(home: HomeSection) -> Iterator[Problem]:

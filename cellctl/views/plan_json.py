@@ -55,6 +55,10 @@ def plan_json(plan: Plan) -> Struct:
         "diagnostics": [
             {"severity": item.severity, "message": item.message, "urn": item.urn} for item in plan.diagnostics
         ],
+        "objections": [
+            {"code": item.code, "reason": item.reason, "remedy": item.remedy, "flag": item.flag, "urn": item.urn}
+            for item in plan.objections
+        ],
         "summary": {**plan.summary()},
         "monthly_usd": _costs(plan.monthly_usd()),
     }

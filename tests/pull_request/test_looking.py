@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import fleets
 import pytest
 
+from cellctl import guard
 from cellctl.errors import CellctlError, GuardError, NotYet, Objection, UsageError
 from cellctl.plan import Plan
 from cellctl.pull_request.changes import touches_all
@@ -183,14 +185,20 @@ def test_files_only_reads_the_files_of_the_head_and_nothing_else_of_it(site: Sit
         site.look(files_only=True)
 
 
-def test_a_loss_is_refused_until_its_resource_is_named(site: Site) -> None:
+def test_a_loss_is_refused(site: Site) -> None:
     site.cell("acme", body="  preset: gold\n")
-    site.results["acme"] = fleets.losing("acme", same=0)
+    losing = fleets.losing("acme", same=0)
+    site.results["acme"] = replace(losing, objections=guard.judge(losing, guard.Case()))
     made = site.look()
     assert made.refused
     assert made.notes[0].level == "failure"
-    urn = made.groups[0].refusals[0].flag.split("'")[1]
-    assert not site.look(allow=frozenset({urn})).refused
+
+
+def test_a_freeze_keeps_nobody_from_merging(site: Site) -> None:
+    site.cell("acme", body="  preset: gold\n")
+    now = Objection(code="frozen", reason="acme is frozen", remedy="wait")
+    site.results["acme"] = replace(fleets.upgrade("acme", same=1), objections=(now,))
+    assert not site.look().refused
 
 
 def test_what_a_guard_does_not_let_be_previewed_is_refused(site: Site) -> None:

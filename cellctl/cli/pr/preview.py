@@ -91,14 +91,18 @@ def preview(
     _refuse_foreign_event(files_only)
     found = open_home(home)
     options = run_options(
-        refresh=RefreshScope.STATEFUL, clock=clock, engine=engine, deadline=deadline, command="cellctl pr preview"
+        refresh=RefreshScope.STATEFUL,
+        allow=allow_replace,
+        clock=clock,
+        engine=engine,
+        deadline=deadline,
+        command="cellctl pr preview",
     )
     asked = Asked(
         base=base,
         head=head,
         files_only=files_only,
         every=every,
-        allow=frozenset(allow_replace or ()),
         require_real=os.environ.get("CELLCTL_REQUIRE_REAL") == "1",
     )
     with interruptible() as interrupter:

@@ -1,0 +1,53 @@
+"""Guards judge a Plan before anything is changed. Each returns Objections; one is enough to refuse.
+
+Outsiders add guards through the entry-point group `cellctl.guards`: a callable `(plan, case) -> Iterable[Objection]`.
+"""
+
+from __future__ import annotations
+
+import functools
+from importlib.metadata import entry_points
+
+from cellctl.errors import Objection
+from cellctl.guard.case import Case, Guard, Licence
+from cellctl.guard.cell_file import FROZEN, frozen_fields, immutable_inputs, licensed, running_nodes
+from cellctl.guard.exceptions import Freeze, PolicyException
+from cellctl.guard.freezes import frozen_time
+from cellctl.guard.loss import stateful_loss
+from cellctl.guard.policy import policy_pack
+from cellctl.plan import Plan
+
+__all__ = [
+    "FROZEN",
+    "MOMENTARY",
+    "Case",
+    "Freeze",
+    "Guard",
+    "Licence",
+    "PolicyException",
+    "frozen_fields",
+    "judge",
+    "running_nodes",
+]
+
+MOMENTARY = frozenset({"frozen", "outside_window"})
+"""Codes of objections that only say "not now"."""
+BUILT_IN: tuple[Guard, ...] = (frozen_fields, licensed, immutable_inputs, stateful_loss, frozen_time, policy_pack)
+
+
+def judge(plan: Plan, case: Case) -> tuple[Objection, ...]:
+    """Return the objections of every guard: the built-in ones, then those of other packages by name.
+
+    Those whose flag is `--override CODE` are left out where the caller overrides that code.
+    """
+    found = [objection for guard in BUILT_IN for objection in guard(plan, case)]
+    for guard in _outsiders():
+        found.extend(guard(plan, case))
+    return tuple(item for item in found if not (item.code in case.override and item.flag.startswith("--override ")))
+
+
+@functools.cache
+def _outsiders() -> tuple[Guard, ...]:
+    """Return the guards of other packages; looked for once, because fleets are judged plan by plan."""
+    entries = sorted(entry_points(group="cellctl.guards"), key=lambda item: item.name)
+    return tuple(entry.load() for entry in entries)

@@ -1,0 +1,64 @@
+"""What a guard may know besides the Plan. Values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from cellctl.errors import Objection
+from cellctl.guard.exceptions import Freeze, PolicyException
+from cellctl.plan import Declared, Plan
+from cellctl.state.values import Value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """What a guard may know besides the Plan.
+
+    `allow`: URNs that the caller named. `keep_data`, `delete_data`: what `down` was told. `recorded`: cloud, account,
+    region and placement that the stack was made with; `wanted`: those of the file; both empty where they do not apply.
+    `recorded_spec`, `wanted_spec`: what stands below `spec` in the stack's record and in the file, where nodes run;
+    `node_limit`: how many nodes the installed licence allows, 0 where none is known. `licence` is the one to be
+    installed, None where none is or where nobody here can tell. `declared` is what the program declares, empty where
+    no program ran (`down`). `exceptions` and `freezes` stand in `cellctl.yaml`; `labels` and `window` in the cell file.
+    `now` is the real time in Unix seconds. `override`: codes of objections that the caller takes upon himself.
+    """
+
+    allow: frozenset[str] = frozenset()
+    keep_data: bool = False
+    delete_data: bool = False
+    recorded: Mapping[str, str] = field(default_factory=dict)
+    wanted: Mapping[str, str] = field(default_factory=dict)
+    recorded_spec: Mapping[str, Value] = field(default_factory=dict)
+    wanted_spec: Mapping[str, Value] = field(default_factory=dict)
+    node_limit: int = 0
+    licence: Licence | None = None
+    declared: Sequence[Declared] = ()
+    exceptions: Sequence[PolicyException] = ()
+    freezes: Sequence[Freeze] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    window: str = ""
+    now: float = 0.0
+    override: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Licence:
+    """The licence that a plan would install: its secret, how many nodes it allows and how many there would be.
+
+    `missing` says why there is none, `` where there is; `remedy` what puts it there.
+    """
+
+    reference: str
+    nodes: int
+    limit: int = 0
+    missing: str = ""
+    remedy: str = ""
+
+
+class Guard(Protocol):
+    """Judges a plan."""
+
+    def __call__(self, plan: Plan, case: Case) -> Iterable[Objection]:
+        """Return why the plan must not be applied; nothing if it may."""

@@ -1,0 +1,71 @@
+"""Guards through whole runs: freezes and policies refuse before anything is made; preview and `up` say the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from prepared.small import TWO, Small
+from warm import client
+
+from cellctl.errors import GuardError
+from cellctl.home import Home
+
+FREEZE = "freezes:\n  - {reason: year end, owner: ops}\n"
+LOCK = "freezes:\n  - {reason: legal hold, owner: legal, operations: [down], cell: ac*}\n"
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Small:
+    return Small(tmp_path)
+
+
+def settings(small: Small, text: str) -> None:
+    (small.root / "cellctl.yaml").write_text(f"apiVersion: cellctl/v1\nkind: Home\n{text}")
+    small.home = Home(small.root)
+    small.cell = type(small.cell)(small.cell.spec, home=small.home)
+
+
+def test_a_frozen_cell_is_neither_made_nor_changed_and_may_be_overridden(small: Small) -> None:
+    settings(small, FREEZE)
+    with pytest.raises(GuardError) as refused:
+        small.up()
+    assert [item.code for item in refused.value.objections] == ["frozen"]
+    assert "year end" in str(refused.value)
+    plan = small.cell.preview(options=small.options())
+    assert [item.code for item in plan.objections] == ["frozen"]
+    assert small.up(override=frozenset({"frozen"})).result == "succeeded"
+    assert small.up().result == "nothing"
+    small.declare([{**TWO[0], "size": 5}, TWO[1]])
+    with pytest.raises(GuardError):
+        small.up()
+
+
+def test_a_lock_against_deletion_lets_everything_else_through(small: Small) -> None:
+    settings(small, LOCK)
+    assert small.up().result == "succeeded"
+    with pytest.raises(GuardError) as refused:
+        small.cell.down(ask=small.yes, options=small.options(), delete_data=True)
+    assert [item.code for item in refused.value.objections] == ["frozen"]
+    settings(small, "")
+    assert small.cell.down(ask=small.yes, options=small.options(), delete_data=True).result == "succeeded"
+
+
+def test_the_commands_say_what_breaks_a_policy_and_an_exception_lets_it_through(tmp_path: Path) -> None:
+    cells = tmp_path / "cells"
+    cells.mkdir()
+    body = "{cloud: azure, account: sandbox, region: westeurope, database: {retentionDays: 3}}"
+    (cells / "acme.yaml").write_text(f"metadata: {{name: acme}}\nspec: {body}\n")
+    plan = client.cellctl("preview", "acme", "--format", "json", cwd=tmp_path)
+    assert plan.returncode == 0, plan.stderr
+    (said,) = json.loads(plan.stdout)["objections"]
+    assert (said["code"], said["flag"]) == ("policy_retention", "--override policy_retention")
+    refused = client.cellctl("up", "acme", "--yes", "--clock", "stepped", cwd=tmp_path)
+    assert refused.returncode == 4, refused.stderr
+    assert "keeps backups for fewer than 7 days" in refused.stderr
+    assert "--override policy_retention" in refused.stderr
+    exception = "policies:\n  - {policy: retention, cell: acme, owner: team-x, until: 2999-01-01}\n"
+    (tmp_path / "cellctl.yaml").write_text(f"apiVersion: cellctl/v1\nkind: Home\n{exception}")
+    shown = client.cellctl("preview", "acme", cwd=tmp_path)
+    assert (shown.returncode, "policy_retention" in shown.stdout + shown.stderr) == (0, False)
