@@ -15,6 +15,7 @@ from cellctl.errors import UsageError
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
+    from cellctl.spec.account import AccountSpec
     from cellctl.spec.reef import ReefSpec
     from cellctl.state.values import Value
 
@@ -90,23 +91,39 @@ class Reefs:
     program: Program
 
 
+class AccountLayoutFunction(Protocol):
+    """As `LayoutFunction`, for an account's base."""
+
+    def __call__(self, spec: AccountSpec, *, incarnation: int = 1) -> Layout:
+        """Resolve `spec`; raises SpecError with every problem."""
+
+
+@dataclass(frozen=True)
+class Accounts:
+    """The base of one cloud's accounts."""
+
+    layout: AccountLayoutFunction
+    program: Program
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """One cloud. `reefs` is None where cells are dedicated only."""
+    """One cloud. `reefs` and `accounts` are None where it has no stacks of this level yet."""
 
     name: str
     layout: LayoutFunction
     program: Program
     reefs: Reefs | None = None
+    accounts: Accounts | None = None
 
 
-Level = Literal["cell", "reef"]
+Level = Literal["cell", "reef", "account"]
 """What a stack is: its name begins with it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What a stack is to be: `spec` is the JSON of a CellSpec or ReefSpec, `place` a cell's on its reef."""
+    """What a stack is to be: `spec` is the JSON of its spec, `place` a cell's on its reef."""
 
     level: Level
     spec: Mapping[str, Value]
@@ -122,16 +139,21 @@ def declaring(cloud: Cloud, wanted: Wanted, account: AccountFacts) -> Callable[[
         UsageError: The cloud has no such level.
     """
     from cellctl.spec import CellSpec
+    from cellctl.spec.account import AccountSpec
     from cellctl.spec.reef import ReefSpec
 
     if wanted.level == "cell":
         spec = CellSpec.model_validate(dict(wanted.spec))
         layout, program = cloud.layout(spec, incarnation=wanted.incarnation, place=wanted.place), cloud.program
-    elif cloud.reefs is not None:
+    elif wanted.level == "account" and cloud.accounts is not None:
+        base = AccountSpec.model_validate(dict(wanted.spec))
+        layout, program = cloud.accounts.layout(base, incarnation=wanted.incarnation), cloud.accounts.program
+    elif wanted.level == "reef" and cloud.reefs is not None:
         reef = ReefSpec.model_validate(dict(wanted.spec))
         layout, program = cloud.reefs.layout(reef, incarnation=wanted.incarnation), cloud.reefs.program
     else:
-        raise UsageError(f"{cloud.name} has no reefs yet", hint="cellctl reef up --cloud aws NAME", code="no_reefs")
+        message = f"{cloud.name} has no stack of level {wanted.level} yet"
+        raise UsageError(message, hint=f"cellctl {wanted.level} up --cloud aws NAME", code="no_level")
     return lambda: program(layout, account)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cellctl.cli import cells, doctor, down, drift, outputs, preview, refresh, schema, status, up
+from cellctl.cli.account import app as account
 from cellctl.cli.options import help_if_alone
 from cellctl.cli.pr import app as pr
 from cellctl.cli.reef import app as reef
@@ -53,6 +54,7 @@ app.command()(outputs.outputs)
 app.command(name="cells")(cells.list_cells)
 app.command()(doctor.doctor)
 app.command()(schema.schema)
+app.add_typer(account.app, name="account")
 app.add_typer(pr.app, name="pr")
 app.add_typer(reef.app, name="reef")
 app.add_typer(registry.app, name="registry")

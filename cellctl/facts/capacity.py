@@ -18,14 +18,40 @@ _FOLDER = Path(__file__).parent / "placement"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Shape:
+    """How cells are spread: so many on a reef, behind a gateway, on a host."""
+
+    reef_cells: int
+    gateway_cells: int
+    host_cells: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Takes:
-    """What one cell takes of a quota, `service.name` of the facts; `everywhere`: all regions share the limit."""
+    """What one cell takes of a quota, `service.name` of the facts; `everywhere`: all regions share the limit.
+
+    `base`, `host` and `gateway` are what a reef takes, and each of its hosts and gateways.
+    """
 
     quota: str
     limit: int
     everywhere: bool
     dedicated: int
     reef: int
+    base: int = 0
+    host: int = 0
+    gateway: int = 0
+
+    def needed(self, cells: int, placement: str, shape: Shape) -> int:
+        """Return what so many cells need, with their reefs."""
+        if placement == "dedicated":
+            return self.dedicated * cells
+        reefs, hosts, gateways = (
+            -(-cells // each) for each in (shape.reef_cells, shape.host_cells, shape.gateway_cells)
+        )
+        return (
+            self.reef * cells + self.base * reefs + self.host * max(hosts, reefs) + self.gateway * max(gateways, reefs)
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +123,9 @@ def _takes(entry: Table, cloud: str, sources: set[str]) -> Takes:
         everywhere=quota.scope == "account",
         dedicated=int(entry.number("dedicated")),
         reef=int(entry.number("reef")),
+        base=int(entry.number("base", 0)),
+        host=int(entry.number("host", 0)),
+        gateway=int(entry.number("gateway", 0)),
     )
     _sourced(entry, sources)
     return takes

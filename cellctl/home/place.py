@@ -18,6 +18,7 @@ from cellctl.home.records import CellRecord, Records, Run, RunRecord, new_run_id
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
+    from cellctl.spec.account import AccountSpec
     from cellctl.spec.reef import ReefSpec
 
 FILE = "cellctl.yaml"
@@ -146,7 +147,7 @@ class Home:
         """Return an account of this home; UsageError where cellctl.yaml does not name it."""
         return self.settings.account(name)
 
-    def check(self, spec: CellSpec | ReefSpec, *, file: Path | None = None) -> None:
+    def check(self, spec: CellSpec | ReefSpec | AccountSpec, *, file: Path | None = None) -> None:
         """Refuse a spec whose account, cloud and region do not fit `cellctl.yaml`.
 
         Raises:

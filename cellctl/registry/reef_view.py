@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -86,8 +85,8 @@ def _parts(connection: Connection, reef: int, table: Table) -> tuple[Part, ...]:
     )
 
 
-def _slots(connection: Connection, table: Table, ids: list[int]) -> Mapping[int, Counter[str]]:
-    found: dict[int, Counter[str]] = {key: Counter() for key in ids}
+def _slots(connection: Connection, table: Table, ids: list[int]) -> Mapping[int, Mapping[str, int]]:
+    found: dict[int, dict[str, int]] = {key: {} for key in ids}
     slots, owner = (database_slots, "host_id") if table is hosts else (share_slots, "gateway_id")
     query = select(slots.c[owner], slots.c.state, func.count()).where(slots.c[owner].in_(ids))
     if table is hosts:

@@ -136,7 +136,7 @@ class _Held:
         """The registry, None for a run that only looks."""
         return self._record.database if self._record is not None else None
 
-    def hold(self, lease: Lease, record: Record) -> None:
+    def hold(self, lease: Lease, record: Record | None) -> None:
         """Take note of the lease that was acquired."""
         self._lease, self._record = lease, record
 
@@ -176,7 +176,8 @@ def _leased(operation: OperationName, target: Target, options: RunOptions) -> It
     with registering.opened(target.home) as database:
         leases = registering.leases_of(target.home, target.account, database)
         lease = leases.acquire(target.name, holder)
-        held.hold(lease, registering.Record(database, target))
+        # The registry has no accounts: what they have is the base on which it counts.
+        held.hold(lease, registering.Record(database, target) if target.level != "account" else None)
         with kept(leases, lease, on_lost=held.lost):
             yield held
 

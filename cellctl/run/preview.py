@@ -23,9 +23,8 @@ from cellctl.run.target import Target, checkpoint_digest, living, of_spec, refus
 if TYPE_CHECKING:
     from cellctl.home import Home
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
+    from cellctl.run.target import AnySpec
     from cellctl.run.worker import Worker
-    from cellctl.spec import CellSpec
-    from cellctl.spec.reef import ReefSpec
     from cellctl.state.backend import Loaded
 
 
@@ -40,7 +39,7 @@ class Looked:
 
 def preview(
     home: Home,
-    spec: CellSpec | ReefSpec,
+    spec: AnySpec,
     *,
     options: RunOptions,
     on_event: OnEvent,

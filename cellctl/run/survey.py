@@ -37,7 +37,7 @@ def cell_key(target: Target, account: str) -> CellKey:
         cloud=target.cloud,
         region=target.region,
         name=target.name.rpartition("/")[2],
-        kind=target.level,
+        kind="reef" if target.level == "reef" else "cell",
         placement="reef" if isinstance(placement, dict) else "dedicated",
     )
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from cellctl import guard
 from cellctl.clouds import AccountFacts, Level
@@ -27,9 +27,12 @@ if TYPE_CHECKING:
     from cellctl.home import Account, Home
     from cellctl.run.options import RunOptions
     from cellctl.spec import CellSpec
+    from cellctl.spec.account import AccountSpec
     from cellctl.spec.reef import ReefSpec
 
-REEF = "reef/"
+    AnySpec: TypeAlias = CellSpec | ReefSpec | AccountSpec
+
+REEF, ACCOUNT = "reef/", "account/"
 RECORD = "cellctl"
 NODES = ":Nodes$"  # in the URN of whatever the component that holds a cell's nodes declares
 ADMINISTRATOR = "cellctl:octopus:Administrator"
@@ -41,7 +44,7 @@ _PACKAGES = {"aws": "pulumi-aws", "azure": "pulumi-azure-native"}
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One cell of one home (`name` is `acme`), or one reef (`reef/r1`).
+    """One cell of one home (`name` is `acme`), one reef (`reef/r1`) or one account (`account/prod`).
 
     `spec` is its JSON, `{}` where only the stack is known and it holds no record. `place` is what a cell on a reef has
     there, `{}` where it is dedicated or has none yet. `advice` is what the file may say and had better not.
@@ -62,7 +65,7 @@ class Target:
     @property
     def level(self) -> Level:
         """What the stack is."""
-        return "reef" if self.name.startswith(REEF) else "cell"
+        return "reef" if self.name.startswith(REEF) else "account" if self.name.startswith(ACCOUNT) else "cell"
 
     @property
     def reef(self) -> str:
@@ -82,8 +85,8 @@ class Target:
 
     @property
     def backend(self) -> Backend:
-        """Where this cell's state is."""
-        if not self.account.state:
+        """Where its state is; that of an account is here, because it makes the place where the others are."""
+        if not self.account.state or self.level == "account":
             return self.workspaces.local
         return Backend(url=self.account.state, secrets_provider=self.account.secrets or "passphrase")
 
@@ -106,7 +109,7 @@ class Target:
         return AccountFacts(
             id=_SANDBOX_SUBSCRIPTION if azure else account.id,
             tenant=_SANDBOX_TENANT if azure else account.tenant,
-            role=account.apply_role,
+            role=account.apply_role if self.level != "account" else "",  # its role is what it makes
             administrators=account.administrators,
             principal=account.principal,
             control_cidr=account.control_cidr or AccountFacts(id="").control_cidr,
@@ -135,8 +138,8 @@ class Target:
         return {"cell": json.dumps(self.record(), sort_keys=True)} if self.spec else {}
 
 
-def of_spec(home: Home, spec: CellSpec | ReefSpec, options: RunOptions) -> Target:
-    """Return the target of a cell file or reef file.
+def of_spec(home: Home, spec: AnySpec, options: RunOptions) -> Target:
+    """Return the target of a cell file, reef file or account.
 
     Raises:
         SpecError: Its account, cloud and region do not fit `cellctl.yaml`.
@@ -145,7 +148,9 @@ def of_spec(home: Home, spec: CellSpec | ReefSpec, options: RunOptions) -> Targe
     """
     home.check(spec)
     name, unwise = spec.metadata.name, tuple[str, ...]()
-    if spec.kind == "Reef":
+    if spec.kind == "Account":
+        name = f"{ACCOUNT}{name}"
+    elif spec.kind == "Reef":
         refuse_pending_reef(spec)
         name = f"{REEF}{name}"
     else:

@@ -23,13 +23,12 @@ if TYPE_CHECKING:
     from cellctl.home import Home
     from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions
     from cellctl.run.session import Ended
-    from cellctl.spec import CellSpec
-    from cellctl.spec.reef import ReefSpec
+    from cellctl.run.target import AnySpec
 
 
 def up(
     home: Home,
-    spec: CellSpec | ReefSpec,
+    spec: AnySpec,
     ask: Ask,
     *,
     options: RunOptions,

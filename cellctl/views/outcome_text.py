@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cellctl.plan import Outcome
+from cellctl.state.values import Value
 from cellctl.views.text import SANDBOX_NOTE, command, count, duration
 
 _DID = {"create": "created", "update": "changed", "replace": "replaced", "delete": "deleted"}
@@ -83,6 +86,8 @@ def _next(outcome: Outcome, home: str) -> RenderableType:
 def next_steps(outcome: Outcome, home: str = "") -> list[tuple[str, str]]:
     """Return label and text of: the address, signing in, polling, looking, removing."""
     outputs, cell = outcome.outputs, outcome.cell
+    if cell.startswith("account/"):
+        return _in_home(outputs)
     rows: list[tuple[str, str]] = []
     url = outputs.get("url")
     if isinstance(url, str):
@@ -100,6 +105,17 @@ def next_steps(outcome: Outcome, home: str = "") -> list[tuple[str, str]]:
         rows.append(("", f"cellctl sandbox show --cell {cell.replace('/', '-')}{home}"))
     rows.append(("Remove", f"{command('down', cell)}{home}"))
     return rows
+
+
+def _in_home(outputs: Mapping[str, Value]) -> list[tuple[str, str]]:
+    """Return what `cellctl.yaml` says of an account that was brought up."""
+    said = {
+        "apply": f'{{role: "{outputs.get("applyRole")}"}}',
+        "preview": f'{{role: "{outputs.get("previewRole")}"}}',
+        "state": f'"{outputs.get("state")}"',
+        "secrets": f'"{outputs.get("secrets")}"',
+    }
+    return [("cellctl.yaml" if at == 0 else "", f"{key}: {text}") for at, (key, text) in enumerate(said.items())]
 
 
 def reading(reference: str, *, cloud: str, account: str, home: str = "") -> str:

@@ -1,4 +1,4 @@
-"""Reefs and their capacity as text for people."""
+"""Reefs, their capacity, and what quotas carry, as text for people."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cellctl.views.text import SANDBOX_NOTE, count
 if TYPE_CHECKING:
     from cellctl.placement import Quota
     from cellctl.registry.reef_view import Part
+    from cellctl.run.accounts import QuotaFit
     from cellctl.run.reefs import ReefStatus
 
 _STYLES = {"in_service": "green", "cordoned": "yellow", "planned": "dim", "retired": "dim"}
@@ -56,6 +57,21 @@ def _reef(status: ReefStatus) -> Iterator[RenderableType]:
     tight = [quota for quota in known.quotas if quota.limit - quota.used < 10 * quota.per_cell]
     for quota in sorted(tight, key=_left):
         yield Text(f"  quota {quota.key}: {quota.used} of {quota.limit} used, a cell takes {quota.per_cell}", "yellow")
+
+
+def quotas_text(found: Sequence[QuotaFit], cells: int, placement: str) -> RenderableType:
+    """Return a table of quotas, what breaks first on top."""
+    table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
+    for column in ("quota", "default", f"{count(cells, 'cell')} need", ""):
+        table.add_column(column, no_wrap=True)
+    for fit in sorted(found, key=lambda one: (one.breaks_at or cells + 1, one.quota)):
+        word = Text(f"breaks at cell {fit.breaks_at}", style="bold red") if fit.breaks_at else Text("fits", "green")
+        table.add_row(fit.quota, str(fit.limit), str(fit.needed), word)
+    broken = [fit.breaks_at for fit in found if fit.breaks_at]
+    where = "on reefs" if placement == "reef" else "of their own"
+    all_fit = f"{count(cells, 'cell')} {where} fit every default quota."
+    first = f"Without a raise there is room for {count(min(broken, default=1) - 1, 'cell')} {where} in one region."
+    return Group(table, Text(first if broken else all_fit, style="bold"))
 
 
 def _left(quota: Quota) -> int:

@@ -11,10 +11,11 @@ subscription; optional `role`, `tenant`, `administrators` and `controlCidr` (see
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import pulumi
 
-from cellctl.clouds import AccountFacts, Wanted, declaring, load
+from cellctl.clouds import AccountFacts, Level, Wanted, declaring, load
 from cellctl.errors import UsageError
 
 RECORD = "cellctl"
@@ -32,7 +33,7 @@ def main() -> None:
     record = _record(config.get("cell") or "")
     spec, incarnation, place = record.get("spec"), record.get("incarnation", 1), record.get("place")
     wanted = Wanted(
-        level="reef" if record.get("level") == "reef" else "cell",
+        level=_level(record),
         spec=spec if isinstance(spec, dict) else {},
         incarnation=incarnation if isinstance(incarnation, int) else 1,
         place=place if isinstance(place, dict) else None,
@@ -42,6 +43,11 @@ def main() -> None:
     account = _account(config, sandbox=where.get("account") == "sandbox")
     declaring(load(str(where.get("cloud"))), wanted, account)()
     pulumi.export(RECORD, record)
+
+
+def _level(record: Mapping[str, object]) -> Level:
+    found = record.get("level")
+    return "reef" if found == "reef" else "account" if found == "account" else "cell"
 
 
 def _record(text: str) -> dict[str, object]:

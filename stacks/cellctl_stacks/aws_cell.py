@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pulumi
 
-from cellctl.clouds import AccountFacts, Cloud, Layout, Reefs
+from cellctl.clouds import AccountFacts, Accounts, Cloud, Layout, Reefs
+from cellctl_components.aws.account import account_layout
 from cellctl_components.aws.cell import Cell, CellArgs
 from cellctl_components.aws.layout import AwsLayout
 from cellctl_components.aws.reef_layout import reef_layout
 from cellctl_components.aws.resolve import layout as aws_layout
-from cellctl_stacks import aws_reef
+from cellctl_stacks import aws_account, aws_reef
 from cellctl_stacks.aws_providers import GATEWAY_IMAGE, NODE_IMAGE, image, providers
 
 
@@ -32,4 +33,10 @@ def program(layout: Layout, account: AccountFacts) -> None:
         pulumi.export(key, value)
 
 
-CLOUD = Cloud(name="aws", layout=aws_layout, program=program, reefs=Reefs(reef_layout, aws_reef.program))
+CLOUD = Cloud(
+    name="aws",
+    layout=aws_layout,
+    program=program,
+    reefs=Reefs(reef_layout, aws_reef.program),
+    accounts=Accounts(account_layout, aws_account.program),
+)

@@ -1,10 +1,13 @@
-"""A reef and two cells on it, from the first `up` to the last `down`: one story, told once, looked at by every test."""
+"""A reef and two cells on it, from the first `up` to the last `down`: the worked example of docs/guides/reefs.md."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,15 +25,16 @@ from cellctl.reef import Reef
 from cellctl.registry.tables import bindings, cells, database_slots, gateways, hosts, operations, reefs, share_slots
 from cellctl.run import placing, registering
 from cellctl.run.options import RunOptions
-from cellctl.run.reefs import ReefStatus
+from cellctl.run.reefs import grown
 from cellctl.run.registry import check, rebuild
 from cellctl.run.target import of_spec, record_of
 from cellctl.spec import CellSpec
 from cellctl.spec.reef import ReefSpec
 from cellctl.state.resources import ResourceState
 
-CELL = "apiVersion: cellctl/v1\nkind: Cell\nmetadata: {name: %s}\nspec:\n  cloud: aws\n  account: sandbox\n" \
-       "  region: eu-west-1\n  placement: {reef: r1}\n"  # fmt: skip
+GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "reefs.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"^```yaml\n# (\S+\.yaml)[^\n]*\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE))
+STEPS = re.findall(r"^\$ cellctl (.+)$", GUIDE, re.MULTILINE)
 BOUND = select(cells.c.name, bindings.c.until).join(cells, cells.c.id == bindings.c.cell_id)
 
 
@@ -59,11 +63,20 @@ class Story:
         self.home.prepare()
         keys.give(root)
         self.home.write_file()
-        self.home.write_reef(ReefSpec.minimal("r1", cloud="aws", region="eu-west-1"))
-        (root / "cells").mkdir()
-        for name in ("acme", "globex", "initech"):
-            (root / "cells" / f"{name}.yaml").write_text(CELL % name)
+        for name, text in FILES.items():
+            (root / name).parent.mkdir(exist_ok=True)
+            (root / name).write_text(text)
+        for name in ("globex", "initech"):
+            (root / "cells" / f"{name}.yaml").write_text(FILES["cells/acme.yaml"].replace("acme", name))
+        self.done: list[str] = []
         self.options = RunOptions(clock="stepped", start=client.operation)
+
+    def cellctl(self, step: str, *more: str) -> subprocess.CompletedProcess[str]:
+        """Run a step of the guide as it stands there."""
+        assert step in STEPS
+        self.done.append(step)
+        run = () if "status" in step or "cordon" in step else ("--yes", "--clock", "stepped")
+        return client.cellctl(*shlex.split(step), *run, *more, "--home", str(self.home.root), cwd=self.home.root)
 
     def cell(self, name: str) -> Cell:
         return Cell.open(name, home=self.home)
@@ -102,9 +115,9 @@ def yes(_plan: object, _objections: object) -> bool:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     told = Story(tmp_path_factory.mktemp("reefs"))
-    outcome = told.up(told.reef)
-    assert outcome.result == "succeeded", outcome.failures
-    told.checks = outcome.checks
+    done = told.cellctl("reef up r1", "--output", "plain")
+    assert done.returncode == 0, done.stderr[-2000:]
+    told.said = done.stderr
     return told
 
 
@@ -114,17 +127,21 @@ def test_a_reef_is_brought_up_verified_and_registered(story: Story) -> None:
     for one in ("aws:rds/instance:Instance", "aws:rds/optionGroup:OptionGroup", "cellctl:aws:FileGateway"):
         assert types.count(one) == 1
     assert not [one for one in types if one in ("cellctl:aws:ShareAccess", "cellctl:sql:CellDatabase")]
-    assert any("database master opens as cellmaster" in line for line in story.checks)
-    assert sum("admits its gateway only" in line for line in story.checks) == 10
+    assert "database master opens as cellmaster" in story.said
+    assert story.said.count("admits its gateway only") == 10
+    assert "cellctl reef down r1" in story.said
     assert story.rows(select(reefs.c.name, reefs.c.state, reefs.c.max_cells)) == [("r1", "in_service", 50)]
     assert story.rows(select(hosts.c.name, hosts.c.capacity, hosts.c.reserve)) == [("reef-r1-sql-1", 75, 8)]
     assert story.rows(select(gateways.c.name, gateways.c.state)) == [("reef-r1-g1", "in_service")]
     assert story.rows(select(share_slots.c.state).distinct()) == [("available",)]
     ((kind, result, gate),) = story.rows(select(operations.c.target_kind, operations.c.state, operations.c.gate))
     assert (kind, result, gate[:8]) == ("reef", "succeeded", "verified")
-    known = story.reef.status().known
-    assert known is not None
-    assert (known.free, known.binding, len(known.cells)) == (10, "shares", 0)
+    shown = GUIDE.partition("$ cellctl reef status r1\n")[2].partition("```")[0].splitlines()
+    printed = " ".join(story.cellctl("reef status r1").stdout.split())
+    assert len(shown) == 3
+    assert all(" ".join(line.split()) in printed for line in shown)
+    (listed,) = json.loads(story.cellctl("reef status r1", "--format", "json").stdout)["reefs"]
+    assert (listed["known"]["free"], listed["known"]["binding"], listed["known"]["cells"]) == (10, "shares", [])
 
 
 def test_a_preview_claims_nothing_and_a_claim_survives_a_kill(story: Story) -> None:
@@ -137,8 +154,8 @@ def test_a_preview_claims_nothing_and_a_claim_survives_a_kill(story: Story) -> N
     assert first.result == "failed"
     places = select(bindings.c.id, bindings.c.database_slot_id, bindings.c.gateway_id)
     before = story.rows(places)
-    second = story.up(story.cell("acme"))
-    assert second.result == "succeeded", second.failures
+    second = story.cellctl("up acme", "--output", "jsonl")
+    assert (second.returncode, json.loads(second.stdout.splitlines()[-1])["result"]) == (0, "succeeded")
     assert story.rows(places) == before
     assert len(before) == 1
     assert story.rows(select(database_slots.c.database).where(database_slots.c.state == "bound")) == [("octo_acme_g1",)]
@@ -226,9 +243,9 @@ def test_a_cell_never_moves_and_a_missing_or_cordoned_reef_has_no_place(story: S
     refused = _refused(lambda: story.cell("initech").preview(options=story.options))
     assert "takes no new cells" in refused[0].reason
     assert story.reef.cordon(on=False) == "in_service"
-    assert story.reef.cordon("reef-r1-g1") == "cordoned"
+    assert "takes no new cells" in story.cellctl("reef cordon r1 --part reef-r1-g1").stderr
     assert "reef expand r1" in _refused(lambda: story.cell("initech").preview(options=story.options))[0].remedy
-    assert story.reef.cordon("reef-r1-g1", on=False) == "in_service"
+    assert "takes new cells" in story.cellctl("reef cordon r1 --part reef-r1-g1 --off").stderr
 
 
 def _refused(look: Callable[[], object]):
@@ -240,11 +257,13 @@ def _refused(look: Callable[[], object]):
 
 def test_an_expanded_reef_has_another_host_and_its_file_says_so(story: Story) -> None:
     unchanged = story.home.reef_file("r1").read_text()
-    story.reef.expand(ask=lambda _plan, _objections: False, hosts=1, options=story.options)
+    declined = grown(story.reef.spec, story.reef.file, gateways=0, hosts=1)  # type: ignore[arg-type]
+    assert not declined.asking(lambda _plan, _objections: False)(None, [])  # type: ignore[arg-type]
     assert story.home.reef_file("r1").read_text() == unchanged
-    outcome = story.reef.expand(ask=yes, hosts=1, options=story.options)
-    assert outcome.result == "succeeded", outcome.failures
-    assert {action: number for action, number in outcome.changes.items() if number and action != "same"} == {
+    done = story.cellctl("reef expand r1 --hosts 1", "--output", "jsonl")
+    outcome = json.loads(done.stdout.splitlines()[-1])
+    assert (done.returncode, outcome["errors"], outcome["cell"]) == (0, [], "reef/r1")
+    assert {action: number for action, number in outcome["changes"].items() if number and action != "same"} == {
         "create": 9
     }
     assert "hosts: 2" in story.home.reef_file("r1").read_text()
@@ -256,12 +275,11 @@ def test_an_expanded_reef_has_another_host_and_its_file_says_so(story: Story) ->
 
 def test_a_cell_that_goes_leaves_its_place_and_never_touches_the_reef(story: Story) -> None:
     reef = [(row.urn, row.outputs) for row in story.resources("reef/r1")]
-    with pytest.raises(GuardError) as refused:
-        story.down(story.reef)
-    assert [item.code for item in refused.value.objections] == ["reef_in_use"]
-    assert "acme, globex" in refused.value.objections[0].reason
-    outcome = story.down(story.cell("acme"))
-    assert (outcome.result, outcome.remaining) == ("succeeded", 0), outcome.failures
+    refused = story.cellctl("reef down r1 --delete-data")
+    assert refused.returncode == 4
+    assert "refused [reef_in_use]: reef 'r1' carries 2 cells: acme, globex" in refused.stderr
+    done = story.cellctl("down acme --delete-data")
+    assert (done.returncode, "acme is gone" in done.stderr) == (0, True)
     assert [(row.urn, row.outputs) for row in story.resources("reef/r1")] == reef
     assert story.rows(BOUND.where(bindings.c.until.is_(None))) == [("globex", None)]
     assert story.rows(select(share_slots.c.state).where(share_slots.c.held_data).order_by(share_slots.c.id)) == [
@@ -273,17 +291,28 @@ def test_a_cell_that_goes_leaves_its_place_and_never_touches_the_reef(story: Sto
 
 def test_a_reef_without_cells_goes_and_names_what_is_kept(story: Story) -> None:
     assert story.down(story.cell("globex")).result == "succeeded"
-    with pytest.raises(GuardError):  # it holds data, and nobody said what becomes of that
-        story.reef.down(ask=yes, options=story.options)
-    outcome = story.down(story.reef)
-    assert (outcome.result, outcome.remaining) == ("succeeded", 0), outcome.failures
-    assert any("reef-r1-sql-1-final-1" in line for line in outcome.retained), outcome.retained
+    done = story.cellctl("reef down r1 --delete-data")
+    assert (done.returncode, "reef/r1 is gone" in done.stderr) == (0, True)
+    kept = done.stderr.partition("Kept by the clouds' own rules:")[2]
+    assert "reef-r1-sql-1-final-1" in kept
+    assert set(story.done) == set(STEPS)
     assert story.rows(select(reefs.c.state)) == [("retired",)]
     known = story.reef.status().known
-    assert isinstance(story.reef.status(), ReefStatus)
     assert known is not None
     assert (known.state, known.free) == ("retired", 0)
-    assert json.loads(json.dumps([*outcome.retained]))
+
+
+def test_an_account_gets_its_base_and_says_what_the_home_is_to_name(story: Story) -> None:
+    """Before any other stack of a real account; its own state stays in the home."""
+    words = ("account", "up", "sandbox", "--home", str(story.home.root))
+    assert client.cellctl(*words, "--yes", cwd=story.home.root).returncode == 2  # of which cloud?
+    done = client.cellctl(*words, "--cloud", "aws", "--yes", "--clock", "stepped", cwd=story.home.root)
+    assert done.returncode == 0, done.stderr[-2000:]
+    for line in ('state: "s3://account-sandbox-state-', 'secrets: "awskms:///alias/cellctl-sandbox?', "apply: {role:"):
+        assert line in done.stderr
+    assert story.home.stack_file("x").with_name("account-sandbox.json").exists()
+    assert "breaks at cell 51" in client.cellctl("account", "quotas", cwd=story.home.root).stdout
+    assert check(story.home).violations == ()
 
 
 def test_what_reefs_cannot_do_yet_is_refused_before_anything_is_declared(tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ _OBJECT_ACTIONS = (
     "s3:PutObject",
     "s3:PutObjectAcl",
 )
+_SECRET_VALUES = ("secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue")
 _KEY_ACTIONS = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey", "kms:DescribeKey")
 
 
@@ -68,8 +69,27 @@ def gateway(buckets: Sequence[str], key_arn: str) -> str:
 
 def bucket(bucket_arn: str, writer_arn: str) -> str:
     """Return a bucket's policy: TLS 1.2 or nothing, and one writer (two would corrupt a file gateway's view)."""
-    both = [bucket_arn, f"{bucket_arn}/*"]
     return document(
+        *_tls_only(bucket_arn),
+        {
+            "Sid": "OneWriter",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": ["s3:PutObject", "s3:PutObjectAcl"],
+            "Resource": [f"{bucket_arn}/*"],
+            "Condition": {"StringNotEquals": {"aws:PrincipalArn": writer_arn}},
+        },
+    )
+
+
+def tls_only(bucket_arn: str) -> str:
+    """Return the policy of a bucket that several may write into: TLS 1.2 or nothing."""
+    return document(*_tls_only(bucket_arn))
+
+
+def _tls_only(bucket_arn: str) -> tuple[Statement, ...]:
+    both = [bucket_arn, f"{bucket_arn}/*"]
+    return (
         {
             "Sid": "TlsOnly",
             "Effect": "Deny",
@@ -86,14 +106,6 @@ def bucket(bucket_arn: str, writer_arn: str) -> str:
             "Resource": both,
             "Condition": {"NumericLessThan": {"s3:TlsVersion": "1.2"}},
         },
-        {
-            "Sid": "OneWriter",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": ["s3:PutObject", "s3:PutObjectAcl"],
-            "Resource": [f"{bucket_arn}/*"],
-            "Condition": {"StringNotEquals": {"aws:PrincipalArn": writer_arn}},
-        },
     )
 
 
@@ -103,6 +115,43 @@ def node(secrets: Sequence[str], key_arn: str) -> str:
         {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [*secrets]},
         {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": [key_arn]},
     )
+
+
+def operator_trust(account: str) -> str:
+    """Return who may become cellctl in an account: whom its own IAM allows it, and nobody of another account."""
+    return document(
+        {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
+    )
+
+
+def looking(actions: Sequence[str], state_arn: str, key_arn: str) -> str:
+    """Return what a preview may do: look at everything that programs declare, and read the state."""
+    return document(
+        {"Sid": "Look", "Effect": "Allow", "Action": list(actions), "Resource": "*"},
+        _state(state_arn, ("s3:GetObject", "s3:ListBucket")),
+        {"Sid": "Open", "Effect": "Allow", "Action": ["kms:Decrypt", "kms:DescribeKey"], "Resource": [key_arn]},
+    )
+
+
+def changing(looks: Sequence[str], changes: Sequence[str], account: str, state_arn: str, key_arn: str) -> str:
+    """Return what a change may do: roles and secrets below cellctl's own paths only, which no other role has."""
+    own = [f"arn:aws:iam::{account}:{kind}/cells/*" for kind in ("role", "instance-profile")]
+    secret = [action for action in changes if action in _SECRET_VALUES]
+    iam = [action for action in changes if action.startswith("iam:")]
+    rest = [action for action in changes if action not in (*secret, *iam)]
+    paths = [f"arn:aws:secretsmanager:*:{account}:secret:{name}*" for name in ("cells/", "rds!", "octopus/")]
+    return document(
+        {"Sid": "Look", "Effect": "Allow", "Action": list(looks), "Resource": "*"},
+        {"Sid": "Change", "Effect": "Allow", "Action": rest, "Resource": "*"},
+        {"Sid": "Roles", "Effect": "Allow", "Action": iam, "Resource": own},
+        {"Sid": "Secrets", "Effect": "Allow", "Action": secret, "Resource": paths},
+        _state(state_arn, ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket")),
+        {"Sid": "Open", "Effect": "Allow", "Action": list(_KEY_ACTIONS), "Resource": [key_arn]},
+    )
+
+
+def _state(state_arn: str, actions: Sequence[str]) -> Statement:
+    return {"Sid": "State", "Effect": "Allow", "Action": list(actions), "Resource": [state_arn, f"{state_arn}/*"]}
 
 
 def key(account: str, region: str) -> str:

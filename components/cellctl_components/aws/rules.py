@@ -17,6 +17,7 @@ from cellctl_components.layout import facts
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
+    from cellctl.spec.account import AccountSpec
     from cellctl.spec.reef import ReefSpec
 
 DEFAULT_CIDR = "10.64.0.0/20"
@@ -58,7 +59,14 @@ def check_reef(spec: ReefSpec) -> None:
     refuse_pending_reef(spec)
 
 
-def _region(spec: CellSpec | ReefSpec) -> list[Problem]:
+def check_account(spec: AccountSpec) -> None:
+    """Refuse an account's base in a region that AWS has not; raises SpecError."""
+    problems = _region(spec)
+    if problems:
+        raise SpecError(problems)
+
+
+def _region(spec: CellSpec | ReefSpec | AccountSpec) -> list[Problem]:
     region = spec.spec.region
     known = facts("aws", "regions")["zones"]
     if region not in known:

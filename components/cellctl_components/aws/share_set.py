@@ -9,11 +9,10 @@ import pulumi
 from pulumi_aws import iam, s3, storagegateway
 
 from cellctl_components import resources as cellctl
-from cellctl_components.aws import policies
+from cellctl_components.aws import buckets, policies
 from cellctl_components.aws.layout import Protocol, ShareLayout
 from cellctl_components.aws.options import child, stateful
 
-NONCURRENT_DAYS = 30
 _STALE_S = 300  # the least the service takes; Octopus reads what another node wrote through the same gateway
 
 
@@ -90,45 +89,8 @@ class ShareSet(pulumi.ComponentResource):
         )
 
     def _secured(self, share: ShareLayout, bucket: s3.Bucket) -> list[pulumi.Resource]:
-        label = f"{self._name}-{share.name}"
-        kept = stateful(self)  # what guards a bucket stays as long as the bucket does
-        return [
-            s3.BucketOwnershipControls(
-                label,
-                bucket=bucket.id,
-                rule=s3.BucketOwnershipControlsRuleArgs(object_ownership="BucketOwnerEnforced"),
-                opts=kept,
-            ),
-            s3.BucketPublicAccessBlock(
-                label,
-                bucket=bucket.id,
-                block_public_acls=True,
-                block_public_policy=True,
-                ignore_public_acls=True,
-                restrict_public_buckets=True,
-                opts=kept,
-            ),
-            s3.BucketServerSideEncryptionConfiguration(
-                label, bucket=bucket.id, rules=[_sealed(self._args.key_arn)], opts=kept
-            ),
-            s3.BucketPolicy(
-                label,
-                bucket=bucket.id,
-                policy=pulumi.Output.all(bucket.arn, self.role.arn).apply(lambda got: policies.bucket(got[0], got[1])),
-                opts=kept,
-            ),
-            self._versions(label, bucket),
-        ]
-
-    def _versions(self, label: str, bucket: s3.Bucket) -> s3.BucketVersioning:
-        versioning = s3.BucketVersioning(
-            label,
-            bucket=bucket.id,
-            versioning_configuration=s3.BucketVersioningVersioningConfigurationArgs(status="Enabled"),
-            opts=stateful(self),
-        )
-        s3.BucketLifecycleConfiguration(label, bucket=bucket.id, rules=[_expiry()], opts=stateful(self, versioning))
-        return versioning
+        policy = pulumi.Output.all(bucket.arn, self.role.arn).apply(lambda got: policies.bucket(got[0], got[1]))
+        return buckets.guarded(f"{self._name}-{share.name}", bucket, self, self._args.key_arn, policy)
 
     def _share(self, share: ShareLayout) -> Share:
         before = (self._permission, *self._settings[share.name])
@@ -190,27 +152,3 @@ class ShareSet(pulumi.ComponentResource):
             clients=list(self._args.clients),
             opts=child(self),
         )
-
-
-def _sealed(key_arn: pulumi.Input[str]) -> s3.BucketServerSideEncryptionConfigurationRuleArgs:
-    default = s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgs(
-        sse_algorithm="aws:kms", kms_master_key_id=key_arn
-    )
-    return s3.BucketServerSideEncryptionConfigurationRuleArgs(
-        bucket_key_enabled=True, apply_server_side_encryption_by_default=default
-    )
-
-
-def _expiry() -> s3.BucketLifecycleConfigurationRuleArgs:
-    """Old versions go, and uploads that were never finished; current objects stay where the gateway can read them."""
-    return s3.BucketLifecycleConfigurationRuleArgs(
-        id="noncurrent",
-        status="Enabled",
-        filter=s3.BucketLifecycleConfigurationRuleFilterArgs(prefix=""),
-        noncurrent_version_expiration=s3.BucketLifecycleConfigurationRuleNoncurrentVersionExpirationArgs(
-            noncurrent_days=NONCURRENT_DAYS
-        ),
-        abort_incomplete_multipart_upload=s3.BucketLifecycleConfigurationRuleAbortIncompleteMultipartUploadArgs(
-            days_after_initiation=7
-        ),
-    )

@@ -1,8 +1,9 @@
-"""What a reef declares, what a cell on it declares, and that no two cells on it ever meet."""
+"""What reefs, cells on them and accounts declare; that no two cells on a reef ever meet; what cellctl may do."""
 
 from __future__ import annotations
 
 import ipaddress
+import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -13,8 +14,11 @@ import pytest
 from cellctl.clouds import AccountFacts, Wanted, declaring, load
 from cellctl.errors import SpecError
 from cellctl.facts.capacity import capacity
+from cellctl.facts.permissions import permissions
 from cellctl.registry.places import database_name
+from cellctl.run.accounts import quotas
 from cellctl.spec import CellSpec
+from cellctl.spec.account import AccountSpec
 from cellctl.spec.reef import ReefSpec
 from cellctl_components import naming
 from cellctl_components.aws import firewall
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     from conftest import Recording
 
 ACCOUNT = AccountFacts(id="123456789012", sandbox=True)
+LONGEST = 10_240  # characters of all inline policies of a role, without white space (IAM quotas)
 LETTERS, TIERS = ("a", "b", "c"), ("public", "ingress", "nodes", "data")
 PLACE = {
     "reef": "r1", "number": 0, "network": "vpc-1", "cidr": "10.64.0.0/16", "members": "sg-members",
@@ -45,6 +50,7 @@ TAKES = {
     "cloudwatch.alarms": ("aws:cloudwatch/metricAlarm:MetricAlarm", ""),
     "s3.buckets": ("aws:s3/bucket:Bucket", ""),
     "ec2.vpcs": ("aws:ec2/vpc:Vpc", ""),
+    "ec2.elastic-ips": ("aws:ec2/eip:Eip", ""),
     "rds.sqlserver-instances": ("aws:rds/instance:Instance", ""),
 }
 
@@ -84,16 +90,30 @@ def shared(record: Callable[[Callable[[], None]], Recording], recorded: dict[str
     return recorded["reef"]
 
 
-def test_a_cell_takes_of_quotas_what_placement_counts(cell: Recording) -> None:
-    counted = Counter(
+def counted(recording: Recording) -> dict[str, int]:
+    found = Counter(
         name
-        for item in cell.resources
+        for item in recording.resources
         for name, (token, kind) in TAKES.items()
         if item.type == token and kind in ("", item.inputs.get("loadBalancerType"))
     )
-    assert {takes.quota: counted[takes.quota] for takes in capacity("aws").takes} == {
-        takes.quota: takes.reef for takes in capacity("aws").takes
-    }
+    return {takes.quota: found[takes.quota] for takes in capacity("aws").takes}
+
+
+def test_cells_and_reefs_take_of_quotas_what_is_counted(cell: Recording, shared: Recording) -> None:
+    takes = capacity("aws").takes
+    assert counted(cell) == {one.quota: one.reef for one in takes}
+    assert counted(shared) == {one.quota: one.base + one.host + one.gateway for one in takes}
+
+
+def test_the_default_quotas_break_where_load_balancers_run_out() -> None:
+    found = {fit.quota: fit for fit in quotas("aws", 300, "reef")}
+    assert {name: fit.breaks_at for name, fit in found.items() if fit.breaks_at} == {
+        "lb.application-load-balancers": 51, "lb.network-load-balancers": 51, "ec2.elastic-ips": 51, "ec2.vpcs": 251,
+    }  # fmt: skip
+    assert (found["rds.sqlserver-instances"].needed, found["s3.buckets"].needed) == (6, 300)
+    assert all(fit.breaks_at == 0 for fit in quotas("aws", 50, "reef"))
+    assert min(fit.breaks_at for fit in quotas("aws", 300, "dedicated") if fit.breaks_at) == 3
 
 
 def test_a_place_is_made_of_what_the_reef_says(shared: Recording) -> None:
@@ -150,6 +170,7 @@ def test_a_cell_keeps_each_kind_in_a_folder_of_its_one_share(cell: Recording) ->
     for kind in ("packages", "artifacts", "task-logs", "imports", "event-exports"):
         assert f"-Value '\\\\files.acme.octopus.internal\\g1-01\\{kind}'" in script
     (name,) = [item for item in cell.of("aws:route53/record:Record") if item.inputs["type"] == "CNAME"]
+    assert (access.name, name.name) == ("acme-shares-files", "acme-shares-name")  # docs/resource-names.md
     assert name.inputs["records"] == ["g1.r1.reef.internal"]
 
 
@@ -167,3 +188,55 @@ def test_hosts_of_a_reef_share_their_groups() -> None:
 def test_a_cell_without_a_whole_place_is_refused(place: Mapping[str, object] | None) -> None:
     with pytest.raises(SpecError, match="no place on a reef"):
         layout(cell_spec(), place=place)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def base(record: Callable[[Callable[[], None]], Recording], recorded: dict[str, Recording]) -> Recording:
+    spec = AccountSpec.of("prod", cloud="aws", region="eu-west-1").to_json()
+    if "base" not in recorded:
+        recorded["base"] = record(declaring(load("aws"), Wanted(level="account", spec=spec), ACCOUNT))  # type: ignore[arg-type]
+    return recorded["base"]
+
+
+def test_the_permissions_are_those_of_what_programs_declare(
+    record: Callable[[Callable[[], None]], Recording], base: Recording, cell: Recording, shared: Recording
+) -> None:
+    gold = {"placement": "dedicated", "preset": "gold", "storage": {"protocol": "smb"}}
+    alone = record(declaring(load("aws"), Wanted(level="cell", spec=cell_spec(**gold).to_json()), ACCOUNT))  # type: ignore[arg-type]
+    declared = {item.type for program in (base, cell, shared, alone) for item in program.resources if item.custom}
+    assert {token for token in declared if not token.startswith("pulumi:")} == set(permissions("aws"))
+
+
+def policies_of(base: Recording) -> dict[str, list[dict[str, object]]]:
+    found = {item.name: json.loads(str(item.inputs["policy"])) for item in base.of("aws:iam/rolePolicy:RolePolicy")}
+    return {name.removeprefix("account-prod-"): document["Statement"] for name, document in found.items()}
+
+
+def test_one_role_only_looks_and_the_other_changes_nothing_else(base: Recording) -> None:
+    found = policies_of(base)
+    assert set(found) == {"preview", "apply"}
+    looks = {str(action).partition(":")[2] for part in found["preview"] for action in part["Action"]}  # type: ignore[attr-defined]
+    assert all(action.startswith(("Describe", "Get", "List", "Decrypt")) for action in looks), looks
+    assert "GetSecretValue" not in looks
+    for statements in found.values():
+        assert len(json.dumps(statements, separators=(",", ":"))) < LONGEST
+        assert not [
+            action for part in statements for action in part["Action"] if "*" in action.replace("ReEncrypt*", "")
+        ]  # type: ignore[attr-defined]
+    by_name = {part["Sid"]: part for part in found["apply"]}
+    assert all("/cells/*" in arn for arn in by_name["Roles"]["Resource"])  # type: ignore[attr-defined]
+    assert {"iam:PassRole", "iam:CreateRole"} <= set(by_name["Roles"]["Action"])  # type: ignore[call-overload]
+    assert not [action for action in by_name["Change"]["Action"] if action.startswith(("iam:", "secretsmanager:Get"))]  # type: ignore[attr-defined]
+    assert all(":secret:" in arn for arn in by_name["Secrets"]["Resource"])  # type: ignore[attr-defined]
+
+
+def test_states_are_sealed_versioned_and_never_thrown_away(base: Recording) -> None:
+    for label in ("state", "logs"):
+        bucket = base.named(f"account-prod-{label}", "s3/bucket:Bucket")
+        assert (bucket.protect, bucket.inputs["forceDestroy"]) == (True, False)
+        guards = {item.type.rpartition(":")[2] for item in base.resources if item.name == f"account-prod-{label}"}
+        assert {"BucketVersioning", "BucketPolicy", "BucketPublicAccessBlock", "BucketOwnershipControls"} <= guards
+        policy = json.loads(str(base.named(f"account-prod-{label}", "bucketPolicy").inputs["policy"]))
+        assert [part["Effect"] for part in policy["Statement"]] == ["Deny", "Deny"]
+    assert str(base.outputs["state"]).startswith("s3://account-prod-state-")
+    assert base.outputs["secrets"] == "awskms:///alias/cellctl-prod?region=eu-west-1"

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from cellctl.clouds import AccountFacts, load
+from cellctl.clouds import AccountFacts, Wanted, declaring, load
 from cellctl.spec import CellSpec
+from cellctl.spec.account import AccountSpec
+from cellctl.spec.reef import ReefSpec
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "resource-names.md"
 BEGIN, END = "<!-- aws: begin -->", "<!-- aws: end -->"
@@ -23,6 +25,10 @@ def program_of(**body: object) -> Callable[[], None]:
 def general(name: str) -> str:
     """Return a name with CELL, N (ordinal of a node), Z (letter of a zone) and RANGE (of an ingress rule)."""
     name = re.sub(r"^acme(?=-|$)", "CELL", name)
+    name = re.sub(r"^account-prod(?=-|$)", "ACCOUNT", name)
+    if name.startswith("reef-r1"):
+        name = re.sub(r"-g1-\d\d$", "-gN-NN", name.replace("reef-r1", "REEF"))
+        name = re.sub(r"-(g|sql-)1(?=-|$)", r"-\1N", name)
     name = re.sub(r"-nodes-\d(?=-|$)", "-nodes-N", name)
     name = re.sub(r"-(polling|node)-\d(?=-|$)", r"-\1-N", name)
     name = re.sub(r"-(public|ingress|nodes|data|nat|private)-[a-z](?=-nat$|$)", r"-\1-Z", name)
@@ -41,8 +47,18 @@ def rows(*recordings: object) -> list[str]:
     return [found[key] for key in sorted(found)]
 
 
+def of_level(level: str) -> Callable[[], None]:
+    facts = AccountFacts(id="123456789012", sandbox=True)
+    if level == "reef":
+        spec = ReefSpec.minimal("r1", cloud="aws", region="eu-west-1").to_json()
+        return declaring(load("aws"), Wanted(level="reef", spec=spec), facts)  # type: ignore[arg-type]
+    base = AccountSpec.of("prod", cloud="aws", region="eu-west-1").to_json()
+    return declaring(load("aws"), Wanted(level="account", spec=base), facts)  # type: ignore[arg-type]
+
+
 def test_the_document_lists_every_name_and_token(record) -> None:
     gold = {"preset": "gold", "storage": {"protocol": "smb"}, "nodes": {"count": 4}}
-    wanted = rows(record(program_of()), record(program_of(**gold)))
+    cells = rows(record(program_of()), record(program_of(**gold)))
+    wanted = [*cells, *rows(record(of_level("reef"))), *rows(record(of_level("account")))]
     section = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     assert [line for line in section.splitlines() if line.startswith("| `")] == wanted

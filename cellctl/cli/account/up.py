@@ -1,0 +1,72 @@
+"""`cellctl account up`: the base of an account."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cellctl.cli.options import (
+    ClockOption,
+    CloudOption,
+    DeadlineOption,
+    DetailsOption,
+    EngineName,
+    EngineOption,
+    HomeOption,
+    OutputMode,
+    OutputOption,
+    RefreshScope,
+    YesOption,
+)
+
+AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="An account in cellctl.yaml, or sandbox.")]
+RegionOption = Annotated[
+    str, typer.Option("--region", help="Where state and key are; by default the account's first.", show_default=False)
+]
+
+
+def up(
+    *,
+    account: AccountArgument,
+    cloud: CloudOption = None,
+    region: RegionOption = "",
+    home: HomeOption = None,
+    yes: YesOption = False,
+    output: OutputOption = OutputMode.AUTO,
+    clock: ClockOption = "",
+    engine: EngineOption = EngineName.AUTO,
+    deadline: DeadlineOption = "",
+    details: DetailsOption = False,
+) -> None:
+    """Bring up what an account needs before any other stack.
+
+    The bucket and key of the state, a bucket for logs, and cellctl's two roles: one that only looks, one that may
+    change what programs declare and nothing else. Run it as an administrator of the account; then name what it prints
+    in cellctl.yaml. Its own state stays in this home.
+    """
+    from cellctl.cli.place import Place, open_home, refuse_if_real_is_required, run_options
+    from cellctl.cli.reporting import reporting
+    from cellctl.cli.session import Session
+    from cellctl.run import accounts
+
+    with reporting("up", output, cell=f"account/{account}", cloud=cloud) as report:
+        refuse_if_real_is_required(account)
+        found = open_home(home)
+        place = Place(
+            home=found, name=f"account/{account}", cloud=cloud or found.account(account).cloud, account=account,
+            spec=None, file=None, home_option=home, word=account,
+        )  # fmt: skip
+        report.at(place)
+        again = f"cellctl account up {account}{f' --cloud {cloud}' if cloud else ''}{place.home_words}"
+        session = Session("up", place, mode=output, yes=yes, again=again, details=details)
+        options = run_options(
+            refresh=RefreshScope.STATEFUL, clock=clock, engine=engine, deadline=deadline, command=again
+        )
+        with session:
+            outcome = accounts.up(
+                found, account, session.ask, cloud=cloud or "", region=region, options=options,
+                on_event=session.event, interrupter=session.interrupter,
+            )  # fmt: skip
+        code = session.finish(outcome)
+    raise typer.Exit(code)

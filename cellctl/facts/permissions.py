@@ -1,0 +1,51 @@
+"""What cellctl must be allowed to do, as data: the API actions behind each resource type that a program declares.
+
+The data are `permissions/<cloud>.toml` beside this module; every entry names a source with a date.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from cellctl.facts.document import Table
+
+_FOLDER = Path(__file__).parent / "permissions"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Actions:
+    """Actions that look (`read`) and that change (`write`)."""
+
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+
+
+@lru_cache(maxsize=4)
+def permissions(cloud: str) -> Mapping[str, Actions]:
+    """Return the actions behind each resource type of a cloud.
+
+    Raises:
+        FactsError: The file breaks the format.
+    """
+    table = Table.load(_FOLDER / f"{cloud}.toml")
+    sources = set(table.struct("sources"))
+    found: dict[str, Actions] = {}
+    for token, entry in table.named("types"):
+        if entry.text("source") not in sources:
+            raise entry.fail(f"source '{entry.text('source')}' is not in [sources]")
+        found[token] = Actions(read=entry.texts("read"), write=entry.texts("write"))
+        entry.end()
+    table.end()
+    return found
+
+
+def merged(found: Iterable[Actions]) -> Actions:
+    """Return all actions of several types, each once, sorted."""
+    listed = list(found)
+    return Actions(
+        read=tuple(sorted({action for one in listed for action in one.read})),
+        write=tuple(sorted({action for one in listed for action in one.write})),
+    )

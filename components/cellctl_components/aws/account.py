@@ -1,0 +1,150 @@
+"""Account: what an AWS account needs before any other stack: the state's bucket and key, logs, cellctl's two roles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi_aws import iam, kms, s3
+
+from cellctl.facts.permissions import merged, permissions
+from cellctl_components import naming
+from cellctl_components.aws import buckets, policies, rules
+from cellctl_components.aws.options import child, stateful
+from cellctl_components.layout import Json, json_object
+
+if TYPE_CHECKING:
+    from cellctl.spec.account import AccountSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccountLayout:
+    """An account's names. `cell` is the stack's; `looks` and `changes` are the API actions of cellctl's two roles."""
+
+    cell: str
+    account: str
+    region: str
+    tags: Mapping[str, str]
+    key_alias: str
+    state_bucket: str
+    log_bucket: str
+    preview_role: str
+    apply_role: str
+    looks: Sequence[str]
+    changes: Sequence[str]
+    cloud: str = "aws"
+
+    def to_json(self) -> Mapping[str, Json]:
+        """Return all of it as JSON-like data, equal for equal layouts."""
+        return json_object(self)
+
+
+def account_layout(spec: AccountSpec, *, incarnation: int = 1) -> AccountLayout:
+    """Return the layout of an account on AWS.
+
+    Raises:
+        SpecError: AWS has no such region.
+    """
+    rules.check_account(spec)
+    name, region = spec.metadata.name, spec.spec.region
+    actions = merged(permissions("aws").values())
+
+    def bucket(role: str) -> str:
+        return naming.distinct(f"account-{name}-{role}", 63, region, str(incarnation))
+
+    return AccountLayout(
+        cell=f"account-{name}",
+        account=name,
+        region=region,
+        tags={"account": name, "managed-by": "cellctl"},
+        key_alias=f"alias/cellctl-{name}",
+        state_bucket=bucket("state"),
+        log_bucket=bucket("logs"),
+        preview_role=naming.account_name(name, "preview", limit=64),
+        apply_role=naming.account_name(name, "apply", limit=64),
+        looks=actions.read,
+        changes=actions.write,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountArgs:
+    """What an account is made of. `account` is its id: bucket names are global, so they end in a digest of it."""
+
+    layout: AccountLayout
+    account: str
+
+
+class Account(pulumi.ComponentResource):
+    """The base of an account. `facts` are the stack's outputs: what `cellctl.yaml` then says of it."""
+
+    def __init__(self, name: str, args: AccountArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:aws:Account", name, None, opts)
+        self._name, self._args, self._layout = name, args, args.layout
+        self.key = self._key()
+        self.state = self._bucket("state", args.layout.state_bucket)
+        self.logs = self._bucket("logs", args.layout.log_bucket)
+        self.preview_role = self._role("preview", args.layout.preview_role)
+        self.apply_role = self._role("apply", args.layout.apply_role)
+        self._allow()
+        self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
+        self.register_outputs({"state": self.state.bucket})
+
+    def _key(self) -> kms.Key:
+        key = kms.Key(
+            f"{self._name}-key",
+            description="States of cellctl, and what no cell has a key for",
+            policy=policies.key(self._args.account, self._layout.region),
+            enable_key_rotation=True,
+            rotation_period_in_days=365,
+            deletion_window_in_days=30,
+            opts=stateful(self),
+        )
+        kms.Alias(f"{self._name}-key", name=self._layout.key_alias, target_key_id=key.key_id, opts=child(self))
+        return key
+
+    def _bucket(self, label: str, bucket_name: str) -> s3.Bucket:
+        bucket = s3.Bucket(
+            f"{self._name}-{label}",
+            bucket=naming.distinct(bucket_name, 63, self._args.account),
+            force_destroy=False,
+            opts=stateful(self),
+        )
+        policy = bucket.arn.apply(policies.tls_only)
+        buckets.guarded(f"{self._name}-{label}", bucket, self, self.key.arn, policy)
+        return bucket
+
+    def _role(self, label: str, role_name: str) -> iam.Role:
+        return iam.Role(
+            f"{self._name}-{label}",
+            name=role_name,
+            path="/cellctl/",
+            assume_role_policy=policies.operator_trust(self._args.account),
+            force_detach_policies=True,
+            opts=stateful(self),
+        )
+
+    def _allow(self) -> None:
+        """A policy for each role, made of what programs declare: what is not in it, cellctl cannot do."""
+        layout, account = self._layout, self._args.account
+        both = pulumi.Output.all(self.state.arn, self.key.arn)
+        looking = both.apply(lambda got: policies.looking(layout.looks, got[0], got[1]))
+        changing = both.apply(lambda got: policies.changing(layout.looks, layout.changes, account, got[0], got[1]))
+        for label, role, policy in (
+            ("preview", self.preview_role, looking),
+            ("apply", self.apply_role, changing),
+        ):
+            iam.RolePolicy(f"{self._name}-{label}", name="cellctl", role=role.id, policy=policy, opts=child(self))
+
+    def _facts(self) -> dict[str, pulumi.Input[object]]:
+        alias, region = self._layout.key_alias, self._layout.region
+        return {
+            "state": pulumi.Output.concat("s3://", self.state.bucket, f"?region={region}"),
+            "secrets": f"awskms:///{alias}?region={region}",
+            "applyRole": self.apply_role.arn,
+            "previewRole": self.preview_role.arn,
+            "logBucket": self.logs.bucket,
+            "key": self.key.arn,
+        }
