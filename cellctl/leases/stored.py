@@ -134,8 +134,8 @@ def _locked(lease: Lease, now: float) -> Locked:
     minutes = max(0, int(now - lease.holder.since)) // 60
     ago = f"{minutes} min ago" if minutes else "less than a minute ago"
     return Locked(
-        f"cell '{lease.cell}' is being changed by {lease.holder.words()} since {since}, {ago}",
-        hint=f"wait until that ends, or look: cellctl status {lease.cell}",
+        f"{_what(lease)} is being changed by {lease.holder.words()} since {since}, {ago}",
+        hint=f"wait until that ends, or look: {_command('status', lease)}",
     )
 
 
@@ -143,6 +143,16 @@ def _lost(lease: Lease, row: Row | None) -> LeaseLost:
     taken = row is not None and row.held and row.lease.token > lease.token
     taker = f"; {row.lease.holder.words()} has it now" if row is not None and taken else ""
     return LeaseLost(
-        f"the lease of cell '{lease.cell}' (token {lease.token}) is not held any more{taker}",
-        hint=f"nothing more is changed by this run; go on with: cellctl up {lease.cell}",
+        f"the lease of {_what(lease)} (token {lease.token}) is not held any more{taker}",
+        hint=f"nothing more is changed by this run; go on with: {_command('up', lease)}",
     )
+
+
+def _what(lease: Lease) -> str:
+    """Return `cell 'acme'`, or `reef 'r1'` for `reef/r1`."""
+    level, _, name = lease.cell.rpartition("/")
+    return f"{level or 'cell'} '{name}'"
+
+
+def _command(verb: str, lease: Lease) -> str:
+    return " ".join(["cellctl", *filter(None, lease.cell.rpartition("/")[:1]), verb, lease.cell.rpartition("/")[2]])

@@ -1,0 +1,133 @@
+"""A reef in the registry: recorded from its state, grown, cordoned, lost, gone and made again."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import shop
+from sqlalchemy import select
+
+from cellctl.errors import GuardError, UsageError
+from cellctl.placement import Refusal
+from cellctl.registry import books, claims, places, reefs
+from cellctl.registry.database import Database
+from cellctl.registry.invariants import violations
+from cellctl.registry.journal import Beginning, CellKey, Ending
+from cellctl.registry.survey import GatewaySeen, ReefGateway, ReefHost, ReefSurvey, Survey
+from cellctl.registry.tables import bindings, database_slots, gateways, share_slots
+from cellctl.registry.tables import reefs as table
+
+KEY = CellKey(account=shop.ACCOUNT, cloud="aws", region=shop.REGION, name="r1", kind="reef")
+HOST = ReefHost(
+    name="sql-1", kind="rds", size="db.m6i.large", ha_mode="always_on", endpoint="sql-1.x",
+    place={"host": "sql-1", "server": "sql-1.x"},
+)  # fmt: skip
+
+
+def gateway(number: int) -> ReefGateway:
+    name = f"g{number}"
+    shares = tuple((f"arn:{name}-{index}", f"{name}-{index}", f"bucket-{name}-{index}") for index in range(1, 4))
+    seen = GatewaySeen(name=name, kind="storage_gateway", protocol="nfs", object_id=f"arn:{name}")
+    return ReefGateway(seen=seen, zone="a", shares=shares, place={"gateway": name, "number": 3 * (number - 1)})
+
+
+def reef(*numbers: int, whole: bool = True) -> ReefSurvey:
+    return ReefSurvey(
+        key=KEY, max_cells=5, whole=whole, hosts=(HOST,), gateways=tuple(map(gateway, numbers)),
+        place={"reef": "r1", "network": "vpc-1"},
+    )  # fmt: skip
+
+
+def run(database: Database, seen: ReefSurvey | None, number: int, *, state: str = "") -> None:
+    books.begin(database, KEY, Beginning(id=f"run-{number}", kind="up"))
+    ending = Ending(id=f"run-{number}", result="succeeded", gate="verified", cell_state=state)
+    books.end(database, KEY, ending, seen=seen)
+
+
+def states(database: Database, column) -> list[str]:
+    with database.read() as connection:
+        assert violations(connection) == []
+        return [str(one) for one in connection.execute(select(column).order_by(column.table.c.id)).scalars()]
+
+
+def test_a_reef_serves_once_it_is_whole_and_grows(database: Database) -> None:
+    run(database, reef(1, whole=False), 1)
+    assert states(database, table.c.state) == ["planned"]
+    request = shop.cell(database, "acme")
+    assert isinstance(places.claimed(database, request), Refusal)
+    run(database, reef(1), 2)
+    assert states(database, table.c.state) == ["in_service"]
+    found = places.claimed(database, request)
+    assert isinstance(found, tuple)
+    assert found[1] == {
+        "reef": "r1", "network": "vpc-1", "host": "sql-1", "server": "sql-1.x", "gateway": "g1", "number": 0,
+        "share": "g1-1", "share_arn": "arn:g1-1", "bucket": "bucket-g1-1", "database": "octo_acme_g1",
+    }  # fmt: skip
+    claims.confirm(database, found[0], database_name="octo_acme_g1")
+    run(database, reef(1, 2), 3)
+    assert len(states(database, share_slots.c.state)) == 6
+    assert states(database, share_slots.c.state)[0] == "bound"
+    assert places.claimed(database, request) == (dataclasses.replace(found[0], reserved_until=None), found[1])
+
+
+def test_a_cordon_outlives_runs_and_a_foreseen_place_is_nobodys(database: Database) -> None:
+    run(database, reef(1, 2), 1)
+    key = CellKey(account=shop.ACCOUNT, cloud="aws", region=shop.REGION, name="new", placement="reef")
+    request = dataclasses.replace(shop.cell(database, "acme"), cell="new")
+    foreseen = places.foreseen(database, key, request)
+    assert isinstance(foreseen, dict)
+    assert shop.counted(database) == (0, 0, 0)
+    assert "new" not in books.recorded(database, shop.ACCOUNT)
+    assert reefs.set_cordon(database, shop.ACCOUNT, "r1", "g1", on=True) == "cordoned"
+    run(database, reef(1, 2), 2)
+    assert states(database, gateways.c.state) == ["cordoned", "in_service"]
+    assert places.foreseen(database, key, request)["gateway"] == "g2"  # type: ignore[index]
+    assert reefs.set_cordon(database, shop.ACCOUNT, "r1", on=True) == "cordoned"
+    assert isinstance(places.foreseen(database, key, request), Refusal)
+    assert reefs.set_cordon(database, shop.ACCOUNT, "r1", on=False) == "in_service"
+    for name, part in (("r2", ""), ("r1", "g9")):
+        with pytest.raises(UsageError):
+            reefs.set_cordon(database, shop.ACCOUNT, name, part, on=True)
+
+
+def test_a_cell_that_is_gone_leaves_a_free_database_and_a_share_that_nobody_gets(database: Database) -> None:
+    run(database, reef(1), 1)
+    found = places.claimed(database, shop.cell(database, "acme"))
+    assert isinstance(found, tuple)
+    claims.confirm(database, found[0], database_name="octo_acme_g1")
+    with pytest.raises(GuardError, match="acme"):
+        reefs.withdraw(database, shop.ACCOUNT, "r1")
+    key = CellKey(account=shop.ACCOUNT, cloud="aws", region=shop.REGION, name="acme", placement="reef")
+    books.begin(database, key, Beginning(id="down", kind="down"))
+    books.end(database, key, Ending(id="down", result="succeeded", gate="counted", cell_state="purged"))
+    assert states(database, share_slots.c.state) == ["quarantined", "available", "available"]
+    assert set(states(database, database_slots.c.state)) == {"available"}
+    again = places.claimed(database, shop.cell(database, "globex"))
+    assert isinstance(again, tuple)
+    assert again[1]["share"] == "g1-2"
+
+
+def test_a_reef_that_was_taken_away_can_be_made_again(database: Database) -> None:
+    run(database, reef(1), 1)
+    reefs.withdraw(database, shop.ACCOUNT, "r1")
+    run(database, None, 2, state="purged")
+    assert states(database, table.c.state) == ["retired"]
+    assert set(states(database, share_slots.c.state)) == {"retired"}
+    run(database, reef(1), 3)
+    assert states(database, table.c.state) == ["in_service"]
+    assert set(states(database, share_slots.c.state)) == {"available"}
+    assert isinstance(places.claimed(database, shop.cell(database, "acme")), tuple)
+
+
+def test_a_place_that_only_the_state_knows_is_bound_again(database: Database) -> None:
+    run(database, reef(1), 1)
+    place = {"reef": "r1", "host": "sql-1", "share_arn": "arn:g1-2", "database": "octo_acme_g1"}
+    key = CellKey(account=shop.ACCOUNT, cloud="aws", region=shop.REGION, name="acme", placement="reef")
+    seen = Survey(key=key, incarnation=1, state="in_service", master_key="arn:key", holds_data=True, place=place)
+    assert [str(one) for one in books.compared(database, [seen], [])] == ["cell is not in the registry"]
+    books.refilled(database, [seen], [], account=shop.ACCOUNT)
+    assert states(database, share_slots.c.state) == ["available", "bound", "available"]
+    with database.read() as connection:
+        assert connection.execute(select(bindings.c.reserved_until)).scalars().all() == [None]
+    assert books.compared(database, [seen], []) == []
