@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cellctl.cli import cells, doctor, down, drift, outputs, preview, refresh, schema, status, up
+from cellctl.cli import cells, doctor, down, drift, outputs, preview, refresh, replay, schema, status, up
 from cellctl.cli.account import app as account
 from cellctl.cli.options import help_if_alone
 from cellctl.cli.pr import app as pr
@@ -52,6 +52,7 @@ app.command()(drift.drift)
 app.command()(status.status)
 app.command()(outputs.outputs)
 app.command(name="cells")(cells.list_cells)
+app.command()(replay.replay)
 app.command()(doctor.doctor)
 app.command()(schema.schema)
 app.add_typer(account.app, name="account")

@@ -24,7 +24,7 @@ class LiveView:
 
     def __init__(self, console: Console, *, cell: str, cloud: str, account: str) -> None:
         self.progress = Progress()
-        self._title = f"{cell} · {cloud}"
+        self._title = " · ".join(word for word in (cell, cloud) if word)
         self._sandbox = account == "sandbox"
         self._began = time.monotonic()
         self._note = ""

@@ -13,6 +13,7 @@ from cellctl.errors import UsageError
 from cellctl.plan import Action, Change, Diagnostic, DiffKind, Plan, PropertyChange, plan_hash
 from cellctl.state.values import Struct, Value
 from cellctl.views.plan_json import FORMAT_VERSION, plan_json
+from cellctl.views.reading import number_or_none, rows, table, text
 
 LARGEST_BYTES = 64_000_000
 
@@ -23,15 +24,15 @@ def saved_plan(approval: Approval) -> Struct:
     return {**plan_json(approval.plan), **{name: _iso(seconds) for name, seconds in times.items()}}
 
 
-def approval_of(text: str) -> Approval:
+def approval_of(document_text: str) -> Approval:
     """Return the plan of a file.
 
     Raises:
         UsageError: It is no plan that `preview --save` wrote (code `bad_plan`), or somebody altered what it says.
     """
     try:
-        document = json.loads(text)
-        approval = _approval(_table(document))
+        document = json.loads(document_text)
+        approval = _approval(table(document))
     except (ValueError, TypeError, KeyError, RecursionError):
         raise UsageError(
             "the file is no plan that this version of cellctl saved", hint="cellctl preview CELL --save FILE",
@@ -55,42 +56,50 @@ def approval_of(text: str) -> Approval:
 def _approval(document: Mapping[str, Value]) -> Approval:
     if document["format_version"] != FORMAT_VERSION:
         raise ValueError("another format")
-    operation = _text(document, "operation")
-    if operation != "up":
+    if text(document, "operation") != "up":
         raise ValueError("only a plan of `up` is applied")
-    plan = Plan(
-        cell=_text(document, "cell"),
-        cloud=_text(document, "cloud"),
-        account=_text(document, "account"),
-        operation="up",
-        changes=tuple(_change(_table(row)) for row in _rows(document, "changes")),
-        diagnostics=tuple(_diagnostic(_table(row)) for row in _rows(document, "diagnostics")),
-        complete=document["complete"] is True,
-        applyable=document["applyable"] is True,
-        errored=document["errored"] is not False,
-        hash=_text(document, "hash"),
-        spec_digest=_text(document, "spec_digest"),
-        checkpoint_digest=_text(document, "checkpoint_digest"),
-        versions={name: str(value) for name, value in _table(document["versions"]).items()},
-    )
+    plan = plan_of(document)
     return Approval(plan=plan, saved_at=_seconds(document, "saved_at"), expires_at=_seconds(document, "expires_at"))
 
 
+def plan_of(document: Mapping[str, Value]) -> Plan:
+    """Return the Plan that `plan_json` wrote; raises ValueError, TypeError or KeyError where it is none."""
+    operation = text(document, "operation")
+    if operation not in ("up", "down", "refresh"):
+        raise ValueError("no operation")
+    return Plan(
+        cell=text(document, "cell"),
+        cloud=text(document, "cloud"),
+        account=text(document, "account"),
+        operation=operation,  # type: ignore[arg-type]  # looked at above
+        changes=tuple(_change(table(row)) for row in rows(document, "changes")),
+        diagnostics=tuple(_diagnostic(table(row)) for row in rows(document, "diagnostics")),
+        complete=document["complete"] is True,
+        applyable=document["applyable"] is True,
+        errored=document["errored"] is not False,
+        hash=text(document, "hash"),
+        spec_digest=text(document, "spec_digest"),
+        checkpoint_digest=text(document, "checkpoint_digest"),
+        versions={name: str(value) for name, value in table(document["versions"]).items()},
+    )
+
+
 def _change(row: Mapping[str, Value]) -> Change:
-    action = _text(row, "action")
+    action = text(row, "action")
     if action not in get_args(Action):
         raise ValueError("no action")
     return Change(
-        urn=_text(row, "urn"),
-        type=_text(row, "type"),
-        name=_text(row, "name"),
+        urn=text(row, "urn"),
+        type=text(row, "type"),
+        name=text(row, "name"),
         action=action,  # type: ignore[arg-type]  # looked at above
         stateful=row["stateful"] is True,
-        blocked_by=_text(row, "blocked_by"),
-        replace_keys=tuple(str(key) for key in _rows(row, "replace_keys")),
-        diff=tuple(_property(_table(item)) for item in _rows(row, "diff")),
-        parent=_text(row, "parent"),
+        blocked_by=text(row, "blocked_by"),
+        replace_keys=tuple(str(key) for key in rows(row, "replace_keys")),
+        diff=tuple(_property(table(item)) for item in rows(row, "diff")),
+        parent=text(row, "parent"),
         custom=row["custom"] is True,
+        expected_s=number_or_none(row, "expected_s"),
     )
 
 
@@ -102,30 +111,10 @@ def _property(row: Mapping[str, Value]) -> PropertyChange:
 
 def _diagnostic(row: Mapping[str, Value]) -> Diagnostic:
     return Diagnostic(
-        severity=_text(row, "severity"),  # type: ignore[arg-type]  # compared as text
-        message=_text(row, "message"),
-        urn=_text(row, "urn"),
+        severity=text(row, "severity"),  # type: ignore[arg-type]  # compared as text
+        message=text(row, "message"),
+        urn=text(row, "urn"),
     )
-
-
-def _text(row: Mapping[str, Value], name: str) -> str:
-    value = row[name]
-    if not isinstance(value, str):
-        raise TypeError(name)
-    return value
-
-
-def _rows(row: Mapping[str, Value], name: str) -> list[Value]:
-    value = row[name]
-    if not isinstance(value, list):
-        raise TypeError(name)
-    return value
-
-
-def _table(value: Value) -> Struct:
-    if not isinstance(value, dict):
-        raise TypeError("no table")
-    return value
 
 
 def _iso(seconds: float) -> str:
@@ -133,4 +122,4 @@ def _iso(seconds: float) -> str:
 
 
 def _seconds(row: Mapping[str, Value], name: str) -> float:
-    return datetime.fromisoformat(_text(row, name)).timestamp()
+    return datetime.fromisoformat(text(row, name)).timestamp()
