@@ -14,6 +14,7 @@ from typing import Literal
 from cellctl.cell import Cell
 from cellctl.engine.operation import Start
 from cellctl.errors import CellctlError, GuardError
+from cellctl.facts.policies import CODES
 from cellctl.home import Home
 from cellctl.run.options import RunOptions
 from cellctl.spec import CellSpec
@@ -90,6 +91,7 @@ def typed(home: Path, command: Command, start: Start) -> Mapping[str, object]:
         start=start,
         command=f"cellctl {command.verb} {command.cell}",
         allow=frozenset({SHARE}),
+        override=frozenset(CODES.values()),  # the witness is no cell
         refresh=command.refresh,
     )
     spec = CellSpec.minimal(command.cell, cloud=command.cloud, region=command.region)  # type: ignore[arg-type]

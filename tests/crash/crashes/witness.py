@@ -51,7 +51,7 @@ class WitnessCloud:
     def __init__(self, landscape: Mapping[str, str]) -> None:
         self._landscape = landscape
 
-    def layout(self, spec: CellSpec, *, incarnation: int = 1) -> WitnessLayout:
+    def layout(self, spec: CellSpec, *, incarnation: int = 1, place: object = None) -> WitnessLayout:
         return WitnessLayout(cell=CELL, variation=spec.metadata.labels.get("variation", "base"))
 
     def program(self, layout: WitnessLayout, account: object) -> None:
