@@ -320,9 +320,9 @@ class Author:
         self.up()
 
     def forgotten(self) -> None:
-        """Take a resource out of the state, then adopt its object or what an id names."""
+        """Take a resource out of the state, then adopt its object or what an id names: that may be refused."""
         item = self.one("custom")
-        if item is None:
+        if item is None or not self.ordered:
             return
         self.step("export")
         self.step("import", edit={item["name"]: None})
