@@ -39,8 +39,7 @@ def end(
         if ending.cell_state == "purged" and key.kind == "reef":
             reefs.gone(connection, now, key.account, key.name)
         elif ending.cell_state == "purged":
-            left(connection, now, key.account, key.name)
-            recorder.forget(key.account, key.name)
+            _forget(recorder, connection, key.account, key.name)
         elif seen is not None:
             recorder.see(seen)
         journal.finish(connection, now, key, ending)
@@ -48,6 +47,12 @@ def end(
             journal.set_incarnation(connection, key.account, key.name, incarnation)
 
     database.write(work)
+
+
+def _forget(recorder: ReefRecorder, connection: Connection, account: str, cell: str) -> None:
+    """Record that nothing of a cell is there: it leaves its place, and becomes a tombstone."""
+    left(connection, recorder.now, account, cell)
+    recorder.forget(account, cell)
 
 
 def incarnation(database: Database, account: str, cell: str) -> int:
@@ -79,7 +84,7 @@ def compared(database: Database, surveys: Sequence[AnySurvey], gone: Sequence[Ce
     def work(connection: Connection) -> None:
         recorder = ReefRecorder(connection, database.now(connection))
         for account, cell in gone:
-            recorder.forget(account, cell)
+            _forget(recorder, connection, account, cell)
         for one in surveys:
             recorder.see(one)
         found[:] = recorder.differences
@@ -109,7 +114,7 @@ def refilled(
         now = database.now(connection)
         recorder = ReefRecorder(connection, now)
         for name in gone:
-            recorder.forget(*name)
+            _forget(recorder, connection, *name)
         for found in surveys:
             if isinstance(found, ReefSurvey):
                 recorder.see(found)

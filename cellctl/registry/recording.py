@@ -54,7 +54,7 @@ class Recorder:
     """Records surveys within one transaction; `differences` are the changes that this made."""
 
     def __init__(self, connection: Connection, now: float) -> None:
-        self._connection, self._now = connection, now
+        self._connection, self.now = connection, now
         self.differences: list[Difference] = []
         self._cell = ""
 
@@ -87,7 +87,7 @@ class Recorder:
         self._drop(cell.id, account, name)
         change(
             self._connection, cells, cell.id, cell.version,
-            {"state": "purged", "state_since": self._now, "holds_data": False, "last_error": ""},
+            {"state": "purged", "state_since": self.now, "holds_data": False, "last_error": ""},
         )  # fmt: skip
 
     def anew(self, survey: Survey) -> None:
@@ -106,13 +106,13 @@ class Recorder:
         number = max(survey.incarnation, found.incarnation if found is not None else 1)
         if found is not None and (found.state != "purged" or survey.state == "requested"):
             return {"incarnation": number}
-        return {"incarnation": number, "state": survey.state, "state_since": self._now}
+        return {"incarnation": number, "state": survey.state, "state_since": self.now}
 
     def _nodes(self, cell: int, survey: Survey) -> None:
         for node in survey.nodes:
             values = {
                 "name": node.name, "address": node.address, "octopus_version": node.version,
-                "task_cap": node.task_cap, "state": node.state, "state_since": self._now,
+                "task_cap": node.task_cap, "state": node.state, "state_since": self.now,
             }  # fmt: skip
             self._put(nodes, f"node {node.name}", {"cell_id": cell, "ordinal": node.ordinal}, values)
         there = [node.ordinal for node in survey.nodes]
@@ -126,7 +126,7 @@ class Recorder:
         assert host is not None
         assert gateway is not None
         self._drop_moved(cell, survey)
-        life = {"state": "in_service", "state_since": self._now}
+        life = {"state": "in_service", "state_since": self.now}
         reef = self._put(
             reefs, f"reef {key.name}", {"account": key.account, "name": key.name, "kind": "dedicated"},
             {"cloud": key.cloud, "region": key.region, "max_cells": 1, **life},
@@ -175,7 +175,7 @@ class Recorder:
                 clients = None if share.clients is None else list(share.clients)
                 self._put(share_slots, f"share {share.name}", key, {"client_list": clients})
         if survey.place and survey.holds_data:
-            held = holding.restored(self._connection, self._now, cell, survey)
+            held = holding.restored(self._connection, self.now, cell, survey)
             if held:
                 self.differences.append(Difference(cell=self._cell, what=held, field="", recorded=None, found=held))
 
@@ -185,7 +185,7 @@ class Recorder:
         binding = self._put(
             bindings, f"place of {key.name}", {"cell_id": cell, "until": None},
             {"account": key.account, "cloud": key.cloud, "region": key.region, "reef_id": reef,
-             "database_slot_id": slot, "gateway_id": gateway, "since": self._now, "reserved_until": None},
+             "database_slot_id": slot, "gateway_id": gateway, "since": self.now, "reserved_until": None},
         )  # fmt: skip
         mine = (binding_shares.c.binding_id == binding) & binding_shares.c.until.is_(None)
         rows = self._connection.execute(select(binding_shares.c.kind, binding_shares.c.share_slot_id).where(mine))
@@ -264,7 +264,7 @@ class Recorder:
         for name, value in changed.items():
             self._differs(what, name, recorded[name], value)
         if changed:
-            since = {"state_since": self._now} if "state" in changed else {}
+            since = {"state_since": self.now} if "state" in changed else {}
             mine_now = (table.c.id == found.id) & (table.c.version == found.version)
             self._connection.execute(
                 update(table).where(mine_now).values(**changed, **since, version=found.version + 1)

@@ -7,12 +7,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, select, update
 
 from cellctl.errors import GuardError, Objection, UsageError
 from cellctl.facts.capacity import capacity
 from cellctl.registry.recording import Difference, Recorder
 from cellctl.registry.rows import change, row_of, tell
+from cellctl.registry.stock import add_database_slots
 from cellctl.registry.survey import ReefGateway, ReefHost, ReefSurvey, Survey
 from cellctl.registry.tables import bindings, cells, database_slots, gateways, hosts, reefs, share_slots
 
@@ -34,7 +35,7 @@ class ReefRecorder(Recorder):
         """Record a reef, its hosts and gateways, and a slot for each database and share."""
         key = survey.key
         self._cell = f"reef/{key.name}"
-        self._life = {"state": "in_service" if survey.whole else "planned", "state_since": self._now}
+        self._life = {"state": "in_service" if survey.whole else "planned", "state_since": self.now}
         reef = self._put(
             reefs, f"reef {key.name}", {"account": key.account, "name": key.name, "kind": "shared"},
             {"cloud": key.cloud, "region": key.region, "max_cells": survey.max_cells, "place": dict(survey.place)},
@@ -57,16 +58,7 @@ class ReefRecorder(Recorder):
         }  # fmt: skip
         row = self._put(hosts, f"host {host.name}", {"reef_id": reef, "name": host.name}, values, born=self._life)
         self._serving("host", row, survey)
-        there = set(
-            self._connection.execute(select(database_slots.c.number).where(database_slots.c.host_id == row)).scalars()
-        )
-        slots = [
-            {"host_id": row, "reef_id": reef, "number": number, "state": "available", "state_since": self._now,
-             "purpose": "cell" if number <= takes - reserve else "restore"}
-            for number in range(1, takes + 1) if number not in there
-        ]  # fmt: skip
-        if slots:
-            self._connection.execute(insert(database_slots), slots)
+        add_database_slots(self._connection, row, now=self.now)
 
     def _gateway(self, reef: int, gateway: ReefGateway, survey: ReefSurvey) -> None:
         values = {
@@ -77,7 +69,7 @@ class ReefRecorder(Recorder):
         name = gateway.seen.name
         row = self._put(gateways, f"gateway {name}", {"reef_id": reef, "name": name}, values, born=self._life)
         self._serving("gateway", row, survey)
-        born = {"state": "available", "state_since": self._now, "client_list": []}
+        born = {"state": "available", "state_since": self.now, "client_list": []}
         for number, (share_id, share, bucket) in enumerate(gateway.shares, start=1):
             self._put(
                 share_slots, f"share {share}", {"gateway_id": row, "number": number},
@@ -93,12 +85,12 @@ class ReefRecorder(Recorder):
         if survey.whole and found.state in ("planned", "retired"):
             change(
                 self._connection, table, row_id, int(found.version),
-                {"state": "in_service", "state_since": self._now},
+                {"state": "in_service", "state_since": self.now},
             )  # fmt: skip
 
     def _anew(self, kind: str, row_id: int) -> None:
         """Open the slots of a host or gateway that was made again: nothing of what its last one held is there."""
-        fresh: dict[str, object] = {"state": "available", "state_since": self._now}
+        fresh: dict[str, object] = {"state": "available", "state_since": self.now}
         if kind == "host":
             mine = (database_slots.c.host_id == row_id) & (database_slots.c.state == "retired")
             self._connection.execute(update(database_slots).where(mine).values(**fresh, database=""))
@@ -118,7 +110,7 @@ class ReefRecorder(Recorder):
                 self.differences.append(
                     Difference(cell=self._cell, what=str(row.name), field="", recorded=row.name, found=None)
                 )
-                values = {"state": "retired", "state_since": self._now}
+                values = {"state": "retired", "state_since": self.now}
                 change(self._connection, table, int(row.id), int(row.version), values)
 
 

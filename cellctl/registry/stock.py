@@ -81,16 +81,25 @@ def add_host(database: Database, reef: int, new: NewHost) -> int:
         life = {"state_since": database.now(connection)}
         sized = {**asdict(new), "capacity": takes, "reserve": reserve}
         host = add(connection, tables.hosts, {**sized, "reef_id": reef, "state": "planned", **life})
-        cells = takes - reserve
-        slots = [
-            {"host_id": host, "reef_id": reef, "number": number, "state": "available", **life,
-             "purpose": "cell" if number <= cells else "restore"}
-            for number in range(1, takes + 1)
-        ]  # fmt: skip
-        connection.execute(insert(tables.database_slots), slots)
+        add_database_slots(connection, host, now=life["state_since"])
         return host
 
     return database.write(work)
+
+
+def add_database_slots(connection: Connection, host: int, *, now: float) -> None:
+    """Add a slot for each database that a host takes and has none for yet; the last ones are for restores."""
+    row = row_of(connection, "host", host)
+    slots = tables.database_slots
+    there = set(connection.execute(select(slots.c.number).where(slots.c.host_id == host)).scalars())
+    cells = row.capacity - row.reserve
+    new = [
+        {"host_id": host, "reef_id": row.reef_id, "number": number, "state": "available", "state_since": now,
+         "purpose": "cell" if number <= cells else "restore"}
+        for number in range(1, row.capacity + 1) if number not in there
+    ]  # fmt: skip
+    if new:
+        connection.execute(insert(slots), new)
 
 
 def add_gateway(database: Database, reef: int, new: NewGateway) -> int:

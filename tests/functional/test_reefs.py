@@ -17,11 +17,12 @@ from sqlalchemy import select
 from warm import client, keys
 
 from cellctl.cell import Cell
-from cellctl.errors import GuardError, NotYet
+from cellctl.errors import GuardError, NotYet, RegistryError
 from cellctl.events import Event, ResourceDone
 from cellctl.home import Home
 from cellctl.plan import Outcome
 from cellctl.reef import Reef
+from cellctl.registry import books
 from cellctl.registry.tables import bindings, cells, database_slots, gateways, hosts, operations, reefs, share_slots
 from cellctl.run import placing, registering
 from cellctl.run.options import RunOptions
@@ -289,8 +290,17 @@ def test_a_cell_that_goes_leaves_its_place_and_never_touches_the_reef(story: Sto
     assert check(story.home).violations == ()
 
 
+def _unreachable(*_given: object, **_more: object) -> None:
+    raise RegistryError("the registry cannot be reached")
+
+
 def test_a_reef_without_cells_goes_and_names_what_is_kept(story: Story) -> None:
-    assert story.down(story.cell("globex")).result == "succeeded"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(books, "end", _unreachable)  # its process might as well have been killed here
+        assert story.down(story.cell("globex")).result == "succeeded"
+    assert story.rows(BOUND.where(bindings.c.until.is_(None))) == [("globex", None)]
+    assert story.down(story.cell("globex")).result == "nothing"
+    assert story.rows(BOUND.where(bindings.c.until.is_(None))) == []
     done = story.cellctl("reef down r1 --delete-data")
     assert (done.returncode, "reef/r1 is gone" in done.stderr) == (0, True)
     kept = done.stderr.partition("Kept by the clouds' own rules:")[2]

@@ -108,6 +108,16 @@ def test_a_cell_that_is_gone_leaves_a_free_database_and_a_share_that_nobody_gets
     assert again[1]["share"] == "g1-2"
 
 
+def test_a_cell_whose_state_is_gone_leaves_its_place_when_the_registry_is_filled_anew(database: Database) -> None:
+    run(database, reef(1), 1)
+    assert isinstance(places.claimed(database, shop.cell(database, "acme")), tuple)
+    assert books.compared(database, [reef(1)], [(shop.ACCOUNT, "acme")])
+    assert shop.counted(database) == (1, 1, 1)
+    books.refilled(database, [reef(1)], [(shop.ACCOUNT, "acme")], account=shop.ACCOUNT)
+    assert shop.counted(database) == (0, 0, 0)
+    assert set(states(database, share_slots.c.state)) == {"available"}
+
+
 def test_a_reef_that_was_taken_away_can_be_made_again(database: Database) -> None:
     run(database, reef(1), 1)
     reefs.withdraw(database, shop.ACCOUNT, "r1")

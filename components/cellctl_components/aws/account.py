@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pulumi
-from pulumi_aws import iam, kms, s3
+from pulumi_aws import iam, s3
 
 from cellctl.facts.permissions import merged, permissions
 from cellctl_components import naming
 from cellctl_components.aws import buckets, policies, rules
 from cellctl_components.aws.options import child, stateful
+from cellctl_components.aws.sealing_key import sealing_key
 from cellctl_components.layout import Json, json_object
 
 if TYPE_CHECKING:
@@ -83,7 +84,8 @@ class Account(pulumi.ComponentResource):
     def __init__(self, name: str, args: AccountArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cells:aws:Account", name, None, opts)
         self._name, self._args, self._layout = name, args, args.layout
-        self.key = self._key()
+        what = "States of cellctl, and what no cell has a key for"
+        self.key = sealing_key(name, args.layout.key_alias, what, args.account, args.layout.region, self)
         self.state = self._bucket("state", args.layout.state_bucket)
         self.logs = self._bucket("logs", args.layout.log_bucket)
         self.preview_role = self._role("preview", args.layout.preview_role)
@@ -91,19 +93,6 @@ class Account(pulumi.ComponentResource):
         self._allow()
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
         self.register_outputs({"state": self.state.bucket})
-
-    def _key(self) -> kms.Key:
-        key = kms.Key(
-            f"{self._name}-key",
-            description="States of cellctl, and what no cell has a key for",
-            policy=policies.key(self._args.account, self._layout.region),
-            enable_key_rotation=True,
-            rotation_period_in_days=365,
-            deletion_window_in_days=30,
-            opts=stateful(self),
-        )
-        kms.Alias(f"{self._name}-key", name=self._layout.key_alias, target_key_id=key.key_id, opts=child(self))
-        return key
 
     def _bucket(self, label: str, bucket_name: str) -> s3.Bucket:
         bucket = s3.Bucket(

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import kms, route53
+from pulumi_aws import route53
 
-from cellctl_components.aws import firewall, policies
+from cellctl_components.aws import firewall
 from cellctl_components.aws.alarms import Alarms, AlarmsArgs
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.layout import HostLayout
 from cellctl_components.aws.network import TIERS, Network, NetworkArgs
-from cellctl_components.aws.options import child, stateful
+from cellctl_components.aws.options import child
 from cellctl_components.aws.reef_layout import ReefGateway, ReefLayout
+from cellctl_components.aws.sealing_key import sealing_key
 from cellctl_components.aws.share_set import ShareSet, ShareSetArgs
 from cellctl_components.aws.sql_server_host import HostGroups, SqlServerHost, SqlServerHostArgs, host_groups
 
@@ -39,7 +40,9 @@ class Reef(pulumi.ComponentResource):
     def __init__(self, name: str, args: ReefArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cells:aws:Reef", name, None, opts)
         self._name, self._args, self._layout = name, args, args.layout
-        self.key = self._key()
+        alias = args.layout.key_alias
+        what = f"Data of {alias.removeprefix('alias/')}"
+        self.key = sealing_key(name, alias, what, args.account, args.layout.region, self)
         self.network = self._network()
         self.zone = self._zone()
         groups = host_groups(f"{name}-sql", args.layout.hosts[0], self.network.subnet_ids("data"), self)
@@ -49,19 +52,6 @@ class Reef(pulumi.ComponentResource):
         self.alarms = self._alarms()
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
         self.register_outputs({"vpcId": self.network.vpc_id})
-
-    def _key(self) -> kms.Key:
-        key = kms.Key(
-            f"{self._name}-key",
-            description=f"Data of {self._layout.key_alias.removeprefix('alias/')}",
-            policy=policies.key(self._args.account, self._layout.region),
-            enable_key_rotation=True,
-            rotation_period_in_days=365,
-            deletion_window_in_days=30,
-            opts=stateful(self),
-        )
-        kms.Alias(f"{self._name}-key", name=self._layout.key_alias, target_key_id=key.key_id, opts=child(self))
-        return key
 
     def _network(self) -> Network:
         layout = self._layout

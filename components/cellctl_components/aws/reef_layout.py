@@ -109,28 +109,13 @@ def _network(spec: ReefSpec) -> NetworkLayout:
 
 
 def _host(spec: ReefSpec, number: int, incarnation: int) -> HostLayout:
-    reef, body, data = spec.metadata.name, spec.spec, facts("aws", "sizes")["database"]
-    identifier, tier = naming.reef_name(reef, f"sql-{number}", limit=63), body.database.tier
-    pairs = facts("aws", "regions")["pairs"]
-    return HostLayout(
-        identifier=identifier,
+    reef = spec.metadata.name
+    return sizing.host(
+        spec.spec,
+        identifier=naming.reef_name(reef, f"sql-{number}", limit=63),
         group=naming.reef_name(reef, "sql", limit=63),
-        engine=sizing.one(data, "engine", str),
-        engine_version=sizing.one(data, "engine_version", str),
-        major_version=sizing.one(data, "major_version", str),
-        family=sizing.one(data, "family", str),
-        instance_class=sizing.of(data, "classes", tier, str),
-        storage_gib=sizing.of(data, "storage_gib", tier, int),
-        storage_limit_gib=sizing.of(data, "storage_limit_gib", tier, int),
-        multi_zone=body.database.multi_zone,
-        retention_days=body.database.retention_days,
-        backup_region=sizing.one(pairs, body.region, str) if body.database.geo_backup else "",
-        backup_window=sizing.backup_window(body.maintenance.window),
-        maintenance_window=sizing.maintenance_window(body.maintenance.window),
-        final_snapshot=f"{identifier}-final-{incarnation}",
-        administrator=sizing.ADMINISTRATOR,
         monitoring_role=naming.reef_name(reef, f"sql-{number}-monitoring", limit=64),
-        port=sizing.SQL_PORT,
+        incarnation=incarnation,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from cellctl_components import naming
@@ -105,32 +105,14 @@ def _network(spec: CellSpec) -> parts.NetworkLayout:
 
 
 def _database(spec: CellSpec, incarnation: int) -> parts.DatabaseLayout:
-    body, cell, data = spec.spec, spec.metadata.name, facts("aws", "sizes")["database"]
-    pairs = facts("aws", "regions")["pairs"]
+    cell = spec.metadata.name
     identifier = naming.cell_name(cell, "sql", limit=63)
-    tier = body.database.tier
-    return parts.DatabaseLayout(
-        identifier=identifier,
-        group=identifier,
-        engine=sizing.one(data, "engine", str),
-        engine_version=sizing.one(data, "engine_version", str),
-        major_version=sizing.one(data, "major_version", str),
-        family=sizing.one(data, "family", str),
-        instance_class=sizing.of(data, "classes", tier, str),
-        storage_gib=sizing.of(data, "storage_gib", tier, int),
-        storage_limit_gib=sizing.of(data, "storage_limit_gib", tier, int),
-        multi_zone=body.database.multi_zone,
-        retention_days=body.database.retention_days,
-        backup_region=sizing.one(pairs, body.region, str) if body.database.geo_backup else "",
-        backup_window=sizing.backup_window(body.maintenance.window),
-        maintenance_window=sizing.maintenance_window(body.maintenance.window),
-        final_snapshot=f"{identifier}-final-{incarnation}",
-        administrator=sizing.ADMINISTRATOR,
-        monitoring_role=naming.cell_name(cell, "rds-monitoring", limit=64),
-        port=sizing.SQL_PORT,
-        name=naming.database_name(cell, 1),
-        login=naming.login_name(cell),
+    role = naming.cell_name(cell, "rds-monitoring", limit=64)
+    host = sizing.host(
+        spec.spec, identifier=identifier, group=identifier, monitoring_role=role, incarnation=incarnation
     )
+    given = {field.name: getattr(host, field.name) for field in fields(host)}
+    return parts.DatabaseLayout(**given, name=naming.database_name(cell, 1), login=naming.login_name(cell))
 
 
 def _gateway(spec: CellSpec, network: parts.NetworkLayout) -> parts.GatewayLayout:

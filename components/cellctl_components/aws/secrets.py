@@ -6,12 +6,12 @@ import secrets as entropy
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import kms, secretsmanager
+from pulumi_aws import secretsmanager
 
 from cellctl_components import resources as cellctl
-from cellctl_components.aws import policies
 from cellctl_components.aws.layout import Protocol, SecretsLayout
-from cellctl_components.aws.options import child, stateful
+from cellctl_components.aws.options import stateful
+from cellctl_components.aws.sealing_key import sealing_key
 
 _PASSWORD_BYTES = 24  # 192 bits, 32 characters
 
@@ -39,7 +39,9 @@ class Secrets(pulumi.ComponentResource):
     def __init__(self, name: str, args: SecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cells:aws:Secrets", name, None, opts)
         self._name, self._args = name, args
-        self.key = self._key()
+        alias = args.layout.key_alias
+        what = f"Data of {alias.removeprefix('alias/')}"
+        self.key = sealing_key(name, alias, what, args.account, args.region, self)
         self.key_arn: pulumi.Output[str] = self.key.arn
         self.master_key_secret = self._secret("master-key", args.layout.master_key, "Master key of Octopus Server")
         self.login_secret = self._secret("database-login", args.layout.database_login, "Login of the cell's database")
@@ -55,20 +57,6 @@ class Secrets(pulumi.ComponentResource):
         self.administrator_password = self._administrator_password()
         self.master_key = self._master_key()
         self.register_outputs({"keyArn": self.key_arn, "masterKey": self.master_key.reference})
-
-    def _key(self) -> kms.Key:
-        args = self._args
-        key = kms.Key(
-            f"{self._name}-key",
-            description=f"Data of {args.layout.key_alias.removeprefix('alias/')}",
-            policy=policies.key(args.account, args.region),
-            enable_key_rotation=True,
-            rotation_period_in_days=365,
-            deletion_window_in_days=30,
-            opts=stateful(self),
-        )
-        kms.Alias(f"{self._name}-key", name=args.layout.key_alias, target_key_id=key.key_id, opts=child(self))
-        return key
 
     def _secret(self, label: str, secret_name: str, what: str) -> secretsmanager.Secret:
         return secretsmanager.Secret(

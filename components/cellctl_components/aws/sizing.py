@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from cellctl_components.aws import layout as parts
 from cellctl_components.aws import rules
 from cellctl_components.layout import Json, equal_parts, facts
+
+if TYPE_CHECKING:
+    from cellctl.spec import CellBody
+    from cellctl.spec.reef import ReefBody
 
 Kind = TypeVar("Kind", str, int)
 
@@ -30,6 +34,33 @@ def zones(region: str, cidr: str) -> tuple[parts.Zone, ...]:
             data=cut[12 + column],
         )
         for column, letter in enumerate(rules.zone_letters(region)[:MAX_ZONES])
+    )
+
+
+def host(
+    body: CellBody | ReefBody, *, identifier: str, group: str, monitoring_role: str, incarnation: int
+) -> parts.HostLayout:
+    """Return the layout of a database host of the tier and with the backups that a file says."""
+    data, pairs, asked = facts("aws", "sizes")["database"], facts("aws", "regions")["pairs"], body.database
+    return parts.HostLayout(
+        identifier=identifier,
+        group=group,
+        engine=one(data, "engine", str),
+        engine_version=one(data, "engine_version", str),
+        major_version=one(data, "major_version", str),
+        family=one(data, "family", str),
+        instance_class=of(data, "classes", asked.tier, str),
+        storage_gib=of(data, "storage_gib", asked.tier, int),
+        storage_limit_gib=of(data, "storage_limit_gib", asked.tier, int),
+        multi_zone=asked.multi_zone,
+        retention_days=asked.retention_days,
+        backup_region=one(pairs, body.region, str) if asked.geo_backup else "",
+        backup_window=backup_window(body.maintenance.window),
+        maintenance_window=maintenance_window(body.maintenance.window),
+        final_snapshot=f"{identifier}-final-{incarnation}",
+        administrator=ADMINISTRATOR,
+        monitoring_role=monitoring_role,
+        port=SQL_PORT,
     )
 
 
