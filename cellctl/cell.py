@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cellctl.errors import CellctlError
     from cellctl.home import Home
     from cellctl.plan import Outcome, Plan
+    from cellctl.run.explaining import Explained
     from cellctl.run.status import CellStatus
     from cellctl.spec import CellSpec
     from cellctl.state.values import Value
@@ -192,6 +193,16 @@ class Cell:
         from cellctl.run import status
 
         return status.status(self.home, self.name, self.spec, options=options)
+
+    def explain(self, resource: str, *, options: RunOptions | None = None) -> Explained:
+        """Return what is known of one resource, by URN or name, from the state and the facts; asks no cloud.
+
+        Raises:
+            UsageError: There is none (code `no_resource`), or several have that name (code `which_resource`).
+        """
+        from cellctl.run import explaining
+
+        return explaining.explain(self.home, resource, options=options or RunOptions(), cells=[self.name])
 
     def _written(self) -> CellSpec:
         """Return the spec, or say that the file is gone."""

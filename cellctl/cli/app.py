@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cellctl.cli import cells, doctor, down, drift, outputs, preview, refresh, replay, schema, status, up
+from cellctl.cli import cells, doctor, down, drift, explain, outputs, preview, refresh, replay, schema, status, up
 from cellctl.cli.account import app as account
 from cellctl.cli.options import help_if_alone
 from cellctl.cli.pr import app as pr
@@ -51,6 +51,7 @@ app.command()(refresh.refresh)
 app.command()(drift.drift)
 app.command()(status.status)
 app.command()(outputs.outputs)
+app.command()(explain.explain)
 app.command(name="cells")(cells.list_cells)
 app.command()(replay.replay)
 app.command()(doctor.doctor)
