@@ -147,7 +147,7 @@ def run_options(
         clock=clock,
         engine="" if engine.value == "auto" else engine.value,
         deadline_s=seconds(deadline),
-        command=command,
+        command=" ".join([command, *(f"--override {code}" for code in override or ())]),
         environment=dict(os.environ),
         approval=approval,
     )

@@ -28,6 +28,7 @@ __all__ = [
     "frozen_fields",
     "judge",
     "running_nodes",
+    "split",
 ]
 
 MOMENTARY = frozenset({"frozen", "outside_window"})
@@ -40,10 +41,14 @@ def judge(plan: Plan, case: Case) -> tuple[Objection, ...]:
 
     Those whose flag is `--override CODE` are left out where the caller overrides that code.
     """
-    found = [objection for guard in BUILT_IN for objection in guard(plan, case)]
-    for guard in _outsiders():
-        found.extend(guard(plan, case))
-    return tuple(item for item in found if not (item.code in case.override and item.flag.startswith("--override ")))
+    return split(plan, case)[0]
+
+
+def split(plan: Plan, case: Case) -> tuple[tuple[Objection, ...], tuple[Objection, ...]]:
+    """Return the objections that stand, and those that the caller takes upon himself."""
+    found = [objection for guard in (*BUILT_IN, *_outsiders()) for objection in guard(plan, case)]
+    taken = tuple(item for item in found if item.code in case.override and item.flag.startswith("--override "))
+    return tuple(item for item in found if item not in taken), taken
 
 
 @functools.cache

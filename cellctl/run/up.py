@@ -66,7 +66,9 @@ def up(
 
 def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case) -> bool:
     """Ask the one question; raises GuardError where guards object, after the plan was shown."""
-    objections = guard.judge(plan, case)
+    objections, overridden = guard.split(plan, case)
+    for item in overridden:
+        session.say(f"overridden: {item.reason}")
     answer = ask(plan, objections)
     if objections:
         raise GuardError(objections)

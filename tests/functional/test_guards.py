@@ -10,6 +10,7 @@ from prepared.small import TWO, Small
 from warm import client
 
 from cellctl.errors import GuardError
+from cellctl.events import Said
 from cellctl.home import Home
 
 FREEZE = "freezes:\n  - {reason: year end, owner: ops}\n"
@@ -36,6 +37,8 @@ def test_a_frozen_cell_is_neither_made_nor_changed_and_may_be_overridden(small: 
     plan = small.cell.preview(options=small.options())
     assert [item.code for item in plan.objections] == ["frozen"]
     assert small.up(override=frozenset({"frozen"})).result == "succeeded"
+    said = [event.diagnostic.message for event in small.events if isinstance(event, Said)]
+    assert "overridden: acme is frozen by ops: year end" in said
     assert small.up().result == "nothing"
     small.declare([{**TWO[0], "size": 5}, TWO[1]])
     with pytest.raises(GuardError):
