@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
@@ -25,12 +25,17 @@ from cellctl.cli.options import (
     RefreshScope,
 )
 
+if TYPE_CHECKING:
+    from cellctl.plan import Plan
+
 
 class PlanFormat(StrEnum):
     """How the Plan is printed."""
 
     TEXT = "text"
     JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
 
 
 SaveOption = Annotated[
@@ -93,10 +98,21 @@ def preview(
             session.finish_preview(plan)
         elif format_ is PlanFormat.JSON:
             streams.show_json(plan_json(plan))
-        else:
+        elif format_ is PlanFormat.TEXT:
             streams.show(plan_text(plan, details=details))
             if plan.objections:
                 streams.say(objections_text(plan.objections))
+        else:
+            streams.out().line(_document(plan, format_))
     if plan.errored:
         raise typer.Exit(int(ExitCode.FAILED))
     raise typer.Exit(int(ExitCode.CHANGES_PENDING if exit_code and not plan.empty else ExitCode.OK))
+
+
+def _document(plan: Plan, format_: PlanFormat) -> str:
+    from cellctl.pull_request.comment import comment
+    from cellctl.pull_request.looking import alone
+    from cellctl.pull_request.page import page
+
+    report = alone(plan)
+    return page(report).rstrip() if format_ is PlanFormat.HTML else comment(report, full_text="`--format json`")

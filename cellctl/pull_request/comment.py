@@ -38,7 +38,8 @@ def comment(report: Report, *, limit: int = COMMENT_LIMIT, full_text: str = "the
     budget = Budget(limit)
     footer = _footer(report)
     budget.reserve(size(footer) + 200)
-    budget.add(marker(report))
+    if report.base:
+        budget.add(marker(report))
     _gone(report, budget)
     budget.add(f"### cellctl preview: {verdict(report)}")
     if report.nothing:
@@ -200,6 +201,7 @@ def _property(item: PropertyRow) -> Iterator[str]:
 
 def _footer(report: Report) -> str:
     head = f" at {code(report.head[:12])}" if report.head else ""
-    looked = f"{count(report.looked_at, 'cell')} looked at{head}, compared with {code(report.base[:12])}"
+    base = code(report.base[:12]) if report.base else "its state"
+    looked = f"{count(report.looked_at, 'cell')} looked at{head}, compared with {base}"
     nothing = f"; {SANDBOX}" if report.sandbox else ""
     return f"<sub>{looked}{nothing}. A preview is a forecast: <code>up</code> previews again.</sub>"

@@ -75,6 +75,16 @@ def look(
     return found.report(sides, repository.home, sandbox=_sandbox(specs))
 
 
+def alone(plan: Plan) -> Report:
+    """Return the report of one cell's plan, compared with its state."""
+    grouping = Grouping()
+    grouping.plan(plan, plan.objections)
+    return Report(
+        base="", groups=grouping.groups(), failed=tuple(grouping.failed), unchanged=grouping.unchanged,
+        sandbox=plan.account == SANDBOX,
+    )  # fmt: skip
+
+
 def _sandbox(specs: Sequence[CellSpec]) -> bool:
     return bool(specs) and all(spec.spec.account == SANDBOX for spec in specs)
 

@@ -44,7 +44,8 @@ def _body(report: Report) -> Iterator[str]:
         yield "</ul>"
     for group in report.groups:
         yield from _group(group)
-    yield f"<p>{count(report.looked_at, 'cell')} looked at; compared with {_code(report.base[:12])}.</p>"
+    base = _code(report.base[:12]) if report.base else "its state"
+    yield f"<p>{count(report.looked_at, 'cell')} looked at; compared with {base}.</p>"
 
 
 def _group(group: Group) -> Iterator[str]:

@@ -119,9 +119,10 @@ class Note:
 class Report:
     """Everything. Groups are sorted worst first.
 
-    `base`, `head`: commits in hex, `head` `` for a working tree. `home`: the home's folder in the repository, `.` for
-    its root. `unchanged`: how many cells were looked at and would stay as they are. `all_because`: files that can
-    change every cell. `not_applied`: files of the change that these plans do not contain (`--files-only`).
+    `base`, `head`: commits in hex, `head` `` for a working tree, both `` where one cell is compared with its state.
+    `home`: the home's folder in the repository, `.` for its root. `unchanged`: how many cells were looked at and would
+    stay as they are. `all_because`: files that can change every cell. `not_applied`: files of the change that these
+    plans do not contain (`--files-only`).
     """
 
     base: str

@@ -70,5 +70,6 @@ def test_the_commands_say_what_breaks_a_policy_and_an_exception_lets_it_through(
     assert "--override policy_retention" in refused.stderr
     exception = "policies:\n  - {policy: retention, cell: acme, owner: team-x, until: 2999-01-01}\n"
     (tmp_path / "cellctl.yaml").write_text(f"apiVersion: cellctl/v1\nkind: Home\n{exception}")
-    shown = client.cellctl("preview", "acme", cwd=tmp_path)
+    shown = client.cellctl("preview", "acme", "--format", "markdown", cwd=tmp_path)
     assert (shown.returncode, "policy_retention" in shown.stdout + shown.stderr) == (0, False)
+    assert shown.stdout.startswith("### cellctl preview: 1 cell: ")

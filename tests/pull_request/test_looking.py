@@ -15,7 +15,9 @@ from cellctl import guard
 from cellctl.errors import CellctlError, GuardError, NotYet, Objection, UsageError
 from cellctl.plan import Plan
 from cellctl.pull_request.changes import touches_all
-from cellctl.pull_request.looking import Asked, look
+from cellctl.pull_request.comment import comment
+from cellctl.pull_request.looking import Asked, alone, look
+from cellctl.pull_request.page import page
 from cellctl.pull_request.report import Report
 from cellctl.pull_request.repository import Repository
 from cellctl.spec import CellSpec
@@ -228,3 +230,14 @@ def test_no_repository_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as wrong:
         Repository.of(tmp_path, os.environ)
     assert wrong.value.code == "no_repository"
+
+
+def test_the_plan_of_one_cell_is_a_document_of_its_own() -> None:
+    losing = fleets.losing("acme", same=0)
+    report = alone(replace(losing, objections=guard.judge(losing, guard.Case())))
+    for text in (comment(report), page(report)):
+        assert "would REPLACE its database" in text
+        assert "compared with its state" in text
+        assert "--allow-replace" in text
+    assert "<!-- cellctl:pr-preview" not in comment(report)  # nobody shall take it for the comment of a pull request
+    assert "no cell would change (1 cell looked at)" in comment(alone(replace(losing, changes=())))
