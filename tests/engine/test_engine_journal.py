@@ -3,7 +3,10 @@
 import threading
 import time
 
+from cellctl.state.checkpoint import Checkpoint
+from cellctl.state.resources import ResourceState
 from cellctl_sandbox.engine.core import Engine
+from cellctl_sandbox.engine.journal import Journal
 from cellctl_sandbox.testing.engine_bench import EngineBench, Thing
 from cellctl_sandbox.testing.fake_provider import Behaviour, FakeFactory
 
@@ -82,3 +85,15 @@ def test_the_moments_of_a_write_belong_to_the_write_that_holds_the_record(tmp_pa
             seen[moment.place].append((moment.operation, moment.urn, thread))
     assert seen["saving"] == seen["saved"]
     assert len(seen["saved"]) == 4 * len(THINGS)
+
+
+def test_what_is_read_after_an_object_was_found_gone_forgets_it_until_it_is_there_again():
+    kept = ResourceState(urn="urn:b", type="fake:index:Thing", parent="urn:a", dependencies=("urn:a",))
+    above = ResourceState(urn="urn:a", type="fake:index:Thing")
+    journal = Journal(Checkpoint(stack="s", resources=(kept,)), None)
+    journal.prune({"urn:a": ""})
+    journal.commit(kept=kept, lazily=True)
+    assert [(row.parent, row.dependencies) for row in journal.checkpoint().resources] == [("", ())]
+    journal.commit(new=above, lazily=True)
+    journal.commit(new=kept, gone=(kept,), lazily=True)
+    assert [row.dependencies for row in journal.checkpoint().resources] == [(), ("urn:a",)]

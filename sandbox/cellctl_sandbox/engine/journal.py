@@ -52,6 +52,7 @@ class Journal:
         self._olds = {item.row: item for item in checkpoint.resources}
         self._news: dict[int, ResourceState] = {}
         self._names: dict[str, str] = {}
+        self._gone: dict[str, str] = {}
         self.wrote = False
         # Only pending creates outlive an operation: an update or delete is simply done again.
         self._pending = {item.resource.row: item for item in checkpoint.pending if item.kind == "creating"}
@@ -101,9 +102,10 @@ class Journal:
                 self._news.pop(item.row, None)
             if kept is not None:
                 place = self._news if kept.row in self._news else self._olds
-                place[kept.row] = kept
+                place[kept.row] = without_references(kept, self._gone)
             if new is not None:
-                self._news[new.row] = new
+                self._gone.pop(new.urn, None)
+                self._news[new.row] = without_references(new, self._gone)
             if pending is not None:
                 self._pending.pop(pending.row, None)
             if lazily:
@@ -124,8 +126,12 @@ class Journal:
             self._pending.clear()
 
     def prune(self, gone: Mapping[str, str]) -> None:
-        """Take references to the keys of `gone` out of the state; their values are their children's new parents."""
+        """Take references to the keys of `gone` out of the state; their values are their children's new parents.
+
+        What is committed later loses them too, until there is such a resource again.
+        """
         with self._lock:
+            self._gone.update(gone)
             for rows in (self._olds, self._news):
                 for row, item in rows.items():
                     rows[row] = without_references(item, gone)
