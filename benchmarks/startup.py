@@ -61,14 +61,18 @@ def _loaded(ours: Path) -> Figure:
 
 def _bare() -> str:
     """Return a Typer app with the names of our commands and nothing behind them."""
+    import typer
     from typer.main import get_command
 
     from cellctl.cli.app import app
+    from cellctl.cli.groups import Root
 
     lines = ["import typer", "app = typer.Typer(name='cellctl')"]
     root = get_command(app)
-    for name, command in getattr(root, "commands", {}).items():
-        inner = getattr(command, "commands", {})
+    assert isinstance(root, Root)
+    context = typer.Context(root)
+    for name in root.list_commands(context):
+        inner = getattr(root.get_command(context, name), "commands", {})
         if inner:
             lines.append(f"{name} = typer.Typer()\napp.add_typer({name}, name={name!r})")
         parent = name if inner else "app"

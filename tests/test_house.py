@@ -128,5 +128,5 @@ def test_what_the_demo_says_to_try_can_be_typed() -> None:
     for words in map(shlex.split, commands):
         at, command = typer.main.get_command(app), words[1:]
         while isinstance(at, typer.core.TyperGroup):
-            at = at.commands[command.pop(0)]
+            at = at.get_command(None, command.pop(0))
         at.make_context(at.name, command)

@@ -7,15 +7,12 @@ from typing import Annotated
 import typer
 
 from cellctl.cli import cells, doctor, down, drift, explain, outputs, preview, refresh, replay, schema, status, up
-from cellctl.cli.account import app as account
+from cellctl.cli.groups import Root
 from cellctl.cli.options import help_if_alone
-from cellctl.cli.pr import app as pr
-from cellctl.cli.reef import app as reef
-from cellctl.cli.registry import app as registry
-from cellctl.cli.sandbox import app as sandbox
 
 app = typer.Typer(
     name="cellctl",
+    cls=Root,
     help="A highly available Octopus Server cell for every customer, on AWS or Azure, from one file.",
     epilog="Start here: cellctl up --cloud aws acme   (in the sandbox: nothing real is created)",
     pretty_exceptions_enable=False,
@@ -56,8 +53,3 @@ app.command(name="cells")(cells.list_cells)
 app.command()(replay.replay)
 app.command()(doctor.doctor)
 app.command()(schema.schema)
-app.add_typer(account.app, name="account")
-app.add_typer(pr.app, name="pr")
-app.add_typer(reef.app, name="reef")
-app.add_typer(registry.app, name="registry")
-app.add_typer(sandbox.app, name="sandbox")

@@ -82,6 +82,6 @@ def test_the_commands_exist_with_their_options(place: str) -> None:
     at = typer.main.get_command(app)
     for word in words:
         assert isinstance(at, typer.core.TyperGroup)
-        at = at.commands[word]
+        at = at.get_command(None, word)
     known = {option for parameter in at.params for option in parameter.opts}
     assert set(re.findall(r"--[a-z][a-z-]*", script)) <= known
