@@ -118,7 +118,7 @@ class _Monitor(mocks.MockMonitor):
             return super().Invoke(request)
 
     def RegisterResourceOutputs(self, request):
-        if "pulumi:pulumi:Stack" in request.urn:
+        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":  # of a component it is what the type begins with
             with _thread_loop():
                 outputs = rpc.deserialize_properties(request.outputs)
             self._recording.outputs = {key: rpc.unwrap_rpc_secret(value) for key, value in outputs.items()}
