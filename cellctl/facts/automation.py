@@ -48,7 +48,6 @@ def _rule(entry: Table, sources: set[str]) -> Automation:
     )
     if rule.drift_class not in CLASSES:
         raise entry.fail(f"class must be one of {', '.join(CLASSES)}")
-    if entry.text("source") not in sources:
-        raise entry.fail(f"source '{entry.text('source')}' is not in [sources]")
+    entry.source(sources)
     entry.end()
     return rule

@@ -141,6 +141,5 @@ def _quota(entry: Table, cloud: str) -> facts.Quota:
 
 def _sourced(entry: Table, sources: set[str]) -> None:
     """Refuse an entry without a source, and one with what nobody reads."""
-    if entry.text("source") not in sources:
-        raise entry.fail(f"source '{entry.text('source')}' is not in [sources]")
+    entry.source(sources)
     entry.end()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,6 +48,13 @@ class Table:
     def fail(self, message: str) -> FactsError:
         """Return an error that names this place."""
         return FactsError(f"{self.where}: {message}")
+
+    def source(self, sources: Container[str], name: str | None = None) -> str:
+        """Return the entry `source`, or `name`, which must be one of `sources`."""
+        name = self.text("source") if name is None else name
+        if name not in sources:
+            raise self.fail(f"source '{name}' is not in [sources]")
+        return name
 
     def get(self, key: str) -> Value:
         """Return an entry as it is, None if absent."""

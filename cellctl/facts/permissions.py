@@ -34,8 +34,7 @@ def permissions(cloud: str) -> Mapping[str, Actions]:
     sources = set(table.struct("sources"))
     found: dict[str, Actions] = {}
     for token, entry in table.named("types"):
-        if entry.text("source") not in sources:
-            raise entry.fail(f"source '{entry.text('source')}' is not in [sources]")
+        entry.source(sources)
         found[token] = Actions(read=entry.texts("read"), write=entry.texts("write"))
         entry.end()
     table.end()

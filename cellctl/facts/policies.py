@@ -79,7 +79,6 @@ def _policy(entry: Table, sources: set[str]) -> Policy:
     )
     if policy.code not in CODES:
         raise entry.fail(f"code must be one of {', '.join(CODES)}")
-    if entry.text("source") not in sources:
-        raise entry.fail(f"source '{entry.text('source')}' is not in [sources]")
+    entry.source(sources)
     entry.end()
     return policy

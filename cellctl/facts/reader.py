@@ -63,9 +63,7 @@ class Sources:
 
     def check(self, table: Table, name: str) -> str:
         """Return `name` if it is a source."""
-        if name not in self._sources:
-            raise table.fail(f"source '{name}' is not in [sources]")
-        return name
+        return table.source(self._sources, name)
 
 
 def _quota(name: str, table: Table, sources: Sources) -> Quota:

@@ -66,7 +66,8 @@ def explain(home: Home, resource: str, *, options: RunOptions, cells: Iterable[s
         cells = [named] if resource.startswith(_PREFIX) and named in home.stack_names() else []
     else:
         cells = [*cells] or home.stack_names()
-    found = [(cell, row) for cell in cells for row in _rows(home, cell, options) if resource in (row.urn, row.name)]
+    states = {cell: _rows(home, cell, options) for cell in cells}
+    found = [(cell, row) for cell, rows in states.items() for row in rows if resource in (row.urn, row.name)]
     if not found:
         raise UsageError(
             f"no cell of this home has a resource '{resource}'",
@@ -80,7 +81,7 @@ def explain(home: Home, resource: str, *, options: RunOptions, cells: Iterable[s
             code="which_resource",
         )
     ((cell, row),) = found
-    return _explained(cell, row, _rows(home, cell, options))
+    return _explained(cell, row, states[cell])
 
 
 def _rows(home: Home, cell: str, options: RunOptions) -> list[ResourceState]:
