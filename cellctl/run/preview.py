@@ -57,7 +57,8 @@ def preview(
         refuse_move_elsewhere(session)
         warnings = _read_unless_moving(session)
         looked = plan_up(session, {})
-        objections = guard.judge(looked.plan, case_of(session, looked.declared))
+        # Of a preview that failed only a part is declared: `up` judges none either.
+        objections = () if looked.plan.errored else guard.judge(looked.plan, case_of(session, looked.declared))
         plan = replace(looked.plan, diagnostics=(*warnings, *looked.plan.diagnostics), objections=objections)
         on_event(PlanReady(moment=session.moment(), plan=plan))
         ledger.result = "failed" if plan.errored else "succeeded"

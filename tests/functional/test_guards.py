@@ -6,9 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+import typer
 from prepared.small import TWO, Small
 from warm import client
 
+from cellctl.cli.app import app
+from cellctl.cli.groups import Root
 from cellctl.errors import GuardError
 from cellctl.events import Said
 from cellctl.home import Home
@@ -73,3 +76,21 @@ def test_the_commands_say_what_breaks_a_policy_and_an_exception_lets_it_through(
     shown = client.cellctl("preview", "acme", "--format", "markdown", cwd=tmp_path)
     assert (shown.returncode, "policy_retention" in shown.stdout + shown.stderr) == (0, False)
     assert shown.stdout.startswith("### cellctl preview: 1 cell: ")
+
+
+def test_a_preview_that_failed_is_not_judged(small: Small) -> None:
+    settings(small, FREEZE)
+    small.declare([{"name": "b", "size": 2, "of": "nobody"}])
+    plan = small.cell.preview(options=small.options())
+    assert (plan.errored, plan.objections) == (True, ())
+
+
+def test_whatever_asks_can_be_overridden() -> None:
+    root = typer.main.get_command(app)
+    assert isinstance(root, Root)
+    commands = [root.get_command(None, name) for name in root.list_commands(None)]
+    commands += [inner for group in commands for inner in getattr(group, "commands", {}).values()]
+    options = [{name for parameter in one.params for name in parameter.opts} for one in commands]
+    asking = [known for known in options if {"--yes", "--deadline"} <= known]
+    assert len(asking) == 7
+    assert all("--override" in known for known in asking)

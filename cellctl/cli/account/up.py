@@ -16,6 +16,7 @@ from cellctl.cli.options import (
     HomeOption,
     OutputMode,
     OutputOption,
+    OverrideOption,
     RefreshScope,
     YesOption,
 )
@@ -34,6 +35,7 @@ def up(
     home: HomeOption = None,
     yes: YesOption = False,
     output: OutputOption = OutputMode.AUTO,
+    override: OverrideOption = None,
     clock: ClockOption = "",
     engine: EngineOption = EngineName.AUTO,
     deadline: DeadlineOption = "",
@@ -61,7 +63,12 @@ def up(
         again = f"cellctl account up {account}{f' --cloud {cloud}' if cloud else ''}{place.home_words}"
         session = Session("up", place, mode=output, yes=yes, again=again, details=details)
         options = run_options(
-            refresh=RefreshScope.STATEFUL, clock=clock, engine=engine, deadline=deadline, command=again
+            refresh=RefreshScope.STATEFUL,
+            clock=clock,
+            engine=engine,
+            deadline=deadline,
+            override=override,
+            command=again,
         )
         with session:
             outcome = accounts.up(

@@ -13,6 +13,7 @@ from cellctl.cli.options import (
     HomeOption,
     OutputMode,
     OutputOption,
+    OverrideOption,
     RefreshScope,
     YesOption,
 )
@@ -27,6 +28,7 @@ def down(
     delete_data: DeleteOption = False,
     yes: YesOption = False,
     output: OutputOption = OutputMode.AUTO,
+    override: OverrideOption = None,
     clock: ClockOption = "",
     engine: EngineOption = EngineName.AUTO,
     deadline: DeadlineOption = "",
@@ -50,7 +52,12 @@ def down(
         again = place.command("down") + flag
         session = DownSession("down", place, mode=output, yes=yes, again=again)
         options = run_options(
-            refresh=RefreshScope.STATEFUL, clock=clock, engine=engine, deadline=deadline, command=again
+            refresh=RefreshScope.STATEFUL,
+            clock=clock,
+            engine=engine,
+            deadline=deadline,
+            override=override,
+            command=again,
         )
         with session:
             outcome = place.reef.down(

@@ -14,6 +14,7 @@ from cellctl.cli.options import (
     HomeOption,
     OutputMode,
     OutputOption,
+    OverrideOption,
     RefreshScope,
     YesOption,
 )
@@ -31,6 +32,7 @@ def expand(
     home: HomeOption = None,
     yes: YesOption = False,
     output: OutputOption = OutputMode.AUTO,
+    override: OverrideOption = None,
     clock: ClockOption = "",
     engine: EngineOption = EngineName.AUTO,
     deadline: DeadlineOption = "",
@@ -50,7 +52,12 @@ def expand(
         again = place.command("up")
         session = Session("up", place, mode=output, yes=yes, again=again)
         options = run_options(
-            refresh=RefreshScope.STATEFUL, clock=clock, engine=engine, deadline=deadline, command=again
+            refresh=RefreshScope.STATEFUL,
+            clock=clock,
+            engine=engine,
+            deadline=deadline,
+            override=override,
+            command=again,
         )
         with session:
             outcome = place.reef.expand(

@@ -17,6 +17,7 @@ from cellctl.cli.options import (
     HomeOption,
     OutputMode,
     OutputOption,
+    OverrideOption,
     RefreshOption,
     RefreshScope,
     YesOption,
@@ -35,6 +36,7 @@ def up(
     allow_replace: AllowReplaceOption = None,
     adopt: AdoptOption = None,
     forget: ForgetOption = None,
+    override: OverrideOption = None,
     clock: ClockOption = "",
     engine: EngineOption = EngineName.AUTO,
     deadline: DeadlineOption = "",
@@ -57,7 +59,7 @@ def up(
         session = Session("up", place, mode=output, yes=yes, again=again, details=details)
         options = run_options(
             refresh=refresh, allow=allow_replace, adopt=adopt, forget=forget, clock=clock, engine=engine,
-            deadline=deadline, command=again,
+            deadline=deadline, override=override, command=again,
         )  # fmt: skip
         with session:
             outcome = place.reef.up(
