@@ -1,10 +1,12 @@
 """cellctl gives every customer a highly available Octopus Server cell of their own.
 
-    from cellctl import Cell, Home
+    from cellctl import AsyncCell, Home
 
-    cell = Cell.open("acme", home=Home.find())
-    plan = cell.preview()
-    outcome = cell.up(ask=lambda plan, objections: not objections)
+    cell = AsyncCell.open("acme", home=Home.find())
+    plan = await cell.preview()
+    outcome = await cell.up(plan)
+
+`Cell` is the same for callers that block.
 
 Importing this package loads no Pulumi, pydantic or SQLAlchemy: public names are resolved on first use (PEP 562).
 """
@@ -14,42 +16,54 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from cellctl.approval import Approval
+    from cellctl.async_cell import AsyncCell
     from cellctl.cell import Cell, cells
     from cellctl.errors import CellctlError
     from cellctl.events import Event
     from cellctl.home import Home
+    from cellctl.hooks import Hooks
     from cellctl.plan import Change, Outcome, Plan
     from cellctl.run.options import Interrupter, RunOptions
+    from cellctl.running import Running
     from cellctl.spec import CellSpec
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Approval",
+    "AsyncCell",
     "Cell",
     "CellSpec",
     "CellctlError",
     "Change",
     "Event",
     "Home",
+    "Hooks",
     "Interrupter",
     "Outcome",
     "Plan",
     "RunOptions",
+    "Running",
     "__version__",
     "cells",
 ]
 
 _HOMES = {
+    "Approval": "cellctl.approval",
+    "AsyncCell": "cellctl.async_cell",
     "Cell": "cellctl.cell",
     "CellSpec": "cellctl.spec",
     "CellctlError": "cellctl.errors",
     "Change": "cellctl.plan",
     "Event": "cellctl.events",
     "Home": "cellctl.home",
+    "Hooks": "cellctl.hooks",
     "Interrupter": "cellctl.run.options",
     "Outcome": "cellctl.plan",
     "Plan": "cellctl.plan",
     "RunOptions": "cellctl.run.options",
+    "Running": "cellctl.running",
     "cells": "cellctl.cell",
 }
 

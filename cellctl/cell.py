@@ -1,14 +1,14 @@
-"""A cell as a handle: preview, up, down, refresh, outputs, status. Every method is a few lines over `cellctl.run`.
+"""A cell as a handle that blocks: `cellctl.AsyncCell`, each call performed on the thread that makes it.
 
     from cellctl import Cell, Home
 
     home = Home.find()
     cell = Cell.open("acme", home=home)
     plan = cell.preview()
-    outcome = cell.up(ask=lambda plan, objections: not objections)
+    outcome = cell.up(plan)                       # or cell.up(ask=lambda plan, objections: not objections)
 
-Nothing here prints, prompts or reads the environment: progress goes to `on_event`, the one question to `ask`, and
-stopping comes from an `Interrupter`. Every method raises the errors of `cellctl.errors` only.
+There is nothing here but that adapter: what a method does, returns and raises stands in `cellctl.async_cell`. Progress
+goes to `on_event`, the one question to `ask`, stopping comes from an `Interrupter`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cellctl.errors import UsageError
+from cellctl.async_cell import AsyncCell
 from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions, ignore_event
 
 if TYPE_CHECKING:
+    from cellctl.approval import Approval
     from cellctl.drift import DriftReport
     from cellctl.errors import CellctlError
     from cellctl.home import Home
@@ -32,28 +33,20 @@ if TYPE_CHECKING:
 
 
 class Cell:
-    """One cell: its validated spec, and the home it lives in.
+    """One cell: its validated spec, and the home it lives in; without one the home is found as `Home.find` does.
 
     `spec` is None for a cell whose file is gone; such a cell can be looked at and taken down, not brought up.
     """
 
-    def __init__(self, spec: CellSpec | None, *, home: Home, name: str = "") -> None:
-        self.spec = spec
-        self.home = home
-        self.name = spec.metadata.name if spec is not None else name
+    def __init__(self, spec: CellSpec | None, *, home: Home | None = None, name: str = "") -> None:
+        self._cell = AsyncCell(spec, home=home, name=name)
+        self.spec, self.home, self.name = self._cell.spec, self._cell.home, self._cell.name
 
     @classmethod
     def open(cls, cell: str | Path, *, home: Home) -> Cell:
-        """Return the cell of a file or of a name in `home`; a name without a file but with a stack is opened too.
-
-        Raises:
-            SpecError: The file is wrong; every problem is listed.
-            UsageError: There is neither a file nor a stack of that name.
-        """
-        from cellctl.run import finding
-
-        name, spec = finding.find(cell, home)
-        return cls(spec, home=home, name=name)
+        """Return the cell of a file or of a name in `home`, as `AsyncCell.open`."""
+        found = AsyncCell.open(cell, home=home)
+        return cls(found.spec, home=home, name=found.name)
 
     def preview(
         self,
@@ -62,52 +55,20 @@ class Cell:
         on_event: OnEvent = ignore_event,
         interrupter: Interrupter | None = None,
     ) -> Plan:
-        """Return what `up` would do; changes nothing and writes no state.
-
-        A failed preview is a Plan with `errored`; its diagnostics say why.
-
-        Raises:
-            GuardError: A stateful object is gone from the cloud (code `stateful_gone`).
-            UsageError: The engine is missing, or the account is unknown.
-            Interrupted: `interrupter` was used.
-            EngineError: The engine itself failed.
-        """
-        from cellctl.run import preview
-
-        return preview.preview(
-            self.home, self._written(), options=options or RunOptions(), on_event=on_event, interrupter=interrupter
-        )
+        """Return what `up` would do; changes nothing and writes no state. As `AsyncCell.preview`."""
+        return self._cell.preview(options=options, on_event=on_event, interrupter=interrupter).here()
 
     def up(
         self,
+        plan: Plan | Approval | None = None,
         *,
-        ask: Ask,
+        ask: Ask | None = None,
         options: RunOptions | None = None,
         on_event: OnEvent = ignore_event,
         interrupter: Interrupter | None = None,
     ) -> Outcome:
-        """Bring the cell to what its file says, and verify it.
-
-        Order: lease, repair of what a crash left, Read of stateful resources, preview, PlanReady event, guards,
-        `ask(plan, objections)`, up, verify, run record. `ask` is called once, only where something would change; with
-        objections its answer does not matter and GuardError follows. What `ask` raises passes through with nothing
-        changed.
-
-        Returns:
-            Outcome with `result`: `succeeded`; `nothing` (up to date, or `ask` said no); `failed` (with `failures`);
-            `interrupted` (with `remaining`, the number of changes not yet made). A process that dies or a deadline
-            that passes in the middle is `failed` too (codes `operation_died`, `deadline`), with what was done.
-
-        Raises:
-            Locked: Somebody else changes this cell now.
-            GuardError: Refused; `objections` say why and which flag would allow each.
-            UsageError, EngineError: As in `preview`. A plan with `errored` ends in Outcome `failed`, not in a raise.
-        """
-        from cellctl.run import up
-
-        return up.up(
-            self.home, self._written(), ask, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
-        )
+        """Bring the cell to what its file says, and verify it, with `plan` only if nothing moved. As `AsyncCell.up`."""
+        return self._cell.up(plan, ask=ask, options=options, on_event=on_event, interrupter=interrupter).here()
 
     def down(
         self,
@@ -119,22 +80,15 @@ class Cell:
         on_event: OnEvent = ignore_event,
         interrupter: Interrupter | None = None,
     ) -> Outcome:
-        """Remove the cell; works without its file.
-
-        Without a flag a cell with stateful resources is refused (GuardError lists them). `keep_data` destroys the
-        rest; the stack stays and `up` completes the cell again. `delete_data` takes protection off with an `up` that
-        does nothing else, destroys, counts what is left and raises the incarnation. `ask` gets a Plan with
-        `operation` `down`.
-
-        Raises:
-            Locked, GuardError, UsageError, EngineError: As in `up`; UsageError also where there is no stack.
-        """
-        from cellctl.run import down
-
-        data = down.DataChoice.of(keep=keep_data, delete=delete_data)
-        return down.down(
-            self.home, self.name, data, ask, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
-        )
+        """Remove the cell, and its data only with `delete_data`. As `AsyncCell.down`."""
+        return self._cell.down(
+            ask=ask,
+            keep_data=keep_data,
+            delete_data=delete_data,
+            options=options,
+            on_event=on_event,
+            interrupter=interrupter,
+        ).here()
 
     def refresh(
         self,
@@ -144,16 +98,8 @@ class Cell:
         on_event: OnEvent = ignore_event,
         interrupter: Interrupter | None = None,
     ) -> Outcome:
-        """Read every resource and record in the state how it is; changes no cloud object.
-
-        `ask` gets a Plan with `operation` `refresh`: what differs from the state. A gone stateful object is refused
-        unless `options.forget` names it.
-        """
-        from cellctl.run import refresh
-
-        return refresh.refresh(
-            self.home, self.name, ask, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
-        )
+        """Read every resource and record in the state how it is; changes no cloud object. As `AsyncCell.refresh`."""
+        return self._cell.refresh(ask=ask, options=options, on_event=on_event, interrupter=interrupter).here()
 
     def drift(
         self,
@@ -162,53 +108,34 @@ class Cell:
         on_event: OnEvent = ignore_event,
         interrupter: Interrupter | None = None,
     ) -> DriftReport:
-        """Return how the cloud differs from the state, and by whose doing; changes nothing and takes no lease.
+        """Return how the cloud differs from the state, and by whose doing; changes nothing. As `AsyncCell.drift`."""
+        return self._cell.drift(options=options, on_event=on_event, interrupter=interrupter).here()
 
-        What nobody did by hand is told by `cellctl.facts.automation` and by the rules of `cellctl.yaml`.
+    def outputs(
+        self,
+        *,
+        options: RunOptions | None = None,
+        show_secrets: bool = False,
+    ) -> Mapping[str, Value]:
+        """Return the stack's outputs, without an engine; secrets read `[secret]`. As `AsyncCell.outputs`."""
+        return self._cell.outputs(options=options, show_secrets=show_secrets).here()
 
-        Raises:
-            UsageError: There is no stack of this name (code `no_stack`).
-            EngineError, Interrupted: As in `preview`.
-        """
-        from cellctl.run import drift
+    def status(
+        self,
+        *,
+        options: RunOptions | None = None,
+    ) -> CellStatus:
+        """Return what is known of the cell without asking the cloud. As `AsyncCell.status`."""
+        return self._cell.status(options=options).here()
 
-        return drift.drift(
-            self.home, self.name, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
-        )
-
-    def outputs(self, *, options: RunOptions | None = None, show_secrets: bool = False) -> Mapping[str, Value]:
-        """Return the stack's outputs, without an engine: secrets read `[secret]` unless `show_secrets`.
-
-        A state that is not in a folder is asked of the CLI on the PATH of `options.environment`.
-
-        Raises:
-            UsageError: There is no stack of this name (code `no_stack`).
-        """
-        from cellctl.run import status
-
-        return status.outputs(self.home, self.name, options=options, show_secrets=show_secrets)
-
-    def status(self, *, options: RunOptions | None = None) -> CellStatus:
-        """Return what is known of the cell without asking the cloud: state (see `outputs`), lease, last run."""
-        from cellctl.run import status
-
-        return status.status(self.home, self.name, self.spec, options=options)
-
-    def explain(self, resource: str, *, options: RunOptions | None = None) -> Explained:
-        """Return what is known of one resource, by URN or name, from the state and the facts; asks no cloud.
-
-        Raises:
-            UsageError: There is none (code `no_resource`), or several have that name (code `which_resource`).
-        """
-        from cellctl.run import explaining
-
-        return explaining.explain(self.home, resource, options=options or RunOptions(), cells=[self.name])
-
-    def _written(self) -> CellSpec:
-        """Return the spec, or say that the file is gone."""
-        if self.spec is None:
-            raise UsageError(f"the file of cell '{self.name}' is gone", hint=f"cells/{self.name}.yaml is needed")
-        return self.spec
+    def explain(
+        self,
+        resource: str,
+        *,
+        options: RunOptions | None = None,
+    ) -> Explained:
+        """Return what is known of one resource, by URN or name. As `AsyncCell.explain`."""
+        return self._cell.explain(resource, options=options).here()
 
 
 def cells(home: Home, *, options: RunOptions | None = None) -> list[CellStatus]:

@@ -57,13 +57,21 @@ class Backend:
 
 
 class Workspaces:
-    """The workspaces of one home."""
+    """The workspaces of one home. `passphrase` is the caller's own; without one the home has a key file."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, passphrase: str = "") -> None:
         self.root = root
+        self._passphrase = passphrase
         self.private = root / ".cellctl"
         self.key_file = self.private / "pulumi" / "key"
         self.pulumi_home = self.private / "pulumi" / "home"
+
+    @property
+    def passphrase(self) -> str:
+        """What seals the secrets of states, `` where there is no key file yet."""
+        if self._passphrase or not self.key_file.exists():
+            return self._passphrase
+        return self.key_file.read_text(encoding="utf-8")
 
     @property
     def local(self) -> Backend:
@@ -83,7 +91,9 @@ class Workspaces:
         try:
             for folder in (self.private, self.private / "state", self.pulumi_home, self.folder(stack)):
                 folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._key()
+            if not self._passphrase:
+                self._key()
+            share_salt = share_salt and not self._passphrase
             self._write(self.folder(stack) / "Pulumi.yaml", project_file())
             settings = self.folder(stack) / f"Pulumi.{stack}.yaml"
             self._write(settings, stack_file(config, self._shared(_kept(settings)) if share_salt else _kept(settings)))
@@ -98,6 +108,8 @@ class Workspaces:
     def environment(self, backend: Backend) -> dict[str, str]:
         """Return the variables of every engine process: complete, nothing is inherited."""
         passphrase = {"PULUMI_CONFIG_PASSPHRASE_FILE": str(self.key_file)}
+        if self._passphrase:
+            passphrase = {"PULUMI_CONFIG_PASSPHRASE": self._passphrase}  # never on a disk
         return {
             **_FIXED,
             "PULUMI_HOME": str(self.pulumi_home),

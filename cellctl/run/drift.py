@@ -44,7 +44,7 @@ def drift(
         if ended.broke:
             raise ended.broke
         plan = planner.plan(preview.head(session, "refresh", loaded))
-        report = judge(plan, rules, datetime.now(UTC).date())
+        report = judge(plan, rules, datetime.fromtimestamp(options.hooks.now(), UTC).date())
         if plan.errored and not report.looked:
             raise EngineError(f"nothing of '{name}' could be read", hint="cellctl doctor", code="unread")
         ledger.result = "succeeded"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -30,5 +29,5 @@ def case_of(session: Session, declared: Sequence[Declared] = ()) -> guard.Case:
         freezes=settings.freezes,
         labels={key: str(value) for key, value in labels.items()} if isinstance(labels, dict) else {},
         window=str(at(target.spec, "spec.maintenance.window") or ""),
-        now=time.time(),
+        now=options.hooks.now(),
     )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from cellctl.approval import Approval
 from cellctl.errors import Objection
 from cellctl.events import Event
+from cellctl.hooks import NONE, Hooks, present
 from cellctl.plan import Plan
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class RunOptions:
     `command`: the words the user typed, for the lease and the run record. `environment`: the caller's environment; of
     it only PATH and the like, and for a real account what proves this machine's identity, reach an engine. `start`
     makes the operation process, None for a fresh interpreter. `approval`: the plan that was approved; `up` applies
-    nothing else.
+    nothing else. `hooks`: what the caller puts in.
     """
 
     refresh: RefreshScope = "stateful"
@@ -50,6 +51,11 @@ class RunOptions:
     environment: Mapping[str, str] = field(default_factory=dict)
     start: Start | None = None
     approval: Approval | None = None
+    hooks: Hooks = NONE
+
+    def passphrase(self, stack: str) -> str:
+        """Return what the caller seals a stack's state with, `` where that is the home's own key."""
+        return present(self.hooks.passphrase(stack)) if self.hooks.passphrase is not None else ""
 
 
 class Interrupter:

@@ -16,7 +16,7 @@ from cellctl.engine.progress import Progress
 from cellctl.engine.redact import Redactor
 from cellctl.engine.translate import Planner
 from cellctl.engine.wire import Setup, Task
-from cellctl.engine.workspace import stack_name
+from cellctl.engine.workspace import Workspaces, stack_name
 from cellctl.errors import EngineError, Interrupted
 from cellctl.events import Moment, RunStarted, Said
 from cellctl.plan import Diagnostic, Failure
@@ -77,9 +77,9 @@ class Session:
         self._began_simulated: float | None = None
         self._elsewhere: Loaded | None = None
         self._looked_elsewhere = False
-        spaces, backend = target.workspaces, target.backend
+        spaces, backend = Workspaces(target.home.root, passphrase=options.passphrase(target.stack)), target.backend
         work_dir = spaces.prepare(target.stack, target.config(), share_salt=target.account.simulated)
-        self.redactor = Redactor(_passphrases(spaces.key_file))
+        self.redactor = Redactor((spaces.passphrase,) if spaces.passphrase else ())
         ambient = inherited(options.environment, () if target.account.simulated else CREDENTIALS)
         setup = _setup(target, run, options, work_dir, {**ambient, **spaces.environment(backend)})
         self.operation = worker.operation(setup) if worker else Operation(setup, options.start or fresh_interpreter)
@@ -122,7 +122,7 @@ class Session:
 
     def moment(self) -> Moment:
         """Return now, in both times."""
-        return Moment(at=time.time(), simulated_at=self.operation.simulated)
+        return Moment(at=self.options.hooks.now(), simulated_at=self.operation.simulated)
 
     def begin(self, phase: str, total: int = 0) -> None:
         """Announce a phase; opens the engine first, so that what it lacks is said before."""
@@ -158,7 +158,7 @@ class Session:
         def heard(text: str, simulated: float | None) -> None:
             event = raw_events.parse(text)
             if event is not None:
-                for item in progress.take(event, Moment(at=time.time(), simulated_at=simulated)):
+                for item in progress.take(event, Moment(at=self.options.hooks.now(), simulated_at=simulated)):
                     self.on_event(item)
 
         try:
@@ -249,7 +249,7 @@ class Session:
             now = time.monotonic()
             if now - self._last_beat >= HEARTBEAT_S:
                 self._last_beat = now
-                self.on_event(progress.heartbeat(Moment(at=time.time(), simulated_at=simulated)))
+                self.on_event(progress.heartbeat(Moment(at=self.options.hooks.now(), simulated_at=simulated)))
 
         return self.operation.perform(task, heard or _unheard, beat, deadline_s=self.options.deadline_s)
 
@@ -295,10 +295,6 @@ def _setup(target: Target, run: Run, options: RunOptions, work_dir: Path, enviro
         secrets_provider="" if target.backend.secrets_provider == "passphrase" else target.backend.secrets_provider,
         record=target.record(),
     )
-
-
-def _passphrases(key_file: Path) -> tuple[str, ...]:
-    return (key_file.read_text(encoding="utf-8"),) if key_file.exists() else ()
 
 
 def _list(value: Value) -> list[Value]:

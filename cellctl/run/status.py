@@ -80,7 +80,8 @@ def outputs(
         raise UsageError(f"cell '{name}' has no stack here", hint=f"cellctl up {name}", code="no_stack")
     if not show_secrets:
         return masked(loaded.checkpoint)
-    opened = _vault(home, loaded.checkpoint).open_struct(outputs_of(loaded.checkpoint), "outputs")
+    vault = _vault(home, loaded.checkpoint, (options or RunOptions()).passphrase(stack_name(name).stack))
+    opened = vault.open_struct(outputs_of(loaded.checkpoint), "outputs")
     return {key: bare(value) for key, value in opened.items() if key != RECORD}
 
 
@@ -90,19 +91,20 @@ def masked(checkpoint: Checkpoint) -> Struct:
     return {key: SECRET_TEXT if contains_secret(value) else value for key, value in found.items() if key != RECORD}
 
 
-def _vault(home: Home, checkpoint: Checkpoint) -> Vault:
+def _vault(home: Home, checkpoint: Checkpoint, passphrase: str) -> Vault:
     if checkpoint.secrets_kind not in ("", "passphrase"):
         raise UsageError(
             f"secrets of this stack are sealed by {checkpoint.secrets_kind}", hint="pulumi stack output --show-secrets"
         )
+    salt = str(checkpoint.secrets_state.get("salt") or "")
+    if passphrase:
+        return Vault(PassphraseSealer(passphrase, salt))
     key_file = Workspaces(home.root).key_file
     try:
         passphrase = key_file.read_text(encoding="utf-8")
     except OSError:
         raise UsageError("the key file of this home is gone", hint=".cellctl/pulumi/key", code="no_key") from None
-    return Vault(
-        PassphraseSealer(passphrase, str(checkpoint.secrets_state.get("salt") or ""), KeyFile.beside(key_file))
-    )
+    return Vault(PassphraseSealer(passphrase, salt, KeyFile.beside(key_file)))
 
 
 def status(home: Home, name: str, spec: CellSpec | None, *, options: RunOptions | None = None) -> CellStatus:
@@ -221,7 +223,7 @@ def _elsewhere(target: Target, options: RunOptions) -> Loaded | None:
     from cellctl.engine.operation import inherited
     from cellctl.run.session import CREDENTIALS, of_export
 
-    spaces = target.workspaces
+    spaces = Workspaces(target.home.root, passphrase=options.passphrase(target.stack))
     folder = spaces.folder(target.stack)
     if not folder.exists():
         spaces.prepare(target.stack, {})

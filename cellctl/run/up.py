@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from cellctl import approval, guard
 from cellctl.engine.wire import Task
 from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval
 from cellctl.events import PlanReady
+from cellctl.hooks import present
 from cellctl.plan import Failure, Outcome, Plan, Result
 from cellctl.run import licence, placing, preview, repair, unprotect
 from cellctl.run.judging import case_of
@@ -51,7 +51,7 @@ def up(
         if plan.errored:
             return ledger.close(_not_planned(ledger, session, plan))
         if options.approval is not None:
-            approval.require(options.approval, plan, time.time())
+            approval.require(options.approval, plan, options.hooks.now())
         if plan.empty and not looked.outputs_changed and not _half_replaced(session):
             return ledger.close(_unchanged(ledger, session, plan))
         if not plan.empty and not accepted(session, plan, ask, _case(session, looked, plan)):
@@ -69,6 +69,9 @@ def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case) -> bool:
     objections, overridden = guard.split(plan, case)
     for item in overridden:
         session.say(f"overridden: {item.reason}")
+    authorise = session.options.hooks.authorise
+    if authorise is not None:
+        objections = (*objections, *present(authorise(plan)))
     answer = ask(plan, objections)
     if objections:
         raise GuardError(objections)
