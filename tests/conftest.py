@@ -6,10 +6,14 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).resolve().parent.parent
 PROCESSES = ROOT / "tests" / "processes"
@@ -35,6 +39,7 @@ TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     "pulumi": (lambda: shutil.which("pulumi") is not None, "no `pulumi` on PATH"),
     "tmux": (lambda: shutil.which("tmux") is not None, "no `tmux` on PATH"),
     "postgresql": (postgresql, "no PostgreSQL server (apt-get install postgresql)"),
+    "chromium": (lambda: shutil.which("chromium") is not None, "no `chromium` on PATH (apt-get install chromium)"),
     "conformance": (lambda: conformance_kit() is not None, "no conformance kit (set CELLCTL_CONFORMANCE)"),
 }
 
@@ -79,6 +84,17 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if tool in required:
                 pytest.fail(f"CELLCTL_REQUIRE names {tool}: {why}", pytrace=False)
             pytest.skip(why)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Return the system's Chromium, for tests marked `needs("chromium")`; its loop must not outlive the module."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(autouse=True)

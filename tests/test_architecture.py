@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOTS = ("cellctl", "components", "stacks", "provider", "sandbox")
-HEAVY = ("pulumi", "pydantic", "sqlalchemy", "httpx", "boto3", "grpc", "cryptography", "rich.live")
+HEAVY = ("pulumi", "pydantic", "sqlalchemy", "httpx", "boto3", "grpc", "cryptography", "rich.live", "opentelemetry")
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 LONGEST_MODULE = 400
 LONGEST_P90 = 40

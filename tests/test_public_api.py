@@ -39,7 +39,8 @@ def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monk
     home.write_cell(cellctl.CellSpec.minimal("acme", cloud="azure", account="sandbox", region="westeurope"))
     monkeypatch.chdir(tmp_path)
     said: list[str] = []
-    exec(compile(example.replace("cell.up(", "cell.up(options=STEPPED, "), "README.md", "exec"), {
+    stepped = example.replace("preview()", "preview(options=STEPPED)").replace("up(plan)", "up(plan, options=STEPPED)")
+    exec(compile(stepped, "README.md", "exec"), {
         "print": lambda *words: said.append(" ".join(map(str, words))),
         "STEPPED": cellctl.RunOptions(clock="stepped", start=client.operation),
     })  # fmt: skip

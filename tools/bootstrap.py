@@ -91,7 +91,7 @@ def main():
     began = time.monotonic()
     sys.stderr.write(
         "Installing into {}/.venv from the package index: about {} (pulumi, pulumi-aws and pulumi-azure-native "
-        "are most of it), 0.6 GB on disk.\n".format(ROOT, "140 MB" if dev else "100 MB")
+        "are most of it), 0.8 GB on disk.\n".format(ROOT, "190 MB" if dev else "100 MB")
     )
     command = [uv(), "sync", "--frozen", "--quiet", "--python", sys.executable, *EXTRAS]
     env = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}

@@ -1,17 +1,17 @@
-"""Jobs in a SQLite file: one for each customer, with everything that was ever told of it; threads that work on them."""
+"""Jobs in a SQLite file: one for each customer, with everything that was ever told of it; tasks that work on them."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sqlite3
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from cellctl import Cell, CellctlError, Home, RunOptions
-from cellctl.run.options import Interrupter
+from cellctl import AsyncCell, CellctlError, Plan, RunOptions
+from cellctl.errors import Objection
 from cellctl.views.jsonl import JsonlView, summary_json
 
 SCHEMA = """
@@ -43,11 +43,11 @@ class Taken(Exception):
 
 
 class Book:
-    """The file. Every call opens it anew, so any thread may use it."""
+    """The file. Every call opens it anew and is short: it may be made on the loop."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.changed = threading.Condition()
+        self._changed = asyncio.Event()
         with closing(self._open()) as database:
             database.executescript(SCHEMA)
 
@@ -91,8 +91,8 @@ class Book:
     def _write(self, statement: str, *values: str | None) -> None:
         with closing(self._open()) as database:
             database.execute(statement, values)
-        with self.changed:
-            self.changed.notify_all()
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     def events(self, customer: str, after: int) -> list[tuple[int, str]]:
         """Return the events of a customer behind a number."""
@@ -100,31 +100,27 @@ class Book:
             query = "SELECT number, line FROM events WHERE customer = ? AND number > ? ORDER BY number"
             return [(int(number), str(line)) for number, line in database.execute(query, (customer, after))]
 
-    def follow(self, customer: str, after: int, *, wait_s: float = 1.0) -> Iterator[tuple[int, str]]:
+    async def follow(self, customer: str, after: int, *, wait_s: float = 1.0) -> AsyncIterator[tuple[int, str]]:
         """Yield events as they come, until the job has ended; (0, ``) when nothing came for a while."""
         last = after
         while True:
-            job = self.job(customer)
+            changed, job = self._changed, self.job(customer)
             for last, line in self.events(customer, last):  # noqa: B020  it goes on from the last one
                 yield last, line
             if job is None or job.state not in OPEN:
                 return
-            with self.changed:
-                self.changed.wait(wait_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), wait_s)
             yield 0, ""
 
 
 class Workers:
-    """Threads that bring cells up, `at_once` at a time; `open_cell` makes a customer's handle from the job's body."""
+    """Tasks that bring cells up, `at_once` at a time; `open_cell` makes a customer's handle from the job's body."""
 
-    def __init__(
-        self, book: Book, home: Home, open_cell: Callable[[Job], Cell], options: RunOptions, *, at_once: int
-    ) -> None:
-        self._book, self._home, self._open_cell, self._options = book, home, open_cell, options
-        self._places = threading.Semaphore(at_once)
-        self._running: dict[str, Interrupter] = {}
-        self._lock = threading.Lock()
-        self._stopping = False
+    def __init__(self, book: Book, open_cell: Callable[[Job], AsyncCell], options: RunOptions, *, at_once: int) -> None:
+        self._book, self._open_cell, self._options = book, open_cell, options
+        self._places = asyncio.Semaphore(at_once)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def resume(self) -> None:
         """Take up what was left open when the service ended."""
@@ -133,50 +129,45 @@ class Workers:
 
     def start(self, customer: str) -> None:
         """Work on a job; once, however often it is asked for."""
-        with self._lock:
-            if customer in self._running or self._stopping:
-                return
-            self._running[customer] = Interrupter()
-        threading.Thread(target=self._work, args=(customer,), name=f"up {customer}", daemon=True).start()
+        job = self._book.job(customer)
+        if customer not in self._tasks and job is not None and job.state in OPEN:
+            self._tasks[customer] = asyncio.create_task(self._work(job))
 
-    def stop(self) -> None:
-        """Let what is under way end gracefully; the next start goes on."""
-        with self._lock:
-            self._stopping = True
-            for interrupter in self._running.values():
-                interrupter.interrupt()
+    async def stop(self) -> None:
+        """Cancel what is under way: what was begun in the cloud is finished and recorded. The next start goes on."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    def _work(self, customer: str) -> None:
-        with self._places:
-            job = self._book.job(customer)
-            if job is None or self._stopping:
-                return
-            self._book.move(customer, "running")
+    async def _work(self, job: Job) -> None:
+        async with self._places:
+            self._book.move(job.customer, "running")
             try:
-                state, problem = self._up(job)
+                state, problem = await self._up(job)
             except CellctlError as error:
                 state, problem = "failed", json.dumps(problem_of(error))
-            if not self._stopping:
-                self._book.move(customer, state, problem)
-        with self._lock:
-            self._running.pop(customer, None)
+            self._book.move(job.customer, state, problem)
+            del self._tasks[job.customer]
 
-    def _up(self, job: Job) -> tuple[str, str | None]:
+    async def _up(self, job: Job) -> tuple[str, str | None]:
         def told(line: str) -> None:
             if short := _short(line):
                 self._book.tell(job.customer, short)
 
         view = JsonlView(told, cell=job.customer, operation="up")
-        outcome = self._open_cell(job).up(
-            ask=lambda _plan, objections: not objections,
-            options=self._options,
-            on_event=view.event,
-            interrupter=self._running[job.customer],
-        )
+        running = self._open_cell(job).up(ask=_agreed, options=self._options)
+        async for event in running:
+            view.event(event)
+        outcome = await running
         self._book.tell(job.customer, json.dumps(summary_json(outcome)))
         if outcome.result in ("succeeded", "nothing"):
             return "up", None
         return "failed", json.dumps({"title": outcome.result, "errors": [item.message for item in outcome.failures]})
+
+
+def _agreed(_plan: Plan, objections: Sequence[Objection]) -> bool:
+    """Agree to whatever no guard and no authoriser objects to: nobody sits here to be asked."""
+    return not objections
 
 
 def _short(line: str) -> str:

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 
-from fastapi import FastAPI, Header, Request
+from fastapi import FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
 from jobs import Book, Job, Taken, Workers, problem_of
 from pydantic import BaseModel, ConfigDict
 
-from cellctl import Cell, CellctlError, CellSpec, Home, RunOptions
+from cellctl import AsyncCell, CellctlError, CellSpec, Home, RunOptions
 
 FOLDER = Path(__file__).resolve().parent
 REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
+RETRY_MS = 1000
+"""How long a browser waits before it comes again after the service went away."""
 
 
 class SignUp(BaseModel):
@@ -40,19 +42,19 @@ def service(home: Home, *, options: RunOptions | None = None, at_once: int = 2) 
     home.write_file()
     book = Book(home.root / "shop.db")
 
-    def open_cell(job: Job) -> Cell:
+    def open_cell(job: Job) -> AsyncCell:
         spec = spec_of(SignUp.model_validate_json(job.body))
         if not home.cell_file(job.customer).exists():
             home.write_cell(spec)
-        return Cell.open(job.customer, home=home)
+        return AsyncCell.open(job.customer, home=home)
 
-    workers = Workers(book, home, open_cell, options or RunOptions(), at_once=at_once)
+    workers = Workers(book, open_cell, options or RunOptions(), at_once=at_once)
 
     @asynccontextmanager
     async def living(_app: FastAPI) -> AsyncIterator[None]:
         workers.resume()
         yield
-        workers.stop()
+        await workers.stop()
 
     app = FastAPI(title="Sign up", lifespan=living)
     _routes(app, book, workers)
@@ -62,27 +64,28 @@ def service(home: Home, *, options: RunOptions | None = None, at_once: int = 2) 
 
 def _routes(app: FastAPI, book: Book, workers: Workers) -> None:
     @app.get("/")
-    def page() -> FileResponse:
+    async def page() -> FileResponse:
         return FileResponse(FOLDER / "page.html")
 
     @app.post("/customers", status_code=202)
-    def sign_up(
-        given: SignUp, idempotency_key: Annotated[str, Header(min_length=1, max_length=200)]
+    async def sign_up(
+        given: SignUp, answer: Response, idempotency_key: Annotated[str, Header(min_length=1, max_length=200)]
     ) -> dict[str, object]:
         spec_of(given)  # what is wrong is said now
         job = book.begin(given.name, idempotency_key, given.model_dump_json())
         workers.start(job.customer)
+        answer.headers["Location"] = f"/customers/{job.customer}"
         return _shown(job)
 
     @app.get("/customers/{name}")
-    def look(name: str) -> dict[str, object]:
+    async def look(name: str) -> dict[str, object]:
         job = book.job(name)
         if job is None:
             raise NoCustomer(name)
         return _shown(job)
 
     @app.get("/customers/{name}/events")
-    def events(name: str, last_event_id: Annotated[int, Header()] = 0) -> StreamingResponse:
+    async def events(name: str, last_event_id: Annotated[int, Header()] = 0) -> StreamingResponse:
         if book.job(name) is None:
             raise NoCustomer(name)
         return StreamingResponse(_stream(book, name, last_event_id), media_type="text/event-stream")
@@ -98,8 +101,9 @@ def _shown(job: Job) -> dict[str, object]:
     return {"customer": job.customer, "state": job.state, "events": f"{place}/events", "problem": problem}
 
 
-def _stream(book: Book, name: str, after: int) -> Iterator[str]:
-    for number, line in book.follow(name, after):
+async def _stream(book: Book, name: str, after: int) -> AsyncIterator[str]:
+    yield f"retry: {RETRY_MS}\n\n"
+    async for number, line in book.follow(name, after):
         yield f"id: {number}\ndata: {line}\n\n" if number else ": still there\n\n"
     job = book.job(name)
     yield f"event: end\ndata: {json.dumps(_shown(job) if job else None)}\n\n"

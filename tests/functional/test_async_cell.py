@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
 from prepared.small import ENGINE, TWO, Small
 from warm import client
 
@@ -253,6 +257,28 @@ def test_a_passphrase_of_the_callers_own_seals_the_state_and_touches_no_disk(tmp
     assert within(_outputs(cell, options))["url"] == "https://acme.example.com"
     wrong = replace(OPTIONS, hooks=Hooks(passphrase=lambda stack: "another"))
     assert "passphrase" in str(_said(lambda: small.cell.outputs(options=wrong, show_secrets=True)))
+
+
+def test_a_tracer_gets_a_span_of_the_run_and_one_of_each_resource(small: Small) -> None:
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    small.declare(TWO, b={"fail": "VcpuLimitExceeded: more vCPU capacity than your quota"})
+    options = replace(OPTIONS, hooks=Hooks(tracer=provider.get_tracer("shop")))
+    outcome = small.cell.up(ask=small.yes, options=options)
+    spans = {span.name: span for span in kept.get_finished_spans()}
+    run, made, failed = spans["cellctl up"], spans["create a"], spans["create b"]
+    assert run.attributes is not None
+    assert run.attributes["cellctl.cell"] == "acme"
+    assert (run.attributes["cellctl.result"], run.attributes["cellctl.run_id"]) == ("failed", outcome.run_id)
+    assert [event.name for event in run.events] == ["preview", "plan", "apply"]
+    for span in (made, failed):
+        assert span.parent is not None
+        assert span.parent.span_id == run.get_span_context().span_id
+        assert run.start_time <= span.start_time <= span.end_time <= run.end_time
+    assert (run.status.status_code, made.status.status_code) == (StatusCode.ERROR, StatusCode.UNSET)
+    assert failed.attributes is not None
+    assert (failed.status.status_code, failed.attributes["error.type"]) == (StatusCode.ERROR, "quota")
 
 
 async def _outputs(cell: AsyncCell, options: RunOptions) -> dict[str, object]:

@@ -14,7 +14,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, expect
 from prepared.small import ENGINE, TWO, Small
+from warm import client
+
+from cellctl import cells
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples" / "provisioning_service"
 SERVE = """
@@ -22,9 +26,11 @@ import sys, uvicorn
 from pathlib import Path
 from cellctl import Home, RunOptions
 from service import service
+from warm import client
 port, home, engine = int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-app = service(Home(home), options=RunOptions(engine=engine, clock="" if engine else "stepped"))
-uvicorn.run(app, host="127.0.0.1", port=port, log_level="error")
+options = RunOptions(engine=engine, clock="" if engine else "stepped", start=client.operation)
+app = service(Home(home), options=options)
+uvicorn.run(app, host="127.0.0.1", port=port, log_level="error", timeout_graceful_shutdown=1)
 """
 
 
@@ -41,7 +47,9 @@ class Shop:
 
     def start(self) -> None:
         words = [sys.executable, "-c", SERVE, str(self._port), str(self._home), self._engine]
-        self.process = subprocess.Popen(words, cwd=FOLDER, env={"PATH": os.environ["PATH"], "HOME": str(self._home)})
+        variables = {name: os.environ[name] for name in ("PATH", "TEST_RUN")}
+        variables |= {"HOME": str(self._home), "PYTHONPATH": str(client.FOLDER)}
+        self.process = subprocess.Popen(words, cwd=FOLDER, env=variables)
         until = time.monotonic() + 60
         while True:
             try:
@@ -92,26 +100,38 @@ def opened() -> Iterator[Callable[..., Shop]]:
         shop.process.wait(30)
 
 
-def test_a_service_that_is_killed_in_the_middle_goes_on_and_makes_nothing_twice(
-    opened: Callable[..., Shop], tmp_path: Path
+@pytest.mark.needs("chromium")
+def test_a_browser_follows_a_cell_through_a_kill_of_the_service_and_nothing_is_made_twice(
+    opened: Callable[..., Shop], tmp_path: Path, browser: Browser
 ) -> None:
     small = Small(tmp_path)
-    small.declare(TWO, b={"sleep_s": 20.0, "after": True})
+    small.declare(TWO, b={"sleep_s": 60.0, "after": True})
     shop = opened(tmp_path, ENGINE)
-    assert shop.sign_up("k1", name="acme", cloud="aws").status_code == 202
-    seen = next(number for number, _, data in shop.follow("acme") if data.get("name") == "a")
+    page = browser.new_page()
+    page.goto(str(shop.http.base_url))
+    page.get_by_label("company").fill("Acme & Sons")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("status")).to_contain_text("must hold only lower-case letters")
+    page.get_by_label("company").fill("acme")
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("status")).to_have_text("a is there", timeout=30_000)
     small.wait_reached("b")
+    seen = next(number for number, _, data in shop.follow("acme") if data.get("name") == "a")
     shop.kill()
+    expect(page.get_by_role("status")).to_have_text("waiting for the service to come back …")
     small.declare(TWO)
     shop.start()
-    assert shop.ended("acme")["state"] == "up"
+    expect(page.get_by_role("status")).to_have_text("acme is up", timeout=30_000)
+    expect(page.locator("progress")).to_have_js_property("value", 1)
     assert sorted(small.objects) == ["a", "b"]
     later = [number for number, event, _ in shop.follow("acme", after=seen) if event == "message"]
     assert later == sorted(later)
     assert later[0] > seen
 
 
-def test_requests_are_answered_once_and_refused_as_problems(opened: Callable[..., Shop], tmp_path: Path) -> None:
+def test_requests_are_answered_once_or_refused_as_problems_and_an_end_finishes_what_is_under_way(
+    opened: Callable[..., Shop], tmp_path: Path
+) -> None:
     small = Small(tmp_path)
     shop = opened(tmp_path, ENGINE)
     first = shop.sign_up("k1", name="acme", cloud="aws")
@@ -136,7 +156,14 @@ def test_requests_are_answered_once_and_refused_as_problems(opened: Callable[...
     failed = shop.ended("globex")
     assert failed["state"] == "failed"
     assert "quota exceeded" in json.dumps(failed["problem"])
-    assert '<form id="form">' in shop.http.get("/").text
+    small.declare([{"name": "e"}, {"name": "f", "of": "e"}], e={"sleep_s": 0.6})
+    assert shop.sign_up("k6", name="initech", cloud="aws").headers["location"] == "/customers/initech"
+    small.wait_reached("e")
+    shop.process.terminate()
+    shop.process.wait(30)
+    assert "e" in small.objects
+    assert "f" not in small.objects
+    assert [status.holder for status in cells(small.home)] == ["", "", ""]
 
 
 def test_a_whole_cell_comes_up_and_every_step_is_told(opened: Callable[..., Shop], tmp_path: Path) -> None:
