@@ -13,6 +13,7 @@ from cellctl.state.values import Value
 
 FROZEN = ("cloud", "account", "region", "placement")
 _VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
+_POLLING = "ingress.polling"
 _OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get another licence first"
 
 
@@ -45,6 +46,13 @@ def running_nodes(case: Case) -> Iterator[Objection]:
             code="upgrade_with_growth",
             reason=f"{_VERSION} and {_COUNT} would change at once, and a node must never join in another version",
             remedy="change one of them, run `cellctl up`, then the other",
+        )
+    was, wanted = _at(case.recorded_spec, _POLLING), _at(case.wanted_spec, _POLLING)
+    if was and wanted and was != wanted:
+        yield Objection(
+            code="polling_change",
+            reason=f"{_POLLING} is {was} and cannot become {wanted}: nodes learn of their queue at their first boot",
+            remedy=f"set it back to {was}; another cell can have {wanted}",
         )
     other = _at(case.recorded_spec, _LICENCE) != _at(case.wanted_spec, _LICENCE)  # then `licensed` judges its limit
     if case.node_limit and not other and grows and isinstance(wants, int | float) and wants > case.node_limit:

@@ -180,6 +180,9 @@ def _new(asked: _Asked, name: str, *, write: bool) -> FoundCell:
 def _unknown(asked: _Asked, name: str) -> UsageError:
     """Return the error for a name that no cell has."""
     known, command = asked.known, asked.command
+    if name in known:  # it was brought up from a file elsewhere, or its file was removed
+        message = f"cell '{name}' is there, and its file cells/{name}.yaml is not"
+        return UsageError(message, hint=f"say where the file is: cellctl {command} path/to/{name}.yaml", code="no_file")
     close = difflib.get_close_matches(name, known, n=1)
     if close:
         hint = f"did you mean {close[0]}? cellctl {command} {close[0]}"

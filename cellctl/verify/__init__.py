@@ -7,9 +7,9 @@
 
 `outputs` are the stack's outputs as plain data. Keys read here, all others are ignored:
 
-- `nodes`: `[{"name", "address", "port", "scheme", "tlsName", "version", "taskCap"}]`, one for each node. `address` is
-  what is dialled, `scheme` is `http` or `https`, `tlsName` the name that the certificate must carry (default: the
-  address); `version` and `taskCap` are what the node is to run.
+- `nodes`: `[{"name", "address", "port", "scheme", "tlsName", "version", "taskCap", "queue"}]`, one for each node.
+  `address` is what is dialled, `scheme` is `http` or `https`, `tlsName` the name that the certificate must carry
+  (default: the address); `version` and `taskCap` are what the node is to run, `queue`: it shares a queue of Tentacles.
 - `entries`: `{"web": [{"host", "port", "nodes"}], "polling": [{"host", "port"}], "closed": [{"host", "port"}]}`: the
   names that people and Tentacles dial, as far as the machine that runs cellctl can reach them (`nodes`: who must answer
   there), and what must not answer it.

@@ -20,7 +20,7 @@ from cellctl.verify.outputs import (
     shared_buckets_of,
 )
 
-CheckKind = Literal["node", "web", "polling", "closed", "database", "bucket"]
+CheckKind = Literal["node", "web", "polling", "queue", "closed", "database", "bucket"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,10 +87,11 @@ def run(
     from cellctl.verify.buckets import bucket_check
     from cellctl.verify.database import database_check
     from cellctl.verify.entries import closed_check, polling_check, web_check
-    from cellctl.verify.nodes import node_check
+    from cellctl.verify.nodes import node_check, queue_check
 
     nodes = nodes_of(outputs)
     checks: list[Check] = [node_check(node, dialer) for node in nodes]
+    checks.extend(queue_check(node, dialer) for node in nodes if node.queue)
     checks.extend(web_check(entry, dialer) for entry in entries_of(outputs, "web"))
     checks.extend(polling_check(entry, dialer) for entry in entries_of(outputs, "polling"))
     checks.extend(closed_check(entry, dialer) for entry in entries_of(outputs, "closed"))

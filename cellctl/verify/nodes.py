@@ -1,8 +1,13 @@
-"""A node is up when `GET /api/octopusservernodes/ping` answers 200: what the load balancers look at too."""
+"""A node is up when `GET /api/octopusservernodes/ping` answers 200: what the load balancers look at too.
+
+Whether it reaches the queue that nodes share it says itself, and only of itself.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import ssl
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import httpx
@@ -12,6 +17,7 @@ from cellctl.verify.checks import Check, CheckResult
 from cellctl.verify.outputs import NodeTarget
 
 PING = "/api/octopusservernodes/ping"
+QUEUE = "/api/serverstatus/redis"
 _TIMEOUT_S = 5.0
 _LONGEST = 300  # characters of a server's own words
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody
@@ -40,7 +46,34 @@ def node_check(node: NodeTarget, dialer: Dialer) -> Check:
     return look
 
 
-def _seen(node: NodeTarget, route: Route) -> Seen:
+def queue_check(node: NodeTarget, dialer: Dialer) -> Check:
+    """Return the check that a node uses the queue of polling Tentacles (reference/octopus.md 2.2)."""
+
+    def look() -> CheckResult:
+        try:
+            with _asking(node, dialer.route(node.address, node.port)) as ask:
+                answer = ask(QUEUE)
+        except (httpx.HTTPError, OSError) as error:
+            return _unreachable(node, error)
+        found = _document(answer)
+        if all(found.get(key) is True for key in ("IsEnabled", "IsConfigured", "IsReachable")):
+            message = f"node {node.name} shares the queue of polling Tentacles"
+            return CheckResult(kind="queue", target=node.name, passed=True, message=message)
+        what = "does not reach the queue" if found.get("IsConfigured") is True else "knows no queue"
+        return CheckResult(
+            kind="queue",
+            target=node.name,
+            passed=False,
+            message=f"node {node.name} {what} of polling Tentacles, so requests to them are not taken on",
+            hint="look at the queue's security group and token, then restart the node: it reads them when it starts",
+            code="verify_queue",
+        )
+
+    return look
+
+
+@contextlib.contextmanager
+def _asking(node: NodeTarget, route: Route) -> Iterator[Callable[[str], httpx.Response]]:
     port = f":{node.port}" if node.port != {"http": 80, "https": 443}[node.scheme] else ""
     url = f"{node.scheme}://{route.host}:{route.port}"
     headers = {"Host": f"{node.tls_name}{port}"}
@@ -48,10 +81,15 @@ def _seen(node: NodeTarget, route: Route) -> Seen:
     # The socket goes to the route, the certificate must be of the name that users dial.
     extensions = {"sni_hostname": node.tls_name}
     with httpx.Client(verify=verify, timeout=_TIMEOUT_S, trust_env=False) as client:
-        ping = client.get(f"{url}{PING}", headers=headers, extensions=extensions)
+        yield lambda path: client.get(f"{url}{path}", headers=headers, extensions=extensions)
+
+
+def _seen(node: NodeTarget, route: Route) -> Seen:
+    with _asking(node, route) as ask:
+        ping = ask(PING)
         if ping.status_code != httpx.codes.OK or not node.version:
             return Seen(status=ping.status_code, answer=ping)
-        about = _document(client.get(f"{url}/api", headers=headers, extensions=extensions))
+        about = _document(ask("/api"))
     cap, version = _document(ping).get("MaxConcurrentTasks"), about.get("Version")
     return Seen(
         status=ping.status_code,

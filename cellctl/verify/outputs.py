@@ -12,7 +12,7 @@ from cellctl.errors import EngineError
 class NodeTarget:
     """Where one node answers. `tls_name` is the name its certificate must carry.
 
-    `version` and `task_cap` are what it is to run, `` and None where nobody said.
+    `version` and `task_cap` are what it is to run, `` and None where nobody said; `queue`: it shares one.
     """
 
     name: str
@@ -22,6 +22,7 @@ class NodeTarget:
     tls_name: str
     version: str = ""
     task_cap: int | None = None
+    queue: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +180,7 @@ def _node(item: object, index: int) -> NodeTarget:
         tls_name=_optional(item, "tlsName") or address,
         version=_optional(item, "version"),
         task_cap=int(cap) if isinstance(cap, int | float) else None,
+        queue=item.get("queue") is True,
     )
 
 

@@ -241,8 +241,10 @@ class _StandIns:
     @cached_property
     def _nodes(self) -> Nodes:
         from cellctl_sandbox.inventory import Nodes
+        from cellctl_sandbox.queues import Queues
 
-        return Nodes(self.view, self._database, self._clock, hindrance=self.network.hindrance)
+        queues = Queues(self.view, self.network.queue_cut_off)
+        return Nodes(self.view, self._database, self._clock, hindrance=self.network.hindrance, queue=queues.trouble)
 
     @cached_property
     def network(self) -> Reachability:

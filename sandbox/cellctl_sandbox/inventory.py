@@ -138,11 +138,13 @@ class Nodes:
         clock: SimulatedClock,
         *,
         hindrance: Callable[[CloudObject], str] | None = None,
+        queue: Callable[[CloudObject], str | None] | None = None,
     ) -> None:
         self._view = view
         self._database = database
         self._clock = clock
         self._hindrance = hindrance or (lambda _: "")
+        self._queue = queue or (lambda _: None)
 
     def now(self) -> float:
         """Return simulated seconds."""
@@ -180,6 +182,7 @@ class Nodes:
             task_cap=_joins_with(script),
             administrator=_administrator(script),
             hindered=self._hindrance(item),
+            queue=self._queue(item),
         )
 
     def _store(self, type_: str, cell: str) -> str:

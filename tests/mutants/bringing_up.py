@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,10 +38,11 @@ def brought_up(
     home: Path,
     cloud: str,
     *,
+    asked: Mapping[str, object] | None = None,
     providers: Callable[[dict], dict] = lambda factories: factories,
     program: Callable[[Callable[[], None]], Callable[[], None]] = lambda it: it,
 ) -> Iterator[Cell]:
-    """Bring the default cell of a cloud up; `providers` and `program` may change what it is made with.
+    """Bring a cell up, the default one but for what is `asked`; `providers` and `program` may change what makes it.
 
     A home in which a run of it was cut off is gone on with.
 
@@ -54,7 +55,7 @@ def brought_up(
     gc.disable()  # as an operation process does
     try:
         found = load(cloud)
-        body = {"cloud": cloud, "account": "sandbox", "region": REGIONS[cloud]}
+        body = {"cloud": cloud, "account": "sandbox", "region": REGIONS[cloud], **(asked or {})}
         layout = found.layout(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body}))
         account = AccountFacts(id=ACCOUNTS[cloud], sandbox=True)
         made = program(lambda: found.program(layout, account))

@@ -36,8 +36,8 @@ class Mutation:
 
 
 @contextmanager
-def trial_of(cloud: str, home: Path) -> Iterator[Mutation]:
-    """Bring the default cell of a cloud up and give its trial and mutants."""
+def trial_of(cloud: str, home: Path, *, asked: Mapping[str, object] | None = None) -> Iterator[Mutation]:
+    """Bring a cell up, the default one but for what is `asked`, and give its trial and mutants."""
     reads, tracing, taken = Reads(), pytest.MonkeyPatch(), dict[str, set[str]]()
     for reader in (estate, view):
         tracing.setattr(reader, "CloudObject", reads.made)
@@ -53,7 +53,7 @@ def trial_of(cloud: str, home: Path) -> Iterator[Mutation]:
         return run
 
     try:
-        with brought_up(home, cloud, program=recorded) as cell:
+        with brought_up(home, cloud, asked=asked, program=recorded) as cell:
             trial = Trial(cell.host, "acme", cell.failures)
             assert cell.failures(verify.Patience()) == []
             mutants = catalogue(trial.records, list(_waits(cell.stack)))

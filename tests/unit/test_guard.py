@@ -95,7 +95,9 @@ def test_ranges_of_a_network_may_come_or_go_but_not_change() -> None:
     assert judged(item("subnets[0].addressPrefix", "10.0.1.0/24", "10.0.9.0/24")) == 1
 
 
-OLD = {"octopus": {"taskCap": 10, "version": "2026.4.7000"}, "nodes": {"count": 2}}
+OLD = {
+    "octopus": {"taskCap": 10, "version": "2026.4.7000"}, "nodes": {"count": 2}, "ingress": {"polling": "per_node"},
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -109,6 +111,7 @@ OLD = {"octopus": {"taskCap": 10, "version": "2026.4.7000"}, "nodes": {"count": 
         ({"octopus": {"version": "2026.4.7100"}, "nodes": {"count": 1}}, []),
         ({"nodes": {"count": 3}}, []),
         ({"nodes": {"count": 4}}, ["licence_limit"]),
+        ({"ingress": {"polling": "redis"}}, ["polling_change"]),
         ({"database": {"retentionDays": 21}}, []),
     ],
 )

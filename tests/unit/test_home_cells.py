@@ -125,6 +125,14 @@ def test_a_home_with_real_accounts_makes_nothing_up(home: Home) -> None:
     assert up(home, "acme").name == "acme"
 
 
+def test_a_cell_without_its_file_is_not_called_unknown(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was brought up from a file elsewhere, or the file was removed."""
+    monkeypatch.setattr(Home, "stack_names", lambda _home: ["acme"])
+    error = refused(home, "acme")
+    assert error.code == "no_file"
+    assert "path/to/acme.yaml" in error.hint
+
+
 def test_a_cloud_against_the_file_is_refused_with_a_command_that_works(home: Home) -> None:
     add(home, "acme")
     error = refused(home, "acme", "azure")

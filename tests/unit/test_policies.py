@@ -23,6 +23,12 @@ GOOD: dict[str, dict[str, Struct]] = {
             "backupRetentionPeriod": 7,
             "skipFinalSnapshot": False,
         },
+        "aws:elasticache/replicationGroup:ReplicationGroup": {
+            "atRestEncryptionEnabled": True,
+            "kmsKeyId": UNKNOWN,
+            "transitEncryptionEnabled": True,
+            "authToken": UNKNOWN,
+        },
         "aws:ebs/volume:Volume": {"encrypted": True, "kmsKeyId": UNKNOWN},
         "aws:ec2/instance:Instance": {
             "rootBlockDevice": {"encrypted": True},
@@ -98,6 +104,9 @@ GOOD: dict[str, dict[str, Struct]] = {
 BROKEN: list[tuple[str, str, str, str, Value]] = [
     ("aws", "encryption", "aws:rds/instance:Instance", "storageEncrypted", False),
     ("aws", "encryption", "aws:rds/instance:Instance", "kmsKeyId", None),
+    ("aws", "encryption", "aws:elasticache/replicationGroup:ReplicationGroup", "atRestEncryptionEnabled", None),
+    ("aws", "tls", "aws:elasticache/replicationGroup:ReplicationGroup", "transitEncryptionEnabled", False),
+    ("aws", "tls", "aws:elasticache/replicationGroup:ReplicationGroup", "authToken", None),
     ("aws", "encryption", "aws:ebs/volume:Volume", "encrypted", None),
     ("aws", "encryption", "aws:ec2/instance:Instance", "rootBlockDevice.encrypted", False),
     (

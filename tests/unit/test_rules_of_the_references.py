@@ -63,7 +63,6 @@ def test_what_octopus_cannot_run_is_refused(body: dict[str, object], words: str)
         pytest.param(
             {"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}}, "a domain", id="SMB on a shared gateway"
         ),
-        pytest.param({"ingress": {"polling": "redis"}}, "one polling address", id="54 Redis"),
     ],
 )
 def test_what_comes_later_is_not_yet(body: dict[str, object], words: str) -> None:

@@ -142,7 +142,6 @@ def test_the_model_itself_refuses_contradictions() -> None:
         ({"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}}, "spec.storage.protocol"),
         ({"nodes": {"os": "linux"}}, "spec.nodes.os"),
         ({"storage": {"backend": "fsx"}}, "spec.storage.backend"),
-        ({"ingress": {"polling": "redis"}}, "spec.ingress.polling"),
         ({"network": {"create": False, "existing": {"id": "vpc-1", "subnets": ["a", "b"]}}}, "spec.network.existing"),
     ],
 )

@@ -30,8 +30,8 @@ class EntryWatched:
 class AlarmsArgs:
     """What is watched. Mappings are by label; `buckets` are names of those that carry files.
 
-    `databases` are identifiers with their storage in GiB, `gateways` ids with their names. A reef has no entry, a cell
-    on a reef neither database nor gateway of its own.
+    `databases` are identifiers with their storage in GiB, `gateways` ids with their names, `queues` ids of the machines
+    of a queue. A reef has no entry, a cell on a reef neither database nor gateway of its own.
     """
 
     layout: AlarmsLayout
@@ -40,6 +40,7 @@ class AlarmsArgs:
     gateways: Mapping[str, tuple[pulumi.Input[str], str]] = field(default_factory=dict)
     instances: Mapping[str, pulumi.Input[str]]
     entry: EntryWatched | None = None
+    queues: Mapping[str, pulumi.Input[Sequence[str]]] = field(default_factory=dict)
     buckets: Sequence[str] = ()
 
 
@@ -135,7 +136,8 @@ def watches(args: AlarmsArgs) -> list[Watch]:
     """Return every alarm on one metric."""
     databases = [watch for label, (name, gib) in args.databases.items() for watch in _database(label, name, gib)]
     gateways = [watch for label, (key, name) in args.gateways.items() for watch in _gateway(label, key, name)]
-    return [*databases, *gateways, *(_balancers(args.entry) if args.entry else ()), *_instances(args)]
+    queues = [watch for label, machines in args.queues.items() for watch in _queue(label, machines)]
+    return [*databases, *gateways, *queues, *(_balancers(args.entry) if args.entry else ()), *_instances(args)]
 
 
 def _database(label: str, identifier: pulumi.Input[str], storage_gib: int) -> list[Watch]:
@@ -173,6 +175,16 @@ def _gateway(label: str, key: pulumi.Input[str], name: str) -> list[Watch]:
     ]  # fmt: skip
 
 
+def _queue(label: str, machines: pulumi.Input[Sequence[str]]) -> list[Watch]:
+    where = {"CacheClusterId": pulumi.Output.from_input(machines).apply(lambda ids: ids[0])}
+    return [
+        Watch(label=f"{label}-memory", namespace="AWS/ElastiCache", metric="DatabaseMemoryUsagePercentage",
+              dimensions=where, above=80, says="The queue of Tentacles is nearly full: then it refuses requests"),
+        Watch(label=f"{label}-cpu", namespace="AWS/ElastiCache", metric="EngineCPUUtilization", dimensions=where,
+              above=90, says="The queue of polling Tentacles is busy"),
+    ]  # fmt: skip
+
+
 def _balancers(args: EntryWatched) -> list[Watch]:
     web: dict[str, pulumi.Input[str]] = {"LoadBalancer": args.balancer}
     space = "AWS/ApplicationELB"
@@ -185,7 +197,7 @@ def _balancers(args: EntryWatched) -> list[Watch]:
               dimensions={"CertificateArn": args.certificate}, statistic="Minimum", below=30, periods=1,
               missing="notBreaching", says="The certificate of the web portal ends soon"),
         *(
-            Watch(label=f"polling-{label}", namespace="AWS/NetworkELB", metric="UnHealthyHostCount",
+            Watch(label=f"polling-{label}".rstrip("-"), namespace="AWS/NetworkELB", metric="UnHealthyHostCount",
                   dimensions={"LoadBalancer": args.polling_balancer, "TargetGroup": target}, statistic="Maximum",
                   above=1, period_s=60, says="Polling Tentacles do not reach this node")
             for label, target in args.polling_targets.items()

@@ -52,7 +52,7 @@ Invoke-Octopus create-instance --instance Default --config C:\Octopus\OctopusSer
 $schema = if ($node -eq $first) { @('--create') } else { @() }
 Invoke-Octopus database --instance Default --connectionString $database --masterKey $key @schema
 Invoke-Octopus configure --instance Default --webForceSSL False `
-    --webListenPrefixes 'http://+:@@port@@/' --commsListenPort 10943 --serverNodeName $node
+    --webListenPrefixes 'http://+:@@port@@/' --commsListenPort 10943 --serverNodeName $node@@queue@@
 # What is stored in the database is set once; the mark keeps a node that is made again from undoing what people have
 # changed since, such as the administrator's password.
 function Invoke-Sql([string] $statement) {

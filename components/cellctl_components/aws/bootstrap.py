@@ -10,7 +10,16 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
-from cellctl_components.aws.layout import WEB_PORT, AwsLayout, NodeLayout, OctopusLayout, Protocol, ShareLayout
+from cellctl_components.aws.layout import (
+    CLUSTER,
+    QUEUE_PORT,
+    WEB_PORT,
+    AwsLayout,
+    NodeLayout,
+    OctopusLayout,
+    Protocol,
+    ShareLayout,
+)
 
 VERSION_TAG = "octopus-version"
 """Tag of a machine: the version that a first boot installs where no other node runs. It changes in place."""
@@ -24,6 +33,7 @@ FOLDERS = {
     "task-logs": "taskLogs",
     "imports": "imports",
     "event-exports": "eventExports",
+    CLUSTER: "clusterShared",
 }
 """Kind of file -> the option of `Octopus.Server path` that moves it; set once, from the first node, for all."""
 
@@ -46,6 +56,12 @@ $guest = (Get-SECSecretValue -SecretId @@guest_secret@@ -Region @@region@@).Secr
 {links}
 Start-Service OctopusDeploy
 '@ | Set-Content C:\\Octopus\\mount.ps1"""
+
+# The command masks the value in what it prints; every node of a cell has the same one.
+_QUEUE = """
+$queue = '@@queue_address@@,ssl=true,password=' + (Read-Secret '@@queue_secret@@')
+Invoke-Octopus configure --instance Default "--multiNodePollingTentaclesRedisConnectionString=$queue"\
+"""
 
 # Octopus starts only where every share returns what is written to it, as the account it runs as, and on all nodes but
 # the first where it holds what the first node wrote: files that are not shared lose packages and logs without a word.
@@ -82,6 +98,8 @@ class References:
     administrator_secret: str
     guest_secret: str = ""
     gateway_id: str = ""
+    queue: str = ""
+    queue_secret: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +115,7 @@ class Boot:
     octopus: OctopusLayout
     first: NodeLayout
     second: NodeLayout
+    queued: bool = False
 
     @classmethod
     def of(cls, layout: AwsLayout) -> Boot:
@@ -111,6 +130,7 @@ class Boot:
             octopus=layout.octopus,
             first=layout.nodes.items[0],
             second=layout.nodes.items[1],
+            queued=layout.queue is not None,
         )
 
 
@@ -136,6 +156,9 @@ def user_data(boot: Boot, node: NodeLayout, references: References) -> str:
         "port": str(WEB_PORT),
         "version_tag": VERSION_TAG,
         "guest_secret": references.guest_secret,
+        "queue": _QUEUE if boot.queued else "",
+        "queue_address": f"{references.queue}:{QUEUE_PORT}",
+        "queue_secret": references.queue_secret,
     }
     template = files("cellctl_components.aws").joinpath("bootstrap.ps1").read_text(encoding="utf-8")
     return _filled(_filled(template, values), values)
@@ -145,7 +168,7 @@ def _filled(text: str, values: dict[str, str]) -> str:
     return _MARK.sub(lambda match: quoted(values[match[1]]) if match[1] not in _CODE else values[match[1]], text)
 
 
-_CODE = frozenset({"mount", "paths"})
+_CODE = frozenset({"mount", "paths", "queue"})
 
 
 def quoted(value: str) -> str:

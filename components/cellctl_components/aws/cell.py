@@ -14,11 +14,12 @@ from cellctl_components.aws.bootstrap import Boot
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.ingress import Ingress, IngressArgs
 from cellctl_components.aws.joined_network import JoinedNetwork, JoinedNetworkArgs
-from cellctl_components.aws.layout import WEB_PORT, AwsLayout, PlaceLayout, ShareLayout
+from cellctl_components.aws.layout import WEB_PORT, AwsLayout, PlaceLayout, QueueLayout, ShareLayout
 from cellctl_components.aws.network import Network, NetworkArgs
 from cellctl_components.aws.nodes import NodeReferences, Nodes, NodesArgs
 from cellctl_components.aws.options import child, stateful
 from cellctl_components.aws.placed_files import PlacedFiles, PlacedFilesArgs
+from cellctl_components.aws.polling_queue import PollingQueue, PollingQueueArgs
 from cellctl_components.aws.secrets import Secrets, SecretsArgs
 from cellctl_components.aws.share_set import ShareSet, ShareSetArgs
 from cellctl_components.aws.sql_server_host import SqlServerHost, SqlServerHostArgs
@@ -77,6 +78,7 @@ class Cell(pulumi.ComponentResource):
         self._sql = self._sql_of(args.layout.place) if args.layout.place else self._sql_server()
         self._files = self._files_of(args.layout.place) if args.layout.place else self._gateway()
         self.database = self._database()
+        self.queue = self._queue(args.layout.queue) if args.layout.queue else None
         self.nodes = self._nodes()
         self.alarms = self._alarms()
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
@@ -104,6 +106,7 @@ class Cell(pulumi.ComponentResource):
                 layout=layout.network,
                 region=layout.region,
                 account=self._args.account,
+                groups=firewall.groups(layout),
                 rules=firewall.rules(layout, control=self._args.control),
                 key_arn=self.secrets.key_arn,
             ),
@@ -114,7 +117,9 @@ class Cell(pulumi.ComponentResource):
         rules = firewall.rules(self._layout, control=self._args.control)
         return JoinedNetwork(
             f"{self._name}-network",
-            JoinedNetworkArgs(layout=self._layout.network, place=place, rules=rules),
+            JoinedNetworkArgs(
+                layout=self._layout.network, place=place, groups=firewall.groups(self._layout), rules=rules
+            ),
             opts=child(self),
         )
 
@@ -239,9 +244,21 @@ class Cell(pulumi.ComponentResource):
             opts=stateful(self, *self._sql.after),
         )
 
+    def _queue(self, layout: QueueLayout) -> PollingQueue:
+        return PollingQueue(
+            f"{self._name}-queue",
+            PollingQueueArgs(
+                layout=layout,
+                subnet_ids=self.network.subnet_ids("data"),
+                security_group_id=self.network.groups["queue"].id,
+                key_arn=self.secrets.key_arn,
+            ),
+            opts=child(self),
+        )
+
     def _nodes(self) -> Nodes:
         layout, secrets, network = self._layout, self.secrets, self.network
-        guest = secrets.guest_secret
+        guest, queue = secrets.guest_secret, self.queue
         return Nodes(
             f"{self._name}-nodes",
             NodesArgs(
@@ -254,6 +271,8 @@ class Cell(pulumi.ComponentResource):
                     administrator_secret=secrets.administrator_secret.arn,
                     guest_secret=guest.arn if guest else "",
                     gateway_id=self._files.gateway_id,
+                    queue=queue.address if queue else "",
+                    queue_secret=queue.secret.arn if queue else "",
                 ),
                 subnet_ids={zone.letter: network.node_subnet(zone.letter) for zone in layout.network.zones},
                 security_group_ids=[network.groups["nodes"].id, *([layout.place.members] if layout.place else [])],
@@ -267,6 +286,7 @@ class Cell(pulumi.ComponentResource):
                     self.database,
                     secrets.administrator_password,
                     *self._files.ready,
+                    *([queue.group, queue.token] if queue else []),
                     *network.ways_out,
                     *network.rules.values(),
                 ],
@@ -289,9 +309,10 @@ class Cell(pulumi.ComponentResource):
                     balancer=ingress.web.arn_suffix,
                     web_target=ingress.web_target.arn_suffix,
                     polling_balancer=ingress.polling.arn_suffix,
-                    polling_targets={str(key): target.arn_suffix for key, target in ingress.polling_targets.items()},
+                    polling_targets={key: target.arn_suffix for key, target in ingress.polling_groups.items()},
                     certificate=ingress.certificate_arn,
                 ),
+                queues={"queue": self.queue.group.member_clusters} if self.queue else {},
                 buckets=list(dict.fromkeys(share.bucket for share in layout.shares if share.kind)),
             ),
             opts=child(self),
@@ -309,6 +330,7 @@ class Cell(pulumi.ComponentResource):
                 "zone": node.zone,
                 "version": version,
                 "taskCap": node.task_cap,
+                **({"queue": True} if layout.queue else {}),
             }
             for node in layout.nodes.items
         ]
@@ -318,7 +340,7 @@ class Cell(pulumi.ComponentResource):
             "nodes": nodes,
             # A balancer that faces the internet is not looked at: cellctl's public address need not be allowed there.
             "entries": _entries(layout) if host.internal else {},
-            "pollAddresses": [f"https://{host.polling_host}:{node.polling_port}" for node in layout.nodes.items],
+            "pollAddresses": [f"https://{host.polling_host}:{port}" for port in _polling_ports(layout)],
             "pollingAddress": self.ingress.polling.dns_name,
             "database": {
                 "kind": "rds",
@@ -352,9 +374,13 @@ def _where(share: ShareLayout) -> str:
     return f"{share.name}/{share.folder}" if share.folder else share.name
 
 
+def _polling_ports(layout: AwsLayout) -> list[int]:
+    return list(dict.fromkeys(node.polling_port for node in layout.nodes.items))
+
+
 def _entries(layout: AwsLayout) -> dict[str, list[dict[str, object]]]:
     host = layout.ingress
-    polling = [{"host": host.polling_host, "port": node.polling_port} for node in layout.nodes.items]
+    polling = [{"host": host.polling_host, "port": port} for port in _polling_ports(layout)]
     nodes = [node.name for node in layout.nodes.items]
     # The gateway's shares are for nodes only.
     closed: list[dict[str, object]] = [{"host": layout.gateway.address, "port": port} for port in (445, 2049)]

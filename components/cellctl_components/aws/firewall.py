@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from cellctl_components.aws.layout import POLLING_PORT, WEB_PORT, AwsLayout, Protocol
+from cellctl_components.aws.layout import POLLING_PORT, QUEUE_PORT, WEB_PORT, AwsLayout, Protocol
 from cellctl_components.layout import covered
 
 if TYPE_CHECKING:
     from cellctl_components.aws.reef_layout import ReefLayout
 
-Group = Literal["web", "polling", "nodes", "gateway", "database", "endpoints", "members"]
+Group = Literal["web", "polling", "nodes", "gateway", "database", "endpoints", "members", "queue"]
 GROUPS: tuple[Group, ...] = ("web", "polling", "nodes", "gateway", "database", "endpoints")
 """Groups of a dedicated cell."""
 
@@ -33,6 +33,7 @@ PURPOSES: dict[Group, str] = {
     "database": "SQL Server",
     "endpoints": "Endpoints of AWS services",
     "members": "Nodes of cells on this reef",
+    "queue": "Queue of polling Tentacles",
 }
 """Descriptions. They can never change: a new one would replace the group."""
 
@@ -68,9 +69,15 @@ class Rule:
         return f"{self.group}-{self.way}-{self.protocol}-{ports}-{self.peer.replace('/', '-')}".replace("--1-", "-any-")
 
 
+def groups(layout: AwsLayout) -> tuple[Group, ...]:
+    """Return the groups that a cell declares; a queue has one of its own."""
+    own = CELL_GROUPS if layout.place else GROUPS
+    return (*own, "queue") if layout.queue else own
+
+
 def rules(layout: AwsLayout, *, control: str) -> tuple[Rule, ...]:
     """Return all rules of a cell. `control` is the range where cellctl runs."""
-    own = (*_balancers(layout, control), *_nodes(control))
+    own = (*_balancers(layout, control), *_nodes(control), *(_queue() if layout.queue else ()))
     if layout.place:
         return own
     return (*own, *gateway_rules(layout, control=control), *database_rules(layout, control=control))
@@ -92,7 +99,7 @@ def _rule(  # noqa: PLR0917  a row of a table
 
 
 def _balancers(layout: AwsLayout, control: str) -> Sequence[Rule]:
-    last = POLLING_PORT + len(layout.nodes.items) - 1
+    last = max(node.polling_port for node in layout.nodes.items)
     allow = [*layout.ingress.allow, *([] if covered(control, layout.ingress.allow) else [control])]
     web = [_rule("web", "in", "tcp", 443, peer, "People and Tentacles") for peer in allow]
     polling = [
@@ -119,6 +126,10 @@ def _nodes(control: str) -> Sequence[Rule]:
         # Deployments reach whatever their owner deploys to.
         Rule(group="nodes", way="out", protocol="-1", first=None, last=None, peer=ANYWHERE, reason="Deployments"),
     ]
+
+
+def _queue() -> Sequence[Rule]:
+    return [_rule("queue", "in", "tcp", QUEUE_PORT, "nodes", "Requests to polling Tentacles")]
 
 
 def gateway_rules(layout: AwsLayout, *, control: str) -> Sequence[Rule]:

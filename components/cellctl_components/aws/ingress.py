@@ -34,7 +34,8 @@ class Ingress(pulumi.ComponentResource):
     """Load balancers and names. Nodes join `web_target` and their own of `polling_targets` (by ordinal).
 
     Web ends TLS at the balancer and takes a node out when its ping is not 200 (418: draining). Polling passes TCP
-    through, one port for each node, because every Tentacle must reach every node. The zone is private and named as the
+    through, one port for each node, because every Tentacle must reach every node; of nodes that share a queue any will
+    do, so they share a port, and those that run no tasks are not behind it. The zone is private and named as the
     host, so it hides nothing else of the domain.
     """
 
@@ -50,7 +51,8 @@ class Ingress(pulumi.ComponentResource):
         self.web_target = self._web_target()
         self._web_listener()
         self.polling = self._balancer("polling", self._layout.polling_name, "network", args.polling_group_id)
-        self.polling_targets = {node.ordinal: self._polling_target(node) for node in args.nodes}
+        self.polling_groups = self._polling_groups()
+        self.polling_targets = self._polling_targets()
         self._record("web", self._layout.host, self.web)
         self._record("polling", self._layout.polling_host, self.polling)
         self.register_outputs({"webName": self.web.dns_name, "pollingName": self.polling.dns_name})
@@ -124,8 +126,20 @@ class Ingress(pulumi.ComponentResource):
             opts=child(self),
         )
 
-    def _polling_target(self, node: NodeLayout) -> lb.TargetGroup:
-        label = f"{self._name}-polling-{node.ordinal}"
+    def _polling_groups(self) -> dict[str, lb.TargetGroup]:
+        """Return the target groups of polling by what tells their logical names apart: ordinals, or nothing."""
+        nodes = self._args.nodes
+        if _shared(nodes):
+            return {"": self._polling_target(f"{self._name}-polling", nodes[0])}
+        return {str(node.ordinal): self._polling_target(f"{self._name}-polling-{node.ordinal}", node) for node in nodes}
+
+    def _polling_targets(self) -> dict[int, lb.TargetGroup]:
+        nodes = self._args.nodes
+        if _shared(nodes):
+            return {node.ordinal: self.polling_groups[""] for node in nodes if node.role != "ui"}
+        return {node.ordinal: self.polling_groups[str(node.ordinal)] for node in nodes}
+
+    def _polling_target(self, label: str, node: NodeLayout) -> lb.TargetGroup:
         target = lb.TargetGroup(
             label,
             name=node.polling_target,
@@ -161,6 +175,10 @@ class Ingress(pulumi.ComponentResource):
             allow_overwrite=False,
             opts=child(self, delete_first=True),
         )
+
+
+def _shared(nodes: Sequence[NodeLayout]) -> bool:
+    return len({node.polling_port for node in nodes}) < len(nodes)
 
 
 def _forward(target: lb.TargetGroup) -> lb.ListenerDefaultActionArgs:

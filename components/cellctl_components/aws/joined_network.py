@@ -8,16 +8,17 @@ from dataclasses import dataclass
 import pulumi
 
 from cellctl_components.aws import security_groups
-from cellctl_components.aws.firewall import CELL_GROUPS, Rule
+from cellctl_components.aws.firewall import Group, Rule
 from cellctl_components.aws.layout import NetworkLayout, PlaceLayout
 
 
 @dataclass(frozen=True, kw_only=True)
 class JoinedNetworkArgs:
-    """What a JoinedNetwork is made of. `rules` are `firewall.rules(...)`."""
+    """What a JoinedNetwork is made of. `groups` and `rules` are `firewall.groups(...)` and `firewall.rules(...)`."""
 
     layout: NetworkLayout
     place: PlaceLayout
+    groups: Sequence[Group]
     rules: Sequence[Rule]
 
 
@@ -31,7 +32,7 @@ class JoinedNetwork(pulumi.ComponentResource):
         super().__init__("cells:aws:Network", name, None, opts)
         self._place, self._layout = args.place, args.layout
         self.vpc_id: pulumi.Input[str] = args.place.network
-        self.groups = security_groups.declare(self, name, args.layout.name, args.place.network, CELL_GROUPS)
+        self.groups = security_groups.declare(self, name, args.layout.name, args.place.network, args.groups)
         self.rules = security_groups.admit(self, name, self.groups, args.rules, {})
         self.ways_out: list[pulumi.Resource] = []
         self.register_outputs({"vpcId": self.vpc_id})

@@ -21,11 +21,20 @@ SHARE_COUNT = 10
 KINDS = ("packages", "artifacts", "task-logs", "imports", "event-exports")
 """Kinds of files and the folders of Octopus they hold, in the order of the shares that carry them."""
 
+CLUSTER = "cluster"
+"""What nodes that share a queue of Tentacles also share: `DataStreams` and whatever Octopus adds later."""
+
 WEB_PORT = 8080
 """Where a node serves web and API behind the load balancer, plain HTTP (reference aws.md 1.1)."""
 
 POLLING_PORT = 10943
-"""First polling port; node n is reached on POLLING_PORT + n - 1. TCP is passed through, never terminated."""
+"""First polling port; TCP is passed through, never terminated.
+
+Polled one by one, node n is reached on POLLING_PORT + n - 1; with a queue all of them on this one.
+"""
+
+QUEUE_PORT = 6379
+"""Where the queue of polling Tentacles answers, over TLS."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,6 +176,22 @@ class IngressLayout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class QueueLayout:
+    """The queue that nodes share, so that a Tentacle polls one address: one machine of ElastiCache, memory only.
+
+    `secret` names the secret of its token.
+    """
+
+    name: str
+    engine: str
+    engine_version: str
+    family: str
+    node_type: str
+    window: str
+    secret: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SecretsLayout:
     """Names of secrets, which carry the incarnation because they stay taken after deletion, and of their key."""
 
@@ -229,7 +254,8 @@ class PlaceLayout:
 class AwsLayout:
     """All of a cell on AWS. `protected` puts protection and the cloud's own locks on what holds data.
 
-    With a `place` on a reef the cell declares no network, database host or gateway.
+    With a `place` on a reef the cell declares no network, database host or gateway. Without a `queue` Tentacles poll
+    every node.
     """
 
     cell: str
@@ -249,6 +275,7 @@ class AwsLayout:
     octopus: OctopusLayout
     cloud: str = "aws"
     place: PlaceLayout | None = None
+    queue: QueueLayout | None = None
 
     def to_json(self) -> Mapping[str, Json]:
         """Return all of it as JSON-like data, equal for equal layouts."""

@@ -27,6 +27,8 @@ class NodeReferences:
     administrator_secret: pulumi.Input[str]
     guest_secret: pulumi.Input[str] = ""
     gateway_id: pulumi.Input[str] = ""
+    queue: pulumi.Input[str] = ""
+    queue_secret: pulumi.Input[str] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,8 @@ class NodesArgs:
 
     A node carries all `security_group_ids`: the cell's own, on a reef also that of the reef's members.
 
-    `web_target` and `polling_targets` (by ordinal) are ARNs of the target groups that nodes join. `api_key_secret`
+    `web_target` and `polling_targets` (by ordinal) are ARNs of the target groups that nodes join; a node that no
+    Tentacle need reach has none of the latter. `api_key_secret`
     is the ARN of the secret that cellctl's API key is put into, `licence_secret` the licence's, empty without one.
     """
 
@@ -90,8 +93,8 @@ class Nodes(pulumi.ComponentResource):
     def _allow(self) -> list[pulumi.Resource]:
         got, boot = self._args.references, self._args.boot
         given = [got.login_secret, got.key_secret, got.administrator_secret]
-        guest = [got.guest_secret] if boot.protocol == "smb" else []
-        policy = pulumi.Output.all(self._args.key_arn, *given, *guest).apply(
+        more = [*([got.guest_secret] if boot.protocol == "smb" else []), *([got.queue_secret] if boot.queued else [])]
+        policy = pulumi.Output.all(self._args.key_arn, *given, *more).apply(
             lambda known: policies.node(known[1:], known[0])
         )
         opts = child(self)
@@ -145,9 +148,10 @@ class Nodes(pulumi.ComponentResource):
         )
 
     def _targets(self, node: NodeLayout) -> list[pulumi.Resource]:
-        """A worker takes tasks and no web traffic; every node is polled at its own address."""
+        """A worker takes tasks and no web traffic."""
         web = [] if node.role == "worker" else [self._join("web", node, self._args.web_target)]
-        return [*web, self._join("polling", node, self._args.polling_targets[node.ordinal])]
+        polled = self._args.polling_targets.get(node.ordinal)
+        return [*web, *([self._join("polling", node, polled)] if polled is not None else [])]
 
     def _member(self, node: NodeLayout) -> Member:
         machine = self.instances[node.ordinal].id

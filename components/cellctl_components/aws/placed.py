@@ -38,13 +38,12 @@ class Ground:
         """Offset before the first node's in its subnet."""
         return NODES_OFFSET + NODES_OF_PLACE * self.layout.number - 1
 
-    @property
-    def shares(self) -> tuple[parts.ShareLayout, ...]:
-        """Every kind of file, each in a folder of the one share."""
+    def shares(self, *kinds: str) -> tuple[parts.ShareLayout, ...]:
+        """Return every kind of file, each in a folder of the one share."""
         place = self.layout
         return tuple(
             parts.ShareLayout(index=index, name=place.share, kind=kind, bucket=place.bucket)
-            for index, kind in enumerate(parts.KINDS, start=1)
+            for index, kind in enumerate(kinds, start=1)
         )
 
     def database(self, cell: str) -> parts.DatabaseLayout:

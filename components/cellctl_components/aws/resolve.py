@@ -56,6 +56,7 @@ def layout(spec: CellSpec, *, incarnation: int = 1, place: Mapping[str, Json] | 
         ingress=_ingress(spec),
         alarms=_alarms(spec),
         octopus=_octopus(spec),
+        queue=_queue(spec, incarnation),
     )
 
 
@@ -80,12 +81,13 @@ def _on_reef(spec: CellSpec, incarnation: int, ground: Ground) -> parts.AwsLayou
         secrets=_secrets(spec, incarnation),
         database=ground.database(spec.metadata.name),
         gateway=ground.gateway(f"files.{body.ingress.host}", body.storage.protocol),
-        shares=ground.shares,
+        shares=ground.shares(*_kinds(spec)),
         nodes=_nodes(spec, network, first=ground.first_address),
         ingress=_ingress(spec),
         alarms=_alarms(spec),
         octopus=_octopus(spec),
         place=place,
+        queue=_queue(spec, incarnation),
     )
 
 
@@ -135,14 +137,19 @@ def _gateway(spec: CellSpec, network: parts.NetworkLayout) -> parts.GatewayLayou
     )
 
 
+def _kinds(spec: CellSpec) -> tuple[str, ...]:
+    return (*parts.KINDS, parts.CLUSTER) if spec.spec.ingress.polling == "redis" else parts.KINDS
+
+
 def _shares(spec: CellSpec, incarnation: int) -> tuple[parts.ShareLayout, ...]:
-    cell, body = spec.metadata.name, spec.spec
+    cell, body, kinds = spec.metadata.name, spec.spec, _kinds(spec)
     names = (*parts.KINDS, *(f"free-{index}" for index in range(len(parts.KINDS) + 1, parts.SHARE_COUNT + 1)))
     return tuple(
         parts.ShareLayout(
             index=index,
             name=name,
-            kind="" if name.startswith("free-") else name,
+            # A free pair that comes into use keeps its name: another would be another bucket.
+            kind=kinds[index - 1] if index <= len(kinds) else "",
             bucket=naming.distinct(f"cell-{cell}-{name}", 63, body.account, body.region, str(incarnation)),
         )
         for index, name in enumerate(names, start=1)
@@ -151,7 +158,7 @@ def _shares(spec: CellSpec, incarnation: int) -> tuple[parts.ShareLayout, ...]:
 
 def _nodes(spec: CellSpec, network: parts.NetworkLayout, *, first: int = _NODE_OFFSET) -> parts.NodesLayout:
     body, cell, data = spec.spec, spec.metadata.name, facts("aws", "sizes")["nodes"]
-    places = round_robin(network.zones, body.nodes.count)
+    places, shared = round_robin(network.zones, body.nodes.count), body.ingress.polling == "redis"
     items = tuple(
         parts.NodeLayout(
             ordinal=ordinal,
@@ -160,8 +167,8 @@ def _nodes(spec: CellSpec, network: parts.NetworkLayout, *, first: int = _NODE_O
             address=address_in(zone.nodes, first + ordinal),
             role=role,
             task_cap=0 if role == "ui" else body.octopus.task_cap,
-            polling_port=parts.POLLING_PORT + ordinal - 1,
-            polling_target=naming.cell_name(cell, f"poll-{ordinal}", limit=32),
+            polling_port=parts.POLLING_PORT + (0 if shared else ordinal - 1),
+            polling_target=naming.cell_name(cell, "poll" if shared else f"poll-{ordinal}", limit=32),
         )
         for ordinal, (zone, role) in enumerate(zip(places, body.nodes.roles, strict=True), start=1)
     )
@@ -184,6 +191,21 @@ def _ingress(spec: CellSpec) -> parts.IngressLayout:
         web_name=naming.cell_name(cell, "web", limit=32),
         web_target=naming.cell_name(cell, "web", limit=32),
         polling_name=naming.cell_name(cell, "polling", limit=32),
+    )
+
+
+def _queue(spec: CellSpec, incarnation: int) -> parts.QueueLayout | None:
+    body, cell, data = spec.spec, spec.metadata.name, facts("aws", "sizes")["queue"]
+    if body.ingress.polling != "redis":
+        return None
+    return parts.QueueLayout(
+        name=naming.cell_name(cell, "queue", limit=40),
+        engine=sizing.one(data, "engine", str),
+        engine_version=sizing.one(data, "engine_version", str),
+        family=sizing.one(data, "family", str),
+        node_type=sizing.of(data, "types", body.nodes.size, str),
+        window=sizing.maintenance_window(body.maintenance.window),
+        secret=f"cells/{cell}/{incarnation}/queue-token",
     )
 
 

@@ -16,6 +16,8 @@ INTERFACE = "aws:ec2/networkInterface:NetworkInterface"
 INSTANCE = "aws:ec2/instance:Instance"
 RDS = "aws:rds/instance:Instance"
 SUBNET_GROUP = "aws:rds/subnetGroup:SubnetGroup"
+QUEUE = "aws:elasticache/replicationGroup:ReplicationGroup"
+QUEUE_SUBNETS = "aws:elasticache/subnetGroup:SubnetGroup"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 ZONE = "aws:route53/zone:Zone"
 RECORD = "aws:route53/record:Record"
@@ -88,7 +90,7 @@ def balancer_places(estate: Estate, item: CloudObject) -> tuple[Place, ...]:
 
 
 def _own(estate: Estate, name: str) -> tuple[Place, ...] | None:
-    """Return the places of the load balancer, database or endpoint that AWS gave a name; None if it is none's."""
+    """Return the places of the balancer, database, queue or endpoint that AWS gave a name; None if it is none's."""
     for item in estate.all(BALANCER):
         if item.text("dnsName").casefold() == name.casefold():
             return balancer_places(estate, item)
@@ -97,6 +99,11 @@ def _own(estate: Estate, name: str) -> tuple[Place, ...] | None:
             group = estate.one(SUBNET_GROUP, item.text("dbSubnetGroupName"))
             groups = texts(item, "vpcSecurityGroupIds")
             return _spread(estate, item, item.text("identifier"), texts(group, "subnetIds"), groups)
+    for item in estate.all(QUEUE):
+        if item.text("primaryEndpointAddress").casefold() == name.casefold():
+            group = estate.one(QUEUE_SUBNETS, item.text("subnetGroupName"))
+            groups = texts(item, "securityGroupIds")
+            return _spread(estate, item, item.id, texts(group, "subnetIds"), groups)
     for item in estate.all(ENDPOINT):
         if name in {str(one) for one in every(item.properties, "dnsEntries.*.dnsName")}:
             return endpoint_places(estate, item)

@@ -34,6 +34,14 @@ def hindrance(network: AwsNetwork, machine: CloudObject, kept: KeptSecrets, *, w
     return found if found or waits or not boot.first[0] else next(_first(network, place, boot), "")
 
 
+def queue_cut_off(network: AwsNetwork, machine: CloudObject) -> str:
+    """Return why a node does not reach the queue that its script names, `` if it does."""
+    boot = boot_of(machine)
+    if boot is None:
+        return ""
+    return network.reach(aws_names.instance_place(network.estate, machine), *boot.queue[:2]).why
+
+
 def unmet(network: AwsNetwork, machine: CloudObject) -> str:
     """Return why a machine does not meet the first node that its script waits for, `` if it does or waits for none."""
     boot = boot_of(machine)
@@ -68,6 +76,8 @@ def _hindrances(network: AwsNetwork, place: Place, boot: Boot, kept: KeptSecrets
         yield f"may not read its secrets: {why}"
     yield from filter(None, (kept.missing(network.estate, secret) for secret in boot.secrets))
     yield from _said(network.reach(place, boot.server, boot.port), f"the database {boot.server}")
+    if boot.queue[0] and boot.cluster_shared not in {folder for folder, _ in boot.folders}:
+        yield "nodes that share a queue need a cluster shared directory on a file share"
 
 
 def _first(network: AwsNetwork, place: Place, boot: Boot) -> Iterator[str]:

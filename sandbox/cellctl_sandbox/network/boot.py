@@ -21,6 +21,8 @@ from cellctl_sandbox.standins.cloud_view import CloudObject
 _SERVER = re.compile(
     r"Server=tcp:(?P<server>[^,;']+),(?P<port>\d+);Database=(?P<database>[^;']+);User ID=(?P<login>[^;']+)"
 )
+_QUEUE = re.compile(r"\$queue = '(?P<host>[^:,']+):(?P<port>\d+),[^']*' \+ \(Read-Secret '(?P<secret>[^']*)'\)")
+_CLUSTER_SHARED = re.compile(r"path --instance Default --clusterShared '(?P<folder>[^']+)'")
 _SECRET = re.compile(r"(?:Read-Secret|-SecretId)\s+'?(?P<id>[^'\s)]+)'?")
 _FIRST_ADMINISTRATOR = re.compile(r"--password \(Read-Secret '[^']*'\)")
 """Read by the node that leads, alone."""
@@ -39,6 +41,9 @@ class Boot:
     """Whom a node dials and what it reads. `secrets` are ARNs, or names in `vault`.
 
     It waits for node `first`, for `patience_s` at most.
+
+    `queue` is where the queue of polling Tentacles answers and the secret of its token, if nodes share one;
+    `cluster_shared` the folder that Octopus then demands.
 
     The node that `leads` makes the database's schema; the others need it. `folders` are what it keeps in which share;
     with `compares` it starts only where the first node keeps the same there.
@@ -60,6 +65,8 @@ class Boot:
     first: tuple[str, int] = ("", 0)
     patience_s: float = float("inf")
     leads: bool = True
+    queue: tuple[str, int, str] = ("", 0, "")
+    cluster_shared: str = ""
 
 
 def boot_of(machine: CloudObject) -> Boot | None:
@@ -88,7 +95,8 @@ def _script(text: str) -> Boot | None:
     first, own = _FIRST.search(text), re.search(r"\$node = '([^']*)'; \$first = '([^']*)'", text)
     waits = first is not None and own is not None and own[1] != own[2]
     read = _FIRST_ADMINISTRATOR.sub("", text) if waits else text
-    patience = _PATIENCE.search(text)
+    patience, queue = _PATIENCE.search(text), _QUEUE.search(text)
+    cluster = _CLUSTER_SHARED.search(text)
     return Boot(
         server=server["server"],
         port=int(server["port"]),
@@ -102,6 +110,8 @@ def _script(text: str) -> Boot | None:
         secrets=tuple(dict.fromkeys(one for one in _SECRET.findall(read) if not one.startswith(("$", "-")))),
         first=(first["address"], int(first["port"])) if first and waits else ("", 0),
         patience_s=float(patience["tries"]) * float(patience["every"]) if patience and waits else float("inf"),
+        queue=(queue["host"], int(queue["port"]), queue["secret"]) if queue else ("", 0, ""),
+        cluster_shared=cluster["folder"] if cluster else "",
     )
 
 

@@ -114,6 +114,15 @@ class Reachability:
             lambda: hindrance_of(network_of(estate), estate.find(machine.id) or machine, kept),
         )
 
+    def queue_cut_off(self, machine: CloudObject) -> str:
+        """Return why a node does not reach the queue that its script names, `` if it does."""
+        estate = self._estates.of(machine.cell)
+        return self._once(
+            estate,
+            (machine.cell, machine.id, "queue"),
+            lambda: aws_nodes.queue_cut_off(AwsNetwork(estate), estate.find(machine.id) or machine),
+        )
+
     def appliance_hindrance(self, machine: CloudObject, endpoint: str) -> str:
         """Return why a gateway's appliance cannot talk to its service, `` if it can."""
         estate = self._estates.of(machine.cell)

@@ -20,6 +20,7 @@ MADE = {
     "ingress": ("cells:aws:Ingress", {"LoadBalancer", "TargetGroup", "Zone", "Certificate"}),
     "network": ("cells:aws:Network", {"Vpc", "Subnet", "NatGateway", "VpcEndpoint", "FlowLog"}),
     "nodes": ("cells:aws:Nodes", {"Instance", "NetworkInterface", "InstanceProfile", "TargetGroupAttachment"}),
+    "polling_queue": ("cells:aws:PollingQueue", {"ReplicationGroup", "ParameterGroup", "Secret"}),
     "secrets": ("cells:aws:Secrets", {"Key", "Secret", "MasterKey"}),
     "share_set": ("cells:aws:ShareSet", {"Bucket", "NfsFileShare", "ShareAccess", "Role"}),
     "sql_server_host": ("cells:aws:SqlServerHost", {"Instance", "SubnetGroup", "ParameterGroup", "OptionGroup"}),

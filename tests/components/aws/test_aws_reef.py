@@ -201,7 +201,7 @@ def base(record: Callable[[Callable[[], None]], Recording], recorded: dict[str, 
 def test_the_permissions_are_those_of_what_programs_declare(
     record: Callable[[Callable[[], None]], Recording], base: Recording, cell: Recording, shared: Recording
 ) -> None:
-    gold = {"placement": "dedicated", "preset": "gold", "storage": {"protocol": "smb"}}
+    gold = {"placement": "dedicated", "preset": "gold", "storage": {"protocol": "smb"}, "ingress": {"polling": "redis"}}
     alone = record(declaring(load("aws"), Wanted(level="cell", spec=cell_spec(**gold).to_json()), ACCOUNT))  # type: ignore[arg-type]
     declared = {item.type for program in (base, cell, shared, alone) for item in program.resources if item.custom}
     assert {token for token in declared if not token.startswith("pulumi:")} == set(permissions("aws"))

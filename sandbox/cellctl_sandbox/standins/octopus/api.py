@@ -73,11 +73,16 @@ class NodeApi:
         if path in ("/", "/app"):
             return Response(body=b"<!doctype html><title>Octopus Deploy (sandbox)</title>", content_type="text/html")
         version = moment.machines[self._node].version
+        queue = next((node.queue for node in moment.nodes if node.name == self._node), None)
         documents: dict[str, Struct] = {
             "/api": {"Application": "Octopus Deploy", "Version": version, "ApiVersion": "3.0.0", "Links": {}},
             "/api/serverstatus": {"IsInMaintenanceMode": False, "IsDatabaseEncrypted": True, "Links": {}},
             "/api/serverstatus/hosted/internal": {"IsReady": True},
-            "/api/serverstatus/redis": {"IsEnabled": False, "IsConfigured": False, "IsReachable": False},
+            "/api/serverstatus/redis": {
+                "IsEnabled": queue is not None,
+                "IsConfigured": queue is not None,
+                "IsReachable": queue == "",
+            },
         }
         return json_response(documents[path]) if path in documents else None
 

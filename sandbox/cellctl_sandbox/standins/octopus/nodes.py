@@ -36,7 +36,8 @@ class NodeFacts:
     `up_from_s` is when Octopus Server answers for the first time (machine, boot, installation), `database` tells
     whether the cell's database exists and `store` which one it is, `tls_names` are the names its certificate carries.
     `machine` is the id of the machine, `version` what its boot installs, `task_cap` what it joins with. `hindered` says
-    why the server does not work (whom it cannot reach, what it may not use), `` if it does.
+    why the server does not work (whom it cannot reach, what it may not use), `` if it does. `queue` says why the queue
+    of polling Tentacles does not serve it, `` if it does, None where the node was told of none.
     """
 
     cell: str
@@ -52,6 +53,7 @@ class NodeFacts:
     task_cap: int = DEFAULT_CAP
     administrator: FirstAdministrator | None = None
     hindered: str = ""
+    queue: str | None = None
 
     @property
     def works(self) -> bool:

@@ -1,0 +1,103 @@
+"""PollingQueue: the queue that a cell's nodes share, so that polling Tentacles need one address.
+
+Octopus' own demands (octopus.com/docs, multi-node polling Tentacles, 2026-10-08): memory only, no replica, nothing
+evicted. A machine that fails is replaced by the service, empty; Octopus notices and asks its Tentacles again.
+"""
+
+from __future__ import annotations
+
+import secrets as entropy
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_aws import elasticache, secretsmanager
+
+from cellctl_components.aws.layout import QUEUE_PORT, QueueLayout
+from cellctl_components.aws.options import child
+
+_TOKEN_BYTES = 48  # 64 characters; the service takes 16 to 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class PollingQueueArgs:
+    """What it is made of. `security_group_id` admits the nodes, `subnet_ids` lie in two zones or more."""
+
+    layout: QueueLayout
+    subnet_ids: Sequence[pulumi.Input[str]]
+    security_group_id: pulumi.Input[str]
+    key_arn: pulumi.Input[str]
+
+
+class PollingQueue(pulumi.ComponentResource):
+    """One machine of ElastiCache, over TLS and with a token that is in a secret of its own: `secret`, never an output.
+
+    It holds nothing that must be kept: requests that were lost are made again.
+    """
+
+    def __init__(self, name: str, args: PollingQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("cells:aws:PollingQueue", name, None, opts)
+        self._name, self._args, self._layout = name, args, args.layout
+        self.secret = self._secret()
+        self.token = self._token()
+        self.group = self._group()
+        self.address: pulumi.Output[str] = self.group.primary_endpoint_address
+        self.register_outputs({"address": self.address})
+
+    def _secret(self) -> secretsmanager.Secret:
+        return secretsmanager.Secret(
+            f"{self._name}-token",
+            name=self._layout.secret,
+            description="Token of the queue of polling Tentacles",
+            kms_key_id=self._args.key_arn,
+            recovery_window_in_days=0,  # worth nothing without its queue, and a name that is kept stands in the way
+            opts=child(self),
+        )
+
+    def _token(self) -> secretsmanager.SecretVersion:
+        return secretsmanager.SecretVersion(
+            f"{self._name}-token",
+            secret_id=self.secret.id,
+            secret_string=pulumi.Output.secret(entropy.token_urlsafe(_TOKEN_BYTES)),
+            # Made once: what a later run generates is not looked at.
+            opts=child(self, ignore=["secretString", "versionStages"]),
+        )
+
+    def _group(self) -> elasticache.ReplicationGroup:
+        layout = self._layout
+        subnets = elasticache.SubnetGroup(
+            f"{self._name}-subnets", name=layout.name, subnet_ids=list(self._args.subnet_ids), opts=child(self)
+        )
+        parameters = elasticache.ParameterGroup(
+            f"{self._name}-parameters",
+            name=layout.name,
+            family=layout.family,
+            parameters=[elasticache.ParameterGroupParameterArgs(name="maxmemory-policy", value="noeviction")],
+            opts=child(self, delete_first=True),
+        )
+        return elasticache.ReplicationGroup(
+            f"{self._name}-group",
+            replication_group_id=layout.name,
+            description="Queue of polling Tentacles of one Octopus cell",
+            engine=layout.engine,
+            engine_version=layout.engine_version,
+            node_type=layout.node_type,
+            num_cache_clusters=1,
+            automatic_failover_enabled=False,
+            multi_az_enabled=False,
+            snapshot_retention_limit=0,
+            port=QUEUE_PORT,
+            parameter_group_name=parameters.name,
+            subnet_group_name=subnets.name,
+            security_group_ids=[self._args.security_group_id],
+            at_rest_encryption_enabled=True,
+            kms_key_id=self._args.key_arn,
+            transit_encryption_enabled=True,
+            transit_encryption_mode="required",
+            # What the secret holds, whichever run made it.
+            auth_token=self.token.secret_string.apply(lambda token: token or ""),
+            auto_minor_version_upgrade=True,
+            apply_immediately=False,
+            maintenance_window=layout.window,
+            opts=child(self, delete_first=True),
+        )

@@ -1,0 +1,97 @@
+"""A cell whose Tentacles poll one address: what its program declares beside that of any other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cellctl.clouds import AccountFacts, load
+from cellctl.spec import CellSpec
+from cellctl_components.aws.resolve import layout
+
+if TYPE_CHECKING:
+    from conftest import Recording
+
+GROUP = "aws:elasticache/replicationGroup:ReplicationGroup"
+NODES = {"count": 3, "roles": ["both", "worker", "ui"]}
+
+
+def spec(polling: str) -> CellSpec:
+    body = {
+        "cloud": "aws",
+        "account": "sandbox",
+        "region": "eu-west-1",
+        "nodes": NODES,
+        "ingress": {"polling": polling},
+    }
+    return CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body})
+
+
+_recorded: dict[str, Recording] = {}
+
+
+@pytest.fixture
+def queued(record: Callable[[Callable[[], None]], Recording]) -> Recording:
+    if not _recorded:
+        account = AccountFacts(id="123456789012", sandbox=True)
+        _recorded["it"] = record(lambda: load("aws").program(load("aws").layout(spec("redis")), account))
+    return _recorded["it"]
+
+
+def test_a_queue_holds_memory_only_and_nothing_twice(queued: Recording) -> None:
+    (group,) = queued.of(GROUP)
+    demanded = {
+        "numCacheClusters": 1, "automaticFailoverEnabled": False, "multiAzEnabled": False, "snapshotRetentionLimit": 0,
+        "atRestEncryptionEnabled": True, "transitEncryptionEnabled": True, "transitEncryptionMode": "required",
+    }  # fmt: skip
+    assert {key: group.inputs[key] for key in demanded} == demanded
+    assert group.inputs["kmsKeyId"]
+    (parameters,) = queued.of("aws:elasticache/parameterGroup:ParameterGroup")
+    assert parameters.inputs["parameters"] == [{"name": "maxmemory-policy", "value": "noeviction"}]
+
+
+def test_its_token_is_the_one_in_the_secret_and_stays(queued: Recording) -> None:
+    """A run that was cut off between the two makes another token, and only the first one is used."""
+    (group,) = queued.of(GROUP)
+    token = queued.named("acme-queue-token", "secretVersion")
+    assert group.inputs["authToken"] == token.inputs["secretString"]
+    assert set(token.ignore) == {"secretString", "versionStages"}
+    assert queued.named("acme-queue-token", "secret:Secret").inputs["recoveryWindowInDays"] == 0
+
+
+def test_every_node_that_runs_tasks_is_behind_the_one_port(queued: Recording) -> None:
+    balancer = queued.named("acme-ingress-polling", "loadBalancer")
+    listeners = [one for one in queued.of("aws:lb/listener:Listener") if one.inputs["protocol"] == "TCP"]
+    assert balancer.inputs["loadBalancerType"] == "network"
+    assert [one.inputs["port"] for one in listeners] == [10943]
+    joined = {one.name for one in queued.of("aws:lb/targetGroupAttachment:TargetGroupAttachment")}
+    assert {name for name in joined if name.endswith("-polling")} == {"acme-nodes-1-polling", "acme-nodes-2-polling"}
+    assert queued.outputs["pollAddresses"] == ["https://polling.acme.octopus.internal:10943"]
+    rules = {one.name for one in queued.resources if "securityGroupIngressRule" in one.type}
+    assert {name for name in rules if "network-polling-in" in name} == {"acme-network-polling-in-tcp-10943-10.0.0.0-8"}
+
+
+def test_only_nodes_reach_it_and_all_of_them_are_told(queued: Recording) -> None:
+    rules = [one for one in queued.resources if one.name.startswith("acme-network-queue-")]
+    assert [one.name for one in rules] == ["acme-network-queue-in-tcp-6379-nodes"]
+    secret = queued.named("acme-queue-token", "secret:Secret")
+    scripts = [
+        str(one.inputs["userData"]) for one in queued.of("aws:ec2/instance:Instance") if "userData" in one.inputs
+    ]
+    assert len(scripts) == NODES["count"]
+    for script in scripts:
+        assert "--multiNodePollingTentaclesRedisConnectionString=$queue" in script
+        assert "path --instance Default --clusterShared 'C:\\Octopus\\Shared\\cluster'" in script
+        assert "free-6\\cluster'" in script
+    policy = str(queued.named("acme-nodes-secrets", "rolePolicy").inputs["policy"])
+    assert policy.count("queue-token") == 1 or str(secret.inputs["name"]) in policy
+
+
+def test_without_a_queue_nothing_of_a_layout_moves() -> None:
+    one, other = layout(spec("per_node")), layout(spec("redis"))
+    assert one.queue is None
+    assert [share.bucket for share in one.shares] == [share.bucket for share in other.shares]
+    assert [share.name for share in one.shares] == [share.name for share in other.shares]
+    assert {share.kind for share in other.shares} - {share.kind for share in one.shares} == {"cluster"}

@@ -1,0 +1,38 @@
+"""A cell on AWS whose nodes share a queue: it comes up, and without any part of the queue somebody notices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from trials import Mutation, trial_of
+
+from cellctl_sandbox.testing.mutants import reason
+from cellctl_sandbox.testing.pretended import pretended
+
+QUEUE = "-queue-"
+NEEDED = ("acme-network-queue-in-tcp-6379-nodes", "acme-queue-group", "acme-queue-subnets", "authToken")
+
+
+@pytest.fixture(scope="module")
+def queued(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mutation]:
+    asked = {"ingress": {"polling": "redis"}}
+    with trial_of("aws", tmp_path_factory.mktemp("queued"), asked=asked) as found:
+        yield found
+
+
+def test_every_part_of_the_queue_is_needed(queued: Mutation) -> None:
+    mutants = [one for one in queued.mutants if QUEUE in one.id or "polling" in one.id or "free-6" in one.id]
+    assert {name for name in NEEDED if any(name in one.id for one in mutants)} == set(NEEDED)
+    caught = [queued.trial.judge(one) for one in mutants]
+    unseen = [one.mutant.id for one in caught if not one.by and not reason(one)]
+    # Nodes show one certificate, so nobody outside tells which of them answers; one of two will do.
+    assert unseen == [f"TargetGroupAttachment acme-nodes-{ordinal}-polling" for ordinal in (1, 2)]
+    assert queued.trial.verified() == []
+
+
+def test_no_argument_of_a_queue_is_only_echoed(queued: Mutation) -> None:
+    used = {record.type: set(record.inputs) for record in queued.trial.records if "elasticache" in record.type}
+    assert len(used) == 3
+    found = {token: pretended(token, names, queued.reads.seen.get(token, set())) for token, names in used.items()}
+    assert {token: names for token, names in found.items() if names} == {}
