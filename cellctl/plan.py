@@ -202,7 +202,8 @@ class Outcome:
     `changes` are steps as the engine counts them, `of_cloud` those of them that are about something in a cloud.
     `outputs` are the stack's outputs with secrets as `[secret]`. `simulated_s` is None outside the sandbox.
     `checks` are sentences on what `verify` found good; a check that failed is a Failure with code `verify_*`.
-    `retained` are sentences on what the clouds keep of deleted data by their own rules.
+    `retained` are sentences on what the clouds keep of deleted data by their own rules. `accepted_losses`: what the
+    caller said may be lost without a proven backup (`URN: why`).
     """
 
     cell: str
@@ -216,6 +217,7 @@ class Outcome:
     failures: tuple[Failure, ...] = ()
     checks: tuple[str, ...] = ()
     retained: tuple[str, ...] = ()
+    accepted_losses: tuple[str, ...] = ()
     engine_name: str = ""
     engine_version: str = ""
     simulated_s: float | None = None

@@ -94,6 +94,15 @@ AllowReplaceOption = Annotated[
         "--allow-replace", metavar="URN", help="Allow this stateful resource to be replaced.", show_default=False
     ),
 ]
+AcceptLossOption = Annotated[
+    Optional[list[str]],  # noqa: UP045
+    typer.Option(
+        "--accept-data-loss",
+        metavar="URN",
+        help="Lose what this named resource holds although no backup of it is proven.",
+        show_default=False,
+    ),
+]
 OverrideOption = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option(

@@ -130,6 +130,7 @@ def run_options(
     command: str,
     deadline: str = "",
     allow: list[str] | None = None,
+    accept_loss: list[str] | None = None,
     override: list[str] | None = None,
     adopt: list[str] | None = None,
     forget: list[str] | None = None,
@@ -138,16 +139,19 @@ def run_options(
     """Return the options of a run from the command's options."""
     from cellctl.run.options import RunOptions
 
+    taken = [f"--override {code}" for code in override or ()]
+    taken += [f"--accept-data-loss '{urn}'" for urn in accept_loss or ()]
     return RunOptions(
         refresh=refresh.value,
         allow=frozenset(allow or ()),
+        accept_loss=frozenset(accept_loss or ()),
         override=frozenset(override or ()),
         adopt=dict(_adoption(text) for text in adopt or ()),
         forget=frozenset(forget or ()),
         clock=clock,
         engine="" if engine.value == "auto" else engine.value,
         deadline_s=seconds(deadline),
-        command=" ".join([command, *(f"--override {code}" for code in override or ())]),
+        command=" ".join([command, *taken]),
         environment=dict(os.environ),
         approval=approval,
     )

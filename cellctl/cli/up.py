@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cellctl.cli.options import (
+    AcceptLossOption,
     AdoptOption,
     AllowReplaceOption,
     CellArgument,
@@ -36,6 +37,7 @@ def up(
     output: OutputOption = OutputMode.AUTO,
     refresh: RefreshOption = RefreshScope.STATEFUL,
     allow_replace: AllowReplaceOption = None,
+    accept_data_loss: AcceptLossOption = None,
     adopt: AdoptOption = None,
     forget: ForgetOption = None,
     override: OverrideOption = None,
@@ -64,6 +66,7 @@ def up(
         options = run_options(
             refresh=refresh,
             allow=allow_replace,
+            accept_loss=accept_data_loss,
             adopt=adopt,
             forget=forget,
             override=override,

@@ -52,6 +52,8 @@ class Cockpit:
             return {}
         if task.verb == "licence":
             return hosts.licence(self.host, task.targets[0])
+        if task.verb == "account":
+            return hosts.account(self.setup, self.host, task.targets)
         if task.verb == "look_up":
             return {"found": hosts.look_up(self.setup, self.host, task.targets)}
         return self._operate(task)
@@ -156,7 +158,9 @@ class Cockpit:
         """The inline program: what this run changes, the cell, and the record of what made it."""
         assert self._program is not None
         task, setup = self._task, self.setup
-        interventions.install(unprotect=task.unprotect, keep_locks=task.keep_locks, adopt=task.adopt)
+        interventions.install(
+            unprotect=task.unprotect, keep_locks=task.keep_locks, accept_loss=task.accept_loss, adopt=task.adopt
+        )
         program = self._made(task.spec) if task.spec else self._program
         program()
         pulumi.export(RECORD, {**setup.record, **({"spec": dict(task.spec)} if task.spec else {})})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import replace
 from importlib.metadata import EntryPoint, entry_points
@@ -12,8 +13,9 @@ from cellctl.dialer import DirectDialer
 from cellctl.engine.wire import Setup
 from cellctl.engine.workspace import PROJECT
 from cellctl.errors import EngineError, UsageError
+from cellctl.facts.conditions import at
 from cellctl.state.backend import FileBackend, StackName
-from cellctl.state.values import Struct
+from cellctl.state.values import Struct, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,7 +23,14 @@ if TYPE_CHECKING:
     from pulumi.automation import PulumiCommand
 
     from cellctl.dialer import Dialer
-    from cellctl.engine.ports import EngineHost, HostFactory, LicenceReader, PluginSandbox, SandboxControl
+    from cellctl.engine.ports import (
+        AccountReader,
+        EngineHost,
+        HostFactory,
+        LicenceReader,
+        PluginSandbox,
+        SandboxControl,
+    )
     from cellctl.verify import SecretReader
 
 
@@ -85,6 +94,14 @@ class SimulatedCliHost(CliHost):
         """Return the sandbox's time."""
         return self._sandbox.simulated_now()
 
+    def cloud_now(self) -> float:
+        """Return what time it is in the simulated clouds."""
+        return self._sandbox.cloud_now()
+
+    def usage(self, quota: str, *, inside: str, account: str, region: str) -> Mapping[str, Value] | None:
+        """Return what a simulated account has of a quota."""
+        return self._sandbox.usage(quota, inside=inside, account=account, region=region)
+
     def sleep(self, seconds: float) -> None:
         """Wait in simulated time."""
         self._sandbox.sleep(seconds)
@@ -139,6 +156,22 @@ def licence(host: EngineHost, reference: str) -> Struct:
         return {"nodes": reader.licensed_nodes(reference)}
     except EngineError as error:
         return {"missing" if error.code == "secret_missing" else "unknown": error.summary}
+
+
+def account(setup: Setup, host: EngineHost, names: Sequence[str]) -> Struct:
+    """Return what time it is for the clouds (`now`, unix seconds), and `quotas`: a row or None for each name.
+
+    A host that counts does (`AccountReader`); of real accounts nothing is known but their defaults, which are facts.
+    """
+    reader = cast("AccountReader | None", host if hasattr(host, "usage") else None)
+    if reader is None:
+        return {"now": time.time(), "quotas": [None for _ in names]}
+    region = str(at(dict(setup.spec), "spec.region") or "")
+    rows: list[Value] = []
+    for quota, inside in map(json.loads, names):
+        row = reader.usage(quota, inside=inside, account=setup.account.id, region=region)
+        rows.append(None if row is None else {**row})
+    return {"now": reader.cloud_now(), "quotas": rows}
 
 
 def look_up(setup: Setup, host: EngineHost, urns: Sequence[str]) -> Struct:

@@ -17,18 +17,23 @@ LOCKS: Mapping[str, bool] = {
     "deletionProtection": False,
     "enableDeletionProtection": False,
     "disable_api_termination": False,
-    # A bucket that holds objects, a gateway whose cache may, a database: said in so many words before they go.
-    "force_destroy": True,
-    "acceptDataLoss": True,
 }
-"""Properties that keep data from being deleted, and the value that lets it happen (names as programs give them)."""
 """Properties by which a cloud itself refuses a deletion; they go off and on together with `protect`."""
+LOSSES: Mapping[str, bool] = {"force_destroy": True, "acceptDataLoss": True}
+"""What lets a bucket that holds objects, a gateway whose cache may, a database go: only where that was accepted."""
 
 
-def install(*, unprotect: Sequence[str] = (), keep_locks: bool = False, adopt: Mapping[str, str] | None = None) -> None:
+def install(
+    *,
+    unprotect: Sequence[str] = (),
+    keep_locks: bool = False,
+    accept_loss: Sequence[str] = (),
+    adopt: Mapping[str, str] | None = None,
+) -> None:
     """Register the transformations that this run needs; call first in a program."""
     if unprotect:
-        pulumi.runtime.register_stack_transformation(_unprotecting(frozenset(unprotect), {} if keep_locks else LOCKS))
+        locks = {} if keep_locks else LOCKS
+        pulumi.runtime.register_stack_transformation(_unprotecting(frozenset(unprotect), frozenset(accept_loss), locks))
     if adopt:
         pulumi.runtime.register_stack_transformation(_adopting(adopt))
 
@@ -36,17 +41,22 @@ def install(*, unprotect: Sequence[str] = (), keep_locks: bool = False, adopt: M
 _Transformation = Callable[[pulumi.ResourceTransformationArgs], pulumi.ResourceTransformationResult | None]
 
 
-def _unprotecting(urns: frozenset[str], locks: Mapping[str, bool]) -> _Transformation:
+def _unprotecting(urns: frozenset[str], lossy: frozenset[str], locks: Mapping[str, bool]) -> _Transformation:
     def transform(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-        if ALL not in urns and not any(is_meant(urn, args) for urn in urns):
+        if not _named(urns, args):
             return None
         opts = copy.copy(args.opts)
         opts.protect = False
-        off = {key: value for key, value in locks.items() if isinstance(args.props.get(key), bool)}
+        going = {**locks, **(LOSSES if _named(lossy, args) else {})}
+        off = {key: value for key, value in going.items() if isinstance(args.props.get(key), bool)}
         props = {**args.props, **off}
         return pulumi.ResourceTransformationResult(props=props, opts=opts)
 
     return transform
+
+
+def _named(urns: frozenset[str], args: pulumi.ResourceTransformationArgs) -> bool:
+    return ALL in urns or any(is_meant(urn, args) for urn in urns)
 
 
 def _adopting(ids: Mapping[str, str]) -> _Transformation:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from pulumi.automation import PulumiCommand
 
     from cellctl.dialer import Dialer
+    from cellctl.state.values import Value
 
 
 class EngineHost(Protocol):
@@ -49,7 +50,20 @@ class EngineHost(Protocol):
         """Stop stand-ins and release the clock."""
 
 
-class PluginSandbox(EngineHost, Protocol):
+class AccountReader(Protocol):
+    """What a host may know of the account that it works in; one that counts nothing has no such methods."""
+
+    def cloud_now(self) -> float:
+        """Return what time it is for the clouds, in unix seconds."""
+
+    def usage(self, quota: str, *, inside: str, account: str, region: str) -> Mapping[str, Value] | None:
+        """Return `{"used", "limit", "because"}` of a quota `SERVICE.NAME`, None where it is not counted.
+
+        `inside`: the object that it is counted in, `` for one of the account or region.
+        """
+
+
+class PluginSandbox(EngineHost, AccountReader, Protocol):
     """A sandbox whose providers the real CLI can load too."""
 
     def plugins(self, pulumi_home: Path, *, clock: str = "") -> Mapping[str, str]:

@@ -16,7 +16,7 @@ from cellctl.engine.classify import NOISE, classify, tidy
 from cellctl.engine.raw_events import DiagnosticEvent, RawEvent, Side, StepEvent, SummaryEvent
 from cellctl.engine.redact import Redactor
 from cellctl.plan import Action, Change, Declared, Diagnostic, DiffKind, Failure, Plan, PropertyChange, plan_hash
-from cellctl.state.values import Value
+from cellctl.state.values import Struct, Value
 
 PHYSICAL = frozenset(
     {
@@ -151,6 +151,8 @@ class Planner:
     failures: list[Failure] = field(default_factory=list)
     summary: SummaryEvent | None = None
     outputs_changed: bool = False
+    told: dict[str, Struct] = field(default_factory=dict)
+    """What a refresh read of each object, secrets masked by the engine."""
     _refused: dict[str, Literal["replace", "delete"]] = field(default_factory=dict)
 
     def take(self, event: RawEvent) -> None:
@@ -179,6 +181,8 @@ class Planner:
     def _refreshed(self, event: StepEvent) -> None:
         """A refresh tells its result with the second event: `same`, `update` or `delete`."""
         if event.moment == "outputs":
+            if event.new is not None:
+                self.told[event.urn] = {**event.new.inputs, **event.new.outputs}
             inverted = replace(event, op=event.op)
             self.changes[event.urn] = self.change(inverted)
         else:

@@ -19,7 +19,7 @@ from cellctl.state.values import Struct, Value
 
 Verb = Literal[
     "preview", "up", "destroy", "refresh", "preview_refresh", "preview_destroy", "verify", "look_up", "licence",
-    "export", "import",
+    "account", "export", "import",
 ]  # fmt: skip
 MessageKind = Literal["setup", "do", "interrupt", "close", "ready", "event", "heartbeat", "done", "error"]
 
@@ -56,14 +56,16 @@ class Setup:
 class Task:
     """One verb, and what this run of it does otherwise than the program says.
 
-    `unprotect`: URNs to take protection off (`*` for all), the clouds' own locks too unless `keep_locks`. `adopt`:
-    URN -> id. `targets`: URNs to look at alone, or the reference of a licence. `keep_protected`: a destroy leaves what
-    is protected. `spec` replaces that of the Setup: what runs now, where a phase must change nothing else. `backend`
-    likewise. `deployment` is what an import makes the state, secrets sealed.
+    `unprotect`: URNs to take protection off (`*` for all), the clouds' own locks too unless `keep_locks`; of these,
+    `accept_loss` may lose data of which no backup is proven. `adopt`: URN -> id. `targets`: URNs to look at alone, the
+    reference of a licence, or quotas (JSON: name, inside what). `keep_protected`: a destroy leaves what is protected.
+    `spec` replaces that of the Setup: what runs now, where a phase must change nothing else. `backend` likewise.
+    `deployment` is what an import makes the state, secrets sealed.
     """
 
     verb: Verb
     unprotect: tuple[str, ...] = ()
+    accept_loss: tuple[str, ...] = ()
     keep_locks: bool = False
     adopt: Mapping[str, str] = field(default_factory=dict)
     targets: tuple[str, ...] = ()

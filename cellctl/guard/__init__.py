@@ -9,12 +9,13 @@ import functools
 from importlib.metadata import entry_points
 
 from cellctl.errors import Objection
-from cellctl.guard.case import Case, Guard, Licence
+from cellctl.guard.case import Case, Guard, Licence, Need, Usage
 from cellctl.guard.cell_file import FROZEN, frozen_fields, immutable_inputs, licensed, running_nodes
 from cellctl.guard.exceptions import Freeze, PolicyException
 from cellctl.guard.freezes import frozen_time
-from cellctl.guard.loss import stateful_loss
+from cellctl.guard.loss import accepted_losses, losses, stateful_loss
 from cellctl.guard.policy import policy_pack
+from cellctl.guard.quota import needs, within_quotas
 from cellctl.plan import Plan
 
 __all__ = [
@@ -24,16 +25,23 @@ __all__ = [
     "Freeze",
     "Guard",
     "Licence",
+    "Need",
     "PolicyException",
+    "Usage",
+    "accepted_losses",
     "frozen_fields",
     "judge",
+    "losses",
+    "needs",
     "running_nodes",
     "split",
 ]
 
-MOMENTARY = frozenset({"frozen", "outside_window"})
+MOMENTARY = frozenset({"frozen", "outside_window", "cache_dirty"})
 """Codes of objections that only say "not now"."""
-BUILT_IN: tuple[Guard, ...] = (frozen_fields, licensed, immutable_inputs, stateful_loss, frozen_time, policy_pack)
+BUILT_IN: tuple[Guard, ...] = (
+    frozen_fields, licensed, immutable_inputs, stateful_loss, within_quotas, frozen_time, policy_pack,
+)  # fmt: skip
 
 
 def judge(plan: Plan, case: Case) -> tuple[Objection, ...]:

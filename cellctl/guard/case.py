@@ -9,7 +9,7 @@ from typing import Protocol
 from cellctl.errors import Objection
 from cellctl.guard.exceptions import Freeze, PolicyException
 from cellctl.plan import Declared, Plan
-from cellctl.state.values import Value
+from cellctl.state.values import Struct, Value
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -22,7 +22,10 @@ class Case:
     `node_limit`: how many nodes the installed licence allows, 0 where none is known. `licence` is the one to be
     installed, None where none is or where nobody here can tell. `declared` is what the program declares, empty where
     no program ran (`down`). `exceptions` and `freezes` stand in `cellctl.yaml`; `labels` and `window` in the cell file.
-    `now` is the real time in Unix seconds. `override`: codes of objections that the caller takes upon himself.
+    `now` is the real time in Unix seconds, `cloud_now` what the clouds call it. `override`: codes of objections that
+    the caller takes upon himself; `accept_loss`: URNs that he would lose without a proven backup. `told` is what was
+    just read of the clouds, by URN; None where nothing was. `usage` is what the account has of its quotas, as far as
+    somebody counts.
     """
 
     allow: frozenset[str] = frozenset()
@@ -41,6 +44,30 @@ class Case:
     window: str = ""
     now: float = 0.0
     override: frozenset[str] = frozenset()
+    accept_loss: frozenset[str] = frozenset()
+    usage: Mapping[Need, Usage] = field(default_factory=dict)
+    told: Mapping[str, Struct] | None = None
+    cloud_now: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """A quota (`SERVICE.NAME` of the facts) that a plan counts against; `inside` is the object that it is counted in.
+
+    `inside` is `` for a quota of a region or an account.
+    """
+
+    quota: str
+    inside: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """What an account has of a quota; `because` says where the limit comes from."""
+
+    used: int
+    limit: int
+    because: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

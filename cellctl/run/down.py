@@ -62,12 +62,13 @@ def down(
         session.begin("preview")
         plan = plan_down(session, loaded, keep=data is DataChoice.KEEP)
         on_event(PlanReady(moment=session.moment(), plan=plan))
-        case = replace(case_of(session), keep_data=data is DataChoice.KEEP, delete_data=data is DataChoice.DELETE)
+        keep, delete = data is DataChoice.KEEP, data is DataChoice.DELETE
+        case = replace(case_of(session), keep_data=keep, delete_data=delete)
         if not accepted(session, plan, ask, case):
             return ledger.close(ledger.outcome("nothing"))
         placing.withdraw(session)
         if data is DataChoice.DELETE and any(row.protect for row in loaded.checkpoint.resources):
-            unprotect.take_off(session, (unprotect.ALL,))
+            unprotect.take_off(session, (unprotect.ALL,), (unprotect.ALL,))
         return ledger.close(_destroy(ledger, session, data))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,19 +11,37 @@ from cellctl.facts.conditions import at
 from cellctl.run.target import running_case
 
 if TYPE_CHECKING:
-    from cellctl.plan import Declared
+    from cellctl.plan import Declared, Plan
     from cellctl.run.session import Session
+    from cellctl.state.values import Struct
 
 
-def case_of(session: Session, declared: Sequence[Declared] = ()) -> guard.Case:
-    """Return what the guards may know of a run besides its plan; `declared` is what its program declares."""
+def case_of(
+    session: Session,
+    *,
+    plan: Plan | None = None,
+    declared: Sequence[Declared] = (),
+    told: Mapping[str, Struct] | None = None,
+) -> guard.Case:
+    """Return what the guards may know of a run besides its plan.
+
+    `declared` is what its program declares, `told` what was just read of the clouds. What of an account counts for
+    `plan` is asked for.
+    """
+    needs = guard.needs(plan, declared) if plan is not None else {}
+    losing = plan is not None and any(guard.losses(plan))
+    cloud_now, usage = session.account(tuple(needs)) if needs or losing else (session.options.hooks.now(), {})
     target, options, loaded = session.target, session.options, session.load()
     settings = target.home.settings
     labels = at(target.spec, "metadata.labels")
     return replace(
         running_case(target, session.record(), loaded.checkpoint if loaded else None),
         allow=options.allow,
+        accept_loss=options.accept_loss,
         override=options.override,
+        told=told,
+        cloud_now=cloud_now,
+        usage=usage,
         declared=declared,
         exceptions=settings.policies,
         freezes=settings.freezes,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cellctl.run.target import AnySpec
     from cellctl.run.worker import Worker
     from cellctl.state.backend import Loaded
+    from cellctl.state.values import Struct
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +36,18 @@ class Looked:
     plan: Plan
     outputs_changed: bool
     declared: tuple[Declared, ...] = ()
+
+    def case(self, session: Session, read: Read) -> guard.Case:
+        """Return what the guards may know besides the plan; `read` is what was read before it."""
+        return case_of(session, plan=self.plan, declared=self.declared, told=read.told)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Read:
+    """What was read of a cell before its plan: warnings, and of each object what the cloud told; None: nothing was."""
+
+    warnings: tuple[Diagnostic, ...] = ()
+    told: Mapping[str, Struct] | None = None
 
 
 def preview(
@@ -55,11 +68,11 @@ def preview(
     with running("preview", target, options, on_event, interrupter, worker=warm) as ledger:
         session = ledger.session
         refuse_move_elsewhere(session)
-        warnings = _read_unless_moving(session)
+        read = _read_unless_moving(session)
         looked = plan_up(session, {})
         # Of a preview that failed only a part is declared: `up` judges none either.
-        objections = () if looked.plan.errored else guard.judge(looked.plan, case_of(session, looked.declared))
-        plan = replace(looked.plan, diagnostics=(*warnings, *looked.plan.diagnostics), objections=objections)
+        objections = () if looked.plan.errored else guard.judge(looked.plan, looked.case(session, read))
+        plan = replace(looked.plan, diagnostics=(*read.warnings, *looked.plan.diagnostics), objections=objections)
         on_event(PlanReady(moment=session.moment(), plan=plan))
         ledger.result = "failed" if plan.errored else "succeeded"
         return plan
@@ -71,7 +84,7 @@ def refuse_move_elsewhere(session: Session) -> None:
         refuse_move(session.target, session.record(), session.load())
 
 
-def _read_unless_moving(session: Session) -> tuple[Diagnostic, ...]:
+def _read_unless_moving(session: Session) -> Read:
     """Read what holds data; what another run is just deleting is not gone, it is being changed.
 
     Raises:
@@ -161,22 +174,23 @@ def stateful_urns(loaded: Loaded | None) -> frozenset[str]:
     )
 
 
-def read_stateful(session: Session, loaded: Loaded | None) -> tuple[Diagnostic, ...]:
-    """Read what holds data, as `options.refresh` says; return warnings on what others changed.
+def read_stateful(session: Session, loaded: Loaded | None) -> Read:
+    """Read what holds data, as `options.refresh` says; return warnings on what others changed, and what was read.
 
     Raises:
         GuardError: Something that holds data is gone (code `stateful_gone`).
     """
     scope, urns = session.options.refresh, stateful_urns(loaded)
     if scope == "none" or not urns:
-        return ()
+        return Read()
     session.begin("refresh")
     targets = tuple(sorted(urns)) if scope == "stateful" and session.target.engine == "pulumi" else ()
     planner, _ = session.look(Task(verb="preview_refresh", targets=targets, parallel=session.options.parallel))
     _stop_if_cancelled(session)
     refuse_gone(session, planner, urns)
     seen = planner.changes.values() if scope == "all" else (planner.changes[urn] for urn in urns & set(planner.changes))
-    return (*_unread(planner), *(_drift(change) for change in seen if change.action in ("update", "delete")))
+    drifted = (_drift(change) for change in seen if change.action in ("update", "delete"))
+    return Read(warnings=(*_unread(planner), *drifted), told=planner.told)
 
 
 def refuse_gone(session: Session, planner: Planner, urns: frozenset[str]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +20,7 @@ from cellctl.engine.wire import Setup, Task
 from cellctl.engine.workspace import Workspaces, stack_name
 from cellctl.errors import EngineError, Interrupted
 from cellctl.events import Moment, RunStarted, Said
+from cellctl.guard import Need, Usage
 from cellctl.plan import Diagnostic, Failure
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.target import RECORD, outputs_of
@@ -187,6 +189,18 @@ class Session:
         found = result.get("found")
         return found if isinstance(found, dict) else {}
 
+    def account(self, needs: Sequence[Need]) -> tuple[float, dict[Need, Usage]]:
+        """Return what time it is for the clouds (unix seconds), and what is known of the account's quotas."""
+        names = tuple(json.dumps([need.quota, need.inside]) for need in needs)
+        result = self._raw(Task(verb="account", targets=names), Progress(FactsOfTypes(), self.redactor))
+        now, rows = result.get("now"), _list(result.get("quotas"))
+        found = {
+            need: Usage(used=int(str(row["used"])), limit=int(str(row["limit"])), because=str(row["because"]))
+            for need, row in zip(needs, rows, strict=False)
+            if isinstance(row, dict)
+        }
+        return now if isinstance(now, float) else time.time(), found
+
     def licence(self, reference: str) -> Struct:
         """Return how many `nodes` the licence in a secret allows; or why it is `missing`, or why that is `unknown`."""
         return self._raw(Task(verb="licence", targets=(reference,)), Progress(FactsOfTypes(), self.redactor))
@@ -271,8 +285,6 @@ def of_export(deployment: Value, cell: str) -> Loaded | None:
 
 def checkpoint_text(checkpoint: Checkpoint) -> str:
     """Return a checkpoint whose secrets are sealed as the text of its file."""
-    import json
-
     return json.dumps(document(checkpoint))
 
 

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from cellctl.engine.classify import classify
 from cellctl.engine.wire import Task
 from cellctl.errors import EngineError, GuardError, Interrupted, Objection
+from cellctl.facts.proofs import proofs
 
 if TYPE_CHECKING:
-    from cellctl.plan import Change
+    from cellctl.plan import Change, Plan
     from cellctl.run.session import Session
     from cellctl.state.values import Struct
 
@@ -19,8 +20,22 @@ _LOCKS = frozenset(
 )
 
 
-def take_off(session: Session, urns: tuple[str, ...]) -> None:
+def may_lose(plan: Plan, named: tuple[str, ...], accepted: frozenset[str]) -> tuple[str, ...]:
+    """Return which of the named URNs may lose data that only they have.
+
+    Those that the caller accepts, and those whose restore point a guard has proven. Gateways and buckets look for
+    themselves once more: the one refuses while its cache is dirty, the other while anything is in it.
+    """
+    known = proofs(plan.cloud)
+    types = {change.urn: change.type for change in plan.changes}
+    restorable = {urn for urn in named if (proof := known.get(types[urn])) and proof.kind == "restore_point"}
+    return tuple(urn for urn in named if urn in accepted or urn in restorable)
+
+
+def take_off(session: Session, urns: tuple[str, ...], lossy: tuple[str, ...]) -> None:
     """Take protection off `urns` (`*` for everything): in the state, and the clouds' own locks.
+
+    Of those, `lossy` may go with data that is nowhere else.
 
     Raises:
         GuardError: The `up` would change something else too (code `unprotect_changes`).
@@ -30,7 +45,7 @@ def take_off(session: Session, urns: tuple[str, ...]) -> None:
     spec = _running_spec(session)
     session.begin("unprotect", len(urns))
     parallel = session.options.parallel
-    planner, _ = session.look(Task(verb="preview", unprotect=urns, spec=spec, parallel=parallel))
+    planner, _ = session.look(Task(verb="preview", unprotect=urns, accept_loss=lossy, spec=spec, parallel=parallel))
     session.stop_if_interrupted()
     if planner.failures:
         failure = planner.failures[0]
@@ -38,7 +53,7 @@ def take_off(session: Session, urns: tuple[str, ...]) -> None:
     more = [change for change in planner.changes.values() if not _only_locks(change)]
     if more:
         raise GuardError([_more(change) for change in more])
-    progress, ended = session.change(Task(verb="up", unprotect=urns, spec=spec, parallel=parallel))
+    progress, ended = session.change(Task(verb="up", unprotect=urns, accept_loss=lossy, spec=spec, parallel=parallel))
     if session.interrupted:
         hint = "nothing was deleted; `cellctl up` puts protection back"
         raise Interrupted("stopped while protection was taken off", hint=hint)

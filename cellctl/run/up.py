@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from cellctl.events import PlanReady
 from cellctl.hooks import present
 from cellctl.plan import Failure, Outcome, Plan, Result
 from cellctl.run import licence, placing, preview, repair, unprotect
-from cellctl.run.judging import case_of
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
 from cellctl.run.target import of_spec
@@ -43,10 +41,10 @@ def up(
         repaired = repair.repair(session)
         for line in repaired.said:
             session.say(line)
-        warnings = preview.read_stateful(session, session.load())
+        read = preview.read_stateful(session, session.load())
         _take_refreshed(session)
         looked = preview.plan_up(session, repaired.adopt)
-        plan = replace(looked.plan, diagnostics=(*warnings, *looked.plan.diagnostics))
+        plan = replace(looked.plan, diagnostics=(*read.warnings, *looked.plan.diagnostics))
         on_event(PlanReady(moment=session.moment(), plan=plan))
         if plan.errored:
             return ledger.close(_not_planned(ledger, session, plan))
@@ -54,12 +52,14 @@ def up(
             approval.require(options.approval, plan, options.hooks.now())
         if plan.empty and not looked.outputs_changed and not _half_replaced(session):
             return ledger.close(_unchanged(ledger, session, plan))
-        if not plan.empty and not accepted(session, plan, ask, _case(session, looked, plan)):
+        case = replace(looked.case(session, read), licence=licence.to_install(session, plan))
+        if not plan.empty and not accepted(session, plan, ask, case):
             return ledger.close(ledger.outcome("nothing"))
         placing.bind(session)
-        named = _unprotect(session, plan, repaired.adopt)
-        outcome = _apply(ledger, session, plan, Task(verb="up", adopt=dict(repaired.adopt), unprotect=named))
-        if named and outcome.result == "succeeded":
+        losses = _accept(session, plan, case)
+        task = _unprotected(session, plan, Task(verb="up", adopt=dict(repaired.adopt)))
+        outcome = replace(_apply(ledger, session, plan, task), accepted_losses=losses)
+        if task.unprotect and outcome.result == "succeeded":
             outcome = _protect_again(session, outcome)
         return ledger.close(_verified(session, outcome) if outcome.result == "succeeded" else outcome)
 
@@ -79,10 +79,6 @@ def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case) -> bool:
     return answer
 
 
-def _case(session: Session, looked: preview.Looked, plan: Plan) -> guard.Case:
-    return replace(case_of(session, looked.declared), licence=licence.to_install(session, plan))
-
-
 def _take_refreshed(session: Session) -> None:
     """Before the preview: forget what the caller said is gone; `--refresh all` records how everything is."""
     repair.forget(session, session.options.forget)
@@ -94,16 +90,26 @@ def _take_refreshed(session: Session) -> None:
             raise ended.broke
 
 
-def _unprotect(session: Session, plan: Plan, adopt: Mapping[str, str]) -> tuple[str, ...]:
-    """Phase one of `--allow-replace`; then the plan is made again, and must be the approved one. Return the URNs."""
-    named = tuple(change.urn for change in plan.changes if change.blocked_by and change.urn in session.options.allow)
+def _accept(session: Session, plan: Plan, case: guard.Case) -> tuple[str, ...]:
+    """Say what the caller accepts to lose without a proven backup, and return it for the record."""
+    said = tuple(f"{change.urn}: {why}" for change, why in guard.accepted_losses(plan, case))
+    for line in said:
+        session.say(f"accepted: the data of {line}")
+    return said
+
+
+def _unprotected(session: Session, plan: Plan, task: Task) -> Task:
+    """Phase one of `--allow-replace`; then the plan is made again, and must be the approved one. Return phase two."""
+    options = session.options
+    named = tuple(change.urn for change in plan.changes if change.blocked_by and change.urn in options.allow)
     if not named:
-        return ()
-    unprotect.take_off(session, named)
-    again = preview.plan_up(session, adopt).plan
+        return task
+    lossy = unprotect.may_lose(plan, named, options.accept_loss)
+    unprotect.take_off(session, named, lossy)
+    again = preview.plan_up(session, task.adopt).plan
     if _essence(again) != _essence(plan):
         raise StaleApproval("the plan is another one since protection was taken off", hint="run the same command again")
-    return named
+    return replace(task, unprotect=named, accept_loss=lossy)
 
 
 def _protect_again(session: Session, outcome: Outcome) -> Outcome:

@@ -30,6 +30,9 @@ def outcome_text(outcome: Outcome, *, again: str, home: str = "") -> RenderableT
         lines.append(Text.assemble(("  ✘ ", "bold red"), _where(failure.urn), failure.message))
         if failure.hint:
             lines.append(Text(f"    {failure.hint}", style="yellow"))
+    if outcome.accepted_losses:
+        lines.append(Text("Lost without a proven backup, as was accepted:", style="yellow"))
+        lines.extend(Text(f"  {line}") for line in outcome.accepted_losses)
     if outcome.retained:
         lines.append(Text("Kept by the clouds' own rules:"))
         lines.extend(Text(f"  {line}") for line in outcome.retained)

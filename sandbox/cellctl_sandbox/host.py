@@ -14,11 +14,15 @@ from cellctl_provider.provider import CellctlProviderFactory
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.provider import CloudFactory
+from cellctl_sandbox.clouds.records import Tenancy
+from cellctl_sandbox.clouds.templates import EPOCH
 from cellctl_sandbox.clouds.view import ObjectView
+from cellctl_sandbox.clouds.world import World
 from cellctl_sandbox.step_faults import StepFactory
 
 if TYPE_CHECKING:
     from cellctl.dialer import Dialer, Route
+    from cellctl.state.values import Value
     from cellctl_provider.protocol import ProviderFactory
     from cellctl_provider.reading import ProviderSecrets
     from cellctl_sandbox.access import SandboxCredentials
@@ -138,6 +142,19 @@ class SandboxHost:
     def secrets(self) -> ProviderSecrets:
         """Reads secrets of the simulated clouds (`cellctl.verify.SecretReader`)."""
         return self._standins.secrets
+
+    def cloud_now(self) -> float:
+        """Return what time it is in the simulated clouds, in unix seconds."""
+        return EPOCH.timestamp() + self._clock.now()
+
+    def usage(self, quota: str, *, inside: str, account: str, region: str) -> Mapping[str, Value] | None:
+        """Return what an account has of a quota: `{"used", "limit", "because"}`."""
+        from cellctl_sandbox.clouds.quotas import usage
+
+        package = CLOUD_PACKAGES[self._cloud][0]
+        place = Tenancy(package=package, account=account, region=region)
+        with self._database.transaction() as rows:
+            return usage(World(self._database, rows, place, self._clock.now()), quota, inside)
 
     def providers(self) -> dict[str, ProviderFactory]:
         """Return the providers of this sandbox by package."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.drift import next_window
 from cellctl_sandbox.clouds.outputs import visible
 from cellctl_sandbox.clouds.provider import CloudFactory, SimulatedCloud
+from cellctl_sandbox.clouds.templates import EPOCH
 from cellctl_sandbox.clouds.trial import Examples
 from cellctl_sandbox.clouds.view import records
 from cellctl_sandbox.control import Control, open_control
@@ -279,6 +281,22 @@ def test_the_cloud_upgrades_a_database_in_its_window_if_it_may(home: Home) -> No
     assert after is not None
     assert str(after["engineVersion"]) > str(before["engineVersion"])
     assert float(str(due)) % (7 * 86400) == 3 * 86400 + 4 * 3600  # 2026-01-01 was a Thursday
+
+
+def test_a_restore_point_goes_with_the_clock_and_no_backups_have_none(home: Home) -> None:
+    id_ = home.make(RDS, {**behaviour_of(RDS).example, "backupRetentionPeriod": 7})
+    points = []
+    for seconds in (60.0, 86400.0):
+        home.clock.sleep(seconds)
+        found = home.read(RDS, id_)
+        assert found is not None
+        points.append(datetime.fromisoformat(str(found["latestRestorableTime"])))
+    assert 0 <= (points[1] - points[0]).total_seconds() - 86400 < 600
+    assert 300 <= home.clock.now() - (points[1] - EPOCH).total_seconds() < 310
+    home.control.edit(id_, "latestRestorableTime", "2025-06-01T00:00:00Z")  # before the sandbox began: it stays
+    assert (home.read(RDS, id_) or {})["latestRestorableTime"] == "2025-06-01T00:00:00Z"
+    home.control.edit(id_, "backupRetentionPeriod", 0)
+    assert (home.read(RDS, id_) or {})["latestRestorableTime"] == ""
 
 
 def test_the_next_window_is_the_next_of_its_weekday() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import typer
+from prepared.home import RunningHome
 from prepared.small import TWO, Small
 from warm import client
 
@@ -76,6 +79,56 @@ def test_the_commands_say_what_breaks_a_policy_and_an_exception_lets_it_through(
     shown = client.cellctl("preview", "acme", "--format", "markdown", cwd=tmp_path)
     assert (shown.returncode, "policy_retention" in shown.stdout + shown.stderr) == (0, False)
     assert shown.stdout.startswith("### cellctl preview: 1 cell: ")
+
+
+def test_a_full_account_is_said_before_anything_is_made(tmp_path: Path) -> None:
+    run = functools.partial(client.cellctl, cwd=tmp_path)
+    cells = tmp_path / "cells"
+    cells.mkdir()
+    (cells / "acme.yaml").write_text(
+        "metadata: {name: acme}\nspec: {cloud: azure, account: sandbox, region: westeurope}\n"
+    )
+    assert run("sandbox", "quota", "network.virtual-networks", "0").returncode == 0
+    plan = run("preview", "acme", "--format", "json")
+    (said,) = json.loads(plan.stdout)["objections"]
+    assert (said["code"], said["flag"]) == ("quota_exceeded", "--override quota_exceeded")
+    assert said["reason"] == (
+        "quota network.virtual-networks of account sandbox (SubscriptionNetworkLimitReached): 0 are used, this creates "
+        "1 more, and 0 are allowed (set in this sandbox)"
+    )
+    refused = run("up", "acme", "--yes", "--clock", "stepped")
+    assert (refused.returncode, json.loads(run("sandbox", "show", "--format", "json").stdout)) == (4, {"accounts": []})
+    command = said["remedy"].split()
+    assert command == ["cellctl", "sandbox", "quota", "network.virtual-networks", "1"]
+    assert run(*command[1:]).returncode == 0
+    assert json.loads(run("preview", "acme", "--format", "json").stdout)["objections"] == []
+
+
+def test_data_go_only_with_a_proven_backup_or_an_accepted_loss(
+    tmp_path: Path, running_home: Callable[[str, Path], RunningHome]
+) -> None:
+    home = running_home("aws", tmp_path)
+    (account,) = home.control.show()["accounts"]
+    ids = {row["type"]: row["id"] for row in account["objects"]}
+    home.control.edit(ids["aws:storagegateway/gateway:Gateway"], "cacheDirtyPercent", 12.5)
+    file = home.root / "cells" / "acme.yaml"
+    before = file.read_text()
+    file.write_text(f"{before}  network: {{cidr: 10.99.0.0/20}}\n")  # other subnets, so another gateway
+    plan = home.cell.preview(options=home.options())
+    (said,) = [item for item in plan.objections if item.urn.endswith("::acme-gateway-gateway")]
+    assert "12.5 % of its cache is not in S3 yet" in said.reason
+    assert said.flag == f"--allow-replace '{said.urn}' --accept-data-loss '{said.urn}'"
+
+    file.write_text(before.replace("geoBackup: true", "geoBackup: false"))
+    home.control.edit(ids["aws:rds/instance:Instance"], "backupRetentionPeriod", 0)
+    refused = home.up()
+    (copy,) = refused.objections
+    assert (copy.code, "tells no latestRestorableTime" in copy.reason) == ("stateful_delete", True)
+    accepted = frozenset({copy.urn})
+    assert home.up(copy.urn, accept_loss=accepted).result == "succeeded"
+    (run, *_) = home.cell.home.runs("acme", limit=1)
+    record = json.loads((home.root / ".cellctl" / "runs" / run.id / "outcome.json").read_text())
+    assert [line.split(": ")[0] for line in record["accepted_losses"]] == [copy.urn]
 
 
 def test_a_preview_that_failed_is_not_judged(small: Small) -> None:

@@ -23,7 +23,8 @@ def test_losing_data_is_refused_unless_named(action: Action) -> None:
     (objection,) = judge(plan(action, stateful=True), Case())
     assert (objection.code, objection.urn) == (f"stateful_{action}", URN)
     assert URN in objection.flag
-    assert judge(plan(action, stateful=True), Case(allow=frozenset({URN}))) == ()
+    named = Case(allow=frozenset({URN}), accept_loss=frozenset({URN}))
+    assert judge(plan(action, stateful=True), named) == ()
     assert len(judge(plan(action, stateful=True), Case(allow=frozenset({URN + "2"})))) == 1
 
 
@@ -41,7 +42,8 @@ def test_down_wants_to_know_about_the_data() -> None:
     going = plan("delete", "down", stateful=True)
     (objection,) = judge(going, Case())
     assert "--delete-data" in objection.remedy
-    assert judge(going, Case(keep_data=True)) == judge(going, Case(delete_data=True)) == ()
+    kept = plan("delete", "down", stateful=True, blocked_by="protect")
+    assert judge(kept, Case(keep_data=True)) == judge(going, Case(delete_data=True)) == ()
 
 
 @pytest.mark.parametrize("key", ["cloud", "account", "region"])

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from cellctl.cli.options import ClockOption, DeadlineOption, EngineName, EngineOption, HomeOption, RefreshScope
+from cellctl.cli.options import (
+    AcceptLossOption,
+    ClockOption,
+    DeadlineOption,
+    EngineName,
+    EngineOption,
+    HomeOption,
+    RefreshScope,
+)
 from cellctl.cli.pr.options import ForgeName, NumberOption
 
 if TYPE_CHECKING:
@@ -68,6 +76,7 @@ def preview(
     output_file: OutputFileOption = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if something would change.")] = False,
     allow_replace: AllowOption = None,
+    accept_data_loss: AcceptLossOption = None,
     post: PostOption = None,
     pull_request: NumberOption = 0,
     home: HomeOption = None,
@@ -93,6 +102,7 @@ def preview(
     options = run_options(
         refresh=RefreshScope.STATEFUL,
         allow=allow_replace,
+        accept_loss=accept_data_loss,
         clock=clock,
         engine=engine,
         deadline=deadline,

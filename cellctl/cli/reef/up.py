@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from cellctl.cli.options import (
+    AcceptLossOption,
     AdoptOption,
     AllowReplaceOption,
     ClockOption,
@@ -34,6 +35,7 @@ def up(
     output: OutputOption = OutputMode.AUTO,
     refresh: RefreshOption = RefreshScope.STATEFUL,
     allow_replace: AllowReplaceOption = None,
+    accept_data_loss: AcceptLossOption = None,
     adopt: AdoptOption = None,
     forget: ForgetOption = None,
     override: OverrideOption = None,
@@ -58,8 +60,8 @@ def up(
         again = place.command("up")
         session = Session("up", place, mode=output, yes=yes, again=again, details=details)
         options = run_options(
-            refresh=refresh, allow=allow_replace, adopt=adopt, forget=forget, clock=clock, engine=engine,
-            deadline=deadline, override=override, command=again,
+            refresh=refresh, allow=allow_replace, accept_loss=accept_data_loss, adopt=adopt,
+            forget=forget, clock=clock, engine=engine, deadline=deadline, override=override, command=again,
         )  # fmt: skip
         with session:
             outcome = place.reef.up(

@@ -138,7 +138,7 @@ class FileGatewayHandler:
         names = [field.name for field in FIELDS if imported or field.name in request.inputs]
         inputs: Struct = {name: found[name] for name in names if name in found}
         ids: list[Value] = [disk.get("DiskId", "") for disk in disks if "CACHE" in disk.get("DiskAllocationType", "")]
-        outputs: Struct = {**inputs, **_identity(request.id), "cacheDiskIds": ids}
+        outputs: Struct = {**inputs, **_identity(request.id), "cacheDiskIds": ids, **_dirt(client, request.id)}
         return Found(id=request.id, properties=outputs, inputs=inputs)
 
     def update(self, request: Update) -> Updated:
@@ -230,6 +230,14 @@ def _appliance(inputs: Struct) -> activation.Appliance:
         vpc_endpoint=text(inputs, "vpcEndpoint"),
         tags=text_map(inputs, "tags"),
     )
+
+
+def _dirt(client: StorageGatewayClient, arn: str) -> Struct:
+    """Return how dirty the cache is right now: only Read tells; nothing where it cannot be read, which is dirty."""
+    try:
+        return {"cacheDirtyPercent": cache.dirty_percent(client, arn)}
+    except ProviderError:
+        return {}
 
 
 def _identity(arn: str) -> Struct:

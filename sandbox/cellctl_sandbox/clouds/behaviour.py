@@ -20,6 +20,7 @@ from cellctl_sandbox.clouds.clauses import (
     Drifting,
     Leaving,
     Making,
+    Moving,
     Reference,
     Refusal,
     Turn,
@@ -27,6 +28,7 @@ from cellctl_sandbox.clouds.clauses import (
     read_drifting,
     read_leaving,
     read_making,
+    read_moving,
     read_reference,
     read_refusal,
     read_turn,
@@ -76,6 +78,7 @@ class Behaviour:
     state_output: str = ""
     stages: tuple[Stage, ...] = ()
     drift: tuple[Drifting, ...] = ()
+    moving: tuple[Moving, ...] = ()
     example: Struct = field(default_factory=dict)
     attempt: Mapping[str, Struct] = field(default_factory=dict)
     empty: Mapping[str, str] = field(default_factory=dict)
@@ -327,6 +330,7 @@ def _behaviour(token: str, table: Table, known: TypeFacts, shape: Shape) -> Beha
         state_output=table.text("state_output", ""),
         stages=tuple(read_stage(item) for item in table.tables("stages")),
         drift=tuple(read_drifting(item) for item in table.tables("drift")),
+        moving=tuple(read_moving(key, item) for key, item in table.named("moving")),
         example=table.struct("example"),
         attempt={key: dict(item.data) for key, item in table.named("try")},
         empty={key: str(item) for key, item in table.struct("empty").items()},
@@ -354,6 +358,7 @@ def _check_names(behaviour: Behaviour, table: Table) -> None:
     given += [item.path for item in behaviour.references] + [path for item in behaviour.unique for path in item.by]
     given += [behaviour.state_output, *(name for stage in behaviour.stages for name in stage.outputs)]
     given += [name for stage in behaviour.stages for name in stage.changed]
+    given += [item.name for item in behaviour.moving]
     given += [path for drift in behaviour.drift for path in (drift.window, *drift.set)]
     given += [*behaviour.example, *behaviour.facts.replaces, *behaviour.facts.immutable, behaviour.autoname]
     known = behaviour.shape.inputs | set(behaviour.shape.outputs)

@@ -1,4 +1,4 @@
-"""The clauses of a type's simulation file as frozen values: names, references, refusals, what is made, left, drifts."""
+"""The clauses of a type's simulation file as frozen values: names, references, refusals, what is made, left, moves."""
 
 from __future__ import annotations
 
@@ -86,6 +86,15 @@ class Drifting:
     set: Struct
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moving:
+    """An output that is a time and goes on with the clock, `behind_s` behind it; empty where `unless` holds."""
+
+    name: str
+    behind_s: float
+    unless: Condition | None
+
+
 def read_unique(table: Table, token: str) -> Unique:
     """Return a name that only one object may have; raises `FactsError`."""
     found = Unique(
@@ -162,6 +171,15 @@ def read_making(table: Table) -> Making:
 def read_turn(table: Table) -> Turn:
     """Return what is made one after the other; raises `FactsError`."""
     found = Turn(by=table.text("by"), code=table.text("code"), message=table.text("message"))
+    table.text("source")
+    table.end()
+    return found
+
+
+def read_moving(name: str, table: Table) -> Moving:
+    """Return a time that goes on by itself; raises `FactsError`."""
+    unless = table.struct("unless")
+    found = Moving(name=name, behind_s=table.number("behind_s"), unless=Condition.read(unless) if unless else None)
     table.text("source")
     table.end()
     return found

@@ -12,7 +12,7 @@ from cellctl_provider.protocol import ProviderError
 from cellctl_sandbox.clouds import links
 from cellctl_sandbox.clouds.behaviour import Behaviour, Function, behaviour_of, usual_of
 from cellctl_sandbox.clouds.database import Database
-from cellctl_sandbox.clouds.outputs import visible
+from cellctl_sandbox.clouds.outputs import moved, visible
 from cellctl_sandbox.clouds.records import CloudRecord, Tenancy
 from cellctl_sandbox.clouds.stages import Timeline
 from cellctl_sandbox.clouds.templates import Scope, render
@@ -77,7 +77,8 @@ def _told(function: Function, behaviour: Behaviour, record: CloudRecord, now_s: 
     That a program called something else secret, a tag for example, no service knows.
     """
     secret = {path.partition(".")[0] for path in behaviour.secret} - {*function.tells}
-    told = {key: value for key, value in visible(behaviour, record, now_s).items() if not key.startswith("__")}
+    seen = moved(behaviour, visible(behaviour, record, now_s), now_s)
+    told = {key: value for key, value in seen.items() if not key.startswith("__")}
     known = {key: value if key in function.tells else bare(value) for key, value in told.items() if key not in secret}
     return {**known, "id": record.id}
 

@@ -9,7 +9,7 @@ from cellctl.state.values import Struct, Value, bare, contains_secret, secret
 from cellctl_sandbox.clouds.behaviour import Behaviour
 from cellctl_sandbox.clouds.paths import with_value
 from cellctl_sandbox.clouds.records import CloudRecord
-from cellctl_sandbox.clouds.templates import Scope, render_marked
+from cellctl_sandbox.clouds.templates import Scope, moment, render_marked
 
 
 def outputs_of(behaviour: Behaviour, scope: Scope, default_tags: Mapping[str, str]) -> Struct:
@@ -51,6 +51,21 @@ def visible(behaviour: Behaviour | None, record: CloudRecord, now_s: float) -> S
     if behaviour is not None and behaviour.state_output and state:
         properties = with_value(properties, behaviour.state_output, state)
     return properties
+
+
+def moved(behaviour: Behaviour, properties: Struct, now_s: float) -> Struct:
+    """Return properties with the times that go on by themselves as the service tells them at `now_s`.
+
+    A time before the sandbox's own first second was put there by somebody and stays.
+    """
+    found = dict(properties)
+    for item in behaviour.moving:
+        since = found.get(item.name)
+        if item.unless is not None and item.unless.holds(properties):
+            found[item.name] = ""
+        elif isinstance(since, str) and since >= moment(0):
+            found[item.name] = max(since, moment(max(0.0, now_s - item.behind_s)))
+    return found
 
 
 def _complete_aws(behaviour: Behaviour, scope: Scope, default_tags: Mapping[str, str]) -> None:

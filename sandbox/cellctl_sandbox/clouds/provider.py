@@ -32,7 +32,7 @@ from cellctl_sandbox.clouds.configuration import configured, located, unconfigur
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.foresight import foreseen, given, previewed
 from cellctl_sandbox.clouds.functions import Account, call_function
-from cellctl_sandbox.clouds.outputs import visible
+from cellctl_sandbox.clouds.outputs import moved, visible
 from cellctl_sandbox.clouds.sdk import version_of
 from cellctl_sandbox.clouds.stages import Timeline
 from cellctl_sandbox.clouds.trouble import Services
@@ -145,7 +145,7 @@ class SimulatedCloud:
         self._caller.finish(call, record)
         if record is None or found_s is None or record.gone_s is not None:
             return None
-        properties = visible(behaviour, record, call.course.due_s)
+        properties = moved(behaviour, visible(behaviour, record, call.course.due_s), call.course.due_s)
         return Found(id=record.id, properties=properties, inputs=dict(record.inputs))
 
     def update(self, request: Update) -> Updated:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from cellctl import facts
 from cellctl.errors import UsageError
 from cellctl.facts.conditions import at
-from cellctl.state.values import Struct
+from cellctl.state.values import Struct, Value
 from cellctl_sandbox.clouds.behaviour import Behaviour, granted_quota
 from cellctl_sandbox.clouds.records import refused
 
@@ -27,8 +27,8 @@ def respect(world: World, behaviour: Behaviour, inputs: Struct) -> None:
             continue
         quota = known.quotas[use.name]
         maximum, _ = _maximum(world, cloud, name, quota)
-        counted = [item for item in known.types.values() if any(other.name == use.name for other in item.quotas)]
-        if _count(world, counted, use.name, quota.scope, inputs) >= maximum:
+        counted = _types(known, use.name)
+        if _count(world, counted, use.name, quota.scope, at(inputs, quota.scope)) >= maximum:
             raise refused(f"{quota.code}: the quota '{name}.{quota.name}' of {maximum} is used up", "quota")
 
 
@@ -48,13 +48,30 @@ def _maximum(world: World, cloud: str, service: str, quota: facts.Quota) -> tupl
     return quota.default, f"{source.what}, {source.date}"
 
 
+def usage(world: World, name: str, inside: str) -> Struct:
+    """Return what the world's account and region have of quota `SERVICE.NAME`: `{"used", "limit", "because"}`.
+
+    `inside` is the value of the path that the quota's scope is, where it is one.
+    """
+    cloud, (service, _, short) = facts.CLOUD_OF_PACKAGE[world.tenancy.package], name.partition(".")
+    known = facts.service(cloud, service)
+    quota = known.quotas[short]
+    maximum, because = _maximum(world, cloud, service, quota)
+    used = _count(world, _types(known, short), short, quota.scope, inside)
+    return {"used": used, "limit": maximum, "because": because}
+
+
+def _types(known: facts.ServiceFacts, quota: str) -> list[facts.TypeFacts]:
+    return [item for item in known.types.values() if any(use.name == quota for use in item.quotas)]
+
+
 def listed(world: World, *, everything: bool = False) -> Iterator[Struct]:
     """Yield every quota of the world's account and region that is used, was set, or every one."""
     cloud = facts.CLOUD_OF_PACKAGE[world.tenancy.package]
     for service in facts.services(cloud):
         known = facts.service(cloud, service)
         for quota in known.quotas.values():
-            types = [item for item in known.types.values() if any(use.name == quota.name for use in item.quotas)]
+            types = _types(known, quota.name)
             used, place = _fullest(world, types, quota)
             maximum, because = _maximum(world, cloud, service, quota)
             if used or everything or because.startswith("set"):
@@ -73,7 +90,7 @@ def listed(world: World, *, everything: bool = False) -> Iterator[Struct]:
 def _fullest(world: World, types: list[facts.TypeFacts], quota: facts.Quota) -> tuple[int, str]:
     """Return how much is used; of a quota that counts by the value of a path, by which value most."""
     if quota.scope in ("region", "account", "global"):
-        return _count(world, types, quota.name, quota.scope, {}), ""
+        return _count(world, types, quota.name, quota.scope, None), ""
     found: Counter[str] = Counter()
     for item in types:
         query = "SELECT inputs FROM objects WHERE type = ? AND account = ? AND gone_s IS NULL"
@@ -112,7 +129,7 @@ def all_quotas() -> list[tuple[str, str, str]]:
     ]
 
 
-def _count(world: World, types: list[facts.TypeFacts], name: str, scope: str, inputs: Struct) -> int:
+def _count(world: World, types: list[facts.TypeFacts], name: str, scope: str, inside: Value) -> int:
     total = 0
     for item in types:
         use = next(other for other in item.quotas if other.name == name)
@@ -124,6 +141,6 @@ def _count(world: World, types: list[facts.TypeFacts], name: str, scope: str, in
             if scope == "region" and region != world.tenancy.region:
                 continue
             values = world.database.load(text) if use.when.entries or scope not in ("region", "account") else {}
-            same = scope in ("region", "account", "global") or at(values, scope) == at(inputs, scope)
+            same = scope in ("region", "account", "global") or at(values, scope) == inside
             total += use.when.holds(values) and same
     return total

@@ -190,7 +190,7 @@ def _source(expression: str, scope: Scope, place: str) -> Value:
     if head == "guid":
         return _guid(rest, scope, place)
     if head == "now":
-        return (EPOCH + timedelta(seconds=scope.now_s)).isoformat(timespec="seconds").replace("+00:00", "Z")
+        return moment(scope.now_s)
     if head == "table" and rest:
         return _row(rest, scope, place)
     if head in ("ref", "address") and rest and scope.lookup is not None:
@@ -252,6 +252,15 @@ _FILTERS: Mapping[str, Callable[[str, str], str]] = {
     "slug": lambda text, _: re.sub(r"[^a-z0-9]", "", text.lower()),
     "dashes": lambda text, _: text.replace(".", "-"),
 }
+
+
+def moment(simulated_s: float) -> str:
+    """Return a simulated second as ISO 8601; such texts sort by time.
+
+    >>> moment(60)
+    '2026-01-01T00:01:00Z'
+    """
+    return (EPOCH + timedelta(seconds=simulated_s)).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def random_text(seed: str, length: int, alphabet: str) -> str:

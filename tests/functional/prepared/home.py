@@ -63,6 +63,9 @@ class RunningHome:
     def control(self) -> Control:
         return Control(self.root)
 
+    def options(self, **more: object) -> RunOptions:
+        return RunOptions(clock="stepped", start=client.operation, **more)  # type: ignore[arg-type]
+
     def up(self, *allow: str, **more: object) -> Ended:
         """Bring the cell to what its file says, in stepped time."""
         plans: list[Plan] = []
@@ -71,7 +74,7 @@ class RunningHome:
             self.said.append(repr(event))
             plans.extend([event.plan] if isinstance(event, PlanReady) else [])
 
-        options = RunOptions(clock="stepped", start=client.operation, allow=frozenset(allow), **more)  # type: ignore[arg-type]
+        options = self.options(allow=frozenset(allow), **more)
         try:
             outcome = self.cell.up(ask=lambda _plan, _objections: True, options=options, on_event=heard)
         except GuardError as error:
@@ -105,4 +108,5 @@ class RunningHome:
             f"    licence: {{secret: {licence!r}}}\n"
             "    administrator: {username: admin, email: a@example.com}\n"
             "  nodes:\n    count: 2\n    roles: [both, both]\n"
+            f"{'  database: {geoBackup: true}' if self.cloud == 'aws' else ''}\n"
         )

@@ -1,0 +1,59 @@
+"""Whether an account has room for what a plan creates, counted before anything is made.
+
+Only creations count: what a plan deletes goes after them, and a replacement may delete first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from cellctl import facts
+from cellctl.errors import Objection
+from cellctl.facts.conditions import at
+from cellctl.guard.case import Case, Need
+from cellctl.plan import Declared, Plan
+from cellctl.state.values import UNKNOWN
+
+
+def needs(plan: Plan, declared: Sequence[Declared]) -> Mapping[Need, int]:
+    """Return how many objects a plan adds to each quota; a container that is not there yet has room."""
+    created = {change.urn for change in plan.changes if change.action == "create"} if plan.operation == "up" else set()
+    found: dict[Need, int] = {}
+    for item in declared:
+        known = facts.of(item.type) if item.urn in created else None
+        cloud, service = facts.place_of(item.type)
+        for use in known.quotas if known is not None else ():
+            quota = facts.service(cloud, service).quotas[use.name]
+            inside = "" if quota.scope in ("region", "account", "global") else str(at(item.inputs, quota.scope) or "")
+            if use.when.holds(item.inputs) and inside != UNKNOWN:
+                need = Need(quota=f"{service}.{use.name}", inside=inside)
+                found[need] = found.get(need, 0) + 1
+    return found
+
+
+def within_quotas(plan: Plan, case: Case) -> Iterator[Objection]:
+    """Refuse to begin what would stop half way for want of quota."""
+    for need, count in needs(plan, case.declared).items():
+        service, _, name = need.quota.partition(".")
+        quota = facts.service(plan.cloud, service).quotas[name]
+        usage = case.usage.get(need)
+        used, limit = (usage.used, usage.limit) if usage else (0, quota.default)
+        if used + count <= limit:
+            continue
+        where = f" in {need.inside}" if need.inside else f" of account {plan.account}"
+        has = f"{used} are used" if usage else "what is used is not known here"
+        because = usage.because if usage else "the default: what the account was raised to is not asked for"
+        yield Objection(
+            code="quota_exceeded",
+            reason=f"quota {need.quota}{where} ({quota.code}): {has}, this creates {count} more, and {limit} are "
+            f"allowed ({because})",
+            remedy=_remedy(plan, need, used + count),
+            flag="--override quota_exceeded",
+        )
+
+
+def _remedy(plan: Plan, need: Need, wanted: int) -> str:
+    if plan.account == "sandbox":
+        return f"cellctl sandbox quota {need.quota} {wanted}"
+    asked = "in Service Quotas" if plan.cloud == "aws" else "under Usage + quotas of the subscription"
+    return f"ask for {wanted} {asked}, use another account or region, or remove what is not needed"
