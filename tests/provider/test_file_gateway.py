@@ -237,7 +237,7 @@ def test_read_tells_gone_from_unreachable(bench: GatewayBench) -> None:
     request = Read(urn=URN, type=TYPE, id=arn, properties=properties, inputs=INPUTS)
     found = provider.read(request)
     assert found is not None
-    assert (found.inputs, found.properties) == (INPUTS, properties)
+    assert (found.inputs, found.properties) == (INPUTS, properties | {"cacheDirtyPercent": 0.0})
     bench.view.remove("aws:ec2/instance:Instance", INSTANCE)
     with pytest.raises(ProviderError) as unreachable:
         provider.read(request)
