@@ -28,7 +28,8 @@ PLACED = {
 }  # fmt: skip
 """What a handle, a forge or a caller's own slice is made of."""
 OTHERWISE = {
-    "allow_replace": "allow", "deadline": "deadline_s", "select": "names", "expires": "expires_at", "report": "path",
+    "allow_replace": "allow", "accept_data_loss": "accept_loss", "deadline": "deadline_s", "select": "names",
+    "expires": "expires_at", "report": "path",
     "off": "on", "source": "document value", "purge": "name", "setting": "mode", "put": "value", "ambient": "factor",
     "name": "show_secrets", "clear": "name", "delete": "value", "limit": "maximum",
 }  # fmt: skip
