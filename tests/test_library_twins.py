@@ -31,7 +31,7 @@ OTHERWISE = {
     "allow_replace": "allow", "accept_data_loss": "accept_loss", "deadline": "deadline_s", "select": "names",
     "expires": "expires_at", "report": "path",
     "off": "on", "source": "document value", "purge": "name", "setting": "mode", "put": "value", "ambient": "factor",
-    "name": "show_secrets", "clear": "name", "delete": "value", "limit": "maximum",
+    "name": "show_secrets", "clear": "name", "delete": "value", "limit": "maximum", "with_": "wanted",
 }  # fmt: skip
 """Options that have another word in Python."""
 

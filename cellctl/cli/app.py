@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from cellctl.cli import cells, doctor, down, drift, explain, outputs, preview, refresh, replay, schema, status, up
+from cellctl.cli import (
+    cells,
+    doctor,
+    down,
+    drift,
+    explain,
+    outputs,
+    preview,
+    refresh,
+    rehearse,
+    replay,
+    schema,
+    status,
+    up,
+)
 from cellctl.cli.groups import Root
 from cellctl.cli.options import help_if_alone
 
@@ -46,6 +60,7 @@ app.command()(preview.preview)
 app.command()(down.down)
 app.command()(refresh.refresh)
 app.command()(drift.drift)
+app.command()(rehearse.rehearse)
 app.command()(status.status)
 app.command()(outputs.outputs)
 app.command()(explain.explain)

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -53,18 +53,23 @@ class Process(Protocol):
 Start: TypeAlias = Callable[[Setup, socket.socket], Process]
 
 
-def fresh_interpreter(setup: Setup, theirs: socket.socket) -> Process:
-    """Start an operation process that serves its end of the channel: a new interpreter in a session of its own."""
+def fresh_interpreter(
+    setup: Setup, theirs: socket.socket, *, python: Path = Path(sys.executable), before: Sequence[str] = ()
+) -> Process:
+    """Start an operation process that serves its end of the channel: a new interpreter in a session of its own.
+
+    Modules in folders `before` win over this process's own.
+    """
     log = Path(setup.run_dir) / "log.txt"
     with log.open("ab") as output:
         log.chmod(0o600)
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "cellctl.engine.child", str(theirs.fileno()), str(os.getpid())],
+            [str(python), "-P", "-m", "cellctl.engine.child", str(theirs.fileno()), str(os.getpid())],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             cwd=setup.work_dir,
-            env=child_environment(setup.environment),
+            env=child_environment(setup.environment, before),
             pass_fds=(theirs.fileno(),),
             start_new_session=True,
         )
@@ -245,9 +250,9 @@ class _Deadline:
         return EngineError(f"{self._verb} did not end within {self._deadline_s:g} s", hint=hint, code="deadline")
 
 
-def child_environment(engine: Mapping[str, str]) -> dict[str, str]:
+def child_environment(engine: Mapping[str, str], before: Sequence[str] = ()) -> dict[str, str]:
     """Return the child's complete environment: the engine's variables, and where Python finds its modules."""
-    paths = os.pathsep.join(entry for entry in sys.path if entry)
+    paths = os.pathsep.join(entry for entry in (*before, *sys.path) if entry)
     basics = {"PATH": os.defpath, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8"}
     return {**basics, **engine}
 
