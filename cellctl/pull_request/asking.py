@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
+from urllib.parse import quote
 
 import httpx
 
@@ -19,6 +20,7 @@ PAGE = 100
 _MOST_PAGES = 300
 _TRIES = 5
 _LONGEST_WAIT_S = 120.0
+_SIGN_IN = 203  # Azure DevOps answers a wrong token with a page to sign in
 _ILL = (500, 502, 503, 504)
 
 
@@ -64,6 +66,20 @@ class Asking:
             if 'rel="next"' not in response.headers.get("link", ""):
                 return
 
+    def values(self, path: str) -> Iterator[Json]:
+        """Yield the objects of a list that is in `value` and goes on with a continuation token; errors as in `send`."""
+        token = ""
+        for _ in range(_MOST_PAGES):
+            response = self._answer("GET", f"{path}&continuationToken={quote(token)}" if token else path, None)
+            found = self._json(response)
+            rows = found.get("value") if isinstance(found, Mapping) else None
+            if not isinstance(rows, list):
+                raise ForgeError(f"{self.name} answers something else than a list")
+            yield from (item for item in rows if isinstance(item, Mapping))
+            token = response.headers.get("x-ms-continuationtoken", "")
+            if not token:
+                return
+
     def _answer(self, method: str, path: str, body: Json | None) -> httpx.Response:
         for attempt in range(1, _TRIES + 1):
             try:
@@ -71,7 +87,7 @@ class Asking:
             except httpx.HTTPError as error:
                 self._wait(2.0**attempt, attempt, f"{self.name} cannot be reached ({type(error).__name__})")
                 continue
-            if response.is_success:
+            if response.is_success and response.status_code != _SIGN_IN:
                 return response
             wait = self._asked_wait(response, attempt)
             if wait is None:
@@ -110,7 +126,7 @@ class Asking:
     def _refused(self, response: httpx.Response, method: str) -> ForgeError:
         """Return the error for an answer that no retry changes."""
         status = response.status_code
-        if status == 401:
+        if status in (401, 302, _SIGN_IN):
             return ForgeError(f"{self.name} does not accept the token", hint="it is missing, wrong or too old")
         if status == 403:
             return ForgeError(

@@ -8,9 +8,10 @@ cell.preview(options=RunOptions(engine="pulumi", environment={"PATH": str(cli.fo
 assert [call.words[0] for call in cli.calls()] == ["version", "preview", …]
 """
 
+from cellctl.testing.azure_devops import FakeAzureDevOps
 from cellctl.testing.fake_cli import Call, FakeCli
 from cellctl.testing.github import FakeGitHub
 from cellctl.testing.gitlab import FakeGitLab
 from cellctl.testing.loopback import Limited
 
-__all__ = ["Call", "FakeCli", "FakeGitHub", "FakeGitLab", "Limited"]
+__all__ = ["Call", "FakeAzureDevOps", "FakeCli", "FakeGitHub", "FakeGitLab", "Limited"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import httpx
 
     from cellctl.cli.pr.options import ForgeName
+    from cellctl.pull_request.azure_devops import AzureDevOps
     from cellctl.pull_request.github import GitHub, PullRequest
     from cellctl.pull_request.gitlab import GitLab
     from cellctl.pull_request.ports import Forge
@@ -25,7 +26,38 @@ def forge_of(name: ForgeName, number: int, commit: str) -> Forge:
     """Return the pull request that this run is about; errors as in `github`."""
     from cellctl.cli.pr.options import ForgeName
 
-    return github(number, commit) if name is ForgeName.GITHUB else gitlab(number, commit)
+    made: Mapping[ForgeName, Callable[[int, str], Forge]] = {
+        ForgeName.GITHUB: github,
+        ForgeName.GITLAB: gitlab,
+        ForgeName.AZURE_DEVOPS: azure_devops,
+    }
+    return made[name](number, commit)
+
+
+def azure_devops(number: int, commit: str) -> AzureDevOps:
+    """Return the pull request on Azure DevOps that this build is about; `number` and `commit` win over the build's.
+
+    Raises:
+        UsageError: No token, no organisation, or no pull request is named (code `no_pull_request`).
+    """
+    from cellctl.pull_request.azure_devops import AzureDevOps, AzurePullRequest, client
+
+    token, organisation = (os.environ.get(name, "") for name in ("SYSTEM_ACCESSTOKEN", "SYSTEM_COLLECTIONURI"))
+    if not token:
+        hint = "env: {SYSTEM_ACCESSTOKEN: $(System.AccessToken)} in the pipeline's step"
+        raise UsageError("SYSTEM_ACCESSTOKEN is not set", hint=hint, code="no_token")
+    told = os.environ.get("SYSTEM_PULLREQUEST_PULLREQUESTID", "")
+    named = number or (int(told) if told.isdigit() else 0)
+    if not named or not organisation:
+        hint = "run it in a build validation of the branch, or say --pull-request NUMBER"
+        raise UsageError("which pull request? This build is for none", hint=hint, code="no_pull_request")
+    of = AzurePullRequest(
+        project=os.environ.get("SYSTEM_TEAMPROJECTID", ""),
+        repository=os.environ.get("BUILD_REPOSITORY_ID", ""),
+        number=named,
+        commit=commit or os.environ.get("SYSTEM_PULLREQUEST_SOURCECOMMITID", ""),
+    )
+    return AzureDevOps(http=client(token, organisation=organisation), of=of)
 
 
 def gitlab(number: int, commit: str) -> GitLab:

@@ -13,6 +13,7 @@ class ForgeName(StrEnum):
 
     GITHUB = "github"
     GITLAB = "gitlab"
+    AZURE_DEVOPS = "azure-devops"
 
 
 NumberOption = Annotated[
