@@ -86,13 +86,14 @@ def run(
     """
     from cellctl.verify.buckets import bucket_check
     from cellctl.verify.database import database_check
-    from cellctl.verify.entries import closed_check, polling_check, web_check
+    from cellctl.verify.entries import closed_check, polling_check, redirect_check, web_check
     from cellctl.verify.nodes import node_check, queue_check
 
     nodes = nodes_of(outputs)
     checks: list[Check] = [node_check(node, dialer) for node in nodes]
     checks.extend(queue_check(node, dialer) for node in nodes if node.queue)
     checks.extend(web_check(entry, dialer) for entry in entries_of(outputs, "web"))
+    checks.extend(redirect_check(entry, dialer) for entry in entries_of(outputs, "redirect"))
     checks.extend(polling_check(entry, dialer) for entry in entries_of(outputs, "polling"))
     checks.extend(closed_check(entry, dialer) for entry in entries_of(outputs, "closed"))
     database = database_of(outputs)

@@ -53,6 +53,26 @@ def _asked(entry: EntryTarget, dialer: Dialer) -> httpx.Response:
         )
 
 
+def redirect_check(entry: EntryTarget, dialer: Dialer) -> Check:
+    """Return the check that plain HTTP is sent on to the portal, and answered with nothing else."""
+
+    def look() -> CheckResult:
+        try:
+            route = dialer.route(entry.host, entry.port)
+            with httpx.Client(timeout=_TIMEOUT_S, trust_env=False, verify=_any_certificate()) as client:
+                answer = client.get(f"http://{route.host}:{route.port}/", headers={"Host": entry.host})
+        except (httpx.HTTPError, OSError) as error:
+            return _unreachable("web", entry, error)
+        onward = httpx.URL(answer.headers.get("location", ""))
+        if answer.is_redirect and (onward.scheme, onward.host, onward.port) == ("https", entry.host, None):
+            message = f"http://{entry.host} leads to https://{entry.host}"
+            return CheckResult(kind="web", target=_where(entry), passed=True, message=message)
+        message = f"http://{entry.host} answers with HTTP {answer.status_code} instead of leading to HTTPS"
+        return _bad("web", entry, message, "look at the listener of port 80", "verify_web_redirect")
+
+    return look
+
+
 def closed_check(entry: EntryTarget, dialer: Dialer) -> Check:
     """Return the check that a port does not answer this machine; one that refuses was reached and counts as open."""
 

@@ -70,7 +70,7 @@ def nodes_of(outputs: Mapping[str, object]) -> tuple[NodeTarget, ...]:
 
 
 def entries_of(outputs: Mapping[str, object], key: str) -> tuple[EntryTarget, ...]:
-    """Return the names and ports of `outputs["entries"][key]` (`web`, `polling`, `closed`), none if there are none.
+    """Return the names and ports of `outputs["entries"][key]` (`web`, `redirect`, …), none if there are none.
 
     Raises:
         EngineError: The output has another shape (code `verify_outputs`).

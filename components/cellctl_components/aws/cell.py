@@ -386,7 +386,12 @@ def _entries(layout: AwsLayout) -> dict[str, list[dict[str, object]]]:
     closed: list[dict[str, object]] = [{"host": layout.gateway.address, "port": port} for port in (445, 2049)]
     if layout.place:
         closed = [{"host": layout.place.gateway, "port": port} for port in (445, 2049)]
-    return {"web": [{"host": host.host, "port": 443, "nodes": nodes}], "polling": polling, "closed": closed}
+    return {
+        "web": [{"host": host.host, "port": 443, "nodes": nodes}],
+        "redirect": [{"host": host.host, "port": 80}],
+        "polling": polling,
+        "closed": closed,
+    }
 
 
 def _licence(layout: AwsLayout, account: str) -> str:

@@ -101,7 +101,10 @@ def _rule(  # noqa: PLR0917  a row of a table
 def _balancers(layout: AwsLayout, control: str) -> Sequence[Rule]:
     last = max(node.polling_port for node in layout.nodes.items)
     allow = [*layout.ingress.allow, *([] if covered(control, layout.ingress.allow) else [control])]
-    web = [_rule("web", "in", "tcp", 443, peer, "People and Tentacles") for peer in allow]
+    web = [
+        *(_rule("web", "in", "tcp", 443, peer, "People and Tentacles") for peer in allow),
+        *(_rule("web", "in", "tcp", 80, peer, "Sent on to HTTPS") for peer in allow),
+    ]
     polling = [
         Rule(
             group="polling", way="in", protocol="tcp", first=POLLING_PORT, last=last, peer=peer,

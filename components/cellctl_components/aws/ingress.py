@@ -50,6 +50,7 @@ class Ingress(pulumi.ComponentResource):
         self.web = self._balancer("web", self._layout.web_name, "application", args.web_group_id)
         self.web_target = self._web_target()
         self._web_listener()
+        self._redirect()
         self.polling = self._balancer("polling", self._layout.polling_name, "network", args.polling_group_id)
         self.polling_groups = self._polling_groups()
         self.polling_targets = self._polling_targets()
@@ -126,6 +127,18 @@ class Ingress(pulumi.ComponentResource):
             opts=child(self),
         )
 
+    def _redirect(self) -> None:
+        """Who types the name alone comes by port 80: he is told of HTTPS and gets nothing else."""
+        onward = lb.ListenerDefaultActionRedirectArgs(protocol="HTTPS", port="443", status_code="HTTP_301")
+        lb.Listener(
+            f"{self._name}-redirect",
+            load_balancer_arn=self.web.arn,
+            port=80,
+            protocol="HTTP",
+            default_actions=[lb.ListenerDefaultActionArgs(type="redirect", redirect=onward)],
+            opts=child(self),
+        )
+
     def _polling_groups(self) -> dict[str, lb.TargetGroup]:
         """Return the target groups of polling by what tells their logical names apart: ordinals, or nothing."""
         nodes = self._args.nodes
@@ -149,6 +162,8 @@ class Ingress(pulumi.ComponentResource):
             target_type="instance",
             deregistration_delay=60,
             connection_termination=True,
+            # Octopus writes down who polled; nodes admit the balancer's group, which the packets carry either way.
+            preserve_client_ip="true",
             health_check=lb.TargetGroupHealthCheckArgs(
                 protocol="TCP", port=str(POLLING_PORT), interval=10, healthy_threshold=2, unhealthy_threshold=2
             ),

@@ -8,7 +8,7 @@ from cellctl.facts.conditions import at, every
 from cellctl_sandbox.estate import text, value
 from cellctl_sandbox.network.aws import AwsNetwork
 from cellctl_sandbox.network.aws_names import BALANCER, INSTANCE, balancer_places, instance_place
-from cellctl_sandbox.network.entry import Entry, Target
+from cellctl_sandbox.network.entry import Entry, Redirect, Target
 from cellctl_sandbox.network.verdict import OPEN, Place, Verdict
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
@@ -31,7 +31,18 @@ def entry(network: AwsNetwork, name: str, port: int, source: Place) -> Entry | N
     if listener is not None:
         targets = tuple(_targets(network, balancer, listener))
     web = balancer.text("loadBalancerType") == "application"
-    return Entry(balancer=balancer.text("name"), port=port, targets=targets, ends_tls=web)
+    onward = _redirect(listener) if listener is not None else None
+    ends_tls = web and onward is None
+    return Entry(balancer=balancer.text("name"), port=port, targets=targets, ends_tls=ends_tls, redirect=onward)
+
+
+def _redirect(listener: CloudObject) -> Redirect | None:
+    """Return how a listener sends everybody on to HTTPS, None if it does something else."""
+    for action in every(listener.properties, "defaultActions.*"):
+        if at(action, "type") == "redirect" and at(action, "redirect.protocol") == "HTTPS":
+            status = str(at(action, "redirect.statusCode") or "").removeprefix("HTTP_")
+            return Redirect(status=int(status or 0), port=int(str(at(action, "redirect.port") or 0)))
+    return None
 
 
 def listener_of(network: AwsNetwork, balancer: CloudObject, port: int) -> CloudObject | None:

@@ -21,10 +21,19 @@ class Target:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Redirect:
+    """How a port sends everybody on: to the same address under HTTPS, on another port."""
+
+    status: int
+    port: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """A port of a load balancer. Those that end TLS speak HTTPS themselves, others pass TCP through."""
+    """A port of a load balancer. Those that end TLS speak HTTPS themselves, others pass TCP through, or redirect."""
 
     balancer: str
     port: int
     targets: tuple[Target, ...]
     ends_tls: bool = False
+    redirect: Redirect | None = None

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from cellctl.dialer import Route
-from cellctl_sandbox.network.entry import Entry, Target
+from cellctl_sandbox.network.entry import Entry, Redirect, Target
 from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.standins.web import Listener, Request, Response, json_response
 
@@ -50,8 +50,11 @@ class BalancerStandin:
             TimeoutError: TCP would be passed to a target, and none is healthy; the text says why.
         """
         entry = self._entries.entry(name, port)
-        if entry is None or (not entry.targets and not entry.ends_tls):
+        if entry is None or not (entry.targets or entry.ends_tls or entry.redirect):
             return None
+        if entry.redirect:
+            here = self._sending_on(name, port, entry.redirect).port
+            return Route(host="127.0.0.1", port=here, url=f"http://127.0.0.1:{here}")
         if entry.ends_tls:
             here = self._listener(name, port).port
             url = f"https://127.0.0.1:{here}"
@@ -77,6 +80,16 @@ class BalancerStandin:
             if (name, port) not in self._listeners:
                 tls = self._authority.server_context(name)
                 self._listeners[name, port] = Listener(lambda request: self._proxied(name, port, request), tls=tls)
+            return self._listeners[name, port]
+
+    def _sending_on(self, name: str, port: int, redirect: Redirect) -> Listener:
+        def answer(request: Request) -> Response:
+            onward = f"https://{name}:{redirect.port}{request.path}"
+            return Response(status=redirect.status, headers={"Location": onward})
+
+        with self._lock:
+            if (name, port) not in self._listeners:
+                self._listeners[name, port] = Listener(answer)
             return self._listeners[name, port]
 
     def _proxied(self, name: str, port: int, request: Request) -> Response:

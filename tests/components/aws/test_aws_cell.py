@@ -76,7 +76,7 @@ def test_a_default_cell_has_every_part(cell: Callable[..., Recording]) -> None:
         "aws:ec2/instance:Instance": 3,
         "aws:ec2/networkInterface:NetworkInterface": 3,
         "aws:lb/loadBalancer:LoadBalancer": 2,
-        "aws:lb/listener:Listener": 3,
+        "aws:lb/listener:Listener": 4,
         "aws:ec2/subnet:Subnet": 12,
         "aws:ec2/natGateway:NatGateway": 2,
         "aws:ec2/vpcEndpoint:VpcEndpoint": 2,
@@ -197,6 +197,7 @@ def test_security_groups_admit_exactly_this(cell: Callable[..., Recording]) -> N
     service = (443, 1026, 1027, 1028, 1031, 2222)
     assert rules_of(cell()) == {
         ("web", "in", "tcp", 443, 443, "10.0.0.0/8"),
+        ("web", "in", "tcp", 80, 80, "10.0.0.0/8"),
         ("web", "out", "tcp", 8080, 8080, "nodes"),
         ("polling", "in", "tcp", 10943, 10944, "10.0.0.0/8"),
         ("polling", "out", "tcp", 10943, 10943, "nodes"),
@@ -316,8 +317,8 @@ def test_nodes_keep_fixed_addresses_over_zones_and_get_their_own_polling_port(ce
     ]
     assert [item["subnetId"][-4] for item in interfaces] == ["a", "b", "c", "a"]
     listeners = recording.of("aws:lb/listener:Listener")
-    assert {item.inputs["port"] for item in listeners} == {443, 10943, 10944, 10945, 10946}
-    polling = [item for item in listeners if item.inputs["port"] != 443]
+    assert {item.inputs["port"] for item in listeners} == {80, 443, 10943, 10944, 10945, 10946}
+    polling = [item for item in listeners if item.inputs["port"] not in (80, 443)]
     assert {item.inputs["protocol"] for item in polling} == {"TCP"}
     assert len({item.inputs["defaultActions"][0]["targetGroupArn"] for item in polling}) == 4
 
@@ -330,6 +331,9 @@ def test_web_checks_the_ping_and_speaks_recent_tls(cell: Callable[..., Recording
     assert (listener["port"], listener["protocol"]) == (443, "HTTPS")
     assert listener["sslPolicy"] == "ELBSecurityPolicy-TLS13-1-2-2021-06"
     assert recording.named("acme-ingress-web", "loadBalancer").inputs["internal"] is True
+    (onward,) = recording.named("acme-ingress-redirect", "listener").inputs["defaultActions"]
+    assert onward["type"] == "redirect"
+    assert onward["redirect"] == {"protocol": "HTTPS", "port": "443", "statusCode": "HTTP_301"}
 
 
 def test_the_files_certificate_is_used_and_none_is_made(cell: Callable[..., Recording]) -> None:
