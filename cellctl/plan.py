@@ -15,6 +15,7 @@ from cellctl.errors import Objection, Problem
 from cellctl.state.values import Struct, Value
 
 if TYPE_CHECKING:
+    from cellctl.gates import Judged
     from cellctl.likeness import Row
 
 Action = Literal["create", "update", "replace", "delete", "same", "read", "import", "refresh"]
@@ -203,13 +204,14 @@ class Outcome:
     `outputs` are the stack's outputs with secrets as `[secret]`. `simulated_s` is None outside the sandbox.
     `checks` are sentences on what `verify` found good; a check that failed is a Failure with code `verify_*`.
     `retained` are sentences on what the clouds keep of deleted data by their own rules. `accepted_losses`: what the
-    caller said may be lost without a proven backup (`URN: why`).
+    caller said may be lost without a proven backup (`URN: why`). `gates` are those of gateways that the run
+    tried.
     """
 
     cell: str
     cloud: str
     account: str
-    operation: Literal["up", "down", "refresh", "preview", "drift"]
+    operation: Literal["up", "down", "refresh", "preview", "drift", "gates"]
     result: Result
     changes: Mapping[str, int]
     of_cloud: Mapping[str, int] = field(default_factory=dict)
@@ -224,3 +226,4 @@ class Outcome:
     wall_s: float = 0.0
     run_id: str = ""
     remaining: int = 0
+    gates: tuple[Judged, ...] = ()

@@ -13,7 +13,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 UV = "uv==0.13.9"
 NEED_MB = 1500
-EXTRAS = ["--extra", "aws", "--extra", "azure", "--extra", "postgres"]
+EXTRAS = ["--extra", "aws", "--extra", "azure", "--extra", "postgres", "--extra", "portal"]
 INSTALL = {
     "apt-get": "sudo apt-get install -y python3 python3-venv make",
     "dnf": "sudo dnf install -y python3.11 make",

@@ -6,8 +6,10 @@ operation is no exception here: its story is in the events; only what has no eve
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TextIO
 
@@ -42,16 +44,17 @@ class Cockpit:
     def perform(self, task: Task) -> Struct:
         """Run one verb to its end and return its result; raises typed errors for what has no events."""
         self._task = task
-        if task.verb == "verify":
-            return self._verify(task)
+        if task.verb in ("verify", "gates"):
+            return self._verify(task) if task.verb == "verify" else self._gates(task)
         if task.verb == "export":
             return {"deployment": self._exported(task)}
         if task.verb == "import":
             deployment = Deployment(version=3, deployment=dict(task.deployment))
             self._workspace(task).import_stack(self.setup.stack, deployment)
             return {}
-        if task.verb == "licence":
-            return hosts.licence(self.host, task.targets[0])
+        if task.verb in ("licence", "scrub"):
+            asked = hosts.licence if task.verb == "licence" else hosts.scrub
+            return asked(self.host, *task.targets)
         if task.verb == "account":
             return hosts.account(self.setup, self.host, task.targets)
         if task.verb == "look_up":
@@ -189,6 +192,19 @@ class Cockpit:
             {"passed": item.passed, "message": item.message, "hint": item.hint, "code": item.code} for item in results
         ]
         return {"checks": rows}
+
+    def _gates(self, task: Task) -> Struct:
+        from cellctl.verify import gates
+
+        listed = task.outputs.get("gateways")
+        reader = hosts.gateways_of(self.host)
+        found = [
+            gates.judged(row, self.host.dialer, reader, sleep=self.host.sleep)
+            for row in (listed if isinstance(listed, list) else [])
+            if isinstance(row, dict)
+        ]
+        rows: Value = json.loads(json.dumps([asdict(one) for one in found]))
+        return {"judged": rows}
 
 
 def _line(error: Exception) -> str:

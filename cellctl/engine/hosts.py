@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -26,12 +28,14 @@ if TYPE_CHECKING:
     from cellctl.engine.ports import (
         AccountReader,
         EngineHost,
+        GatewayReaderFactory,
         HostFactory,
         LicenceReader,
         PluginSandbox,
         SandboxControl,
     )
     from cellctl.verify import SecretReader
+    from cellctl.verify.gates import GatewayReader
 
 
 class CliHost:
@@ -45,6 +49,16 @@ class CliHost:
         self._cli = PulumiCli.find(setup.environment, log=Path(setup.run_dir) / "argv.log")
         self.dialer: Dialer = DirectDialer()
         self.environment: Mapping[str, str] = {}
+        self._account, self._opened = setup.account, ExitStack()
+
+    @cached_property
+    def gateways(self) -> GatewayReader | None:
+        """Looks at gateways as the account's role, None without one."""
+        named = [entry for entry in entry_points(group="cellctl.gateways") if self._account.role]
+        if not named:
+            return None
+        factory = cast("GatewayReaderFactory", named[0].load())
+        return self._opened.enter_context(closing(factory(self._account.role, self._account.id)))
 
     @property
     def version(self) -> str:
@@ -69,7 +83,8 @@ class CliHost:
         self._cli.interrupt()
 
     def close(self) -> None:
-        """Nothing is held between commands."""
+        """Close what looked at gateways; nothing else is held between commands."""
+        self._opened.close()
 
 
 class SimulatedCliHost(CliHost):
@@ -89,6 +104,11 @@ class SimulatedCliHost(CliHost):
     def secrets(self) -> SecretReader | None:
         """Reads secrets of the simulated clouds."""
         return secrets_of(self._sandbox)
+
+    @cached_property
+    def gateways(self) -> GatewayReader | None:
+        """Looks at simulated gateways."""
+        return gateways_of(self._sandbox)
 
     def simulated_now(self) -> float | None:
         """Return the sandbox's time."""
@@ -145,6 +165,24 @@ def secrets_of(host: EngineHost) -> SecretReader | None:
     """Return what reads secrets at this host, None where it has nothing of the kind."""
     reader: SecretReader | None = getattr(host, "secrets", None)
     return reader
+
+
+def gateways_of(host: EngineHost) -> GatewayReader | None:
+    """Return what looks at gateways from this host, None where it has nothing of the kind."""
+    reader: GatewayReader | None = getattr(host, "gateways", None)
+    return reader
+
+
+def scrub(host: EngineHost, region: str, bucket: str, how: str = "") -> Struct:
+    """Return how much a bucket holds (`left`), after removing it all where `how` is `delete`.
+
+    Raises:
+        EngineError: It cannot be, or nobody here can ask (code `scrub_failed`).
+    """
+    reader = gateways_of(host)
+    if reader is None:
+        raise EngineError("nobody here can look into the bucket", hint="scrub it in the account", code="scrub_failed")
+    return {"left": reader.scrub(region, bucket, delete=how == "delete")}
 
 
 def licence(host: EngineHost, reference: str) -> Struct:

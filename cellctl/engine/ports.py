@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from cellctl.dialer import Dialer
     from cellctl.state.values import Value
+    from cellctl.verify.gates import GatewayReader
 
 
 class EngineHost(Protocol):
@@ -68,6 +69,13 @@ class PluginSandbox(EngineHost, AccountReader, Protocol):
 
     def plugins(self, pulumi_home: Path, *, clock: str = "") -> Mapping[str, str]:
         """Write launchers into a PULUMI_HOME; return the variables that the engine must hand on to them."""
+
+
+class GatewayReaderFactory(Protocol):
+    """Entry-point group `cellctl.gateways`."""
+
+    def __call__(self, role: str, account: str) -> GatewayReader:
+        """Return what looks at gateways of a real account, as its role."""
 
 
 class LicenceReader(Protocol):

@@ -27,6 +27,7 @@ def restored(connection: Connection, now: float, cell: int, survey: Survey) -> s
     bound = {"state": "bound", "state_since": now}
     change(connection, database_slots, slot.id, slot.version, {**bound, "database": survey.place["database"]})
     change(connection, share_slots, share.id, share.version, {**bound, "held_data": True, "scrub_remaining": None})
+    _served(connection, now, int(found.gateway))
     key = survey.key
     binding = add(
         connection,
@@ -37,6 +38,13 @@ def restored(connection: Connection, now: float, cell: int, survey: Survey) -> s
     values = {"binding_id": binding, "share_slot_id": share.id, "gateway_id": found.gateway, "kind": "files"}
     connection.execute(binding_shares.insert().values(values))
     return f"place of {key.name}"
+
+
+def _served(connection: Connection, now: float, gateway: int) -> None:
+    """Take a gateway that waits for its gates as in service: it carries a cell, so somebody has seen them hold."""
+    row = row_of(connection, "gateway", gateway)
+    if row.state == "probing":
+        change(connection, gateways, gateway, int(row.version), {"state": "in_service", "state_since": now})
 
 
 def _place(connection: Connection, survey: Survey) -> Row[tuple[object, ...]] | None:

@@ -67,8 +67,9 @@ class ReefRecorder(Recorder):
         }  # fmt: skip
         del values["name"]
         name = gateway.seen.name
-        row = self._put(gateways, f"gateway {name}", {"reef_id": reef, "name": name}, values, born=self._life)
-        self._serving("gateway", row, survey)
+        life = {**self._life, "state": "probing" if survey.whole else "planned"}
+        row = self._put(gateways, f"gateway {name}", {"reef_id": reef, "name": name}, values, born=life)
+        self._ready(row, survey)
         born = {"state": "available", "state_since": self.now, "client_list": []}
         for number, (share_id, share, bucket) in enumerate(gateway.shares, start=1):
             self._put(
@@ -87,6 +88,15 @@ class ReefRecorder(Recorder):
                 self._connection, table, row_id, int(found.version),
                 {"state": "in_service", "state_since": self.now},
             )  # fmt: skip
+
+    def _ready(self, row_id: int, survey: ReefSurvey) -> None:
+        """Let a gateway that is complete wait for its gates: who brings it into service has seen them hold."""
+        found = self._connection.execute(select(gateways).where(gateways.c.id == row_id)).one()
+        if survey.whole and found.state == "retired":
+            self._anew("gateway", row_id)
+        if survey.whole and found.state in ("planned", "retired"):
+            values = {"state": "probing", "state_since": self.now}
+            change(self._connection, gateways, row_id, int(found.version), values)
 
     def _anew(self, kind: str, row_id: int) -> None:
         """Open the slots of a host or gateway that was made again: nothing of what its last one held is there."""

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from cellctl.leases import Holder
 from cellctl.registry import states
 
-HEAD = "0003"
+HEAD = "0004"
 
 metadata = MetaData(
     naming_convention={
@@ -143,6 +143,7 @@ gateways = Table(
     _text("health", "ok"),
     *_life(),
     _place(),
+    Column("judged", JSON, nullable=True),
     UniqueConstraint("reef_id", "name"),
     UniqueConstraint("id", "reef_id"),
     _one_of("gateways_kind", "kind", ("storage_gateway", "storage_account")),

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cellctl.run.session import Session
     from cellctl.run.target import Target
 
+GATE = "gate_"
+"""Beginning of the code of a Failure: a gate of a gateway that is shut."""
 _LOST = "; `cellctl registry rebuild` makes up for it"
 
 
@@ -98,7 +100,7 @@ class Record:
         self.database, self._target = database, target
         self._account = account_key(target.home, target.account)
         self._key: CellKey = cell_key(target, self._account)
-        self._run = ""
+        self._run = self._by = ""
 
     def begin(self, run: str, kind: str, lease: Lease) -> None:
         """Record that a run begins; a run of this cell that never said how it ended is lost.
@@ -114,7 +116,7 @@ class Record:
             spec_digest=target.spec_digest, incarnation=target.incarnation,
         )  # fmt: skip
         books.begin(self.database, self._key, beginning)
-        self._run = run
+        self._run, self._by = run, holder.words()
 
     def finish(self, outcome: Outcome, session: Session) -> None:
         """Record how it ended, and what the cell has now. Never fails: what was done is done."""
@@ -131,7 +133,7 @@ class Record:
             books.end(self.database, self._key, journal.Ending(id=self._run, result=result, error=error))
 
     def _finish(self, outcome: Outcome, seen: AnySurvey | None, empty: bool) -> None:
-        from cellctl.registry import books, journal
+        from cellctl.registry import books, journal, serving
 
         ending = journal.Ending(
             id=self._run,
@@ -147,11 +149,14 @@ class Record:
         )
         number = self._target.home.incarnation(self._key.name)
         books.end(self.database, self._key, ending, seen=seen, incarnation=number)
+        for found in outcome.gates:
+            serving.record(self.database, self._account, found, by=self._by)
 
 
 def _whole(outcome: Outcome) -> bool:
-    """Tell whether a run has left everything in its place, and looked."""
-    return outcome.operation == "up" and outcome.result in ("succeeded", "nothing") and not outcome.failures
+    """Tell whether a run has left everything in its place, and looked; the gates of gateways come after that."""
+    done = outcome.result in ("succeeded", "nothing") or bool(outcome.failures)
+    return outcome.operation == "up" and done and all(one.code.startswith(GATE) for one in outcome.failures)
 
 
 def _seen(session: Session, account: str, *, whole: bool) -> tuple[AnySurvey | None, bool]:
@@ -177,6 +182,8 @@ def _gate(outcome: Outcome) -> str:
         return ""
     if outcome.operation == "up":
         return f"verified: {len(outcome.checks)} checks"
+    if outcome.operation == "gates":
+        return f"{sum(len(one.gates) for one in outcome.gates)} gates hold"
     if outcome.operation == "down":
         return f"counted: {outcome.remaining} objects left"
     return "the state was read anew"

@@ -20,6 +20,7 @@ from cellctl.engine.wire import Setup, Task
 from cellctl.engine.workspace import Workspaces, stack_name
 from cellctl.errors import EngineError, Interrupted
 from cellctl.events import Moment, RunStarted, Said
+from cellctl.gates import Judged, judged_of
 from cellctl.guard import Need, Usage
 from cellctl.plan import Diagnostic, Failure
 from cellctl.run.knowledge import FactsOfTypes
@@ -204,6 +205,19 @@ class Session:
     def licence(self, reference: str) -> Struct:
         """Return how many `nodes` the licence in a secret allows; or why it is `missing`, or why that is `unknown`."""
         return self._raw(Task(verb="licence", targets=(reference,)), Progress(FactsOfTypes(), self.redactor))
+
+    def gates(self, gateways: Sequence[Struct]) -> tuple[Judged, ...]:
+        """Try the gates of gateways, given as the stack's outputs say them."""
+        task = Task(verb="gates", outputs={"gateways": [*gateways]})
+        result = self._raw(task, Progress(FactsOfTypes(), self.redactor))
+        return tuple(judged_of(row) for row in _list(result.get("judged")) if isinstance(row, dict))
+
+    def scrub(self, region: str, bucket: str, *, delete: bool) -> int:
+        """Return how much a bucket holds, after removing it all with `delete`."""
+        targets = (region, bucket, "delete") if delete else (region, bucket)
+        left = self._raw(Task(verb="scrub", targets=targets), Progress(FactsOfTypes(), self.redactor)).get("left")
+        assert isinstance(left, int)
+        return left
 
     def load(self) -> Loaded | None:
         """Return the checkpoint as it is now, None if there is no stack: from its file, or through the engine."""

@@ -11,7 +11,7 @@ from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval
 from cellctl.events import PlanReady
 from cellctl.hooks import present
 from cellctl.plan import Failure, Outcome, Plan, Result
-from cellctl.run import licence, placing, preview, repair, unprotect
+from cellctl.run import licence, placing, preview, repair, serving, unprotect
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
 from cellctl.run.target import of_spec
@@ -51,7 +51,7 @@ def up(
         if options.approval is not None:
             approval.require(options.approval, plan, options.hooks.now())
         if plan.empty and not looked.outputs_changed and not _half_replaced(session):
-            return ledger.close(_unchanged(ledger, session, plan))
+            return ledger.close(serving.tried(session, _unchanged(ledger, session, plan)))
         case = replace(looked.case(session, read), licence=licence.to_install(session, plan))
         if not plan.empty and not accepted(session, plan, ask, case):
             return ledger.close(ledger.outcome("nothing"))
@@ -61,7 +61,8 @@ def up(
         outcome = replace(_apply(ledger, session, plan, task), accepted_losses=losses)
         if task.unprotect and outcome.result == "succeeded":
             outcome = _protect_again(session, outcome)
-        return ledger.close(_verified(session, outcome) if outcome.result == "succeeded" else outcome)
+        done = outcome.result == "succeeded"
+        return ledger.close(serving.tried(session, _verified(session, outcome)) if done else outcome)
 
 
 def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case) -> bool:

@@ -16,6 +16,7 @@ PHASES = {
     "destroy": "removing",
     "refresh": "reading the cloud",
     "verify": "checking that the cell answers",
+    "gates": "trying the gates of gateways",
     "repair": "repairing what an earlier run left",
 }
 _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")

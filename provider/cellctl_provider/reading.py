@@ -64,10 +64,10 @@ class ProviderSecrets:
         Raises:
             EngineError: It cannot be read (code `policy_unreadable`).
         """
-        from cellctl_provider.aws import bucket_policy
+        from cellctl_provider.aws import s3
 
         try:
-            return bucket_policy.read(self._context, region, bucket)
+            return s3.policy(self._context, region, bucket)
         except ProviderError as error:
             raise EngineError(error.message, code="policy_unreadable") from error
 

@@ -23,6 +23,7 @@ from cellctl_sandbox.step_faults import StepFactory
 if TYPE_CHECKING:
     from cellctl.dialer import Dialer, Route
     from cellctl.state.values import Value
+    from cellctl_provider.gateways import ProviderGateways
     from cellctl_provider.protocol import ProviderFactory
     from cellctl_provider.reading import ProviderSecrets
     from cellctl_sandbox.access import SandboxCredentials
@@ -156,6 +157,11 @@ class SandboxHost:
         with self._database.transaction() as rows:
             return usage(World(self._database, rows, place, self._clock.now()), quota, inside)
 
+    @property
+    def gateways(self) -> ProviderGateways:
+        """Looks at simulated gateways (`cellctl.verify.gates.GatewayReader`)."""
+        return self._standins.gateways
+
     def providers(self) -> dict[str, ProviderFactory]:
         """Return the providers of this sandbox by package."""
         packages = CLOUD_PACKAGES.get(self._cloud, tuple(name for names in CLOUD_PACKAGES.values() for name in names))
@@ -206,7 +212,7 @@ class _StandIns:
         self._cell = cell
         self._probe = probe
         self._dialled = False
-        self._reads = False
+        self._reads = self._looks = False
 
     def route(self, name: str, port: int) -> Route:
         """Return the route to a stand-in."""
@@ -223,6 +229,14 @@ class _StandIns:
 
         self._reads = True
         return ProviderSecrets(dialer=self, credentials=self._credentials)
+
+    @cached_property
+    def gateways(self) -> ProviderGateways:
+        """Return what looks at gateways."""
+        from cellctl_provider.gateways import ProviderGateways
+
+        self._looks = True
+        return ProviderGateways(dialer=self, credentials=self._credentials, sleep=self._clock.sleep)
 
     def served(self) -> list[Mapping[str, object]]:
         """Start everything and return where it is served."""
@@ -241,6 +255,8 @@ class _StandIns:
         """Stop what was started."""
         if self._reads:
             self.secrets.close()
+        if self._looks:
+            self.gateways.close()
         if self._dialled:
             self._dialer.close()
 
@@ -298,19 +314,18 @@ class _StandIns:
     @cached_property
     def _dialer(self) -> SandboxDialer:
         from cellctl_sandbox.service_faults import ServiceFaults
+        from cellctl_sandbox.shared_files import shared_files
         from cellctl_sandbox.standins.authority import Authority
         from cellctl_sandbox.standins.aws_endpoint import AwsEndpointStandin
         from cellctl_sandbox.standins.balancers import BalancerStandin
-        from cellctl_sandbox.standins.bucket_policies import BucketPolicies
         from cellctl_sandbox.standins.dialer import SandboxDialer
         from cellctl_sandbox.standins.octopus.standin import OctopusStandin
         from cellctl_sandbox.standins.run_command import ResourceManagerStandin, Runs, systems_manager_service
         from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
-        from cellctl_sandbox.standins.storage_gateway import ApplianceStandin, storage_gateway_service
         from cellctl_sandbox.standins.tds.standin import TdsStandin
 
         authority = Authority(self._folder)
-        gateways, secrets = self._documents("gateway_documents"), self._documents("secret_documents")
+        secrets = self._documents("secret_documents")
         struck = ServiceFaults(self._database, self._clock, cell=self._cell, probe=self._probe)
         machines = OctopusStandin(
             self._documents("octopus_documents"),
@@ -320,16 +335,13 @@ class _StandIns:
             read_secret=self.secrets.read,
             disturb=struck.disturb("octopus"),
         )
+        files = shared_files(
+            self._documents, self.view, self.network, struck, cell=self._cell, is_appliance=self._nodes.is_appliance
+        )
         runs = Runs(self._documents("run_documents"), machines.cluster)
         services = [
             systems_manager_service(runs, interference=struck),
-            storage_gateway_service(
-                gateways,
-                self.view,
-                interference=struck,
-                hindrance=self.network.appliance_hindrance,
-                share_trouble=self.network.share_trouble,
-            ),
+            files.service,
             secrets_manager_service(
                 secrets,
                 self.view,
@@ -341,18 +353,8 @@ class _StandIns:
         self._dialled = True
         return SandboxDialer(
             [
-                AwsEndpointStandin(
-                    services,
-                    buckets=BucketPolicies(self.view, refusal=self.network.operator_refusal),
-                    regions=self._regions(),
-                ),
-                ApplianceStandin(
-                    gateways,
-                    self.view,
-                    cell=self._cell,
-                    is_appliance=self._nodes.is_appliance,
-                    disturb=struck.disturb("appliance"),
-                ),
+                AwsEndpointStandin(services, buckets=files.buckets, regions=self._regions()),
+                *files.ports,
                 KeyVaultStandin(
                     secrets,
                     self.view,

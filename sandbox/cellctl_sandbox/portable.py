@@ -164,7 +164,7 @@ def _made_by_standins(name: str) -> str:
     from cellctl_sandbox.standins.documents import schema_of
     from cellctl_sandbox.standins.tds.store import SCHEMAS
 
-    if name in ("gateway_documents", "octopus_documents", "secret_documents"):
+    if name in ("bucket_documents", "gateway_documents", "octopus_documents", "secret_documents"):
         return schema_of(name)
     return SCHEMAS.get(name, "")
 

@@ -7,8 +7,10 @@ import os
 import re
 import shlex
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,13 +19,24 @@ from sqlalchemy import select
 from warm import client, keys
 
 from cellctl.cell import Cell
-from cellctl.errors import GuardError, NotYet, RegistryError
+from cellctl.errors import EngineError, GuardError, NotYet, RegistryError
 from cellctl.events import Event, ResourceDone
+from cellctl.gateway import Gateway
 from cellctl.home import Home
 from cellctl.plan import Outcome
 from cellctl.reef import Reef
 from cellctl.registry import books
-from cellctl.registry.tables import bindings, cells, database_slots, gateways, hosts, operations, reefs, share_slots
+from cellctl.registry.tables import (
+    bindings,
+    cells,
+    database_slots,
+    events,
+    gateways,
+    hosts,
+    operations,
+    reefs,
+    share_slots,
+)
 from cellctl.run import placing, registering
 from cellctl.run.options import RunOptions
 from cellctl.run.reefs import grown
@@ -32,18 +45,21 @@ from cellctl.run.target import of_spec, record_of
 from cellctl.spec import CellSpec
 from cellctl.spec.reef import ReefSpec
 from cellctl.state.resources import ResourceState
+from cellctl_sandbox.control import open_control
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "reefs.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```yaml\n# (\S+\.yaml)[^\n]*\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE))
 STEPS = re.findall(r"^\$ cellctl (.+)$", GUIDE, re.MULTILINE)
+CUT_OFF = (("reef-r1-g1-gateway", "FileGateway"), ("reef-r1-g1-shares-g1-05", "NfsFileShare"))
 BOUND = select(cells.c.name, bindings.c.until).join(cells, cells.c.id == bindings.c.cell_id)
 
 
 @dataclass
 class Killed:
-    """Ends the operation process when a resource of a name is done: nothing is told to anybody."""
+    """Ends the operation process when a resource of a name, and of a type, is done: nothing is told to anybody."""
 
     name: str
+    type: str = ""
     pids: list[int] = field(default_factory=list)
 
     def start(self, *given):
@@ -52,7 +68,7 @@ class Killed:
         return process
 
     def heard(self, event: Event) -> None:
-        if isinstance(event, ResourceDone) and event.name == self.name:
+        if isinstance(event, ResourceDone) and event.name == self.name and self.type in event.type:
             os.kill(self.pids[-1], signal.SIGKILL)
 
 
@@ -76,7 +92,8 @@ class Story:
         """Run a step of the guide as it stands there."""
         assert step in STEPS
         self.done.append(step)
-        run = () if "status" in step or "cordon" in step else ("--yes", "--clock", "stepped")
+        run = () if "status" in step or "cordon" in step else ("--clock", "stepped")
+        run += ("--yes",) if run and not step.startswith("gateway") else ()
         return client.cellctl(*shlex.split(step), *run, *more, "--home", str(self.home.root), cwd=self.home.root)
 
     def cell(self, name: str) -> Cell:
@@ -116,6 +133,11 @@ def yes(_plan: object, _objections: object) -> bool:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     told = Story(tmp_path_factory.mktemp("reefs"))
+    for name, type_ in CUT_OFF:
+        killed = Killed(name, type_)
+        cut = told.up(told.reef, options=RunOptions(clock="stepped", start=killed.start), on_event=killed.heard)
+        assert cut.result == "failed"
+        assert told.rows(select(gateways.c.state).where(gateways.c.state == "in_service")) == []
     done = told.cellctl("reef up r1", "--output", "plain")
     assert done.returncode == 0, done.stderr[-2000:]
     told.said = done.stderr
@@ -135,7 +157,8 @@ def test_a_reef_is_brought_up_verified_and_registered(story: Story) -> None:
     assert story.rows(select(hosts.c.name, hosts.c.capacity, hosts.c.reserve)) == [("reef-r1-sql-1", 75, 8)]
     assert story.rows(select(gateways.c.name, gateways.c.state)) == [("reef-r1-g1", "in_service")]
     assert story.rows(select(share_slots.c.state).distinct()) == [("available",)]
-    ((kind, result, gate),) = story.rows(select(operations.c.target_kind, operations.c.state, operations.c.gate))
+    ended = select(operations.c.target_kind, operations.c.state, operations.c.gate).order_by(operations.c.began.desc())
+    kind, result, gate = story.rows(ended)[0]
     assert (kind, result, gate[:8]) == ("reef", "succeeded", "verified")
     shown = GUIDE.partition("$ cellctl reef status r1\n")[2].partition("```")[0].splitlines()
     printed = " ".join(story.cellctl("reef status r1").stdout.split())
@@ -143,6 +166,43 @@ def test_a_reef_is_brought_up_verified_and_registered(story: Story) -> None:
     assert all(" ".join(line.split()) in printed for line in shown)
     (listed,) = json.loads(story.cellctl("reef status r1", "--format", "json").stdout)["reefs"]
     assert (listed["known"]["free"], listed["known"]["binding"], listed["known"]["cells"]) == (10, "shares", [])
+
+
+def test_a_reef_that_was_cut_off_twice_has_activated_one_gateway_once_and_made_ten_shares(story: Story) -> None:
+    with closing(sqlite3.connect(story.home.sandbox_database)) as database:
+        count = "SELECT count(*) FROM objects WHERE type = ?"
+        ever = [database.execute(count, (f"aws:storagegateway/{one}",)).fetchone()[0] for one in
+                ("gateway:Gateway", "nfsFileShare:NfsFileShare")]  # fmt: skip
+        documents = [json.loads(row[0]) for row in
+                     database.execute("SELECT document FROM gateway_documents WHERE kind = 'gateway'")]  # fmt: skip
+    assert ever == [1, 10]
+    assert [len(one["cache"]) for one in documents] == [1]
+
+
+def test_a_gateway_goes_out_of_service_and_comes_back_only_through_its_gates(story: Story) -> None:
+    (listed,) = json.loads(story.cellctl("gateway status", "--format", "json").stdout)["gateways"]
+    assert (listed["name"], listed["state"], listed["free"]) == ("reef-r1-g1", "in_service", 10)
+    assert [one["passed"] for one in listed["judged"]["gates"]] == [True] * 5
+    assert "takes no new cells" in story.cellctl("gateway cordon reef-r1-g1").stderr
+    assert _refused(lambda: story.cell("acme").preview(options=story.options))
+    sandbox = open_control(story.home.root)
+    sandbox.edit(listed["object_id"], "cacheDirtyPercent", 12.5)
+    refused = story.cellctl("gateway into-service reef-r1-g1")
+    assert refused.returncode == 4
+    assert "refused [gate_shut]: gateway 'reef-r1-g1': 12.5 % of its cache is not in S3" in refused.stderr
+    sandbox.edit(listed["object_id"], "deprecationDate", "2026-12-24")
+    probed = story.cellctl("gateway probe reef-r1-g1")
+    assert (probed.returncode, "1 of 5 gates are shut" in probed.stdout) == (1, True)
+    assert story.rows(select(gateways.c.state, gateways.c.health)) == [("cordoned", "degraded")]
+    shown = client.cellctl("gateway", "status", "reef-r1-g1", "--home", str(story.home.root), cwd=story.home.root)
+    assert "ends on 2026-12-24" in " ".join(shown.stdout.split())
+    for key, value in (("cacheDirtyPercent", 0.0), ("deprecationDate", "")):
+        sandbox.edit(listed["object_id"], key, value)
+    assert "cells may be placed on it" in story.cellctl("gateway into-service reef-r1-g1").stderr
+    assert not Gateway("reef-r1-g1", home=story.home).into_service(options=story.options)
+    told = story.rows(select(events.c.kind).where(events.c.target == "reef-r1-g1").order_by(events.c.id))
+    assert [kind for (kind,) in told] == ["in_service", "judged", "judged", "in_service"]
+    assert check(story.home).violations == ()
 
 
 def test_a_preview_claims_nothing_and_a_claim_survives_a_kill(story: Story) -> None:
@@ -301,6 +361,11 @@ def test_a_reef_without_cells_goes_and_names_what_is_kept(story: Story) -> None:
     assert story.rows(BOUND.where(bindings.c.until.is_(None))) == [("globex", None)]
     assert story.down(story.cell("globex")).result == "nothing"
     assert story.rows(BOUND.where(bindings.c.until.is_(None))) == []
+    killed = Killed("reef-r1-g1-shares-g1-05", "Bucket")
+    options = RunOptions(clock="stepped", start=killed.start)
+    with pytest.raises(EngineError, match="signal 9"):
+        story.reef.down(ask=yes, delete_data=True, options=options, on_event=killed.heard)
+    assert story.rows(select(reefs.c.state)) == [("cordoned",)]
     done = story.cellctl("reef down r1 --delete-data")
     assert (done.returncode, "reef/r1 is gone" in done.stderr) == (0, True)
     kept = done.stderr.partition("Kept by the clouds' own rules:")[2]

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import shop
 from sqlalchemy import select
 
 from cellctl.errors import GuardError, UsageError
+from cellctl.gates import GATES, Gate, GatewayFacts, Judged
 from cellctl.placement import Refusal
-from cellctl.registry import books, claims, places, reefs
+from cellctl.registry import books, claims, places, reefs, serving
 from cellctl.registry.database import Database
 from cellctl.registry.invariants import violations
 from cellctl.registry.journal import Beginning, CellKey, Ending
 from cellctl.registry.survey import GatewaySeen, ReefGateway, ReefHost, ReefSurvey, Survey
-from cellctl.registry.tables import bindings, database_slots, gateways, share_slots
+from cellctl.registry.tables import bindings, database_slots, events, gateways, share_slots
 from cellctl.registry.tables import reefs as table
 
 KEY = CellKey(account=shop.ACCOUNT, cloud="aws", region=shop.REGION, name="r1", kind="reef")
@@ -43,6 +45,17 @@ def run(database: Database, seen: ReefSurvey | None, number: int, *, state: str 
     books.begin(database, KEY, Beginning(id=f"run-{number}", kind="up"))
     ending = Ending(id=f"run-{number}", result="succeeded", gate="verified", cell_state=state)
     books.end(database, KEY, ending, seen=seen)
+    with database.read() as connection:
+        waiting = [
+            name for name, state in serving.states_of(connection, KEY.account, "r1").items() if state == "probing"
+        ]
+    for name in waiting:
+        serving.record(database, shop.ACCOUNT, judged(name), by="ann on host1")
+
+
+def judged(name: str, *shut: str, serve: bool = True) -> Judged:
+    found = tuple(Gate(gate=gate, passed=gate not in shut, message=f"{gate} seen", hint="") for gate in GATES)
+    return Judged(gateway=name, gates=found, facts=GatewayFacts(software="2.2.4"), serve=serve)
 
 
 def states(database: Database, column) -> list[str]:
@@ -141,3 +154,62 @@ def test_a_place_that_only_the_state_knows_is_bound_again(database: Database) ->
     with database.read() as connection:
         assert connection.execute(select(bindings.c.reserved_until)).scalars().all() == [None]
     assert books.compared(database, [seen], []) == []
+
+
+def test_nothing_is_placed_on_a_gateway_before_every_gate_holds(database: Database) -> None:
+    books.begin(database, KEY, Beginning(id="run-1", kind="up"))
+    books.end(database, KEY, Ending(id="run-1", result="succeeded", gate="verified"), seen=reef(1))
+    assert (states(database, table.c.state), states(database, gateways.c.state)) == (["in_service"], ["probing"])
+    request = shop.cell(database, "acme")
+    assert isinstance(places.claimed(database, request), Refusal)
+    assert serving.record(database, shop.ACCOUNT, judged("g1", "cache"), by="ann") == "probing"
+    assert serving.record(database, shop.ACCOUNT, judged("g1", serve=False), by="ann") == "probing"
+    partly = dataclasses.replace(judged("g1"), gates=judged("g1").gates[:3])
+    assert serving.record(database, shop.ACCOUNT, partly, by="ann") == "probing"
+    assert isinstance(places.claimed(database, request), Refusal)
+    assert serving.record(database, shop.ACCOUNT, judged("g1"), by="ann") == "in_service"
+    assert isinstance(places.claimed(database, request), tuple)
+    with database.read() as connection:
+        told = connection.execute(select(events.c.kind, events.c.detail).where(events.c.target_kind == "gateway"))
+        assert [tuple(row) for row in told] == [
+            ("judged", {"by": "ann", "shut": ["cache"]}), ("judged", {"by": "ann"}), ("judged", {"by": "ann"}),
+            ("in_service", {"by": "ann"}),
+        ]  # fmt: skip
+        (view,) = serving.listed(connection, shop.ACCOUNT)
+    assert (view.state, view.free, view.judged, view.slots[0].cell) == (
+        "in_service",
+        2,
+        judged("g1", serve=False),
+        "acme",
+    )
+    with pytest.raises(UsageError, match="no gateway 'g9'"):
+        serving.record(database, shop.ACCOUNT, judged("g9"), by="ann")
+
+
+def test_two_who_bring_a_gateway_into_service_at_once_do_it_once(database: Database) -> None:
+    books.begin(database, KEY, Beginning(id="run-1", kind="up"))
+    books.end(database, KEY, Ending(id="run-1", result="succeeded", gate="verified"), seen=reef(1))
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda by: serving.record(database, shop.ACCOUNT, judged("g1"), by=by), "abcd"))
+    assert found == ["in_service"] * 4
+    with database.read() as connection:
+        kinds = connection.execute(select(events.c.kind).where(events.c.target_kind == "gateway")).scalars().all()
+    assert sorted(kinds) == ["in_service", "judged", "judged", "judged"]
+
+
+def test_no_cell_gets_a_share_while_it_is_tried_even_after_a_kill(database: Database) -> None:
+    run(database, reef(1), 1)
+    requests = [shop.cell(database, name) for name in ("acme", "globex", "initech")]
+    with serving.probing(database, shop.ACCOUNT, "g1") as share:
+        assert share == "g1-3"
+        first, second, third = (places.claimed(database, one) for one in requests)
+        assert [one[1]["share"] for one in (first, second)] == ["g1-1", "g1-2"]  # type: ignore[index]
+        assert isinstance(third, Refusal)
+    assert states(database, share_slots.c.state) == ["reserved", "reserved", "available"]
+    left = share_slots.update().where(share_slots.c.number == 3).values(state="reserved")
+    database.write(lambda connection: connection.execute(left))
+    with serving.probing(database, shop.ACCOUNT, "g1") as share:
+        assert share == "g1-3"  # what a probe left that was killed
+    assert isinstance(places.claimed(database, requests[2]), tuple)
+    with serving.probing(database, shop.ACCOUNT, "g1") as share:
+        assert share == ""

@@ -385,7 +385,7 @@ def _entries(layout: AwsLayout) -> dict[str, list[dict[str, object]]]:
     # The gateway's shares are for nodes only.
     closed: list[dict[str, object]] = [{"host": layout.gateway.address, "port": port} for port in (445, 2049)]
     if layout.place:
-        closed = [{"host": layout.place.gateway, "port": port} for port in (445, 2049)]
+        closed = [{"host": layout.place.gateway, "port": 445}]  # NFS is open to cellctl, shares are not
     return {
         "web": [{"host": host.host, "port": 443, "nodes": nodes}],
         "redirect": [{"host": host.host, "port": 80}],

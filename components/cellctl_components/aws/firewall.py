@@ -45,6 +45,9 @@ SHARE_PORTS: dict[Protocol, tuple[tuple[str, int], ...]] = {
     "nfs": (("tcp", 2049), ("udp", 2049), ("tcp", 111), ("udp", 111), ("tcp", 20048), ("udp", 20048)),
     "smb": (("tcp", 445),),
 }
+TRIED_PORTS = (2049, 20048)
+"""What mounting takes over TCP. A share admits cellctl's range only while it is tried, and no cell has it then."""
+
 ANYWHERE = "0.0.0.0/0"
 
 
@@ -86,8 +89,10 @@ def rules(layout: AwsLayout, *, control: str) -> tuple[Rule, ...]:
 def reef_rules(layout: ReefLayout, *, control: str) -> tuple[Rule, ...]:
     """Return all rules of a reef: one set for all cells, whichever there are."""
     protocol, cidr = layout.gateways[0].host.protocol, layout.network.cidr
+    tried = [port for transport, port in SHARE_PORTS[protocol] if transport == "tcp" and port in TRIED_PORTS]
     return (
         *_gateway(protocol, cidr, control, clients="members"),
+        *(_rule("gateway", "in", "tcp", port, control, "cellctl tries a share no cell has") for port in tried),
         *_database(layout.hosts[0].port, control, clients="members"),
     )
 

@@ -159,8 +159,8 @@ class Reef(pulumi.ComponentResource):
             tier: {zone.letter: network.subnets[tier, zone.letter].id for zone in layout.network.zones}
             for tier in TIERS
         }
-        # The gateways' shares are for nodes only.
-        closed = [{"host": one.host.address, "port": port} for one in layout.gateways for port in (445, 2049)]
+        # NFS is open to cellctl, to try a share; that its shares admit nobody else is what their gates prove.
+        closed = [{"host": one.host.address, "port": 445} for one in layout.gateways]
         place = {
             "reef": layout.reef,
             "network": network.vpc_id,
@@ -217,6 +217,7 @@ class Reef(pulumi.ComponentResource):
             "instance": made.instance.id,
             "region": self._layout.region,
             "writer": shares.role.arn,
+            "control": self._args.control,
             "place": place,
             "shares": [
                 {"name": share.name, "arn": shares.shares[share.name].arn, "bucket": share.bucket}

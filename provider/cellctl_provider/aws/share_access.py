@@ -120,6 +120,10 @@ class ShareAccessHandler:
         if _listed(client, request.id, protocol):
             self._set(client, request.id, protocol, clients=[], users=None)
 
+    def admit(self, region: str, arn: str, protocol: str, clients: Sequence[str]) -> None:
+        """Let exactly these clients use a share, nobody for none, and wait until that is so."""
+        self._set(self._context.aws.storage_gateway(region), arn, protocol, clients=clients, users=None)
+
     def _applied(self, inputs: Struct) -> Struct:
         protocol = needed(inputs, "protocol")
         users = texts(inputs, "validUsers") if "validUsers" in inputs else None

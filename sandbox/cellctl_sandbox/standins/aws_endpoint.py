@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from typing import Protocol
 
 from cellctl.dialer import Route
 from cellctl_sandbox.standins import bucket_policies
 from cellctl_sandbox.standins.aws_json import JsonApi, JsonService
-from cellctl_sandbox.standins.bucket_policies import BucketPolicies
-from cellctl_sandbox.standins.web import Answer, Listener
+from cellctl_sandbox.standins.web import Answer, Listener, Request, Response
 
 _PREFIX = "service:"
+
+
+class BucketService(Protocol):
+    """S3, or the part of it that is served."""
+
+    def answer(self, request: Request) -> Response:
+        """Answer one HTTP request."""
 
 
 class AwsEndpointStandin:
     """Serves the JSON APIs and S3; the region is told by the request's signature. `regions` are those to announce."""
 
     def __init__(
-        self, services: Sequence[JsonService], *, buckets: BucketPolicies | None = None, regions: Sequence[str] = ()
+        self, services: Sequence[JsonService], *, buckets: BucketService | None = None, regions: Sequence[str] = ()
     ) -> None:
         self._services = {service.name: service for service in services}
         self._buckets = buckets

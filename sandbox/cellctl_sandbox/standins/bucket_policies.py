@@ -24,21 +24,22 @@ class BucketPolicies:
         """Answer one HTTP request."""
         name = request.path.strip("/")
         if not request.headers.get("authorization"):
-            return _error(403, "AccessDenied", "Access Denied")
+            return failed(403, "AccessDenied", "Access Denied")
         if request.method != "GET" or "policy" not in request.query or "/" in name:
-            return _error(501, "NotImplemented", "the sandbox serves GetBucketPolicy only")
+            return failed(501, "NotImplemented", "the sandbox serves GetBucketPolicy only")
         bucket = next((item for item in self._view.objects(BUCKET) if item.id == name), None)
         if bucket is None:
-            return _error(404, "NoSuchBucket", "The specified bucket does not exist")
+            return failed(404, "NoSuchBucket", "The specified bucket does not exist")
         why = self._refusal(bucket.cell, "s3:GetBucketPolicy", bucket.text("arn"))
         if why:
-            return _error(403, "AccessDenied", why)
+            return failed(403, "AccessDenied", why)
         found = next((item for item in self._view.objects(POLICY) if item.text("bucket") == name), None)
         if found is None:
-            return _error(404, "NoSuchBucketPolicy", "The bucket policy does not exist")
+            return failed(404, "NoSuchBucketPolicy", "The bucket policy does not exist")
         return Response(body=found.text("policy").encode())
 
 
-def _error(status: int, code: str, message: str) -> Response:
+def failed(status: int, code: str, message: str) -> Response:
+    """Return an error as S3 words it."""
     body = f"<Error><Code>{code}</Code><Message>{escape(message)}</Message></Error>"
     return Response(status=status, body=body.encode(), content_type="application/xml")

@@ -117,6 +117,7 @@ _TRY = (
     ("activation port", "curl '{url}/?activationRegion=eu-west-1&no_redirect'"),
     ("Octopus Server", "curl -k {url}/api/octopusservernodes/ping"),
     ("Key Vault", "curl -k -H 'Host: NAME.vault.azure.net' '{url}/secrets/NAME?api-version=7.4'"),
+    ("file shares", "nfs-ls 'nfs://127.0.0.1/SHARE?version=3&nfsport={port}&mountport={port}'"),
     ("SQL Server", "sqlcmd -S 127.0.0.1,{port} -C -U LOGIN"),
     ("Azure SQL", "sqlcmd -S 127.0.0.1,{port} -C -G"),
 )

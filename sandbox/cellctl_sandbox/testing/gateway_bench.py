@@ -21,15 +21,21 @@ from cellctl_provider.provider import CellctlProviderFactory
 from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.standins.aws_endpoint import AwsEndpointStandin
 from cellctl_sandbox.standins.aws_json import ApiError
+from cellctl_sandbox.standins.bucket_objects import BucketObjects
+from cellctl_sandbox.standins.buckets import Buckets
 from cellctl_sandbox.standins.cloud_view import CloudObject
 from cellctl_sandbox.standins.dialer import SandboxDialer
 from cellctl_sandbox.standins.documents import Documents, Seal
+from cellctl_sandbox.standins.nfs import NfsStandin
 from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
 from cellctl_sandbox.standins.storage_gateway import ApplianceStandin, storage_gateway_service
+from cellctl_sandbox.standins.storage_gateway.shares import ShareBook
 from cellctl_sandbox.testing.cloud import ObjectsInMemory, only_ours
 
 REGION = "eu-west-1"
 _LOADER = botocore.loaders.create_loader()  # shared: reading a service's model is most of what a client costs
+CLIENT = "10.255.0.4"
+"""Address that every dial comes from."""
 TOKEN = "bench-token"  # noqa: S105  the only one that the bench's vault takes
 
 
@@ -126,8 +132,9 @@ class GatewayBench:
         self.database = folder / "sandbox.db"
         gateways = Documents(self.database, "gateway_documents")
         values = Documents(self.database, "octopus_secrets", seal=seal)
+        self.objects = BucketObjects(Documents(self.database, "bucket_documents"), self.view)
         services = [
-            storage_gateway_service(gateways, self.view, interference=self.counter),
+            storage_gateway_service(gateways, self.view, interference=self.counter, objects=self.objects),
             secrets_manager_service(values, self.view, interference=self.counter),
         ]
         self.admitted_s = 0.0
@@ -139,7 +146,9 @@ class GatewayBench:
 
         vault = KeyVaultStandin(values, self.view, self.authority, refusal=refusal)
         appliance = ApplianceStandin(gateways, self.view, is_appliance=lambda item: item.text("ami") == "ami-gateway")
-        self.dialer = SandboxDialer([AwsEndpointStandin(services), appliance, vault])
+        buckets = Buckets(self.view, self.objects, refusal=lambda _cell, _action, _resource: "")
+        files = NfsStandin(self.view, ShareBook(gateways, self.view), self.objects, client=CLIENT)
+        self.dialer = SandboxDialer([AwsEndpointStandin(services, buckets=buckets), appliance, files, vault])
 
     def provider(self) -> Provider:
         """Return a fresh provider, as a new process has it."""

@@ -35,7 +35,7 @@ _MODULES = (
     "cellctl.verify.database", "cellctl.verify.entries", "cellctl.verify.nodes", "cellctl.verify.outputs",
     "cellctl.views.jsonl", "cellctl.views.outcome_text", "cellctl.views.plain", "cellctl.views.plan_text",
     "cellctl.views.progress", "cellctl.views.sandbox_text", "cellctl.views.status_text",
-    "cellctl_provider.aws.bucket_policy", "cellctl_provider.aws.file_gateway", "cellctl_provider.aws.secrets_manager",
+    "cellctl_provider.aws.s3", "cellctl_provider.aws.file_gateway", "cellctl_provider.aws.secrets_manager",
     "cellctl_provider.aws.share_access", "cellctl_provider.azure.key_vault", "cellctl_provider.octopus.administrator",
     "cellctl_provider.octopus.machines", "cellctl_provider.octopus.master_key", "cellctl_provider.octopus.node",
     "cellctl_provider.reading", "cellctl_provider.sql.cell_database", "cellctl_sandbox.control",

@@ -117,6 +117,7 @@ class GatewayOperations:
             "GatewayCapacity": record.capacity,
             "SupportedGatewayCapacities": ["Small", "Medium", "Large"],
             "SoftwareVersion": _SOFTWARE_VERSION,
+            **self._gateways.support(record),
         }
         if record.vpc_endpoint:
             described["VPCEndpoint"] = record.vpc_endpoint

@@ -22,9 +22,10 @@ ATTACHMENT = "aws:ec2/volumeAttachment:VolumeAttachment"
 GATEWAY = "aws:storagegateway/gateway:Gateway"
 
 KEY_LIFETIME_S = 1800.0
-_EDITABLE = ("cacheDirtyPercent",)
+_EDITABLE = ("cacheDirtyPercent", "deprecationDate", "softwareUpdatesEndDate")
 GIB = 1024**3
 SMALLEST_CACHE_GIB = 150
+_UNSENT_PERCENT = 0.1
 
 Capacity = Literal["Small", "Medium", "Large"]
 Hindrance: TypeAlias = Callable[[CloudObject, str], str]
@@ -78,7 +79,15 @@ class GatewayRecord:
 class Gateways:
     """The gateways of the sandbox: looked up, changed one at a time, mirrored into the cloud's objects."""
 
-    def __init__(self, documents: Documents, view: CloudView, *, hindrance: Hindrance | None = None) -> None:
+    def __init__(
+        self,
+        documents: Documents,
+        view: CloudView,
+        *,
+        hindrance: Hindrance | None = None,
+        unsent: Callable[[str], bool] = lambda _gateway: False,
+    ) -> None:
+        self._unsent = unsent
         self._documents = documents
         self._view = view
         self._hindrance = hindrance
@@ -100,10 +109,20 @@ class Gateways:
         return record
 
     def dirty_percent(self, record: GatewayRecord) -> float:
-        """Return how much of the cache is not in S3 yet: property `cacheDirtyPercent` of the object, to be edited."""
+        """Return how much of the cache is not in S3 yet: what waits for its upload, else `cacheDirtyPercent`.
+
+        That property of the object is there to be edited.
+        """
         shown = self._shown(record.arn)
         dirty = shown.properties.get("cacheDirtyPercent") if shown else 0.0
-        return float(dirty) if isinstance(dirty, int | float) else 0.0
+        edited = float(dirty) if isinstance(dirty, int | float) else 0.0
+        return edited or (_UNSENT_PERCENT if self._unsent(record.arn) else 0.0)
+
+    def support(self, record: GatewayRecord) -> Struct:
+        """Return until when the gateway's software is supported, as Describe names it: edited like the cache."""
+        shown = self._shown(record.arn)
+        named = {"DeprecationDate": "deprecationDate", "SoftwareUpdatesEndDate": "softwareUpdatesEndDate"}
+        return {name: shown.text(key) for name, key in named.items() if shown and shown.text(key)}
 
     def connected(self, arn: str) -> GatewayRecord:
         """Return a gateway that answers; the service can do nothing with one that does not."""

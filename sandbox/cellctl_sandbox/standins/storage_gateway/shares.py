@@ -126,6 +126,11 @@ SMB = ShareKind(
 KINDS = (NFS, SMB)
 
 
+def bucket_of(share: CloudObject) -> str:
+    """Return the name of the bucket behind a share."""
+    return share.text("locationArn").rpartition(":")[2].partition("/")[0]
+
+
 class ShareBook:
     """All shares with the states they pass through."""
 

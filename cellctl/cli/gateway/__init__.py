@@ -1,0 +1,1 @@
+"""`cellctl gateway …`: the gateways of reefs, and their way into service."""

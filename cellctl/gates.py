@@ -1,0 +1,110 @@
+"""What must hold before a gateway may serve cells, and what was found: values only.
+
+A gateway is brought into service by somebody who saw every gate hold; nothing is placed on it before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+GateName = Literal["connected", "shares", "name", "write", "cache"]
+GATES: tuple[GateName, ...] = get_args(GateName)
+
+TITLES: Mapping[GateName, str] = {
+    "connected": "the gateway is connected",
+    "shares": "every share is available",
+    "name": "its name leads to it",
+    "write": "a file written through a share is in its bucket",
+    "cache": "nothing waits in its cache",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShareTarget:
+    """One share and its bucket."""
+
+    name: str
+    arn: str
+    bucket: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayTarget:
+    """A gateway as its stack says it is. `control` is the range from which cellctl dials."""
+
+    name: str
+    region: str
+    arn: str
+    host: str
+    protocol: str
+    control: str
+    shares: tuple[ShareTarget, ...]
+    probe: ShareTarget | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gate:
+    """One gate as it was found. `message` is one sentence without secrets; `hint` says what helps if it is shut."""
+
+    gate: GateName
+    passed: bool
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GatewayFacts:
+    """What the service says of a gateway; `` and None where it says nothing.
+
+    `deprecated` and `updates_end` are ISO dates: from the first on the software is not supported, from the second on
+    it gets no updates. `window` is when it may be restarted, `dirty_percent` how much of its cache is not in S3.
+    """
+
+    software: str = ""
+    deprecated: str = ""
+    updates_end: str = ""
+    window: str = ""
+    dirty_percent: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """A gateway and its gates; with `serve` it goes into service if they all hold."""
+
+    gateway: str
+    gates: tuple[Gate, ...]
+    facts: GatewayFacts = field(default_factory=GatewayFacts)
+    serve: bool = False
+
+    @property
+    def passed(self) -> bool:
+        """Whether every gate was tried and holds."""
+        return {one.gate for one in self.gates if one.passed} == set(GATES)
+
+    @property
+    def shut(self) -> tuple[Gate, ...]:
+        """The gates that do not hold."""
+        return tuple(one for one in self.gates if not one.passed)
+
+
+def judged_of(row: Mapping[str, object], *, serve: bool = False) -> Judged:
+    """Return a Judged that was stored or sent as JSON."""
+    gates, facts = row.get("gates"), row.get("facts")
+    listed = [one for one in gates if isinstance(one, dict)] if isinstance(gates, list) else []
+    known = facts if isinstance(facts, dict) else {}
+    dirty = known.get("dirty_percent")
+    texts = {key: str(known.get(key) or "") for key in ("software", "deprecated", "updates_end", "window")}
+    return Judged(
+        gateway=str(row.get("gateway") or ""),
+        gates=tuple(
+            Gate(
+                gate=name, passed=one.get("passed") is True, message=str(one.get("message") or ""),
+                hint=str(one.get("hint") or ""),
+            )
+            for name in GATES for one in listed if one.get("gate") == name
+        ),
+        facts=GatewayFacts(**texts, dirty_percent=float(dirty) if isinstance(dirty, int | float) else None),
+        serve=serve,
+    )  # fmt: skip
