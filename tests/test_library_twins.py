@@ -19,12 +19,12 @@ from cellctl import AsyncCell, Cell, RunOptions
 from cellctl.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
-ROW = re.compile(r"^\| `cellctl ([a-z ]+)` \| (.+) \|$", re.MULTILINE)
+ROW = re.compile(r"^\| `cellctl ([a-z -]+)` \| (.+) \|$", re.MULTILINE)
 SHOWN = {"output", "format_", "details", "yes", "exit_code", "output_file", "save", "speed"}
 """How a command shows things, asks and ends."""
 PLACED = {
-    "home", "cell", "cloud", "reef", "account", "run", "kind", "post", "to", "pull_request", "commit", "last",
-    "outcome",
+    "home", "cell", "cloud", "reef", "gateway", "account", "run", "kind", "post", "to", "pull_request", "commit",
+    "last", "outcome",
 }  # fmt: skip
 """What a handle, a forge or a caller's own slice is made of."""
 OTHERWISE = {
