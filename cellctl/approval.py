@@ -9,11 +9,13 @@ It applies once: a run that changes anything changes the state's digest.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from cellctl.errors import StaleApproval
-from cellctl.plan import Change, Plan
+from cellctl.plan import Change, Plan, plan_hash
 from cellctl.state.values import Value
 
 MOST_TOLD = 12
@@ -28,6 +30,18 @@ class Approval:
     plan: Plan
     saved_at: float
     expires_at: float
+
+
+def digest(approval: Approval) -> str:
+    """Return the sha256, in hex, of a saved plan: what it would do, from which file, state and versions, until when.
+
+    The same before it is written and after it is read; another preview of an unchanged cell has another one.
+    """
+    plan = approval.plan
+    said = sorted((item.severity, item.message) for item in plan.diagnostics)
+    about = [plan.cell, plan.cloud, plan.account, plan.operation, plan_hash(plan), plan.spec_digest]
+    rest = [plan.checkpoint_digest, dict(plan.versions), said, int(approval.saved_at), int(approval.expires_at)]
+    return hashlib.sha256(json.dumps([*about, *rest], sort_keys=True).encode()).hexdigest()
 
 
 def require(approval: Approval, fresh: Plan, now: float) -> None:

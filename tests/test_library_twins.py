@@ -20,7 +20,7 @@ from cellctl.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(r"^\| `cellctl ([a-z -]+)` \| (.+) \|$", re.MULTILINE)
-SHOWN = {"output", "format_", "details", "yes", "exit_code", "output_file", "save", "speed"}
+SHOWN = {"output", "format_", "details", "yes", "exit_code", "output_file", "save", "speed", "out"}
 """How a command shows things, asks and ends."""
 PLACED = {
     "home", "cell", "cloud", "reef", "gateway", "account", "run", "kind", "post", "to", "pull_request", "commit",
@@ -30,6 +30,7 @@ PLACED = {
 OTHERWISE = {
     "allow_replace": "allow", "accept_data_loss": "accept_loss", "deadline": "deadline_s", "select": "names",
     "expires": "expires_at", "report": "path",
+    "plans": "approvals", "key": "reference",
     "off": "on", "source": "document value", "purge": "name", "setting": "mode", "put": "value", "ambient": "factor",
     "name": "show_secrets", "clear": "name", "delete": "value", "limit": "maximum", "with_": "wanted",
 }  # fmt: skip

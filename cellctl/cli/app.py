@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cellctl.cli import (
+    approve,
     cells,
     doctor,
     down,
@@ -57,6 +58,7 @@ def root(
 
 app.command()(up.up)
 app.command()(preview.preview)
+app.command()(approve.approve)
 app.command()(down.down)
 app.command()(refresh.refresh)
 app.command()(drift.drift)

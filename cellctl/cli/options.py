@@ -148,4 +148,8 @@ PlanOption = Annotated[
         show_default=False,
     ),
 ]
+ApprovalOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--approval", metavar="FILE", help="What `approve` wrote; goes with --plan.", show_default=False),
+]
 DetailsOption = Annotated[bool, typer.Option("--details", help="List every resource of the plan.")]

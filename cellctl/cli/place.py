@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cellctl.cell import Cell
     from cellctl.cli.options import EngineName, RefreshScope
     from cellctl.home import Home
+    from cellctl.manifest import Manifest
     from cellctl.run.options import RunOptions
     from cellctl.spec import CellSpec
 
@@ -135,6 +136,7 @@ def run_options(
     adopt: list[str] | None = None,
     forget: list[str] | None = None,
     approval: Approval | None = None,
+    manifest: Manifest | None = None,
 ) -> RunOptions:
     """Return the options of a run from the command's options."""
     from cellctl.run.options import RunOptions
@@ -154,6 +156,7 @@ def run_options(
         command=" ".join([command, *taken]),
         environment=dict(os.environ),
         approval=approval,
+        manifest=manifest,
     )
 
 
@@ -165,16 +168,32 @@ def approved(path: Path) -> Approval:
     """
     from cellctl.views.saved_plan import LARGEST_BYTES, approval_of
 
+    return approval_of(_text(path, LARGEST_BYTES, hint=f"cellctl preview CELL --save {path}", code="bad_plan"))
+
+
+def signed(path: Path, planned: Approval | None) -> Manifest:
+    """Return the signed approval of a file, to go with a plan.
+
+    Raises:
+        UsageError: There is no plan, or the file is no approval (code `bad_approval`).
+    """
+    from cellctl.manifest import AGAIN, LARGEST_BYTES, manifest_of
+
+    if planned is None:
+        raise UsageError("--approval goes with the plan that it approves", hint="--plan FILE", code="bad_approval")
+    return manifest_of(_text(path, LARGEST_BYTES, hint=AGAIN, code="bad_approval"))
+
+
+def _text(path: Path, limit: int, *, hint: str, code: str) -> str:
+    """Return a file's text, `` where it is too large or no text."""
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_BYTES + 1)
-        text = data.decode() if len(data) <= LARGEST_BYTES else ""
+            data = file.read(limit + 1)
+        return data.decode() if len(data) <= limit else ""
     except OSError as error:
-        message = f"{path} cannot be read: {error.strerror}"
-        raise UsageError(message, hint=f"cellctl preview CELL --save {path}", code="bad_plan") from None
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint=hint, code=code) from None
     except UnicodeDecodeError:
-        text = ""
-    return approval_of(text)
+        return ""
 
 
 def looking() -> RunOptions:

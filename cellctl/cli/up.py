@@ -8,6 +8,7 @@ from cellctl.cli.options import (
     AcceptLossOption,
     AdoptOption,
     AllowReplaceOption,
+    ApprovalOption,
     CellArgument,
     ClockOption,
     CloudOption,
@@ -34,6 +35,7 @@ def up(
     home: HomeOption = None,
     yes: YesOption = False,
     plan: PlanOption = None,
+    approval: ApprovalOption = None,
     output: OutputOption = OutputMode.AUTO,
     refresh: RefreshOption = RefreshScope.STATEFUL,
     allow_replace: AllowReplaceOption = None,
@@ -52,17 +54,18 @@ def up(
     cells/acme.yaml and runs it in the sandbox. With --plan it previews again and applies what was approved if nothing
     has moved since; otherwise it says what did and ends with 6.
     """
-    from cellctl.cli.place import approved, locate, run_options
+    from cellctl.cli.place import approved, locate, run_options, signed
     from cellctl.cli.reporting import reporting
     from cellctl.cli.session import Session
 
     with reporting("up", output, cell=cell, cloud=cloud) as report:
-        approval = approved(plan) if plan is not None else None
-        named = cell or (approval.plan.cell if approval else None)
-        place = locate("up", named, cloud=cloud, home=home, create=approval is None)
+        planned = approved(plan) if plan is not None else None
+        manifest = signed(approval, planned) if approval is not None else None
+        named = cell or (planned.plan.cell if planned else None)
+        place = locate("up", named, cloud=cloud, home=home, create=planned is None)
         report.at(place)
         again = place.command("up")
-        session = Session("up", place, mode=output, yes=yes or approval is not None, again=again, details=details)
+        session = Session("up", place, mode=output, yes=yes or planned is not None, again=again, details=details)
         options = run_options(
             refresh=refresh,
             allow=allow_replace,
@@ -74,7 +77,8 @@ def up(
             engine=engine,
             deadline=deadline,
             command=again,
-            approval=approval,
+            approval=planned,
+            manifest=manifest,
         )
         with session:
             outcome = place.handle().up(

@@ -19,7 +19,8 @@ class Account:
     `id` is the AWS account or Azure subscription; `tenant`, `administrators` (a group) and `principal` (who runs
     cellctl) are ids of Entra. `apply_role` and `preview_role` are role ARNs (AWS) or client ids (Azure). `state` and
     `secrets` are Pulumi URLs. `reach` is `direct` or `runner`.
-    `control_cidr` is where cellctl runs, `` for the default. `regions` empty: any.
+    `control_cidr` is where cellctl runs, `` for the default. `regions` empty: any. `signers`: public keys of
+    whoever must approve what changes here, empty for those of the home.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Account:
     secrets: str = ""
     reach: str = "direct"
     control_cidr: str = ""
+    signers: tuple[str, ...] = ()
 
     @property
     def simulated(self) -> bool:
@@ -50,7 +52,8 @@ SANDBOX_ACCOUNT = Account(name=SANDBOX, cloud="", id="000000000000")
 class HomeFile:
     """`cellctl.yaml` as a value: its accounts without the sandbox, the registry's URL or ``, the rules on drift.
 
-    `policies`: where a policy does not hold. `freezes`: when cells do not change.
+    `policies`: where a policy does not hold. `freezes`: when cells do not change. `signers`: whose
+    approval is demanded, as public keys; empty for nobody's.
     """
 
     accounts: Mapping[str, Account] = field(default_factory=dict)
@@ -58,6 +61,7 @@ class HomeFile:
     drift: tuple[Rule, ...] = ()
     policies: tuple[PolicyException, ...] = ()
     freezes: tuple[Freeze, ...] = ()
+    signers: tuple[str, ...] = ()
 
     @property
     def sandbox_only(self) -> bool:

@@ -50,6 +50,7 @@ def loads_home(text: str, file: str = "cellctl.yaml") -> HomeFile:
         drift=tuple(map(_rule, home.drift)),
         policies=tuple(map(_exception, home.policies)),
         freezes=tuple(map(_freeze, home.freezes)),
+        signers=home.approval.signers if home.approval else (),
     )
 
 
@@ -105,4 +106,5 @@ def _account(name: str, entry: section.AccountSection) -> Account:
         secrets=entry.secrets or "",
         reach=entry.reach,
         control_cidr=entry.control_cidr or "",
+        signers=entry.approval.signers if entry.approval else (),
     )

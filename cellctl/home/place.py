@@ -261,6 +261,14 @@ class Home:
         with _no_access(run.folder):
             self._records.finish(run, result=result, outcome=outcome)
 
+    def approval_used(self, approval: str, cell: str) -> bool:
+        """Tell whether a run of this home has used a signed approval (its id) for a cell."""
+        return self._records.approval_used(approval, cell)
+
+    def use_approval(self, approval: str, cell: str, run: Run) -> None:
+        """Remember which run used a signed approval for a cell."""
+        self._records.use_approval(approval, cell, run)
+
     def runs(self, cell: str = "", *, limit: int = 20) -> list[RunRecord]:
         """Return the latest runs, newest first."""
         return self._records.runs(cell, limit=limit)

@@ -25,6 +25,8 @@ _SCHEMA = (
       operation TEXT NOT NULL, command TEXT NOT NULL, user TEXT NOT NULL, began REAL NOT NULL, ended REAL,
       result TEXT NOT NULL, file TEXT NOT NULL) STRICT""",
     "CREATE INDEX IF NOT EXISTS runs_by_cell ON runs (cell, began)",
+    """CREATE TABLE IF NOT EXISTS approvals (
+      id TEXT NOT NULL, cell TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (id, cell)) STRICT""",
 )
 _COLUMNS = "id, cell, cloud, account, region, operation, command, user, began, ended, result, file"
 
@@ -129,6 +131,17 @@ class Records:
         os.replace(draft, run.outcome)
         with self._transaction() as db:
             db.execute("UPDATE runs SET ended = ?, result = ? WHERE id = ?", (time.time(), result, run.id))
+
+    def approval_used(self, approval: str, cell: str) -> bool:
+        """Tell whether a run of this home has used a signed approval for a cell."""
+        with self._transaction() as db:
+            query = "SELECT 1 FROM approvals WHERE id = ? AND cell = ?"
+            return db.execute(query, (approval, cell)).fetchone() is not None
+
+    def use_approval(self, approval: str, cell: str, run: Run) -> None:
+        """Remember which run used a signed approval for a cell."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO approvals VALUES (?, ?, ?)", (approval, cell, run.id))
 
     def runs(self, cell: str = "", *, limit: int = 20) -> list[RunRecord]:
         """Return the latest runs, of one cell or of all, newest first."""

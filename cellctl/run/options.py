@@ -15,6 +15,7 @@ from cellctl.plan import Plan
 
 if TYPE_CHECKING:
     from cellctl.engine.operation import Start
+    from cellctl.manifest import Manifest
 
 RefreshScope = Literal["none", "stateful", "all"]
 
@@ -35,7 +36,8 @@ class RunOptions:
     after so many seconds, 0 for never. `command`: the words the user typed, for the lease and the run record.
     `environment`: the caller's environment; of it only PATH and the like, and for a real account what proves this
     machine's identity, reach an engine. `start` makes the operation process, None for a fresh interpreter. `approval`:
-    the plan that was approved; `up` applies nothing else. `hooks`: what the caller puts in.
+    the plan that was approved; `up` applies nothing else; `manifest`: who approved it by signature. `hooks`: what the
+    caller puts in.
     """
 
     refresh: RefreshScope = "stateful"
@@ -52,6 +54,7 @@ class RunOptions:
     environment: Mapping[str, str] = field(default_factory=dict)
     start: Start | None = None
     approval: Approval | None = None
+    manifest: Manifest | None = None
     hooks: Hooks = NONE
 
     def passphrase(self, stack: str) -> str:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cellctl import approval, guard
+from cellctl import guard
 from cellctl.engine.wire import Task
 from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval
 from cellctl.events import PlanReady
 from cellctl.hooks import present
 from cellctl.plan import Failure, Outcome, Plan, Result
-from cellctl.run import licence, placing, preview, repair, serving, unprotect
+from cellctl.run import approving, licence, placing, preview, repair, serving, unprotect
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
 from cellctl.run.target import of_spec
 
 if TYPE_CHECKING:
     from cellctl.engine.progress import Progress
+    from cellctl.errors import Objection
     from cellctl.home import Home
     from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions
     from cellctl.run.session import Ended
@@ -38,6 +39,7 @@ def up(
     with running("up", target, options, on_event, interrupter) as ledger:
         session = ledger.session
         preview.refuse_move_elsewhere(session)
+        approving.check_signed(session)
         repaired = repair.repair(session)
         for line in repaired.said:
             session.say(line)
@@ -48,13 +50,13 @@ def up(
         on_event(PlanReady(moment=session.moment(), plan=plan))
         if plan.errored:
             return ledger.close(_not_planned(ledger, session, plan))
-        if options.approval is not None:
-            approval.require(options.approval, plan, options.hooks.now())
+        approving.check_plan(session, plan)
         if plan.empty and not looked.outputs_changed and not _half_replaced(session):
             return ledger.close(serving.tried(session, _unchanged(ledger, session, plan)))
         case = replace(looked.case(session, read), licence=licence.to_install(session, plan))
-        if not plan.empty and not accepted(session, plan, ask, case):
+        if not plan.empty and not accepted(session, plan, ask, case, approving.demanded(session)):
             return ledger.close(ledger.outcome("nothing"))
+        approving.use(session)
         placing.bind(session)
         losses = _accept(session, plan, case)
         task = _unprotected(session, plan, Task(verb="up", adopt=dict(repaired.adopt)))
@@ -65,9 +67,10 @@ def up(
         return ledger.close(serving.tried(session, _verified(session, outcome)) if done else outcome)
 
 
-def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case) -> bool:
-    """Ask the one question; raises GuardError where guards object, after the plan was shown."""
+def accepted(session: Session, plan: Plan, ask: Ask, case: guard.Case, demanded: tuple[Objection, ...] = ()) -> bool:
+    """Ask the one question; raises GuardError where guards object or more is demanded, after the plan was shown."""
     objections, overridden = guard.split(plan, case)
+    objections = (*demanded, *objections)
     for item in overridden:
         session.say(f"overridden: {item.reason}")
     authorise = session.options.hooks.authorise

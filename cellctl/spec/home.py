@@ -18,6 +18,7 @@ _AWS_ACCOUNT = re.compile(r"\d{12}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _STATE = ("s3://", "azblob://", "gs://", "file://", "https://")
 _SECRETS = ("awskms://", "azurekeyvault://", "passphrase")
+_KEY = re.compile(r"(ed25519|es256):[A-Za-z0-9+/]{43,44}=?")
 _REGISTRY = ("postgresql+psycopg://", "sqlite:///")
 
 
@@ -26,6 +27,13 @@ class Identity(Section):
 
     role: units.Reference
     """Role ARN to assume (AWS), or client id of the application for OIDC (Azure)."""
+
+
+class ApprovalSection(Section):
+    """What changes a cell must be approved by signature (`cellctl approve`)."""
+
+    signers: tuple[units.Reference, ...] = Field(strict=False, min_length=1, max_length=50)
+    """Public keys of those who may approve, as `cellctl approve --key KEY` prints them: ed25519:… or es256:…"""
 
 
 class AccountSection(Section):
@@ -55,6 +63,8 @@ class AccountSection(Section):
     """direct: cellctl reaches private endpoints from where it runs; runner: through a worker in the network."""
     control_cidr: units.Cidr | None = None
     """Range that cellctl runs in, admitted by the cells' rules."""
+    approval: ApprovalSection | None = None
+    """Who must approve what changes cells here; without it: whoever the home says."""
 
 
 class DriftRule(Section):
@@ -137,6 +147,8 @@ class HomeSection(Section):
     """Where a policy does not hold."""
     freezes: tuple[FreezeSection, ...] = Field(default=(), strict=False, max_length=500)
     """When cells do not change."""
+    approval: ApprovalSection | None = None
+    """Who must approve what changes cells, in every account that says nothing else, the sandbox too."""
 
 
 def findings(home: HomeSection) -> Iterator[Problem]:
@@ -146,12 +158,23 @@ def findings(home: HomeSection) -> Iterator[Problem]:
         if name == "sandbox":
             yield Problem(message="sandbox always exists and is simulated; give a real account another name", field=at)
         yield from _identity(account, at)
+        yield from _signers(account.approval, f"{at}.approval")
         if account.state and not account.state.startswith(_STATE):
             yield Problem(message=f"must begin with one of {', '.join(_STATE)}", field=f"{at}.state")
         if account.secrets and not account.secrets.startswith(_SECRETS):
             yield Problem(message=f"must begin with one of {', '.join(_SECRETS)}", field=f"{at}.secrets")
+    yield from _signers(home.approval, "approval")
     if home.registry and not home.registry.startswith(_REGISTRY):
         yield Problem(message=f"must begin with one of {', '.join(_REGISTRY)}", field="registry")
+
+
+def _signers(approval: ApprovalSection | None, at: str) -> Iterator[Problem]:
+    for number, key in enumerate(approval.signers if approval else ()):
+        if not _KEY.fullmatch(key):
+            hint = "`cellctl approve --key FILE` prints that of a key"
+            yield Problem(
+                message="must be a public key, ed25519:… or es256:…", field=f"{at}.signers.{number}", hint=hint
+            )
 
 
 def _identity(account: AccountSection, at: str) -> Iterator[Problem]:

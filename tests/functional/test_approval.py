@@ -9,12 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from prepared.home import RunningHome
 from prepared.small import TWO, Small
 from warm import client
 
 from cellctl.approval import Approval
-from cellctl.errors import StaleApproval, UsageError
+from cellctl.errors import GuardError, StaleApproval, UsageError
+from cellctl.home import Home
+from cellctl.manifest import approve, manifest_of
+from cellctl.signing import Signer, key_text, open_signer
 from cellctl.views.saved_plan import approval_of, saved_plan
 from cellctl_sandbox.testing.small_world import World
 
@@ -129,3 +134,83 @@ def test_a_pipeline_applies_what_was_approved_without_a_question(
     assert {cap for _, _, cap, _ in home.nodes()} == {20}
     assert cellctl("up", "--plan", str(tmp_path / "none.json"))[0] == 2
     assert cellctl("preview", "acme", "--save", str(plan), "--expires", "soon")[0] == 2
+
+
+# ---- approved by signature
+def signing(small: Small) -> tuple[Signer, Path]:
+    """Name a signer in the home; return its key and the key's file."""
+    path = small.root / "approver.pem"
+    path.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.chmod(0o600)
+    signer = open_signer(str(path), {})
+    text = f"apiVersion: cellctl/v1\nkind: Home\napproval: {{signers: ['{key_text(signer.public_key)}']}}\n"
+    (small.root / "cellctl.yaml").write_text(text)
+    small.home = Home(small.root)
+    small.cell = type(small.cell)(small.cell.spec, home=small.home)
+    return signer, path
+
+
+def test_an_account_may_demand_a_signed_approval_and_it_is_used_once(small: Small) -> None:
+    signer, _ = signing(small)
+    assert small.cell.preview(options=small.options()).objections == ()
+    approval = approved(small)
+    manifest = approve([approval], signer, expires_at=time.time() + 3600)
+    for given in ({}, {"approval": approval}, {"manifest": manifest}):
+        with pytest.raises(GuardError) as missing:
+            small.up(**given)
+        assert [item.code for item in missing.value.objections] == ["approval_required"]
+    assert small.objects == []
+    small.declare(TWO, b={"fail": "no more storage"})
+    ended = small.up(approval=approval, manifest=manifest)
+    assert ended.result == "failed"
+    small.declare(TWO)
+    with pytest.raises(StaleApproval) as used:
+        small.up(approval=approval, manifest=manifest)
+    assert used.value.code == "approval_used"
+    second = approved(small)
+    assert (
+        small.up(approval=second, manifest=approve([second], signer, expires_at=time.time() + 60)).result == "succeeded"
+    )
+    assert small.up().result == "nothing"  # there is nothing to approve
+    assert small.down(delete_data=True).result == "succeeded"
+
+
+def test_an_approval_of_another_cell_or_by_a_stranger_changes_nothing(small: Small, tmp_path: Path) -> None:
+    signer, _ = signing(small)
+    approval = approved(small)
+    other = replace(approval, plan=replace(approval.plan, cell="globex"))
+    elsewhere = approve([other], signer, expires_at=time.time() + 60)
+    with pytest.raises(StaleApproval) as replayed:
+        small.up(approval=approval, manifest=elsewhere)
+    assert replayed.value.code == "approval_elsewhere"
+    manifest = approve([approval], signer, expires_at=time.time() + 60)
+    signing(small)
+    with pytest.raises(GuardError, match="that key is not there as a signer"):
+        small.up(approval=approval, manifest=manifest)
+    assert small.objects == []
+
+
+def test_the_commands_sign_what_was_saved_and_apply_it(tmp_path: Path) -> None:
+    small = Small(tmp_path)
+    signer, key = signing(small)
+    saved = tmp_path / "plan.json"
+    saved.write_text(json.dumps(saved_plan(approved(small))))
+
+    def cellctl(*words: str) -> tuple[int, str]:
+        done = client.cellctl(*words, cwd=tmp_path)
+        return done.returncode, done.stdout + done.stderr
+
+    assert cellctl("approve", "--key", str(key)) == (0, f"{key_text(signer.public_key)}\n")
+    code, said = cellctl("approve", "plan.json", "--key", str(key), "--out", "approval.json", "--expires", "1h")
+    assert (code, "acme  2 create" in said, "1 approved with ed25519:" in said) == (0, True, True)
+    assert cellctl("approve", "plan.json", "--key", str(key))[0] == 2
+    assert cellctl("up", "acme", "--approval", "approval.json")[0] == 2
+    text = (tmp_path / "approval.json").read_text()
+    assert small.up(approval=approval_of(saved.read_text()), manifest=manifest_of(text)).result == "succeeded"
+    (tmp_path / "approval.json").write_text(text.replace('"acme"', '"acmf"'))
+    (tmp_path / "cells").mkdir()
+    (tmp_path / "cells" / "acme.yaml").write_text(
+        "metadata: {name: acme}\nspec: {cloud: aws, account: sandbox, region: eu-west-1}\n"
+    )
+    code, said = cellctl("up", "acme", "--plan", "plan.json", "--approval", "approval.json", "--clock", "stepped")
+    assert (code, "the approval was altered after it was signed" in said) == (4, True)
