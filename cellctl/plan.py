@@ -92,7 +92,7 @@ class Diagnostic:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Declared:
-    """One resource as the program declares it. `inputs` are the provider's, secrets masked, unknown ones a sentinel."""
+    """One resource as the program declares it; in `inputs` a sentinel stands for secrets and for what is not known."""
 
     urn: str
     type: str

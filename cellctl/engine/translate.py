@@ -16,7 +16,7 @@ from cellctl.engine.classify import NOISE, classify, tidy
 from cellctl.engine.raw_events import DiagnosticEvent, RawEvent, Side, StepEvent, SummaryEvent
 from cellctl.engine.redact import Redactor
 from cellctl.plan import Action, Change, Declared, Diagnostic, DiffKind, Failure, Plan, PropertyChange, plan_hash
-from cellctl.state.values import Struct, Value
+from cellctl.state.values import UNKNOWN, Struct, Value, is_secret
 
 PHYSICAL = frozenset(
     {
@@ -304,7 +304,17 @@ def _bare_change(urn: str, facts: TypeFacts) -> Change:
 
 
 def _declared(event: StepEvent, side: Side) -> Declared:
-    return Declared(urn=event.urn, type=event.type, name=event.name, parent=side.parent, inputs=side.inputs)
+    inputs = {key: _unread(value) for key, value in side.inputs.items()}
+    return Declared(urn=event.urn, type=event.type, name=event.name, parent=side.parent, inputs=inputs)
+
+
+def _unread(value: Value) -> Value:
+    """Return a value with secrets as what is there and not known: who judges it must not take them for missing."""
+    if is_secret(value):
+        return UNKNOWN
+    if isinstance(value, dict):
+        return {key: _unread(item) for key, item in value.items()}
+    return [_unread(item) for item in value] if isinstance(value, list) else value
 
 
 def _protected(side: Side | None) -> bool:

@@ -81,6 +81,17 @@ def test_the_commands_say_what_breaks_a_policy_and_an_exception_lets_it_through(
     assert shown.stdout.startswith("### cellctl preview: 1 cell: ")
 
 
+def test_a_secret_that_a_policy_demands_is_seen_and_not_read(tmp_path: Path) -> None:
+    """The token of a queue: the plan's own policies pass it."""
+    cells = tmp_path / "cells"
+    cells.mkdir()
+    body = "{cloud: aws, account: sandbox, region: eu-west-1, ingress: {polling: redis}}"
+    (cells / "acme.yaml").write_text(f"metadata: {{name: acme}}\nspec: {body}\n")
+    plan = client.cellctl("preview", "acme", "--format", "json", cwd=tmp_path)
+    assert plan.returncode == 0, plan.stderr
+    assert json.loads(plan.stdout)["objections"] == []
+
+
 def test_a_full_account_is_said_before_anything_is_made(tmp_path: Path) -> None:
     run = functools.partial(client.cellctl, cwd=tmp_path)
     cells = tmp_path / "cells"

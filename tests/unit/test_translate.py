@@ -234,3 +234,12 @@ def test_a_traceback_never_becomes_a_message() -> None:
 @pytest.mark.parametrize("path", ["a", "a.b", "a[0].b", 'tags["x.y"].z', "rules[12]"])
 def test_property_paths_survive_parsing(path: str) -> None:
     assert paths.render(paths.parse(path)) == path
+
+
+def test_who_judges_what_is_declared_sees_that_a_secret_is_there_and_not_what_it_is() -> None:
+    planner = Planner(Facts(), Redactor())
+    event = raw_events.parse(step("resourcePreEvent", "create", new=side(A, {"token": SEALED, "of": [{"it": SEALED}]})))
+    assert event is not None
+    planner.take(event)
+    (declared,) = planner.declared.values()
+    assert declared.inputs == {"token": UNKNOWN, "of": [{"it": UNKNOWN}]}
