@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import contextvars
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, replace
@@ -178,7 +179,8 @@ class Running(Generic[T]):
             self._loop = asyncio.get_running_loop()
             self._ended = self._loop.create_future()
             name = " ".join(("cellctl", *self._words))
-            threading.Thread(target=self._apart, args=(self._ended,), name=name, daemon=True).start()
+            apart = partial(contextvars.copy_context().run, self._apart, self._ended)  # a trace goes on in the thread
+            threading.Thread(target=apart, name=name, daemon=True).start()
         return self._ended
 
     def _apart(self, ended: asyncio.Future[T]) -> None:
