@@ -132,7 +132,8 @@ class Running(Generic[T]):
         """Interrupt what is still under way, and wait for its end."""
         if self._ended is not None and not self._ended.done():
             self.interrupt()
-            await self._until(self._ended)
+            if await self._until(self._ended):
+                raise asyncio.CancelledError
 
     def interrupt(self) -> None:
         """Ask the run to stop, as a cancellation does; it ends with Interrupted or an `interrupted` Outcome."""
@@ -196,6 +197,8 @@ class Running(Generic[T]):
 
         try:
             result = self._perform(replace(self._options, hooks=hooks), self._heard, ask)
+        except StopIteration:  # of a callback; no future takes it
+            self._tell(ended.set_exception, RuntimeError("a callback raised StopIteration"))
         except BaseException as error:
             self._tell(ended.set_exception, error)
         else:

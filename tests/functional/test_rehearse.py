@@ -18,7 +18,7 @@ from warm import client
 from cellctl.errors import UsageError
 from cellctl.rehearsal.comparing import differences
 from cellctl.rehearsal.environment import Requirement
-from cellctl.rehearsal.rehearsing import rehearse
+from cellctl.rehearsal.rehearsing import NOT_CHECKED, Rehearsal, Rehearsed, rehearse
 from cellctl.rehearsal.shapes import Sdk
 from cellctl.run.options import RunOptions
 from cellctl.state.resources import ResourceState
@@ -185,6 +185,18 @@ def test_a_fleet_is_rehearsed_in_an_environment_of_its_own(tmp_path: Path, monke
     assert json.loads(json.dumps(rehearsal_json(found)))["proof"] is False
     assert small.home.stack_file("acme").read_bytes() == state
     assert [entry for entry in sys.path if entry] == path
+
+
+def test_only_what_the_other_plugins_have_judged_is_called_checked() -> None:
+    judged = Rehearsed(cell="acme", planned=(), with_plugin=True)
+    alone = Rehearsed(cell="bert", uses=False)
+    for cells, proof in (([judged, alone], True), ([judged, replace(judged, with_plugin=False)], False), ([], False)):
+        found = Rehearsal(now={}, other={"pulumi_small": "2.0.0"}, cells=cells, failed={})
+        told = rehearsal_json(found)
+        assert told["proof"] is proof
+        assert str(told["note"]).startswith(NOT_CHECKED) is not proof
+    failed = Rehearsal(now={}, other={}, cells=[judged], failed={"zoe": UsageError("gone")})
+    assert not failed.checked
 
 
 @pytest.mark.parametrize("text", ["pulumi-aws", "requests==2.0", "pulumi-aws==7; rm", "pulumi-aws==-x", "==1"])
