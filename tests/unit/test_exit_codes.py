@@ -33,7 +33,7 @@ def test_every_code_in_the_docs_is_one_of_the_sources() -> None:
     rows = re.findall(r"^\| ((?:`\w+`(?:, )?)+) \| \d+ \|", TABLE.read_text(encoding="utf-8"), re.M)
     codes = {code for row in rows for code in re.findall(r"`(\w+)`", row)}
     root = TABLE.parents[2]
-    folders = (root / "cellctl", root / "sandbox")
+    folders = (root / "cellctl", root / "sandbox", root / "provider")
     text = "".join(path.read_text(encoding="utf-8") for folder in folders for path in folder.rglob("*.py"))
     assert len(codes) > 30
     assert {code for code in codes if f'"{code}"' not in text} == set()
