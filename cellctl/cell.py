@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cellctl.run.explaining import Explained
     from cellctl.run.status import CellStatus
     from cellctl.spec import CellSpec
+    from cellctl.spec.reef import ReefSpec
     from cellctl.state.values import Value
 
 
@@ -147,7 +148,7 @@ def cells(home: Home, *, options: RunOptions | None = None) -> list[CellStatus]:
 
 def preview_all(
     home: Home,
-    names: Iterable[str | CellSpec] | None = None,
+    names: Iterable[str | CellSpec | ReefSpec] | None = None,
     *,
     options: RunOptions | None = None,
     on_event: OnEvent = ignore_event,
@@ -155,10 +156,10 @@ def preview_all(
 ) -> Iterator[tuple[str, Plan | CellctlError]]:
     """Yield each cell's name with what its `preview` returns, or with the error that it raises.
 
-    One after another, in the order of `names` (without: every cell file of the home); a spec stands for its cell as it
-    would be with that file. Sandbox cells share one warm process, which is several times cheaper than one for each;
-    cells of real accounts get a process each. A broken cell never stops the others. Consume the iterator in one thread;
-    closing it early ends the process.
+    One after another, in the order of `names` (without: every cell file of the home); a spec stands for its cell or
+    reef as it would be with that file. Sandbox cells share one warm process, which is several times cheaper than one
+    for each; cells of real accounts get a process each. A broken cell never stops the others. Consume the iterator in
+    one thread; closing it early ends the process.
 
     Raises:
         Interrupted: `interrupter` was used; what was yielded before stands.

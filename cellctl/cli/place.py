@@ -100,8 +100,10 @@ def locate(verb: str, cell: str | None, *, cloud: str | None, home: Path | None,
     )
 
 
-def selected(home: Home, cell: str | None, labels: Sequence[str]) -> list[str]:
-    """Return the cells that a command over many is about: one, or all that have a stack and these labels.
+def selected(home: Home, cell: str | None, labels: Sequence[str], names: Sequence[str] | None = None) -> list[str]:
+    """Return the cells that a command over many is about: one, or all of `names` with these labels.
+
+    Without `names` all that have a stack in this home's own state.
 
     Raises:
         UsageError: A label is no `NAME=VALUE`, or there is no such cell.
@@ -115,7 +117,7 @@ def selected(home: Home, cell: str | None, labels: Sequence[str]) -> list[str]:
         if not name or not equals:
             raise UsageError(f"--select needs LABEL=VALUE, not '{name}'", hint="such as tier=gold", code="bad_select")
     found = []
-    for name in home.stack_names():
+    for name in home.stack_names() if names is None else names:
         spec = Cell.open(name, home=home).spec if wanted else None
         has = spec.metadata.labels if spec is not None else {}
         if all(has.get(label) == value for label, _, value in wanted):

@@ -38,7 +38,7 @@ def rehearse(
     deadline: DeadlineOption = "",
     details: DetailsOption = False,
 ) -> None:
-    """Say what another version of a provider SDK would do to one cell, or to all of this home.
+    """Say what another version of a provider SDK would do to one cell, or to all cells and reefs of this home.
 
     Installs it in an environment of its own, compares its classes with those in use for what each state holds, and
     previews under both where that can be done. Changes nothing. Ends with 3 if something would differ.
@@ -49,11 +49,15 @@ def rehearse(
     from cellctl.errors import ExitCode
     from cellctl.rehearsal.environment import Requirement
     from cellctl.rehearsal.rehearsing import rehearse as rehearsed
+    from cellctl.run.target import REEF
     from cellctl.views.rehearsal_text import rehearsal_json, rehearsal_text
 
     wanted = [Requirement.of(text) for text in with_]
     opened = open_home(home)
-    names = selected(opened, cell, select or [])
+    known = sorted({*opened.cell_names(), *opened.stack_names()})
+    names = selected(opened, cell, select or [], known)
+    if cell is None and not select:
+        names += [f"{REEF}{name}" for name in opened.reef_names()]
     options = run_options(
         refresh=RefreshScope.NONE, clock=clock, engine=engine, deadline=deadline, command="cellctl rehearse"
     )

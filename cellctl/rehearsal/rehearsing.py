@@ -14,16 +14,20 @@ from cellctl.cell import Cell, preview_all
 from cellctl.engine.workspace import Workspaces
 from cellctl.errors import CellctlError, UsageError
 from cellctl.home.accounts import SANDBOX
+from cellctl.home.reefs import find_reef
 from cellctl.rehearsal.comparing import EFFECTS, Difference, differences
 from cellctl.rehearsal.environment import Requirement, environment
 from cellctl.rehearsal.shapes import Sdk
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.status import load
+from cellctl.run.target import REEF
 
 if TYPE_CHECKING:
     from cellctl.home import Home
     from cellctl.plan import Change, Plan
     from cellctl.run.options import Interrupter, RunOptions
+    from cellctl.spec import CellSpec
+    from cellctl.spec.reef import ReefSpec
     from cellctl.state.resources import ResourceState
 
 NOT_CHECKED = "provider-side differences not checked"
@@ -82,7 +86,7 @@ def rehearse(
     options: RunOptions,
     interrupter: Interrupter | None = None,
 ) -> Rehearsal:
-    """Return what `wanted` would do to each cell of a home that has a state.
+    """Return what `wanted` would do to each cell (`acme`) and reef (`reef/r1`) of a home that has a state.
 
     The SDKs' classes are compared for what each state holds. A plan under both versions is made and compared where
     that shows something: for a real account with the Pulumi CLI on the PATH of `options.environment` and the other
@@ -104,11 +108,12 @@ def rehearse(
         except CellctlError as error:
             failed[name] = error
     plugins = _have_plugins(home, pairs, options.environment)
-    chosen = [name for name, cell in cells.items() if cell.uses and _can_be_planned(home, name, plugins=plugins)]
+    chosen = {name: spec for name, cell in cells.items() if cell.uses and (spec := _planable(home, name, plugins))}
     options = replace(options, refresh="none")
-    before = preview_all(home, chosen, options=options, interrupter=interrupter)
-    after = preview_all(home, chosen, options=replace(options, start=made.start), interrupter=interrupter)
-    for (name, was), (_, would) in zip(before, after, strict=True):
+    before = preview_all(home, chosen.values(), options=options, interrupter=interrupter)
+    other_start = replace(options, start=made.start)
+    after = preview_all(home, chosen.values(), options=other_start, interrupter=interrupter)
+    for name, (_, was), (_, would) in zip(chosen, before, after, strict=True):
         broken = next((item for item in (was, would) if isinstance(item, CellctlError)), None)
         if broken is not None:
             failed[name] = broken
@@ -129,7 +134,7 @@ def _in_use(item: Requirement) -> Sdk:
 def _compared(home: Home, name: str, pairs: Sequence[tuple[Sdk, Sdk]], options: RunOptions) -> Rehearsed:
     loaded = load(home, name, options)
     if loaded is None:
-        raise UsageError(f"cell '{name}' has no state yet", hint=f"cellctl up {name}", code="no_stack")
+        return Rehearsed(cell=name, uses=False)
     rows = [row for row in loaded.checkpoint.resources if row.custom and not row.is_provider and not row.delete]
     found = sorted(set(_differences(pairs, rows)), key=lambda item: (EFFECTS.index(item.effect), item.type, item.what))
     packages = {now.package for now, _ in pairs}
@@ -137,9 +142,11 @@ def _compared(home: Home, name: str, pairs: Sequence[tuple[Sdk, Sdk]], options: 
     return Rehearsed(cell=name, uses=uses, differences=tuple(found))
 
 
-def _can_be_planned(home: Home, name: str, *, plugins: bool) -> bool:
-    spec = Cell.open(name, home=home).spec
-    return spec is not None and (home.account(spec.spec.account).simulated or plugins)
+def _planable(home: Home, name: str, plugins: bool) -> CellSpec | ReefSpec | None:
+    """Return the spec of what can be previewed under the other versions too, else None."""
+    short = name.removeprefix(REEF)
+    spec = find_reef(home, short, command="status").spec if short != name else Cell.open(name, home=home).spec
+    return spec if spec is not None and (home.account(spec.spec.account).simulated or plugins) else None
 
 
 def _planned(cell: Rehearsed, before: Plan, after: Plan) -> Rehearsed:

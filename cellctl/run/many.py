@@ -11,10 +11,10 @@ from cellctl.run.worker import Worker
 
 if TYPE_CHECKING:
     from cellctl.run.options import Interrupter, RunOptions
-    from cellctl.spec import CellSpec
+    from cellctl.run.target import AnySpec
 
 T = TypeVar("T")
-C = TypeVar("C", "str", "str | CellSpec")
+C = TypeVar("C", "str", "str | AnySpec")
 
 
 def each(

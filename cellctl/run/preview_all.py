@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from cellctl.home import Home
     from cellctl.plan import Plan
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
+    from cellctl.run.target import AnySpec
     from cellctl.run.worker import Worker
-    from cellctl.spec import CellSpec
 
 
 def preview_all(
     home: Home,
-    cells: Iterable[str | CellSpec],
+    cells: Iterable[str | AnySpec],
     *,
     options: RunOptions,
     on_event: OnEvent,
@@ -28,7 +28,7 @@ def preview_all(
 ) -> Iterator[tuple[str, Plan | CellctlError]]:
     """Yield each name with its Plan or its error. Arguments: `cellctl.cell.preview_all`."""
 
-    def look(cell: str | CellSpec, worker: Worker) -> Plan:
+    def look(cell: str | AnySpec, worker: Worker) -> Plan:
         return _one(home, cell, worker, options=options, on_event=on_event, interrupter=interrupter)
 
     return each(cells, look, options=options, interrupter=interrupter)
@@ -36,7 +36,7 @@ def preview_all(
 
 def _one(
     home: Home,
-    cell: str | CellSpec,
+    cell: str | AnySpec,
     worker: Worker,
     *,
     options: RunOptions,

@@ -21,6 +21,7 @@ from cellctl.rehearsal.environment import Requirement
 from cellctl.rehearsal.rehearsing import NOT_CHECKED, Rehearsal, Rehearsed, rehearse
 from cellctl.rehearsal.shapes import Sdk
 from cellctl.run.options import RunOptions
+from cellctl.spec import CellSpec
 from cellctl.state.resources import ResourceState
 from cellctl.views.rehearsal_text import rehearsal_json, rehearsal_text
 
@@ -167,12 +168,14 @@ def test_a_fleet_is_rehearsed_in_an_environment_of_its_own(tmp_path: Path, monke
     with pytest.raises(UsageError, match=r"pulumi-small==3.0.0 cannot be installed") as refused:
         rehearse(small.home, ["acme"], [Requirement.of("pulumi-small==3.0.0")], options=options)
     assert refused.value.code == "not_installed"
+    small.home.write_cell(CellSpec.minimal("bert", cloud="aws", account="sandbox", region="eu-west-1"))
     found = rehearse(
-        small.home, ["acme"], [Requirement.of("pulumi-small==2.0.0")], options=replace(options, start=None)
+        small.home, ["acme", "bert"], [Requirement.of("pulumi-small==2.0.0")], options=replace(options, start=None)
     )
     assert (dict(found.now), dict(found.other)) == ({"pulumi_small": "1.0.0"}, {"pulumi_small": "2.0.0"})
     assert {name: str(error) for name, error in found.failed.items()} == {}
-    (acme,) = found.cells
+    acme, bert = found.cells
+    assert (bert.uses, bert.planned) == (False, None)  # it has no state yet
     assert {(item.effect, item.what) for item in acme.differences} >= {("breaks", "fixed is no argument any more")}
     assert sorted(acme.planned or ()) == [
         "a (small:index:Thing, which holds data): stays; then update (size)",
