@@ -18,7 +18,6 @@ from cellctl.cli import (
     refresh,
     rehearse,
     replay,
-    schema,
     status,
     up,
 )
@@ -69,4 +68,3 @@ app.command()(explain.explain)
 app.command(name="cells")(cells.list_cells)
 app.command()(replay.replay)
 app.command()(doctor.doctor)
-app.command()(schema.schema)

@@ -7,7 +7,7 @@ from importlib import import_module
 import typer
 from typer.core import TyperGroup
 
-GROUPS = ("account", "gateway", "pr", "reef", "registry", "sandbox")
+GROUPS = ("account", "gateway", "pr", "reef", "registry", "sandbox", "schema")
 """Each is the package of that name, which has an `app`."""
 
 

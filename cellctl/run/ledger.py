@@ -15,6 +15,7 @@ from cellctl.leases import Holder, Lease, LeaseLost, kept
 from cellctl.plan import COUNTED, Outcome, Result
 from cellctl.run import placing, registering
 from cellctl.run.session import Session
+from cellctl.versions import refuse_newer
 
 if TYPE_CHECKING:
     from cellctl.registry.database import Database
@@ -44,6 +45,7 @@ def running(
     preview may use the process of a `worker`.
     """
     home = target.home
+    refuse_newer(target.name, target.made_by)
     home.prepare()
     began = time.monotonic()
     with _leased(operation, target, options) as held:

@@ -18,7 +18,8 @@ from cellctl.run.judging import case_of
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import running
 from cellctl.run.session import Session
-from cellctl.run.target import Target, checkpoint_digest, living, of_spec, refuse_move, versions
+from cellctl.run.target import Target, checkpoint_digest, living, made_by, of_spec, refuse_move
+from cellctl.versions import refuse_newer, versions
 
 if TYPE_CHECKING:
     from cellctl.home import Home
@@ -81,6 +82,7 @@ def preview(
 def refuse_move_elsewhere(session: Session) -> None:
     """Refuse what an existing cell cannot become, where its state could be read only now."""
     if session.target.files is None:
+        refuse_newer(session.target.name, made_by(session.record()))
         refuse_move(session.target, session.record(), session.load())
 
 

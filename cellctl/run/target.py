@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, TypeAlias
 
 from cellctl import guard
@@ -22,6 +20,7 @@ from cellctl.state.backend import FileBackend, Loaded
 from cellctl.state.checkpoint import Checkpoint, digest
 from cellctl.state.resources import ResourceState
 from cellctl.state.values import Struct, Value
+from cellctl.versions import versions
 
 if TYPE_CHECKING:
     from cellctl.home import Account, Home
@@ -39,14 +38,14 @@ ADMINISTRATOR = "cellctl:octopus:Administrator"
 NODE = "cellctl:octopus:Node"
 _SANDBOX_SUBSCRIPTION = "00000000-0000-4000-8000-000000000000"
 _SANDBOX_TENANT = "00000000-0000-4000-8000-0000000000ff"
-_PACKAGES = {"aws": "pulumi-aws", "azure": "pulumi-azure-native"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """One cell of one home (`name` is `acme`), one reef (`reef/r1`) or one account (`account/prod`).
 
-    `spec` is its JSON, `{}` where only the stack is known and it holds no record. `place` is what a cell on a reef has
+    `spec` is its JSON, `{}` where only the stack is known and it holds no record. `made_by` is what the stack records
+    of its maker. `place` is what a cell on a reef has
     there, `{}` where it is dedicated or has none yet. `advice` is what the file may say and had better not.
     """
 
@@ -61,6 +60,7 @@ class Target:
     engine: str
     advice: tuple[str, ...] = ()
     place: Struct = field(default_factory=dict)
+    made_by: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def level(self) -> Level:
@@ -173,6 +173,7 @@ def of_spec(home: Home, spec: AnySpec, options: RunOptions) -> Target:
         engine=engine_of(account, options),
         advice=(*unwise, *([unasked] if unasked else ())),
         place=place if isinstance(place, dict) else {},
+        made_by=made_by(before),
     )
     if target.files is not None:
         refuse_move(target, before, target.load())
@@ -203,6 +204,7 @@ def of_stack(home: Home, name: str, options: RunOptions) -> Target:
         incarnation=incarnation if isinstance(incarnation, int) else home.incarnation(name),
         engine=engine_of(account, options),
         place=place if isinstance(place, dict) else {},
+        made_by=made_by(record),
     )
 
 
@@ -216,6 +218,12 @@ def record_of(home: Home, name: str) -> Struct:
         if isinstance(found, dict) and found.get("cloud"):
             return found
     return recorded(spaces.folder(stack.stack) / f"Pulumi.{stack.stack}.yaml")
+
+
+def made_by(record: Struct) -> dict[str, str]:
+    """Return the versions of what made the stack with this record."""
+    found = record.get("versions")
+    return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _record_of_file(home: Home, name: str) -> Struct:
@@ -253,19 +261,6 @@ def living(checkpoint: Checkpoint | None) -> tuple[ResourceState, ...]:
 def checkpoint_digest(loaded: Loaded | None) -> str:
     """Return the digest of a state, `` where there is none."""
     return digest(loaded.checkpoint) if loaded else ""
-
-
-def versions(cloud: str) -> dict[str, str]:
-    """Return the versions of everything that made a plan."""
-    return {"cellctl": _version("cellctl"), "pulumi": _version("pulumi"), cloud: _version(_PACKAGES.get(cloud, ""))}
-
-
-@cache
-def _version(package: str) -> str:
-    try:
-        return version(package) if package else ""
-    except PackageNotFoundError:
-        return ""
 
 
 def refuse_move(target: Target, before: Struct, loaded: Loaded | None) -> None:

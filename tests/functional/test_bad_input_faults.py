@@ -208,7 +208,7 @@ def test_a_crash_of_the_provider_is_told_and_the_next_up_goes_on(began: Began, h
         assert len(home.objects(f"azure-native:{type_}")) == count
 
 
-@pytest.mark.parametrize("words", [("sandbox", "show"), ("cells", "--format", "json"), ("schema",)])
+@pytest.mark.parametrize("words", [("sandbox", "show"), ("cells", "--format", "json"), ("schema", "cell")])
 def test_a_closed_pipe_is_no_error(home: Home, words: tuple[str, ...]) -> None:
     reading, writing = os.pipe()
     os.close(reading)

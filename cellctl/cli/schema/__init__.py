@@ -1,0 +1,1 @@
+"""`cellctl schema …`."""
