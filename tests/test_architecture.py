@@ -13,7 +13,18 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOTS = ("cellctl", "components", "stacks", "provider", "sandbox")
-HEAVY = ("pulumi", "pydantic", "sqlalchemy", "httpx", "boto3", "grpc", "cryptography", "rich.live", "opentelemetry")
+HEAVY = (
+    "pulumi",
+    "pydantic",
+    "sqlalchemy",
+    "httpx",
+    "boto3",
+    "grpc",
+    "cryptography",
+    "rich.live",
+    "opentelemetry",
+    "asyncio",
+)
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "managers"}
 LONGEST_MODULE = 400
 LONGEST_P90 = 40
@@ -35,11 +46,12 @@ def _loaded_after(code: str) -> set[str]:
     "code",
     [
         "import cellctl",
+        "import cellctl.cell",
         "import cellctl.cli.app",
         "from cellctl.cli.app import app\nresult = app(['--help'], standalone_mode=False)",
         "import cellctl.cli.options as o; o.complete_cloud('a')",
     ],
-    ids=["library", "cli", "help", "completion"],
+    ids=["library", "cell", "cli", "help", "completion"],
 )
 def test_nothing_heavy_is_loaded_early(code: str) -> None:
     loaded = _loaded_after(code)
