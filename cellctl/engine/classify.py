@@ -84,7 +84,9 @@ _CLASSES = (
         "run the same command again: what the provider had begun is looked up first",
     ),
     _class(
-        "no_plugin", r"no resource plugin|not an allowed package|plugin .* not found", "install the provider plugin"
+        "no_plugin",
+        r"no resource plugin|not an allowed package|plugin .* not found",
+        "cellctl doctor --account NAME --install puts a real account's plugins into this home",
     ),
     _class("locked", r"stack is currently locked", "wait for the other run, or see `cellctl status`"),
     _class("passphrase", r"incorrect passphrase|passphrase must be set", "the key file in .cellctl/pulumi is not its"),

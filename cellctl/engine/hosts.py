@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         GatewayReaderFactory,
         HostFactory,
         LicenceReader,
+        PluginPlacer,
         PluginSandbox,
         SandboxControl,
     )
@@ -50,6 +51,8 @@ class CliHost:
         self.dialer: Dialer = DirectDialer()
         self.environment: Mapping[str, str] = {}
         self._account, self._opened = setup.account, ExitStack()
+        if not setup.account.sandbox:
+            place_plugins(Path(setup.environment["PULUMI_HOME"]))
 
     @cached_property
     def gateways(self) -> GatewayReader | None:
@@ -129,6 +132,16 @@ class SimulatedCliHost(CliHost):
     def close(self) -> None:
         """Stop this process's stand-ins; each plugin has its own."""
         self._sandbox.close()
+
+
+def place_plugins(pulumi_home: Path) -> None:
+    """Put provider `cellctl` where the real CLI finds it: launchers of this very installation, nothing downloaded.
+
+    Raises:
+        EngineError: The folder cannot be written.
+    """
+    for entry in entry_points(group="cellctl.plugins"):
+        cast("PluginPlacer", entry.load())(pulumi_home)
 
 
 def open_host(setup: Setup) -> EngineHost:

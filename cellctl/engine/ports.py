@@ -64,6 +64,13 @@ class AccountReader(Protocol):
         """
 
 
+class PluginPlacer(Protocol):
+    """Puts plugins into a PULUMI_HOME (entry-point group `cellctl.plugins`)."""
+
+    def __call__(self, pulumi_home: Path) -> None:
+        """Write what the real CLI launches; what is there already stays."""
+
+
 class PluginSandbox(EngineHost, AccountReader, Protocol):
     """A sandbox whose providers the real CLI can load too."""
 

@@ -65,9 +65,12 @@ def _assumed(role: str, account: str, region: str) -> Session:
     from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
 
     source = botocore.session.get_session()
+    identity = source.get_credentials()
+    if identity is None:
+        raise ProviderError("this machine has no identity in AWS with which to take on a role", code="auth")
     fetcher = AssumeRoleCredentialFetcher(
         client_creator=source.create_client,
-        source_credentials=source.get_credentials(),
+        source_credentials=identity,
         role_arn=role,
         extra_args={"RoleSessionName": "cellctl"},
     )

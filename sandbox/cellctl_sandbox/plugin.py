@@ -15,8 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cellctl.errors import EngineError
-from cellctl.state.files import write_atomically
+from cellctl_provider.hosts.launcher import place
 
 if TYPE_CHECKING:
     from cellctl_provider.protocol import ProviderFactory
@@ -35,30 +34,10 @@ def install(pulumi_home: Path, factories: Iterable[ProviderFactory]) -> None:
     Raises:
         EngineError: The folder cannot be written.
     """
-    try:
-        for factory in factories:
-            folder = pulumi_home / "plugins" / f"resource-{factory.package}-v{factory.version}"
-            path = folder / f"pulumi-resource-{factory.package}"
-            text = _launcher(factory.package).encode()
-            if path.exists() and path.read_bytes() == text:
-                continue
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_atomically(path, text)
-            path.chmod(0o700)
-    except OSError as error:
-        raise EngineError(
-            f"the sandbox's plugins cannot be written to {pulumi_home}: {error.strerror or error}",
-            hint="check its owner and free space",
-            code="home_not_writable",
-        ) from None
-
-
-def _launcher(package: str) -> str:
-    """Return the script; the engine's own argument, its address, is not needed."""
-    paths = shlex.quote(":".join(entry for entry in sys.path if entry))
     given = " ".join(f'"${name}"' for name in _VARIABLES)
-    command = f"{shlex.quote(sys.executable)} -P -m cellctl_sandbox.plugin {shlex.quote(package)} {given}"
-    return f"#!/bin/sh\nPYTHONPATH={paths} exec {command}\n"
+    for factory in factories:
+        words = f"cellctl_sandbox.plugin {shlex.quote(factory.package)} {given}"
+        place(pulumi_home, factory.package, factory.version, words)
 
 
 def main(words: list[str]) -> None:

@@ -9,10 +9,10 @@ import pulumi_aws as aws
 from pulumi_aws import ssm
 
 from cellctl.clouds import AccountFacts, Layout
+from cellctl.facts.accounts import needs
 from cellctl_components import resources as cellctl
 
-GATEWAY_IMAGE = "/aws/service/storagegateway/ami/FILE_S3/latest"
-NODE_IMAGE = "/aws/service/ami-windows-latest/Windows_Server-2022-English-Full-Base"
+GATEWAY_IMAGE, NODE_IMAGE = needs("aws").images["gateway"], needs("aws").images["node"]
 """Parameters that AWS keeps: the newest image. A machine that runs never follows them."""
 
 

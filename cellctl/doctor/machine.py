@@ -1,4 +1,4 @@
-"""What a machine and a home have, what is missing, and how to get it. Changes nothing and asks no cloud."""
+"""What a machine and a home have. Changes nothing and asks no cloud."""
 
 from __future__ import annotations
 
@@ -6,30 +6,19 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from cellctl import __version__
+from cellctl.doctor.findings import Finding
 from cellctl.errors import CellctlError
 
 if TYPE_CHECKING:
     from cellctl.home import Home
     from cellctl.run.status import CellStatus
 
-Level = Literal["ok", "note", "warning", "missing"]
 _SDKS = (("pulumi-aws", "aws"), ("pulumi-azure-native", "azure"))
 _LOW_DISK_MIB = 500
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
-    """One thing looked at: `missing` stops something from working, `remedy` says how to get it."""
-
-    subject: str
-    level: Level
-    message: str
-    remedy: str = ""
 
 
 def examine(home: Home, *, environment: Mapping[str, str]) -> list[Finding]:

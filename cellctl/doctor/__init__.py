@@ -1,0 +1,13 @@
+"""What a machine, a home and a real account have, what is missing, and how to get it.
+
+from cellctl import doctor
+
+for finding in doctor.examine(home, environment=environment):
+    print(finding.level, finding.subject, finding.message, finding.remedy)
+"""
+
+from cellctl.doctor.account import examine_account
+from cellctl.doctor.findings import Finding, Level
+from cellctl.doctor.machine import examine
+
+__all__ = ["Finding", "Level", "examine", "examine_account"]

@@ -1,0 +1,53 @@
+"""What a cell needs of a real account before its first `up`, as data: `account/<cloud>.toml` beside this module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from cellctl.facts.document import Table
+
+_FOLDER = Path(__file__).parent / "account"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Quota:
+    """A quota by the names with which the cloud's own service tells it; `cell` is what a dedicated cell takes."""
+
+    name: str
+    service: str
+    code: str
+    cell: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Needs:
+    """What is looked for: `images` are names of parameters by what they are for, `zones` the least number of them."""
+
+    zones: int
+    images: Mapping[str, str]
+    quotas: tuple[Quota, ...]
+
+
+@lru_cache(maxsize=4)
+def needs(cloud: str) -> Needs:
+    """Return what a cell on a cloud needs of its account.
+
+    Raises:
+        FactsError: The file breaks the format.
+    """
+    table = Table.load(_FOLDER / f"{cloud}.toml")
+    sources = set(table.struct("sources"))
+    images = {str(name): str(value) for name, value in table.struct("images").items()}
+    quotas = []
+    for name, entry in table.named("quotas"):
+        entry.source(sources)
+        quotas.append(
+            Quota(name=name, service=entry.text("service"), code=entry.text("code"), cell=int(entry.number("cell")))
+        )
+        entry.end()
+    found = Needs(zones=int(table.number("zones")), images=images, quotas=tuple(quotas))
+    table.end()
+    return found
