@@ -1,10 +1,4 @@
-"""What a machine, a home and a real account have, what is missing, and how to get it.
-
-from cellctl import doctor
-
-for finding in doctor.examine(home, environment=environment):
-    print(finding.level, finding.subject, finding.message, finding.remedy)
-"""
+"""What a machine, a home and a real account have, what is missing, and how to get it: lists of findings."""
 
 from cellctl.doctor.account import examine_account
 from cellctl.doctor.findings import Finding, Level

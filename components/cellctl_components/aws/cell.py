@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import pulumi
 
 from cellctl_components import resources as cellctl
-from cellctl_components.aws import firewall
+from cellctl_components.aws import answering, firewall
 from cellctl_components.aws.alarms import Alarms, AlarmsArgs, EntryWatched
 from cellctl_components.aws.bootstrap import Boot
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.ingress import Ingress, IngressArgs
 from cellctl_components.aws.joined_network import JoinedNetwork, JoinedNetworkArgs
-from cellctl_components.aws.layout import WEB_PORT, AwsLayout, PlaceLayout, QueueLayout, ShareLayout
+from cellctl_components.aws.layout import AwsLayout, PlaceLayout, QueueLayout
 from cellctl_components.aws.network import Network, NetworkArgs
 from cellctl_components.aws.nodes import NodeReferences, Nodes, NodesArgs
 from cellctl_components.aws.options import child, stateful
@@ -320,27 +320,13 @@ class Cell(pulumi.ComponentResource):
 
     def _facts(self) -> dict[str, pulumi.Input[object]]:
         layout, host = self._layout, self._layout.ingress
-        version = layout.octopus.version
-        nodes = [
-            {
-                "name": node.name,
-                "address": node.address,
-                "port": WEB_PORT,
-                "scheme": "http",
-                "zone": node.zone,
-                "version": version,
-                "taskCap": node.task_cap,
-                **({"queue": True} if layout.queue else {}),
-            }
-            for node in layout.nodes.items
-        ]
         return {
             "url": f"https://{host.host}",
             "webAddress": self.ingress.web.dns_name,
-            "nodes": nodes,
+            "nodes": answering.nodes(layout),
             # A balancer that faces the internet is not looked at: cellctl's public address need not be allowed there.
-            "entries": _entries(layout) if host.internal else {},
-            "pollAddresses": [f"https://{host.polling_host}:{port}" for port in _polling_ports(layout)],
+            "entries": answering.entries(layout) if host.internal else {},
+            "pollAddresses": [f"https://{host.polling_host}:{port}" for port in answering.polling_ports(layout)],
             "pollingAddress": self.ingress.polling.dns_name,
             "database": {
                 "kind": "rds",
@@ -363,35 +349,11 @@ class Cell(pulumi.ComponentResource):
                 "gateway": self._files.gateway_id,
                 "region": layout.region,
                 "writer": self._files.writer,
-                "shares": {share.kind: _where(share) for share in layout.shares if share.kind},
+                "shares": {share.kind: answering.where(share) for share in layout.shares if share.kind},
             },
             "buckets": {share.name: share.bucket for share in layout.shares},
             "alarmTopic": self.alarms.topic_arn,
         }
-
-
-def _where(share: ShareLayout) -> str:
-    return f"{share.name}/{share.folder}" if share.folder else share.name
-
-
-def _polling_ports(layout: AwsLayout) -> list[int]:
-    return list(dict.fromkeys(node.polling_port for node in layout.nodes.items))
-
-
-def _entries(layout: AwsLayout) -> dict[str, list[dict[str, object]]]:
-    host = layout.ingress
-    polling = [{"host": host.polling_host, "port": port} for port in _polling_ports(layout)]
-    nodes = [node.name for node in layout.nodes.items]
-    # The gateway's shares are for nodes only.
-    closed: list[dict[str, object]] = [{"host": layout.gateway.address, "port": port} for port in (445, 2049)]
-    if layout.place:
-        closed = [{"host": layout.place.gateway, "port": 445}]  # NFS is open to cellctl, shares are not
-    return {
-        "web": [{"host": host.host, "port": 443, "nodes": nodes}],
-        "redirect": [{"host": host.host, "port": 80}],
-        "polling": polling,
-        "closed": closed,
-    }
 
 
 def _licence(layout: AwsLayout, account: str) -> str:
