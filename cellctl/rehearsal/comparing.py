@@ -31,17 +31,33 @@ class Difference:
 
 def differences(now: Sdk, other: Sdk, row: ResourceState, *, stateful: bool) -> Iterator[Difference]:
     """Yield what `other` would do to a resource that `now` made."""
-    before, after = now.shape(row.type), other.shape(row.type)
+    before = now.shape(row.type)
     if before is None:
         return
-    for effect, what in _of_class(before, after, row):
+    for effect, what in (*_of_token(now, other, before, row), *_of_class(before, _followed(now, other, row), row)):
         yield Difference(effect=effect, type=row.type, what=what, stateful=stateful and effect == "replaces")
+
+
+def _followed(now: Sdk, other: Sdk, row: ResourceState) -> Shape | None:
+    """Return the class that the program would use: the one with the same Python path."""
+    token = other.token_of(now.class_of(row.type))
+    return other.shape(token) if token else None
+
+
+def _of_token(now: Sdk, other: Sdk, before: Shape, row: ResourceState) -> Iterator[tuple[Effect, str]]:
+    """Yield what becomes of the class' name in Python, and of its token: without an alias another resource."""
+    path = now.class_of(row.type)
+    after = _followed(now, other, row)
+    if after is None:
+        elsewhere = other.class_of(row.type)
+        yield "breaks", f"there is no class {path}" + (f", it is {elsewhere}" if elsewhere else "")
+    elif row.type not in (after.token, *after.aliases):
+        alias = "is an alias no more" if row.type in before.aliases else f"becomes {after.token}, without an alias"
+        yield "replaces", alias
 
 
 def _of_class(before: Shape, after: Shape | None, row: ResourceState) -> Iterator[tuple[Effect, str]]:
     if after is None:
-        known = row.type in before.aliases
-        yield ("replaces", "is an alias no more") if known else ("breaks", "there is no such class")
         return
     inputs = _own(row.inputs)
     yield from _of_arguments(_Classes(before.nested, after.nested), "", before.arguments, after.arguments, inputs)
@@ -83,10 +99,10 @@ def _of_given(
     classes: _Classes, path: str, was: Argument | None, now: Argument | None, value: Value
 ) -> Iterator[tuple[Effect, str]]:
     """Yield what becomes of an argument that the state has, and of what it is made of."""
+    if was is None:
+        return
     if now is None:
         yield "breaks", f"{path} is no argument any more"
-        return
-    if was is None:
         return
     if was.type != now.type and not _plain(value, now.type):
         yield "look", f"{path}: {was.type} becomes {now.type}"

@@ -6,9 +6,9 @@ Only the named packages are installed there; everything else is what runs now, f
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -95,7 +95,7 @@ def environment(folder: Path, wanted: Sequence[Requirement], ambient: Mapping[st
     digest = hashlib.sha256(" ".join([sys.version, *sorted(map(str, wanted))]).encode()).hexdigest()[:12]
     kept = folder / digest
     if not kept.is_dir():
-        building = folder / f".{digest}-{socket.gethostname()}-{id(wanted)}"
+        building = folder / f".{digest}-{os.getpid()}"
         shutil.rmtree(building, ignore_errors=True)
         try:
             _install(building, wanted, _told(ambient))

@@ -67,17 +67,22 @@ class Sdk:
             self._shapes[token] = self._read(token)
         return self._shapes[token]
 
+    def class_of(self, token: str) -> str:
+        """Return the Python path of a token's class, such as `pulumi_aws.rds.Instance`; `` where there is none."""
+        fqn, name = self._classes.get(_VERSION.sub("", token), ("", ""))
+        return f"{fqn}.{name}" if name else ""
+
+    def token_of(self, class_: str) -> str:
+        """Return the token of the class with this Python path, `` where there is none."""
+        return next((token for token, place in self._classes.items() if ".".join(place) == class_), "")
+
     @cached_property
-    def _classes(self) -> dict[str, tuple[Path, str]]:
-        """Folder and name of each token's class."""
+    def _classes(self) -> dict[str, tuple[str, str]]:
+        """Python package and name of each token's class."""
         text = (self.folder / "__init__.py").read_text(encoding="utf-8")
         found = _LIST.search(text)
         rows = json.loads(found[1]) if found else []
-        return {
-            token: (self.folder.parent.joinpath(*row["fqn"].split(".")), name)
-            for row in rows
-            for token, name in row["classes"].items()
-        }
+        return {token: (row["fqn"], name) for row in rows for token, name in row["classes"].items()}
 
     def _read(self, token: str) -> Shape | None:
         place = self._classes.get(token)
@@ -85,7 +90,7 @@ class Sdk:
         if place is None and plain != token:
             shape = self.shape(plain)
             return shape if shape is not None and token in shape.aliases else None
-        return _shape(token, *place) if place is not None else None
+        return _shape(token, self.folder.parent.joinpath(*place[0].split(".")), place[1]) if place else None
 
 
 def _shape(token: str, folder: Path, name: str) -> Shape | None:
@@ -93,6 +98,8 @@ def _shape(token: str, folder: Path, name: str) -> Shape | None:
     if source is None:
         return None
     blocks = _blocks(source)
+    if name not in blocks:
+        return None
     resource, init = blocks[name], _function(blocks[name], "_internal_init")
     names = _wire_names(blocks.get(f"{name}Args")) | _wire_names(resource)
     arguments = _arguments(blocks.get(f"{name}Args"), names, init)

@@ -146,9 +146,32 @@ def test_only_what_a_state_holds_counts(sdks: tuple[Sdk, Sdk]) -> None:
         required,
         ("breaks", "rules[].action is required"),
     }
-    assert said(sdks, "small:index/v1:Thing") == {("replaces", "is an alias no more")}
+    assert said(sdks, maxSize=3, of_nobody=1) == {required}
+    assert said(sdks, "small:index/v1:Thing", maxSize=3) == {("replaces", "is an alias no more"), required}
     assert said(sdks, "other:index:Thing") == set()
     assert said((sdks[0], sdks[0]), fixed="x", rules=[{"port": 1}]) == set()
+
+
+@pytest.mark.parametrize(
+    ("token", "fqn", "aliases", "told"),
+    [
+        ("small:index:Other", "pulumi_small", "", ("replaces", "becomes small:index:Other, without an alias")),
+        ("small:index:Other", "pulumi_small", 'pulumi.Alias(type_="small:index:Thing")', None),
+        (
+            "small:index:Thing", "pulumi_small.more", "",
+            ("breaks", "there is no class pulumi_small.Thing, it is pulumi_small.more.Thing"),
+        ),
+        ("small:index:New", "pulumi_small.more", "", ("breaks", "there is no class pulumi_small.Thing")),
+    ],
+)  # fmt: skip
+def test_a_token_and_a_name_in_python_may_move(
+    tmp_path: Path, token: str, fqn: str, aliases: str, told: tuple[str, str] | None
+) -> None:
+    now = install(tmp_path / "now", "1.0.0", BEFORE)
+    moved = files(OLD, body="if max_size is None:\n            max_size = 10", aliases=aliases)
+    listed = INIT.replace('"small:index:Thing": ', f'"{token}": ').replace('"fqn": "pulumi_small"', f'"fqn": "{fqn}"')
+    other = install(tmp_path / "other", "2.0.0", {**moved, "__init__.py": listed})
+    assert said((now, other), name="a") == ({told} if told else set())
 
 
 def test_a_fleet_is_rehearsed_in_an_environment_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
