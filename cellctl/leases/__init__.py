@@ -9,7 +9,8 @@ Nothing heavy is imported: sqlite3 and the standard library only.
 
 from cellctl.leases.holder import Holder, Liveness, liveness
 from cellctl.leases.keeping import kept
+from cellctl.leases.objects import ObjectLeases
 from cellctl.leases.ports import Lease, LeaseLost, Leases
 from cellctl.leases.sqlite import SqliteLeases
 
-__all__ = ["Holder", "Lease", "LeaseLost", "Leases", "Liveness", "SqliteLeases", "kept", "liveness"]
+__all__ = ["Holder", "Lease", "LeaseLost", "Leases", "Liveness", "ObjectLeases", "SqliteLeases", "kept", "liveness"]

@@ -1,17 +1,19 @@
 """What a run tells the registry, and whose leases guard it. SQLAlchemy is loaded when a registry is first opened.
 
-A home without `registry:` keeps one in `.cellctl/registry.db`, and its leases in `cellctl.db`. One that names a
-registry shares both with every other home that names it.
+A home without `registry:` keeps one in `.cellctl/registry.db`, and its leases in `cellctl.db`; those of a real account
+whose states are in a bucket are objects beside them. One that names a registry shares both with every other home that
+names it.
 """
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cellctl.errors import CellctlError, RegistryError
-from cellctl.leases import Lease, Leases, SqliteLeases
+from cellctl.leases import Lease, Leases, ObjectLeases, SqliteLeases
 from cellctl.plan import Outcome
 
 if TYPE_CHECKING:
@@ -21,10 +23,20 @@ if TYPE_CHECKING:
     from cellctl.registry.journal import CellKey
     from cellctl.run.session import Session
     from cellctl.run.target import Target
+    from cellctl.state.objects import Objects
 
+OBJECTS = {"s3": "cellctl_provider.aws.objects:open_objects"}
+"""Who opens a store of objects beside states, by the scheme of the states' URL (`OpenObjects`, as MODULE:NAME)."""
 GATE = "gate_"
 """Beginning of the code of a Failure: a gate of a gateway that is shut."""
 _LOST = "; `cellctl registry rebuild` makes up for it"
+
+
+class OpenObjects(Protocol):
+    """Opens the store of leases beside the states at a URL."""
+
+    def __call__(self, url: str, *, account: str, role: str) -> Objects:
+        """Return the store; raises EngineError (code `leases_unreachable`)."""
 
 
 def account_key(home: Home, account: Account) -> str:
@@ -54,22 +66,35 @@ def opened(home: Home) -> Iterator[Database]:
 
 
 def leases_of(home: Home, account: Account, database: Database) -> Leases:
-    """Return the leases that guard cells of an account against everybody who may change them."""
+    """Return the leases that guard cells of an account against everybody who may change them.
+
+    Raises:
+        EngineError: They are beside the account's states, which cannot be reached (code `leases_unreachable`).
+    """
     if not home.settings.registry:
-        return SqliteLeases(home.database)
+        return _without_registry(home, account)
     from cellctl.registry.leases import RegistryLeases
 
     return RegistryLeases(database, account_key(home, account))
+
+
+def _without_registry(home: Home, account: Account) -> Leases:
+    scheme = account.state.partition("://")[0]
+    if account.simulated or not account.apply_role or scheme not in OBJECTS:
+        return SqliteLeases(home.database)
+    module, _, name = OBJECTS[scheme].partition(":")
+    opener: OpenObjects = getattr(importlib.import_module(module), name)
+    return ObjectLeases(opener(account.state, account=account.id, role=account.apply_role))
 
 
 def current_lease(home: Home, account: Account, cell: str) -> Lease | None:
     """Return the lease that is in force on a cell.
 
     Raises:
-        RegistryError: The leases are in a registry that cannot be reached.
+        RegistryError, EngineError: The leases are in a registry, or beside states, that cannot be reached.
     """
     if not home.settings.registry:
-        return SqliteLeases(home.database).current(cell)
+        return _without_registry(home, account).current(cell)
     with opened(home) as database:
         return leases_of(home, account, database).current(cell)
 

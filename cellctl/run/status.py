@@ -143,7 +143,7 @@ def status(home: Home, name: str, spec: CellSpec | None, *, options: RunOptions 
 
 
 def _lease(home: Home, account: str, name: str) -> tuple[Lease | None, str]:
-    """Return the lease in force, and why it could not be asked for."""
+    """Return the lease in force, and why it could not be asked for; those beside a cloud's states are not asked for."""
     try:
         shared = bool(home.settings.registry) and bool(account)
     except CellctlError:

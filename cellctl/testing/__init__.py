@@ -13,5 +13,6 @@ from cellctl.testing.fake_cli import Call, FakeCli
 from cellctl.testing.github import FakeGitHub
 from cellctl.testing.gitlab import FakeGitLab
 from cellctl.testing.loopback import Limited
+from cellctl.testing.objects import FolderObjects
 
-__all__ = ["Call", "FakeAzureDevOps", "FakeCli", "FakeGitHub", "FakeGitLab", "Limited"]
+__all__ = ["Call", "FakeAzureDevOps", "FakeCli", "FakeGitHub", "FakeGitLab", "FolderObjects", "Limited"]

@@ -19,12 +19,13 @@ from typing import Protocol
 import pytest
 
 from cellctl.errors import CellctlError, Locked, UsageError
-from cellctl.leases import Holder, Lease, LeaseLost, Liveness, SqliteLeases, kept, liveness
+from cellctl.leases import Holder, Lease, LeaseLost, Liveness, ObjectLeases, SqliteLeases, kept, liveness
 from cellctl.leases.stored import StoredLeases
 from cellctl.registry.database import Database
 from cellctl.registry.leases import RegistryLeases
+from cellctl.testing import FolderObjects
 
-STORES = ["home", "sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
+STORES = ["home", "objects", "sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
 ROOT = Path(__file__).resolve().parents[2]
 
 OPEN = """
@@ -33,6 +34,10 @@ from pathlib import Path
 from cellctl.errors import Locked
 from cellctl.leases import Holder
 def opened(where):
+    if where.endswith("/objects"):
+        from cellctl.leases import ObjectLeases
+        from cellctl.testing import FolderObjects
+        return ObjectLeases(FolderObjects(Path(where)))
     if "://" not in where:
         from cellctl.leases import SqliteLeases
         return SqliteLeases(Path(where))
@@ -109,7 +114,8 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def where(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
-    return str(path) if kind == "home" else str(request.getfixturevalue("url"))
+    own = {"home": path, "objects": path.with_name("objects")}
+    return str(own[kind]) if kind in own else str(request.getfixturevalue("url"))
 
 
 @pytest.fixture
@@ -119,6 +125,8 @@ def store(kind: str, where: str) -> Iterator[Open]:
     def open_(**clocks: Callable[[], float]) -> StoredLeases:
         if kind == "home":
             return SqliteLeases(Path(where), **clocks)
+        if kind == "objects":
+            return ObjectLeases(FolderObjects(Path(where)), **clocks)
         opened.append(Database(where))
         return RegistryLeases(opened[-1], "aws:1", **clocks)
 
