@@ -5,11 +5,15 @@ A gateway is brought into service by somebody who saw every gate hold; nothing i
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 GateName = Literal["connected", "shares", "name", "write", "cache"]
+SOON_DAYS = 120
+"""Days before the end of a gateway's software from which it is warned of (reference octopus.md 2.9)."""
+
 GATES: tuple[GateName, ...] = get_args(GateName)
 
 TITLES: Mapping[GateName, str] = {
@@ -87,6 +91,16 @@ class Judged:
     def shut(self) -> tuple[Gate, ...]:
         """The gates that do not hold."""
         return tuple(one for one in self.gates if not one.passed)
+
+
+def ends_soon(date: str, today: str) -> str:
+    """Return that support ended or soon ends (`ends on 2026-12-24, in 25 days`), `` where that is far, or not said."""
+    if not date:
+        return ""
+    left = (datetime.date.fromisoformat(date) - datetime.date.fromisoformat(today)).days
+    if left > SOON_DAYS:
+        return ""
+    return f"ended on {date}" if left <= 0 else f"ends on {date}, in {left} days"
 
 
 def judged_of(row: Mapping[str, object], *, serve: bool = False) -> Judged:

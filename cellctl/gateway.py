@@ -19,6 +19,8 @@ from cellctl.run.options import Interrupter, OnEvent, RunOptions, ignore_event
 if TYPE_CHECKING:
     from cellctl.gates import Judged
     from cellctl.home import Home
+    from cellctl.plan import Result
+    from cellctl.run.scrubbing import AskScrub
     from cellctl.run.serving import Found
 
 
@@ -82,6 +84,29 @@ class Gateway:
         from cellctl.run import serving
 
         return serving.cordon(self.home, self.name, on=on)
+
+    def scrub(
+        self,
+        share: str,
+        *,
+        ask: AskScrub,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Result:
+        """Delete all that a share holds whose cell is gone, and let a cell have it again.
+
+        `ask` is told what would be deleted; its no changes nothing.
+
+        Raises:
+            GuardError: The share is not quarantined (`not_quarantined`), or its bucket cannot be emptied (`not_empty`).
+        """
+        from cellctl.run import scrubbing
+
+        return scrubbing.scrub(
+            self.home, self.name, share, ask, options=options or RunOptions(), on_event=on_event,
+            interrupter=interrupter,
+        )  # fmt: skip
 
 
 def gateways(home: Home) -> Sequence[Found]:

@@ -20,7 +20,20 @@ from cellctl.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(r"^\| `cellctl ([a-z -]+)` \| (.+) \|$", re.MULTILINE)
-SHOWN = {"output", "format_", "details", "yes", "exit_code", "output_file", "save", "speed", "out", "write"}
+SHOWN = {
+    "bind",
+    "port",
+    "output",
+    "format_",
+    "details",
+    "yes",
+    "exit_code",
+    "output_file",
+    "save",
+    "speed",
+    "out",
+    "write",
+}
 """How a command shows things, asks and ends."""
 PLACED = {
     "home", "cell", "cloud", "reef", "gateway", "account", "run", "kind", "post", "to", "pull_request", "commit",

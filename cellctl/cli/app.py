@@ -14,6 +14,7 @@ from cellctl.cli import (
     drift,
     explain,
     outputs,
+    portal,
     preview,
     refresh,
     rehearse,
@@ -68,3 +69,4 @@ app.command()(explain.explain)
 app.command(name="cells")(cells.list_cells)
 app.command()(replay.replay)
 app.command()(doctor.doctor)
+app.command()(portal.portal)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import platform
 import shutil
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from cellctl import __version__
 from cellctl.doctor.findings import Finding
 from cellctl.errors import CellctlError
+from cellctl.gates import ends_soon
 
 if TYPE_CHECKING:
     from cellctl.home import Home
@@ -127,6 +129,26 @@ def _registry(home: Home) -> Iterator[Finding]:
     except CellctlError as error:
         message = f"{error.summary}; cells keep running, changes wait for it"
         yield Finding(subject="registry", level="missing", message=message, remedy=error.hint)
+        return
+    yield from _gateways(home)
+
+
+def _gateways(home: Home) -> Iterator[Finding]:
+    """Look at what somebody must do about gateways: as they were when their gates were last tried."""
+    from cellctl.gateway import gateways
+
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    for view in (one.view for one in gateways(home)):
+        ends = ends_soon(view.deprecated, today)
+        if ends:
+            remedy = f"cellctl gateway cordon {view.name}, and cellctl reef expand {view.reef} --gateways 1"
+            yield Finding(subject=view.name, level="warning", message=f"its software's support {ends}", remedy=remedy)
+        if view.state == "probing":
+            remedy = f"cellctl gateway into-service {view.name}"
+            yield Finding(subject=view.name, level="warning", message="waits to be brought into service", remedy=remedy)
+        elif view.judged is not None and not view.judged.passed:
+            message, remedy = f"{view.judged.shut[0].message}", f"cellctl gateway probe {view.name}"
+            yield Finding(subject=view.name, level="warning", message=message, remedy=remedy)
 
 
 def _cells(home: Home, environment: Mapping[str, str]) -> Iterator[Finding]:

@@ -186,8 +186,8 @@ def gateways_of(host: EngineHost) -> GatewayReader | None:
     return reader
 
 
-def scrub(host: EngineHost, region: str, bucket: str, how: str = "") -> Struct:
-    """Return how much a bucket holds (`left`), after removing it all where `how` is `delete`.
+def scrub(host: EngineHost, region: str, bucket: str, share: str = "") -> Struct:
+    """Return how much a bucket holds (`left`), after removing it all where the share in front of it is given.
 
     Raises:
         EngineError: It cannot be, or nobody here can ask (code `scrub_failed`).
@@ -195,7 +195,7 @@ def scrub(host: EngineHost, region: str, bucket: str, how: str = "") -> Struct:
     reader = gateways_of(host)
     if reader is None:
         raise EngineError("nobody here can look into the bucket", hint="scrub it in the account", code="scrub_failed")
-    return {"left": reader.scrub(region, bucket, delete=how == "delete")}
+    return {"left": reader.scrub(region, bucket, share)}
 
 
 def licence(host: EngineHost, reference: str) -> Struct:

@@ -60,8 +60,8 @@ class Task:
     `accept_loss` may lose data of which no backup is proven. `adopt`: URN -> id. `targets`: URNs to look at alone, the
     reference of a licence, or quotas (JSON: name, inside what). `keep_protected`: a destroy leaves what is protected.
     `spec` replaces that of the Setup: what runs now, where a phase must change nothing else. `backend` likewise.
-    `deployment` is what an import makes the state, secrets sealed. A scrub's `targets` are region, bucket, and `delete`
-    unless it only counts.
+    `deployment` is what an import makes the state, secrets sealed. A scrub's `targets` are region, bucket, and its
+    share's ARN unless it only counts.
     """
 
     verb: Verb

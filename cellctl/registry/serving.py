@@ -26,8 +26,10 @@ _OPEN = binding_shares.c.until.is_(None)
 class Slot:
     """A share of a gateway: what it is doing, whose it is (`` nobody's), and what its bucket is called."""
 
+    id: int
     number: int
     share: str
+    arn: str
     bucket: str
     state: str
     cell: str = ""
@@ -158,7 +160,15 @@ def _view(connection: Connection, row: Row[tuple[object, ...]]) -> GatewayView:
         .order_by(share_slots.c.number)
     )
     slots = tuple(
-        Slot(number=one.number, share=one.share_name, bucket=one.bucket, state=one.state, cell=one.cell or "")
+        Slot(
+            id=one.id,
+            number=one.number,
+            share=one.share_name,
+            arn=one.share_id,
+            bucket=one.bucket,
+            state=one.state,
+            cell=one.cell or "",
+        )
         for one in connection.execute(query)
     )
     known: Mapping[str, object] = row.judged if isinstance(row.judged, dict) else {}

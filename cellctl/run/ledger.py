@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cellctl.run.target import Target
     from cellctl.run.worker import Worker
 
-OperationName = Literal["up", "down", "refresh", "preview", "drift", "gates"]
+OperationName = Literal["up", "down", "refresh", "preview", "drift", "gates", "scrub"]
 _LOOKING = ("preview", "drift")
 _LAST_CALL_S = 8.0
 

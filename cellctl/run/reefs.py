@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cellctl.errors import Objection, UsageError
+from cellctl.errors import CellctlError, Objection, UsageError
+from cellctl.facts.conditions import at
 from cellctl.run import registering
 from cellctl.run.target import REEF, record_of
 from cellctl.state.files import write_atomically
@@ -18,7 +19,7 @@ from cellctl.state.files import write_atomically
 if TYPE_CHECKING:
     from cellctl.home import Account, Home
     from cellctl.plan import Plan
-    from cellctl.registry.reef_view import ReefView
+    from cellctl.registry.reef_view import Part, ReefView
     from cellctl.run.options import Ask
     from cellctl.spec.reef import ReefSpec
 
@@ -34,6 +35,18 @@ class ReefStatus:
     account: str
     region: str
     known: ReefView | None
+    low_water: int = 3
+
+    @property
+    def low(self) -> tuple[str, ...]:
+        """What is below the low water while cells still may come: `gateways`, `hosts`."""
+        known = self.known
+        if known is None or known.state != "in_service" or len(known.cells) >= known.max_cells:
+            return ()
+        parts = {"gateways": known.gateways, "hosts": known.hosts}
+        free = {name: sum(map(_free, found)) for name, found in parts.items()}
+        wanted = min(self.low_water, known.max_cells - len(known.cells))
+        return tuple(name for name, number in free.items() if number < wanted)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +85,9 @@ def status(home: Home, name: str) -> ReefStatus:
         today = datetime.datetime.now(datetime.UTC).date().isoformat()
         with registering.opened(home) as database, database.read() as connection:
             known = reef_view.view(connection, registering.account_key(home, account), name, today=today)
-    return ReefStatus(name=name, cloud=cloud, account=account.name, region=region, known=known)
+    return ReefStatus(
+        name=name, cloud=cloud, account=account.name, region=region, known=known, low_water=_low_water(home, name)
+    )
 
 
 def cordon(home: Home, name: str, part: str = "", *, on: bool) -> str:
@@ -104,6 +119,26 @@ def grown(spec: ReefSpec, file: Path | None, *, gateways: int, hosts: int) -> Gr
             hint = f"write {_FIELDS[key]}: {{{key}: {number}}} into {file}, then: cellctl reef up {spec.metadata.name}"
             raise UsageError(f"{file} does not say {key} in one plain place", hint=hint, code="write_it")
     return Grown(spec=loads_reef(text, str(file)), file=file, text=text)
+
+
+def _free(part: Part) -> int:
+    return part.slots.get("available", 0) if part.state == "in_service" else 0
+
+
+def _low_water(home: Home, name: str) -> int:
+    """Return the low water that the reef's file says, else the one that its stack was made with."""
+    from cellctl.home.reefs import find_reef
+    from cellctl.spec.reef import ReefBody
+
+    default: int = ReefBody.model_fields["low_water"].default
+    try:
+        spec = find_reef(home, name, command="status").spec
+    except CellctlError:
+        spec = None
+    if spec is not None:
+        return spec.spec.low_water
+    recorded = at(record_of(home, f"{REEF}{name}"), "spec.spec.lowWater")
+    return int(recorded) if isinstance(recorded, int | float) else default
 
 
 def _where(home: Home, name: str) -> tuple[str, Account, str]:

@@ -207,6 +207,8 @@ def _gate(outcome: Outcome) -> str:
         return ""
     if outcome.operation == "up":
         return f"verified: {len(outcome.checks)} checks"
+    if outcome.operation == "scrub":
+        return "the bucket was counted: 0 versions, markers and uploads"
     if outcome.operation == "gates":
         return f"{sum(len(one.gates) for one in outcome.gates)} gates hold"
     if outcome.operation == "down":

@@ -212,9 +212,9 @@ class Session:
         result = self._raw(task, Progress(FactsOfTypes(), self.redactor))
         return tuple(judged_of(row) for row in _list(result.get("judged")) if isinstance(row, dict))
 
-    def scrub(self, region: str, bucket: str, *, delete: bool) -> int:
-        """Return how much a bucket holds, after removing it all with `delete`."""
-        targets = (region, bucket, "delete") if delete else (region, bucket)
+    def scrub(self, region: str, bucket: str, share: str = "") -> int:
+        """Return how much a bucket holds, after removing it all where `share`, the ARN in front of it, is given."""
+        targets = (region, bucket, share)
         left = self._raw(Task(verb="scrub", targets=targets), Progress(FactsOfTypes(), self.redactor)).get("left")
         assert isinstance(left, int)
         return left

@@ -86,6 +86,8 @@ class ReefBody(Section):
     """Region, as the cloud spells it; frozen once the reef exists."""
     max_cells: int = Field(default=50, ge=1, le=500)
     """Most cells at once: how many customers one accident may touch."""
+    low_water: int = Field(default=3, ge=0, le=100)
+    """Free databases or shares below which `cellctl reef status` says so, and `cellctl reef expand` proposes more."""
     database: ReefDatabase = ReefDatabase()
     """Database hosts."""
     storage: ReefStorage = ReefStorage()

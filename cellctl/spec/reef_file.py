@@ -22,6 +22,7 @@ _COMMENTS: Mapping[str, str] = {
     "cloud": "cloud, account and region are frozen once the reef exists",
     "account": "a name in cellctl.yaml; sandbox is simulated: nothing real is created",
     "maxCells": "how many customers one accident may touch",
+    "lowWater": "free databases or shares below which the reef should grow",
     "database": "hosts that cells share; each cell has its own database and login",
     "storage": "gateways that cells share: ten bucket and share pairs each, one for a cell",
     "network": "all cells on the reef live in it: /16 to /20",

@@ -36,8 +36,8 @@ class GatewayReader(Protocol):
     def probe(self, target: GatewayTarget, share: ShareTarget) -> str:
         """Write, read, find in the bucket and remove a file; return a sentence. Nobody is admitted before and after."""
 
-    def scrub(self, region: str, bucket: str, *, delete: bool) -> int:
-        """Return how many versions, markers and unfinished uploads a bucket holds; with `delete` remove them first."""
+    def scrub(self, region: str, bucket: str, share: str) -> int:
+        """Return how many versions, markers and uploads a bucket holds; with its share's ARN, remove them first."""
 
     def close(self) -> None:
         """Close its connections."""

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from cellctl.gates import GATES, TITLES
+from cellctl.gates import GATES, TITLES, ends_soon
 from cellctl.views.text import SANDBOX_NOTE
 
 if TYPE_CHECKING:
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from cellctl.run.serving import Found
 
 STYLES = {"in_service": "green", "cordoned": "yellow", "probing": "cyan"}
-SOON_DAYS = 120
-"""Days before the end of a gateway's software from which it is warned of (reference octopus.md 2.9)."""
 
 
 def gateways_text(found: Sequence[Found], *, whole: bool) -> RenderableType:
@@ -52,17 +50,6 @@ def state_text(state: str) -> Text:
     return Text(state.replace("_", " "), style=STYLES.get(state, "dim"))
 
 
-def deprecation(name: str, date: str, today: str) -> str:
-    """Return a sentence on a gateway whose software is not, or soon not, supported; `` if it is for long."""
-    if not date:
-        return ""
-    left = (datetime.date.fromisoformat(date) - datetime.date.fromisoformat(today)).days
-    if left > SOON_DAYS:
-        return ""
-    when = f"ended on {date}" if left <= 0 else f"ends on {date}, in {left} days"
-    return f"the support of the software of gateway {name} {when}: add another gateway, then move its cells"
-
-
 def _whole(one: Found) -> Iterator[RenderableType]:
     view = one.view
     owner = f"cell {view.reef}" if view.dedicated else f"reef {view.reef}"
@@ -76,9 +63,12 @@ def _whole(one: Found) -> Iterator[RenderableType]:
         facts = view.judged.facts
         window = f" · restarts {facts.window}" if facts.window else ""
         yield Text(f"  software {facts.software or '–'}, supported until {facts.deprecated or '–'}{window}")
-        today = datetime.datetime.now(datetime.UTC).date().isoformat()
-        soon = deprecation(view.name, view.deprecated, today)
-        yield from [Text(f"  {soon}", style="yellow")] if soon else []
+        soon = ends_soon(view.deprecated, _today())
+        yield from (
+            [Text(f"  its software's support {soon}: let new cells go to another gateway", style="yellow")]
+            if soon
+            else []
+        )
         yield from _lines(view.judged)
     elif not view.dedicated:
         yield Text("  its gates were never tried", style="dim")
@@ -108,8 +98,11 @@ def _gates(one: Found) -> Text:
 
 
 def _until(date: str) -> Text:
-    today = datetime.datetime.now(datetime.UTC).date().isoformat()
-    return Text(date or "–", style="yellow" if deprecation("", date, today) else "dim")
+    return Text(date or "–", style="yellow" if ends_soon(date, _today()) else "dim")
+
+
+def _today() -> str:
+    return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
 def _waits(one: Found) -> Text:

@@ -17,10 +17,6 @@ if TYPE_CHECKING:
     from cellctl.run.accounts import QuotaFit
     from cellctl.run.reefs import ReefStatus
 
-LOW_WATER = 3
-"""Free places below which a reef should grow: a gateway takes minutes, a database host half an hour."""
-
-_GROWS = {"shares": "gateways", "databases": "hosts"}
 _STYLES = {"in_service": "green", "cordoned": "yellow", "planned": "dim", "retired": "dim"}
 _BINDING = {
     "cells": "its own limit",
@@ -51,10 +47,10 @@ def _reef(status: ReefStatus) -> Iterator[RenderableType]:
         return
     listed = f": {', '.join(known.cells)}" if known.cells else ""
     yield Text(f"  {len(known.cells)} of {count(known.max_cells, 'cell')}{listed}")
-    low = known.free < LOW_WATER and known.state == "in_service"
     yield Text(f"  {count(known.free, 'more cell')} fit; then {_BINDING[known.binding]} run out", style="bold")
-    if low and known.binding in _GROWS:
-        yield Text(f"  low: cellctl reef expand {status.name} --{_GROWS[known.binding]} 1", style="yellow")
+    if status.low:
+        flags = " ".join(f"--{name} 1" for name in status.low)
+        yield Text(f"  low (under {status.low_water}): cellctl reef expand {status.name} {flags}", style="yellow")
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
     for column in ("  host or gateway", "state", "free", "bound", "held", "kind"):
         table.add_column(column, no_wrap=column != "kind")

@@ -17,6 +17,7 @@ PHASES = {
     "refresh": "reading the cloud",
     "verify": "checking that the cell answers",
     "gates": "trying the gates of gateways",
+    "scrub": "counting what a bucket holds",
     "repair": "repairing what an earlier run left",
 }
 _CAPITALS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from cellctl.gates import GatewayTarget, ShareTarget
 
 _DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+_ROUNDS, _QUIET_S = 5, 60.0
+"""A gateway may still upload what it took before; two refreshes are 60 s apart at least (botocore 1.44.8)."""
 _AT_ONCE = 10  # ARNs in one Describe call (botocore 1.44.8)
 
 
@@ -78,16 +80,29 @@ class ProviderGateways:
         with _typed("probe_failed"):
             return share_probe.probed(self._context, target, share)
 
-    def scrub(self, region: str, bucket: str, *, delete: bool) -> int:
-        """Count what a bucket holds: versions, delete markers, unfinished uploads; with `delete` remove it all first.
+    def scrub(self, region: str, bucket: str, share: str = "") -> int:
+        """Count what a bucket holds: versions, delete markers, unfinished uploads.
+
+        With the ARN of the share in front of it all of it is removed first, and the share is told to look anew.
 
         Raises:
             EngineError: It cannot be listed, or something in it cannot be deleted (code `scrub_failed`).
         """
         with _typed("scrub_failed"):
-            for version in [*s3.versions(self._context, region, bucket)] if delete else ():
-                s3.delete(self._context, region, bucket, version)
+            for _ in range(_ROUNDS if share else 0):
+                if not self._emptied(region, bucket, share):
+                    break
             return sum(1 for _ in s3.versions(self._context, region, bucket))
+
+    def _emptied(self, region: str, bucket: str, share: str) -> bool:
+        """Delete what a bucket holds; tell whether there is something again a while later: a last upload."""
+        for version in [*s3.versions(self._context, region, bucket)]:
+            s3.delete(self._context, region, bucket, version)
+        with translated("making the gateway look anew"):
+            client = self._context.aws.storage_gateway(region)
+            client.refresh_cache(FileShareARN=share, FolderList=["/"], Recursive=True)
+        self._context.sleep(_QUIET_S)
+        return any(s3.versions(self._context, region, bucket))
 
     def close(self) -> None:
         """Close pooled connections."""

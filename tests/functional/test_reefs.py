@@ -7,25 +7,31 @@ import os
 import re
 import shlex
 import signal
+import socket
 import sqlite3
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import uvicorn
+from playwright.sync_api import Browser
 from sqlalchemy import select
 from warm import client, keys
 
 from cellctl.cell import Cell
+from cellctl.doctor import examine
 from cellctl.errors import EngineError, GuardError, NotYet, RegistryError
 from cellctl.events import Event, ResourceDone
 from cellctl.gateway import Gateway
 from cellctl.home import Home
 from cellctl.plan import Outcome
+from cellctl.portal import portal
 from cellctl.reef import Reef
-from cellctl.registry import books
+from cellctl.registry import books, stock
 from cellctl.registry.tables import (
     bindings,
     cells,
@@ -41,16 +47,21 @@ from cellctl.run import placing, registering
 from cellctl.run.options import RunOptions
 from cellctl.run.reefs import grown
 from cellctl.run.registry import check, rebuild
+from cellctl.run.scrubbing import Scrub
 from cellctl.run.target import of_spec, record_of
 from cellctl.spec import CellSpec
 from cellctl.spec.reef import ReefSpec
 from cellctl.state.resources import ResourceState
+from cellctl_sandbox.clouds.clock import SimulatedClock
+from cellctl_sandbox.clouds.database import Database as Sandbox
+from cellctl_sandbox.clouds.view import ObjectView
 from cellctl_sandbox.control import open_control
+from cellctl_sandbox.standins.bucket_objects import BucketObjects
+from cellctl_sandbox.standins.documents import Documents
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "reefs.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```yaml\n# (\S+\.yaml)[^\n]*\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE))
 STEPS = re.findall(r"^\$ cellctl (.+)$", GUIDE, re.MULTILINE)
-CUT_OFF = (("reef-r1-g1-gateway", "FileGateway"), ("reef-r1-g1-shares-g1-05", "NfsFileShare"))
 BOUND = select(cells.c.name, bindings.c.until).join(cells, cells.c.id == bindings.c.cell_id)
 
 
@@ -126,6 +137,11 @@ class Story:
         return record_of(self.home, stack)
 
 
+def _view(home: Home) -> ObjectView:
+    database = Sandbox.open(home.root)
+    return ObjectView(database, SimulatedClock.of(database))
+
+
 def yes(_plan: object, _objections: object) -> bool:
     return True
 
@@ -133,11 +149,10 @@ def yes(_plan: object, _objections: object) -> bool:
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     told = Story(tmp_path_factory.mktemp("reefs"))
-    for name, type_ in CUT_OFF:
-        killed = Killed(name, type_)
-        cut = told.up(told.reef, options=RunOptions(clock="stepped", start=killed.start), on_event=killed.heard)
-        assert cut.result == "failed"
-        assert told.rows(select(gateways.c.state).where(gateways.c.state == "in_service")) == []
+    killed = Killed("reef-r1-g1-shares-g1-05", "NfsFileShare")  # its gateway is activated, and a few shares are there
+    cut = told.up(told.reef, options=RunOptions(clock="stepped", start=killed.start), on_event=killed.heard)
+    assert cut.result == "failed"
+    assert told.rows(select(gateways.c.state).where(gateways.c.state == "in_service")) == []
     done = told.cellctl("reef up r1", "--output", "plain")
     assert done.returncode == 0, done.stderr[-2000:]
     told.said = done.stderr
@@ -168,7 +183,7 @@ def test_a_reef_is_brought_up_verified_and_registered(story: Story) -> None:
     assert (listed["known"]["free"], listed["known"]["binding"], listed["known"]["cells"]) == (10, "shares", [])
 
 
-def test_a_reef_that_was_cut_off_twice_has_activated_one_gateway_once_and_made_ten_shares(story: Story) -> None:
+def test_a_reef_that_was_cut_off_has_activated_one_gateway_once_and_made_ten_shares(story: Story) -> None:
     with closing(sqlite3.connect(story.home.sandbox_database)) as database:
         count = "SELECT count(*) FROM objects WHERE type = ?"
         ever = [database.execute(count, (f"aws:storagegateway/{one}",)).fetchone()[0] for one in
@@ -196,6 +211,11 @@ def test_a_gateway_goes_out_of_service_and_comes_back_only_through_its_gates(sto
     assert story.rows(select(gateways.c.state, gateways.c.health)) == [("cordoned", "degraded")]
     shown = client.cellctl("gateway", "status", "reef-r1-g1", "--home", str(story.home.root), cwd=story.home.root)
     assert "ends on 2026-12-24" in " ".join(shown.stdout.split())
+    found = [one for one in examine(story.home, environment={}) if one.subject == "reef-r1-g1"]
+    assert [one.message.partition(",")[0] for one in found] == [
+        "its software's support ends on 2026-12-24", "12.5 % of its cache is not in S3"
+    ]  # fmt: skip
+    assert story.reef.status().low == ("gateways",)
     for key, value in (("cacheDirtyPercent", 0.0), ("deprecationDate", "")):
         sandbox.edit(listed["object_id"], key, value)
     assert "cells may be placed on it" in story.cellctl("gateway into-service reef-r1-g1").stderr
@@ -203,6 +223,43 @@ def test_a_gateway_goes_out_of_service_and_comes_back_only_through_its_gates(sto
     told = story.rows(select(events.c.kind).where(events.c.target == "reef-r1-g1").order_by(events.c.id))
     assert [kind for (kind,) in told] == ["in_service", "judged", "judged", "in_service"]
     assert check(story.home).violations == ()
+
+
+@pytest.fixture
+def site(story: Story) -> Iterator[str]:
+    """Serve the portal over the story's home, and return where."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        config = uvicorn.Config(portal(story.home, options=story.options), log_level="error")
+        server = uvicorn.Server(config)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server.should_exit = True
+        thread.join()
+
+
+@pytest.mark.needs("chromium")
+def test_a_person_brings_a_gateway_into_service_in_a_browser(story: Story, browser: Browser, site: str) -> None:
+    gateway = Gateway("reef-r1-g1", home=story.home)
+    sandbox, arn = open_control(story.home.root), gateway.status().view.object_id
+    gateway.cordon()
+    sandbox.edit(arn, "cacheDirtyPercent", 12.5)
+    page = browser.new_page(viewport={"width": 1100, "height": 900})
+    try:
+        page.goto(site)
+        page.get_by_role("link", name="reef-r1-g1").click()
+        page.get_by_role("button", name="Bring into service").click()
+        assert "12.5 % of its cache is not in S3" in page.get_by_role("alert").inner_text()
+        assert gateway.status().view.state == "cordoned"
+        sandbox.edit(arn, "cacheDirtyPercent", 0.0)
+        page.get_by_role("button", name="Bring into service").click()
+        page.wait_for_url(f"{site}/gateways/reef-r1-g1")
+        assert page.locator("h1").inner_text() == "reef-r1-g1 in service"
+        assert page.locator(".gates li.open").count() == 5
+        assert page.get_by_role("button", name="Bring into service").count() == 0
+    finally:
+        page.close()
+    assert gateway.status().view.state == "in_service"
 
 
 def test_a_preview_claims_nothing_and_a_claim_survives_a_kill(story: Story) -> None:
@@ -347,6 +404,30 @@ def test_a_cell_that_goes_leaves_its_place_and_never_touches_the_reef(story: Sto
         ("quarantined",), ("bound",)
     ]  # fmt: skip
     assert story.rows(select(database_slots.c.database).where(database_slots.c.database != "")) == [("octo_globex_g1",)]
+    assert check(story.home).violations == ()
+
+
+def test_a_share_that_held_files_is_free_again_once_its_bucket_is_counted_empty(story: Story) -> None:
+    gateway = Gateway("reef-r1-g1", home=story.home)
+    (slot,) = [one for one in gateway.status().view.slots if one.state == "quarantined"]
+    objects = BucketObjects(Documents(story.home.sandbox_database, "bucket_documents"), _view(story.home))
+    for name, body in (("ServerTasks-1.log", b"acme"), ("Octopus.1.nupkg", b"acme"), ("ServerTasks-1.log", None)):
+        objects.put(slot.bucket, name, body)
+    asked: list[Scrub] = []
+    assert gateway.scrub(slot.share, ask=lambda one: bool(asked.append(one)), options=story.options) == "nothing"
+    assert (asked[0].bucket, asked[0].share) == (slot.bucket, slot.share)
+    with pytest.raises(GuardError) as refused:
+        gateway.scrub("g1-02", ask=lambda _wanted: True, options=story.options)
+    assert refused.value.objections[0].reason == "share 'g1-02' of gateway 'reef-r1-g1' is cell globex's"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stock, "scrubbed", _unreachable)  # its process might as well have been killed here
+        with pytest.raises(RegistryError):
+            gateway.scrub(slot.share, ask=lambda _wanted: True, options=story.options)
+    assert story.rows(select(share_slots.c.state).where(share_slots.c.number == slot.number)) == [("verifying",)]
+    assert "is empty and free again" in story.cellctl(f"gateway scrub reef-r1-g1 {slot.share}", "--yes").stderr
+    row = select(share_slots.c.state, share_slots.c.scrub_remaining).where(share_slots.c.number == slot.number)
+    assert story.rows(row) == [("available", 0)]
+    assert objects.files(slot.bucket) == {}
     assert check(story.home).violations == ()
 
 

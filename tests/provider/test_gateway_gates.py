@@ -190,6 +190,7 @@ def test_a_bucket_is_emptied_to_the_last_version(bench: Bench) -> None:
     bench.objects.put("bucket-1", "a & 0", None)
     bench.view.sleep(60)
     reader = bench.reader
-    assert reader.scrub("eu-west-1", "bucket-1", delete=False) == 4
-    assert reader.scrub("eu-west-1", "bucket-1", delete=True) == 0
+    assert reader.scrub("eu-west-1", "bucket-1") == 4
+    assert reader.scrub("eu-west-1", "bucket-1", SHARES[1]["arn"]) == 0
+    assert bench.count("RefreshCache") == 1
     assert bench.objects.versions("bucket-1") == []

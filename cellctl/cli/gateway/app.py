@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from cellctl.cli.gateway import cordon, into_service, probe, status
+from cellctl.cli.gateway import cordon, into_service, probe, scrub, status
 from cellctl.cli.options import help_if_alone
 
 app = typer.Typer(
@@ -15,3 +15,4 @@ app.command()(status.status)
 app.command()(probe.probe)
 app.command(name="into-service")(into_service.into_service)
 app.command()(cordon.cordon)
+app.command()(scrub.scrub)

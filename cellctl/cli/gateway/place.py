@@ -34,8 +34,8 @@ def locate_gateway(name: str, *, home: Path | None) -> Gateway:
     return gateway
 
 
-def options_of(verb: str, name: str, *, home: Path | None, clock: str, engine: EngineName) -> RunOptions:
+def options_of(verb: str, *names: str, home: Path | None, clock: str, engine: EngineName) -> RunOptions:
     """Return the options of a command on a gateway."""
     where = ["--home", str(home)] if home else []
-    command = shlex.join(["cellctl", "gateway", verb, name, *where])
+    command = shlex.join(["cellctl", "gateway", verb, *names, *where])
     return run_options(refresh=RefreshScope.NONE, clock=clock, engine=engine, command=command)

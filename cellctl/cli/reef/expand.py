@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -39,8 +40,10 @@ def expand(
 ) -> None:
     """Add gateways or database hosts to a reef.
 
+    Without a number it proposes one of each that is below the reef's low water (`cellctl reef status` says which).
     Writes the number into the reef's file once the plan is accepted, brings it up and registers it. No cell is touched.
     """
+    from cellctl.cli import streams
     from cellctl.cli.place import run_options
     from cellctl.cli.reef.place import locate_reef
     from cellctl.cli.reporting import reporting
@@ -49,7 +52,14 @@ def expand(
     with reporting("up", output, cell=f"reef/{reef}", cloud=None) as report:
         place = locate_reef("expand", reef, home=home)
         report.at(place)
-        again = place.command("up")
+        if not gateways and not hosts:
+            low = place.reef.status().low
+            gateways, hosts = int("gateways" in low), int("hosts" in low)
+            if low:
+                streams.say(f"Below its low water: proposed are {' and '.join(f'--{name} 1' for name in low)}.")
+        flags = "".join(f" --{name} {n}" for name, n in (("gateways", gateways), ("hosts", hosts)) if n)
+        asked = yes or sys.stdin.isatty()  # from the yes on, the file says the number
+        again = place.command("up") if asked else place.command("expand") + flags
         session = Session("up", place, mode=output, yes=yes, again=again)
         options = run_options(
             refresh=RefreshScope.STATEFUL,

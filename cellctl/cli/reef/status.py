@@ -30,6 +30,6 @@ def status(
     found_home = open_home(home)
     found = [Reef.open(reef, home=found_home).status()] if reef else list(reefs(found_home))
     if format_ is Format.JSON:
-        streams.show_json({"reefs": [dataclasses.asdict(item) for item in found]})
+        streams.show_json({"reefs": [{**dataclasses.asdict(item), "low": list(item.low)} for item in found]})
     else:
         streams.show(reefs_text(found))
