@@ -54,10 +54,10 @@ class ShareFiles:
     def programs(self) -> dict[tuple[int, int], Program]:
         """Return both programs; one port may serve them."""
         return {
-            MOUNT: {0: _null, 1: self.mount, 3: _null},
+            MOUNT: {0: _null, 1: self.mount, 3: _null, 5: self.listed},
             NFS: {
-                0: _null, 1: self.attributes, 3: self.look_up, 4: self.access, 6: self.read, 7: self.write,
-                8: self.create, 12: self.remove, 19: self.information, 21: self.commit,
+                0: _null, 1: self.attributes, 2: self.change, 3: self.look_up, 4: self.access, 6: self.read,
+                7: self.write, 8: self.create, 12: self.remove, 19: self.information, 21: self.commit,
             },
         }  # fmt: skip
 
@@ -70,6 +70,12 @@ class ShareFiles:
             return number(export.refusal if export else NO_ENTRY)
         return number(OK) + opaque(_handle(export)) + number(1) + number(1)
 
+    def listed(self, call: Reader, caller: Caller) -> bytes:
+        """EXPORT: the shares, open or not, without the groups that may mount them."""
+        del call, caller
+        rows = (number(1) + opaque(f"/{one.name}".encode()) + _NONE for one in self._exports())
+        return b"".join(rows) + _NONE
+
     def attributes(self, call: Reader, caller: Caller) -> bytes:
         """GETATTR."""
         del caller
@@ -77,6 +83,20 @@ class ShareFiles:
         if export is None or key is None:
             return number(STALE)
         return number(export.refusal) if export.refusal else number(OK) + self._attributes(export, key)
+
+    def change(self, call: Reader, caller: Caller) -> bytes:
+        """SETATTR: only the size of a file is ever another one."""
+        export, key = self._found(call.opaque())
+        for _mode_owner_group in range(3):
+            if call.number():
+                call.number()
+        size = call.long() if call.number() else None
+        if not export or not key or export.refusal or not export.may(caller, export.file_mode, _WRITE):
+            return number(_refusal(export, key)) + _NO_WCC
+        if size is not None:
+            body = self._objects.files(export.bucket)[key]
+            self._objects.put(export.bucket, key, body[:size].ljust(size, b"\0"))
+        return number(OK) + _NO_WCC
 
     def look_up(self, call: Reader, caller: Caller) -> bytes:
         """LOOKUP: a file of the root by its name."""
