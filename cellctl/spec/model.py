@@ -165,6 +165,8 @@ class Ingress(Section):
     """load_balancer: the cloud's own; application_gateway: with a web firewall, Azure only."""
     polling: Literal["per_node", "redis"] = "per_node"
     """per_node: each node has its own polling address; redis: one address for all, Octopus 2026.4.6909 or newer."""
+    grpc: bool = False
+    """Offer gRPC at port 8443 of the polling name, for Kubernetes monitors and gateways of Argo CD."""
 
 
 class ExistingNetwork(Section):

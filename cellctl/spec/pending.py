@@ -34,6 +34,7 @@ def not_yet(spec: CellSpec) -> list[Problem]:
             "one polling address on Azure comes later",
             "polling: per_node",
         ),
+        (body.ingress.grpc and body.cloud == "azure", "ingress.grpc", "gRPC on Azure comes later", "grpc: false"),
         (
             body.ingress.balancer == "application_gateway",
             "ingress.balancer",

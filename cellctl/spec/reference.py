@@ -59,6 +59,7 @@ SAFE: Mapping[str, str] = {
     "spec.ingress.exposure": "Private addresses only; nothing of the cell is on the internet.",
     "spec.ingress.balancer": "The cloud's plain load balancer; it carries Tentacles as well as people.",
     "spec.ingress.polling": "Works with every version of Octopus and needs no Redis.",
+    "spec.ingress.grpc": "Nothing is open that nobody uses.",
     "spec.network.create": "No network of yours is touched.",
     "spec.network.cidr": "Private, and large enough to grow; networks of cells are not peered, so ranges may repeat.",
     "spec.network.existing": "No network of yours is touched.",

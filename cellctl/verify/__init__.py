@@ -10,9 +10,9 @@
 - `nodes`: `[{"name", "address", "port", "scheme", "tlsName", "version", "taskCap", "queue"}]`, one for each node.
   `address` is what is dialled, `scheme` is `http` or `https`, `tlsName` the name that the certificate must carry
   (default: the address); `version` and `taskCap` are what the node is to run, `queue`: it shares a queue of Tentacles.
-- `entries`: `{"web": [{"host", "port", "nodes"}], "redirect": [{"host", "port"}], "polling": [{"host", "port"}],
-  "closed": [{"host", "port"}]}`: the names that people and Tentacles dial, as far as the machine that runs cellctl can
-  reach them (`nodes`: who must answer there), where HTTP is sent on to HTTPS, and what must not answer it.
+- `entries`: `{"web": [{"host", "port", "nodes"}], "redirect": […], "polling": […], "grpc": […], "closed": […]}`, hosts
+  and ports: the names that people and Tentacles dial, as far as the machine that runs cellctl can reach them (`nodes`:
+  who must answer there), where HTTP is sent on to HTTPS, and what must not answer it.
 - `database`: `{"server", "port", "name", "kind", "region", "login", "passwordSecret", "identity"}`. `kind` is `rds` or
   `azure-sql`; either `login` with `passwordSecret` (a reference, never a value) or `identity` (display name).
 - `buckets`: `{share: bucket}`, and in `files` their `region` and `writer`: ARN of the only role that may write there.

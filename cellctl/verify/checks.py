@@ -95,6 +95,7 @@ def run(
     checks.extend(web_check(entry, dialer) for entry in entries_of(outputs, "web"))
     checks.extend(redirect_check(entry, dialer) for entry in entries_of(outputs, "redirect"))
     checks.extend(polling_check(entry, dialer) for entry in entries_of(outputs, "polling"))
+    checks.extend(polling_check(entry, dialer, who="gRPC clients") for entry in entries_of(outputs, "grpc"))
     checks.extend(closed_check(entry, dialer) for entry in entries_of(outputs, "closed"))
     database = database_of(outputs)
     databases = [*([] if database is None else [database]), *hosts_of(outputs)]

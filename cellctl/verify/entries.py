@@ -93,8 +93,8 @@ def closed_check(entry: EntryTarget, dialer: Dialer) -> Check:
     return look
 
 
-def polling_check(entry: EntryTarget, dialer: Dialer) -> Check:
-    """Return the check that a node speaks TLS on the polling port that leads to it."""
+def polling_check(entry: EntryTarget, dialer: Dialer, *, who: str = "Tentacles") -> Check:
+    """Return the check that a node speaks TLS on a port that leads to it."""
 
     def look() -> CheckResult:
         try:
@@ -103,7 +103,7 @@ def polling_check(entry: EntryTarget, dialer: Dialer) -> Check:
                 socket.create_connection((route.host, route.port), _TIMEOUT_S) as plain,
                 _any_certificate().wrap_socket(plain, server_hostname=entry.host),
             ):
-                message = f"Tentacles reach {entry.host}:{entry.port}"
+                message = f"{who} reach {entry.host}:{entry.port}"
                 return CheckResult(kind="polling", target=_where(entry), passed=True, message=message)
         except OSError as error:
             return _unreachable("polling", entry, error)

@@ -35,7 +35,8 @@ APPLIANCE_IMAGE = "/aws/service/storagegateway/ami/FILE_S3/latest"
 BOOT_S = 480.0
 """From a running EC2 machine to an Octopus Server that answers. Source: estimate, Windows first boot, 2026-11."""
 _POLLING = NodePort(port=10943, tls=True, polling=True)
-AWS_PORTS = (NodePort(port=8080), NodePort(port=80), _POLLING)
+_GRPC = NodePort(port=8443, tls=True, polling=True)
+AWS_PORTS = (NodePort(port=8080), NodePort(port=80), _POLLING, _GRPC)
 AZURE_PORTS = (NodePort(port=443, tls=True), NodePort(port=80, probe_only=True), _POLLING)
 _TASK_CAP = re.compile(r"--taskCap=(\d+)")
 _ADMINISTRATOR = re.compile(

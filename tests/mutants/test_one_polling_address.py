@@ -1,4 +1,4 @@
-"""A cell on AWS whose nodes share a queue: it comes up, and without any part of the queue somebody notices."""
+"""A cell on AWS whose nodes share a queue and offer gRPC: it comes up, and whatever is missing of it is noticed."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from cellctl_sandbox.testing.mutants import reason
 from cellctl_sandbox.testing.pretended import pretended
 
 QUEUE = "-queue-"
-NEEDED = ("acme-network-queue-in-tcp-6379-nodes", "acme-queue-group", "acme-queue-subnets", "authToken")
+NEEDED = ("acme-network-queue-in-tcp-6379-nodes", "acme-queue-group", "acme-queue-subnets", "authToken", "in-tcp-8443")
 
 
 @pytest.fixture(scope="module")
 def queued(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mutation]:
-    asked = {"ingress": {"polling": "redis"}}
+    asked = {"ingress": {"polling": "redis", "grpc": True}}
     with trial_of("aws", tmp_path_factory.mktemp("queued"), asked=asked) as found:
         yield found
 
 
 def test_every_part_of_the_queue_is_needed(queued: Mutation) -> None:
-    mutants = [one for one in queued.mutants if QUEUE in one.id or one.id.endswith("-polling")]
+    mutants = [one for one in queued.mutants if QUEUE in one.id or one.id.endswith("-polling") or "8443" in one.id]
     assert {name for name in NEEDED if any(name in one.id for one in mutants)} == set(NEEDED)
     caught = [queued.trial.judge(one) for one in mutants]
     unseen = [one.mutant.id for one in caught if not one.by and not reason(one)]

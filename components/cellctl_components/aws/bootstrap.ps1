@@ -73,6 +73,7 @@ if ($node -eq $first -and (Invoke-Sql "SELECT COUNT(*) $prepared") -eq 0) {
 }
 New-NetFirewallRule -DisplayName 'Octopus web' -Direction Inbound -Protocol TCP -LocalPort @@port@@ -Action Allow | Out-Null
 New-NetFirewallRule -DisplayName 'Octopus polling' -Direction Inbound -Protocol TCP -LocalPort 10943 -Action Allow | Out-Null
+New-NetFirewallRule -DisplayName 'Octopus gRPC' -Direction Inbound -Protocol TCP -LocalPort 8443 -Action Allow | Out-Null
 Invoke-Octopus service --instance Default --install --reconfigure
 Invoke-Octopus node --instance Default '--taskCap=0'   # cellctl raises it once the node has passed its gates
 Set-Service -Name OctopusDeploy -StartupType Manual   # a boot task starts it, after the files are mounted

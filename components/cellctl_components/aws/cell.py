@@ -14,7 +14,7 @@ from cellctl_components.aws.bootstrap import Boot
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.ingress import Ingress, IngressArgs
 from cellctl_components.aws.joined_network import JoinedNetwork, JoinedNetworkArgs
-from cellctl_components.aws.layout import AwsLayout, PlaceLayout, QueueLayout
+from cellctl_components.aws.layout import GRPC_PORT, AwsLayout, PlaceLayout, QueueLayout
 from cellctl_components.aws.network import Network, NetworkArgs
 from cellctl_components.aws.nodes import NodeReferences, Nodes, NodesArgs
 from cellctl_components.aws.options import child, stateful
@@ -282,6 +282,7 @@ class Cell(pulumi.ComponentResource):
                 polling_targets={key: target.arn for key, target in self.ingress.polling_targets.items()},
                 api_key_secret=secrets.api_key_secret.arn,
                 licence_secret=_licence(layout, self._args.account),
+                grpc_target=self.ingress.grpc_target.arn if self.ingress.grpc_target else None,
                 after=[
                     self.database,
                     secrets.administrator_password,
@@ -328,6 +329,7 @@ class Cell(pulumi.ComponentResource):
             "entries": answering.entries(layout) if host.internal else {},
             "pollAddresses": [f"https://{host.polling_host}:{port}" for port in answering.polling_ports(layout)],
             "pollingAddress": self.ingress.polling.dns_name,
+            **({"grpcAddress": f"{host.polling_host}:{GRPC_PORT}"} if host.grpc_target else {}),
             "database": {
                 "kind": "rds",
                 "server": self._sql.address,

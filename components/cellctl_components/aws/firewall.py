@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from cellctl_components.aws.layout import POLLING_PORT, QUEUE_PORT, WEB_PORT, AwsLayout, Protocol
+from cellctl_components.aws.layout import GRPC_PORT, POLLING_PORT, QUEUE_PORT, WEB_PORT, AwsLayout, Protocol
 from cellctl_components.layout import covered
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def groups(layout: AwsLayout) -> tuple[Group, ...]:
 
 def rules(layout: AwsLayout, *, control: str) -> tuple[Rule, ...]:
     """Return all rules of a cell. `control` is the range where cellctl runs."""
-    own = (*_balancers(layout, control), *_nodes(control), *(_queue() if layout.queue else ()))
+    own = (*_balancers(layout, control), *_nodes(layout, control), *(_queue() if layout.queue else ()))
     if layout.place:
         return own
     return (*own, *gateway_rules(layout, control=control), *database_rules(layout, control=control))
@@ -117,16 +117,21 @@ def _balancers(layout: AwsLayout, control: str) -> Sequence[Rule]:
         )
         for peer in allow
     ]  # fmt: skip
+    grpc = [_rule("polling", "in", "tcp", GRPC_PORT, peer, "gRPC") for peer in allow]
+    grpc.append(_rule("polling", "out", "tcp", GRPC_PORT, "nodes", "gRPC"))
     return [
         *web,
+        *(grpc if layout.ingress.grpc_target else ()),
         _rule("web", "out", "tcp", WEB_PORT, "nodes", "Web and API"),
         *polling,
         _rule("polling", "out", "tcp", POLLING_PORT, "nodes", "Polling Tentacles"),
     ]
 
 
-def _nodes(control: str) -> Sequence[Rule]:
+def _nodes(layout: AwsLayout, control: str) -> Sequence[Rule]:
+    grpc = [_rule("nodes", "in", "tcp", GRPC_PORT, "polling", "gRPC")]
     return [
+        *(grpc if layout.ingress.grpc_target else ()),
         _rule("nodes", "in", "tcp", WEB_PORT, "web", "Web and API"),
         _rule("nodes", "in", "tcp", WEB_PORT, "nodes", "Nodes wait for the first one"),
         _rule("nodes", "in", "tcp", WEB_PORT, control, "cellctl asks each node"),

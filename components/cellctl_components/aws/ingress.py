@@ -10,7 +10,7 @@ import pulumi
 from pulumi_aws import acm, lb, route53
 
 from cellctl_components.aws.certificate import self_signed
-from cellctl_components.aws.layout import POLLING_PORT, WEB_PORT, IngressLayout, NodeLayout
+from cellctl_components.aws.layout import GRPC_PORT, POLLING_PORT, WEB_PORT, IngressLayout, NodeLayout
 from cellctl_components.aws.options import child
 
 PING = "/api/octopusservernodes/ping"
@@ -54,6 +54,7 @@ class Ingress(pulumi.ComponentResource):
         self.polling = self._balancer("polling", self._layout.polling_name, "network", args.polling_group_id)
         self.polling_groups = self._polling_groups()
         self.polling_targets = self._polling_targets()
+        self.grpc_target = self._grpc() if self._layout.grpc_target else None
         self._record("web", self._layout.host, self.web)
         self._record("polling", self._layout.polling_host, self.polling)
         self.register_outputs({"webName": self.web.dns_name, "pollingName": self.polling.dns_name})
@@ -153,10 +154,17 @@ class Ingress(pulumi.ComponentResource):
         return {node.ordinal: self.polling_groups[str(node.ordinal)] for node in nodes}
 
     def _polling_target(self, label: str, node: NodeLayout) -> lb.TargetGroup:
+        return self._passed_through(label, node.polling_target, node.polling_port, POLLING_PORT)
+
+    def _grpc(self) -> lb.TargetGroup:
+        """A balancer that reads HTTP/2 would drop streams that are quiet for a minute; this one sees packets."""
+        return self._passed_through(f"{self._name}-grpc", self._layout.grpc_target, GRPC_PORT, GRPC_PORT)
+
+    def _passed_through(self, label: str, name: str, outside: int, inside: int) -> lb.TargetGroup:
         target = lb.TargetGroup(
             label,
-            name=node.polling_target,
-            port=POLLING_PORT,
+            name=name,
+            port=inside,
             protocol="TCP",
             vpc_id=self._args.vpc_id,
             target_type="instance",
@@ -165,14 +173,14 @@ class Ingress(pulumi.ComponentResource):
             # Octopus writes down who polled; nodes admit the balancer's group, which the packets carry either way.
             preserve_client_ip="true",
             health_check=lb.TargetGroupHealthCheckArgs(
-                protocol="TCP", port=str(POLLING_PORT), interval=10, healthy_threshold=2, unhealthy_threshold=2
+                protocol="TCP", port=str(inside), interval=10, healthy_threshold=2, unhealthy_threshold=2
             ),
             opts=child(self, delete_first=True),
         )
         lb.Listener(
             label,
             load_balancer_arn=self.polling.arn,
-            port=node.polling_port,
+            port=outside,
             protocol="TCP",
             default_actions=[_forward(target)],
             opts=child(self),

@@ -33,6 +33,9 @@ POLLING_PORT = 10943
 Polled one by one, node n is reached on POLLING_PORT + n - 1; with a queue all of them on this one.
 """
 
+GRPC_PORT = 8443
+"""Where nodes answer gRPC, with a certificate of their own: passed through too, any node will do."""
+
 QUEUE_PORT = 6379
 """Where the queue of polling Tentacles answers, over TLS."""
 
@@ -163,7 +166,7 @@ class NodesLayout:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IngressLayout:
-    """Names and load balancers. `certificate` empty: the cell makes one of its own."""
+    """Names and load balancers. `certificate` empty: the cell makes one of its own. `grpc_target` empty: no gRPC."""
 
     host: str
     polling_host: str
@@ -173,6 +176,7 @@ class IngressLayout:
     web_name: str
     web_target: str
     polling_name: str
+    grpc_target: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,7 +38,7 @@ class NodesArgs:
     A node carries all `security_group_ids`: the cell's own, on a reef also that of the reef's members.
 
     `web_target` and `polling_targets` (by ordinal) are ARNs of the target groups that nodes join; a node that no
-    Tentacle need reach has none of the latter. `api_key_secret`
+    Tentacle need reach has none of the latter; `grpc_target` is that of gRPC, if there is any. `api_key_secret`
     is the ARN of the secret that cellctl's API key is put into, `licence_secret` the licence's, empty without one.
     """
 
@@ -53,6 +53,7 @@ class NodesArgs:
     polling_targets: Mapping[int, pulumi.Input[str]]
     api_key_secret: pulumi.Input[str]
     licence_secret: str = ""
+    grpc_target: pulumi.Input[str] | None = None
     after: Sequence[pulumi.Resource] = ()
 
 
@@ -151,7 +152,8 @@ class Nodes(pulumi.ComponentResource):
         """A worker takes tasks and no web traffic."""
         web = [] if node.role == "worker" else [self._join("web", node, self._args.web_target)]
         polled = self._args.polling_targets.get(node.ordinal)
-        return [*web, *([self._join("polling", node, polled)] if polled is not None else [])]
+        asked = {"polling": polled, "grpc": self._args.grpc_target}
+        return [*web, *(self._join(label, node, target) for label, target in asked.items() if target is not None)]
 
     def _member(self, node: NodeLayout) -> Member:
         machine = self.instances[node.ordinal].id

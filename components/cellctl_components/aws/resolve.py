@@ -191,6 +191,7 @@ def _ingress(spec: CellSpec) -> parts.IngressLayout:
         web_name=naming.cell_name(cell, "web", limit=32),
         web_target=naming.cell_name(cell, "web", limit=32),
         polling_name=naming.cell_name(cell, "polling", limit=32),
+        grpc_target=naming.cell_name(cell, "grpc", limit=32) if body.grpc else "",
     )
 
 

@@ -89,6 +89,20 @@ def test_only_nodes_reach_it_and_all_of_them_are_told(queued: Recording) -> None
     assert policy.count("queue-token") == 1 or str(secret.inputs["name"]) in policy
 
 
+def test_grpc_passes_through_to_every_node(record: Callable[[Callable[[], None]], Recording]) -> None:
+    body = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", "ingress": {"grpc": True}}
+    wanted = CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body})
+    found = record(
+        lambda: load("aws").program(load("aws").layout(wanted), AccountFacts(id="123456789012", sandbox=True))
+    )
+    listener = found.named("acme-ingress-grpc", "listener").inputs
+    check = found.named("acme-ingress-grpc", "targetGroup").inputs["healthCheck"]
+    assert (listener["port"], listener["protocol"], check["protocol"], check["port"]) == (8443, "TCP", "TCP", "8443")
+    joined = {one.name for one in found.of("aws:lb/targetGroupAttachment:TargetGroupAttachment")}
+    assert {name for name in joined if name.endswith("-grpc")} == {"acme-nodes-1-grpc", "acme-nodes-2-grpc"}
+    assert found.outputs["grpcAddress"] == "polling.acme.octopus.internal:8443"
+
+
 def test_without_a_queue_nothing_of_a_layout_moves() -> None:
     one, other = layout(spec("per_node")), layout(spec("redis"))
     assert one.queue is None

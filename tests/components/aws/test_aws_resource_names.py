@@ -32,7 +32,7 @@ def general(name: str) -> str:
     name = re.sub(r"-nodes-\d(?=-|$)", "-nodes-N", name)
     name = re.sub(r"-(polling|node)-\d(?=-|$)", r"-\1-N", name)
     name = re.sub(r"-(public|ingress|nodes|data|nat|private)-[a-z](?=-nat$|$)", r"-\1-Z", name)
-    name = re.sub(r"(in-tcp-(?:80|443|10943(?:-\d+)?))-[\d.]+-\d+$", r"\1-RANGE", name)
+    name = re.sub(r"(in-tcp-(?:80|443|8443|10943(?:-\d+)?))-[\d.]+-\d+$", r"\1-RANGE", name)
     return re.sub(r"-tcp-10943-1094\d-", "-tcp-10943-LAST-", name)
 
 
@@ -58,7 +58,7 @@ def of_level(level: str) -> Callable[[], None]:
 
 def test_the_document_lists_every_name_and_token(record) -> None:
     gold = {"preset": "gold", "storage": {"protocol": "smb"}, "nodes": {"count": 4}}
-    shared = {"ingress": {"polling": "redis"}}
+    shared = {"ingress": {"polling": "redis", "grpc": True}}
     cells = rows(record(program_of()), record(program_of(**gold)), record(program_of(**shared)))
     wanted = [*cells, *rows(record(of_level("reef"))), *rows(record(of_level("account")))]
     section = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]

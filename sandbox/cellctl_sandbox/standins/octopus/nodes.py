@@ -12,7 +12,7 @@ DEFAULT_CAP = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodePort:
-    """One port a node listens on. `probe_only` answers nothing but the health probe, `polling` only Tentacles."""
+    """One port a node listens on. `probe_only` answers the health probe alone, `polling` Tentacles and gRPC."""
 
     port: int
     tls: bool = False
