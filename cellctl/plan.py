@@ -134,6 +134,11 @@ class Plan:
         """Return the same of what stands for something in a cloud: what people count."""
         return _counts(change for change in self.changes if change.of_cloud)
 
+    def counted(self) -> str:
+        """Return in words what would be done to things in a cloud: `2 create, 1 replace`."""
+        counts = self.of_cloud()
+        return ", ".join(f"{counts[action]} {action}" for action in COUNTED[:-1] if counts[action]) or "nothing"
+
     def monthly_usd(self) -> tuple[float, float]:
         """Return what the cell costs a month at list prices, before and after (`cellctl.facts.costs`)."""
         before, after = (sum(change.monthly_usd[side] for change in self.changes) for side in (0, 1))

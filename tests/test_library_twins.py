@@ -43,7 +43,7 @@ PLACED = {
 OTHERWISE = {
     "allow_replace": "allow", "accept_data_loss": "accept_loss", "deadline": "deadline_s", "select": "names",
     "expires": "expires_at", "report": "path",
-    "plans": "approvals", "key": "reference",
+    "plans": "approvals", "every": "names", "key": "reference",
     "off": "on", "source": "document value", "purge": "name", "setting": "mode", "put": "value", "ambient": "factor",
     "name": "show_secrets", "clear": "name", "delete": "value", "limit": "maximum", "with_": "wanted",
 }  # fmt: skip

@@ -62,8 +62,5 @@ def approve(
         streams.show_json(manifest.manifest_json(signed))
         return
     for approval in sorted(approvals, key=lambda item: item.plan.cell):
-        counts = [
-            f"{count} {action}" for action, count in approval.plan.of_cloud().items() if count and action != "same"
-        ]
-        streams.out().line(f"{approval.plan.cell}  {', '.join(counts) or 'nothing'}")
+        streams.out().line(f"{approval.plan.cell}  {approval.plan.counted()}")
     streams.say(f"Wrote {out}: {len(approvals)} approved with {signed.key}, for {expires}.", fold=False)

@@ -41,11 +41,14 @@ class PlanFormat(StrEnum):
 SaveOption = Annotated[
     Optional[Path],  # noqa: UP045  typer reads the annotation
     typer.Option(
-        "--save", help="Write the Plan to this file as JSON, for `up --plan`.", show_default=False, dir_okay=False
+        "--save", help="Write the Plan to this file as JSON, for `up --plan`; with --all, a folder.", show_default=False
     ),
 ]
 ExpiresOption = Annotated[
     str, typer.Option("--expires", metavar="TIME", help="How long `up --plan` may apply what --save writes.")
+]
+AllOption = Annotated[
+    bool, typer.Option("--all", help="Preview every cell of this home, and save a Plan of each that would change.")
 ]
 ExitCodeOption = Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if something would change.")]
 
@@ -57,6 +60,7 @@ def preview(
     home: HomeOption = None,
     output: OutputOption = OutputMode.AUTO,
     format_: Annotated[PlanFormat, typer.Option("--format", help="How the Plan is printed.")] = PlanFormat.TEXT,
+    every: AllOption = False,
     save: SaveOption = None,
     expires: ExpiresOption = "7d",
     exit_code: ExitCodeOption = False,
@@ -67,17 +71,27 @@ def preview(
     deadline: DeadlineOption = "",
     details: DetailsOption = False,
 ) -> None:
-    """Show what `up` would do; changes nothing."""
+    """Show what `up` would do; changes nothing.
+
+    `cellctl preview --all --save plans` saves the plans of a fleet, for `cellctl approve plans/*.json`.
+    """
     from cellctl.approval import Approval
     from cellctl.cli import streams
-    from cellctl.cli.place import locate, run_options, seconds
+    from cellctl.cli.place import locate, open_home, run_options, seconds
     from cellctl.cli.reporting import reporting
+    from cellctl.cli.saving import AGAIN, save_all
     from cellctl.cli.session import Session
-    from cellctl.errors import ExitCode
-    from cellctl.views.plan_json import plan_json
-    from cellctl.views.plan_text import objections_text, plan_text
+    from cellctl.errors import ExitCode, UsageError
     from cellctl.views.saved_plan import saved_plan
 
+    if every:
+        if cell is not None:
+            raise UsageError("--all is about every cell", hint=AGAIN, code="usage")
+        options = run_options(
+            refresh=refresh, clock=clock, engine=engine, deadline=deadline, override=override, command=AGAIN
+        )
+        code = save_all(open_home(home), save, options, lasts_s=seconds(expires, "--expires"))
+        raise typer.Exit(int(ExitCode.OK if code is ExitCode.CHANGES_PENDING and not exit_code else code))
     with reporting("preview", output, cell=cell, cloud=cloud) as report:
         lasts_s = seconds(expires, "--expires")
         if save is not None:
@@ -96,17 +110,26 @@ def preview(
             streams.write_json(save, saved_plan(Approval(plan=plan, saved_at=now, expires_at=now + lasts_s)))
         if output is OutputMode.JSONL:
             session.finish_preview(plan)
-        elif format_ is PlanFormat.JSON:
-            streams.show_json(plan_json(plan))
-        elif format_ is PlanFormat.TEXT:
-            streams.show(plan_text(plan, details=details))
-            if plan.objections:
-                streams.say(objections_text(plan.objections))
         else:
-            streams.out().line(_document(plan, format_))
+            _show(plan, format_, details=details)
     if plan.errored:
         raise typer.Exit(int(ExitCode.FAILED))
     raise typer.Exit(int(ExitCode.CHANGES_PENDING if exit_code and not plan.empty else ExitCode.OK))
+
+
+def _show(plan: Plan, format_: PlanFormat, *, details: bool) -> None:
+    from cellctl.cli import streams
+    from cellctl.views.plan_json import plan_json
+    from cellctl.views.plan_text import objections_text, plan_text
+
+    if format_ is PlanFormat.JSON:
+        streams.show_json(plan_json(plan))
+    elif format_ is PlanFormat.TEXT:
+        streams.show(plan_text(plan, details=details))
+        if plan.objections:
+            streams.say(objections_text(plan.objections))
+    else:
+        streams.out().line(_document(plan, format_))
 
 
 def _document(plan: Plan, format_: PlanFormat) -> str:

@@ -20,6 +20,7 @@ from cellctl.home import Home
 from cellctl.plan import Plan
 from cellctl.run.options import Interrupter, RunOptions
 from cellctl.spec import CellSpec
+from cellctl.views.saved_plan import approval_of
 
 PROCESSES: list[Process] = []
 
@@ -177,3 +178,23 @@ def _child() -> int:
     """Return the process id of the only operation process."""
     (found,) = (process.pid for process in PROCESSES if process.poll() is None)
     return found
+
+
+def test_the_command_saves_a_plan_of_each_cell_that_would_change(tmp_path: Path) -> None:
+    made = Home(tmp_path)
+    made.prepare()
+    keys.give(tmp_path)
+    made.write_cell(CellSpec.minimal("zoe", cloud="azure", account="sandbox", region="westeurope"))
+    made.cell_file("broken").write_text("kind: Cell\nmetadata: {name: broken}\nspec: {cloud: aws, nods: 3}\n")
+    (tmp_path / "plans").mkdir()
+    (tmp_path / "plans" / "broken.json").write_text("{}")  # of an earlier preview
+    done = client.cellctl("preview", "--all", "--save", "plans", "--clock", "stepped", cwd=tmp_path)
+    assert (done.returncode, [file.name for file in (tmp_path / "plans").iterdir()]) == (7, ["zoe.json"]), done.stderr
+    broken, zoe = done.stdout.splitlines()
+    assert broken.startswith("broken  failed: ")
+    assert zoe.startswith("zoe  ")
+    assert zoe.endswith(" create")
+    approval = approval_of((tmp_path / "plans" / "zoe.json").read_text())
+    assert (approval.plan.cell, approval.plan.operation) == ("zoe", "up")
+    assert client.cellctl("preview", "--all", cwd=tmp_path).returncode == 2
+    assert client.cellctl("preview", "zoe", "--all", "--save", "plans", cwd=tmp_path).returncode == 2
