@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from cellctl.errors import GuardError, Objection, UsageError
 from cellctl.facts.capacity import capacity
+from cellctl.registry import states
 from cellctl.registry.recording import Difference, Recorder
 from cellctl.registry.rows import change, row_of, tell
 from cellctl.registry.stock import add_database_slots
@@ -36,11 +37,14 @@ class ReefRecorder(Recorder):
         key = survey.key
         self._cell = f"reef/{key.name}"
         self._life = {"state": "in_service" if survey.whole else "planned", "state_since": self.now}
+        place = {"place": dict(survey.place)} if survey.place else {}
         reef = self._put(
             reefs, f"reef {key.name}", {"account": key.account, "name": key.name, "kind": "shared"},
-            {"cloud": key.cloud, "region": key.region, "max_cells": survey.max_cells, "place": dict(survey.place)},
-            born=self._life,
+            {"cloud": key.cloud, "region": key.region, "max_cells": survey.max_cells, **place}, born=self._life,
         )  # fmt: skip
+        self._build(reef, survey)
+        if not survey.place:
+            return
         self._serving("reef", reef, survey)
         for host in survey.hosts:
             self._host(reef, host, survey)
@@ -89,12 +93,24 @@ class ReefRecorder(Recorder):
                 {"state": "in_service", "state_since": self.now},
             )  # fmt: skip
 
+    def _build(self, reef: int, survey: ReefSurvey) -> None:
+        """Record how far gateways have come that are not complete."""
+        for name, state in survey.building.items():
+            row = self._put(
+                gateways, f"gateway {name}", {"reef_id": reef, "name": name},
+                {"kind": "storage_gateway", "protocol": survey.protocol},
+                born={"max_slots": capacity(survey.key.cloud).gateway_slots, "state": state, "state_since": self.now},
+            )  # fmt: skip
+            found = self._connection.execute(select(gateways).where(gateways.c.id == row)).one()
+            if found.state != state and found.state in states.BUILDING:
+                change(self._connection, gateways, row, int(found.version), {"state": state, "state_since": self.now})
+
     def _ready(self, row_id: int, survey: ReefSurvey) -> None:
         """Let a gateway that is complete wait for its gates: who brings it into service has seen them hold."""
         found = self._connection.execute(select(gateways).where(gateways.c.id == row_id)).one()
         if survey.whole and found.state == "retired":
             self._anew("gateway", row_id)
-        if survey.whole and found.state in ("planned", "retired"):
+        if survey.whole and found.state in (*states.BUILDING, "retired"):
             values = {"state": "probing", "state_since": self.now}
             change(self._connection, gateways, row_id, int(found.version), values)
 
@@ -113,7 +129,7 @@ class ReefRecorder(Recorder):
         """Retire hosts and gateways that the reef has no more."""
         for table, there in (
             (hosts, [host.name for host in survey.hosts]),
-            (gateways, [gateway.seen.name for gateway in survey.gateways]),
+            (gateways, [*(gateway.seen.name for gateway in survey.gateways), *survey.building]),
         ):
             gone = (table.c.reef_id == reef) & table.c.name.not_in(there) & (table.c.state != "retired")
             for row in self._connection.execute(select(table).where(gone)).all():

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row, Select, func, select
 
 from cellctl.errors import UsageError
 from cellctl.gates import Judged, judged_of
+from cellctl.registry import states
 from cellctl.registry.database import Database
 from cellctl.registry.rows import change, row_of, tell
 from cellctl.registry.tables import binding_shares, bindings, cells, gateways, reefs, share_slots
@@ -58,6 +59,11 @@ class GatewayView:
     def free(self) -> int:
         """How many of its shares a cell can have."""
         return sum(slot.state == "available" for slot in self.slots)
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether the run that makes it has not come to its end."""
+        return self.state in states.BUILDING
 
     @property
     def deprecated(self) -> str:

@@ -71,6 +71,8 @@ NODE = (
 HEALTH = ("ok", "degraded", "offline", "update_pending", "failed")
 OPERATION = ("running", "succeeded", "nothing", "failed", "interrupted", "refused", "lost")
 
+# How far a gateway has come whose stack is not complete.
+BUILDING = ("planned", "stack_creating", "booted", "activated", "cache_ready", "shares_creating")
 # A share in one of these writes to its bucket, or will: no second one may (I2).
 WRITING = ("creating", "available", "reserved", "bound", "detaching")
 # Octopus has these nodes in its table, where they count against the licence (I9).

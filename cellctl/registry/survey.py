@@ -107,7 +107,11 @@ class ReefGateway:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReefSurvey:
-    """A reef as its state has it; `whole` once everything in it has been brought into service."""
+    """A reef as its state has it; `whole` once everything in it is complete and was looked at.
+
+    `place` is empty where its program has not come so far; `building` are gateways that it does not tell of yet, each
+    with the state that it has come to.
+    """
 
     key: CellKey
     max_cells: int
@@ -115,3 +119,5 @@ class ReefSurvey:
     hosts: tuple[ReefHost, ...]
     gateways: tuple[ReefGateway, ...]
     place: Mapping[str, object]
+    protocol: str = ""
+    building: Mapping[str, str] = field(default_factory=dict)

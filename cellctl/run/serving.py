@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from cellctl.run.session import Session
     from cellctl.state.values import Struct, Value
 
-_TRIED_BY_UP = ("", "planned", "probing", "retired")
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Found:
@@ -172,11 +170,12 @@ def tried(session: Session, outcome: Outcome) -> Outcome:
 
 
 def _new(database: Database, account: str, outcome: Outcome) -> list[Struct]:
-    from cellctl.registry import serving
+    from cellctl.registry import serving, states
 
     with database.read() as connection:
-        states = serving.states_of(connection, account, outcome.cell.rpartition("/")[2])
-    return [row for name, row in _rows(outcome.outputs).items() if states.get(name, "") in _TRIED_BY_UP]
+        found = serving.states_of(connection, account, outcome.cell.rpartition("/")[2])
+    new = ("probing", "retired", *states.BUILDING)
+    return [row for name, row in _rows(outcome.outputs).items() if found.get(name, "planned") in new]
 
 
 @contextmanager

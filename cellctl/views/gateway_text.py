@@ -35,7 +35,7 @@ def gateways_text(found: Sequence[Found], *, whole: bool) -> RenderableType:
             view.name, f"cell {view.reef}" if view.dedicated else f"reef {view.reef}", state_text(view.state),
             "–" if view.dedicated else f"{view.free} of {len(view.slots)}", _gates(one), _until(view.deprecated),
         )  # fmt: skip
-    hints = [_waits(one) for one in found if one.view.state == "probing"]
+    hints = [line for one in found for line in _waits(one)]
     return Group(table, *hints)
 
 
@@ -74,8 +74,7 @@ def _whole(one: Found) -> Iterator[RenderableType]:
         yield Text("  its gates were never tried", style="dim")
     for slot in view.slots:
         yield Text(f"    {slot.share}  {slot.state}{f'  {slot.cell}' if slot.cell else ''}  {slot.bucket}", style="dim")
-    if view.state == "probing":
-        yield _waits(one)
+    yield from _waits(one)
 
 
 def _lines(judged: Judged) -> Iterator[Text]:
@@ -105,6 +104,9 @@ def _today() -> str:
     return datetime.datetime.now(datetime.UTC).date().isoformat()
 
 
-def _waits(one: Found) -> Text:
-    name = one.view.name
-    return Text(f"{name} waits: cellctl gateway into-service {name}", style="cyan")
+def _waits(one: Found) -> Iterator[Text]:
+    view = one.view
+    if view.state == "probing":
+        yield Text(f"{view.name} waits: cellctl gateway into-service {view.name}", style="cyan")
+    elif view.unfinished:
+        yield Text(f"{view.name} is not complete: cellctl reef up {view.reef}", style="yellow")
