@@ -20,7 +20,7 @@ from cellctl.gates import Gate, GateName, GatewayFacts, GatewayTarget, Judged, S
 
 PORTS = {"nfs": 2049, "smb": 445}
 _TIMEOUT_S = 10.0
-_EVERY_S = 15.0
+_EVERY_S = 30.0
 _LIMIT_S = 600.0
 
 
