@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -50,7 +51,8 @@ def portal(
     with _listening(bind, port) as listening:
         at = listening.getsockname()[1]
         streams.say(f"The portal is at http://{f'[{bind}]' if ':' in bind else bind}:{at}/ (Ctrl-C ends it).")
-        server.run(sockets=[listening])
+        with suppress(KeyboardInterrupt):  # how it is meant to end
+            server.run(sockets=[listening])
     streams.say("Stopped.")
 
 
