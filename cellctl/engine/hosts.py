@@ -157,9 +157,10 @@ def open_host(setup: Setup) -> EngineHost:
 
 def _entered(engine: str, setup: Setup) -> EngineHost:
     """Open an engine that came through an entry point."""
-    named = [entry for entry in entry_points(group="cellctl.engines") if entry.name == engine]
     if ":" in engine:  # `module:factory`: an engine that is not installed, in tests
         named = [EntryPoint(name=engine, value=engine, group="cellctl.engines")]
+    else:
+        named = [entry for entry in entry_points(group="cellctl.engines") if entry.name == engine]
     for entry in named:
         factory = cast("HostFactory", entry.load())
         return factory(home=Path(setup.home), cell=setup.cell, cloud=setup.cloud, clock=setup.clock)

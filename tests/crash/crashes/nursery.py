@@ -7,6 +7,7 @@ with its parent, and so do its children: the kernel sees to both, as it does for
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import select
 import signal
@@ -33,6 +34,7 @@ def forked(work: Callable[[], None], *, log: str = "") -> int:
     code = 70
     try:
         die_with_parent()
+        gc.disable()  # as an operation process does
         if log:
             descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             os.dup2(descriptor, 1)
