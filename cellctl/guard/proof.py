@@ -72,9 +72,7 @@ def _why(proof: Proof, change: Change, case: Case) -> str:
         return _UNREAD
     found = list(_evidence(proof, change, case))
     if not found:
-        return (
-            "its cache could not be read, so it counts as dirty" if proof.kind == "clean_cache" else "it was not read"
-        )
+        return _UNREADABLE if proof.kind == "clean_cache" else "it was not read"
     return next((why for told in found if (why := _lacking(proof, told, case.cloud_now))), "")
 
 
