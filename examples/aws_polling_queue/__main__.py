@@ -30,6 +30,7 @@ queue = PollingQueue(
         subnet_ids=[config.require("subnetA"), config.require("subnetB")],
         security_group_id=config.require("securityGroup"),
         key_arn=config.require("keyArn"),
+        recovery_days=layout.secrets.recovery_days,
     ),
     pulumi.ResourceOptions(providers=[provider]),
 )

@@ -252,6 +252,7 @@ class Cell(pulumi.ComponentResource):
                 subnet_ids=self.network.subnet_ids("data"),
                 security_group_id=self.network.groups["queue"].id,
                 key_arn=self.secrets.key_arn,
+                recovery_days=self._layout.secrets.recovery_days,
             ),
             opts=child(self),
         )

@@ -14,7 +14,7 @@ import pulumi
 from pulumi_aws import elasticache, secretsmanager
 
 from cellctl_components.aws.layout import QUEUE_PORT, QueueLayout
-from cellctl_components.aws.options import child
+from cellctl_components.aws.options import child, stateful
 
 _TOKEN_BYTES = 48  # 64 characters; the service takes 16 to 128
 
@@ -27,12 +27,14 @@ class PollingQueueArgs:
     subnet_ids: Sequence[pulumi.Input[str]]
     security_group_id: pulumi.Input[str]
     key_arn: pulumi.Input[str]
+    recovery_days: int
 
 
 class PollingQueue(pulumi.ComponentResource):
     """One machine of ElastiCache, over TLS and with a token that is in a secret of its own: `secret`, never an output.
 
-    It holds nothing that must be kept: requests that were lost are made again.
+    The queue holds nothing that must be kept: requests that were lost are made again. Its token is kept, as every
+    secret is.
     """
 
     def __init__(self, name: str, args: PollingQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -50,8 +52,8 @@ class PollingQueue(pulumi.ComponentResource):
             name=self._layout.secret,
             description="Token of the queue of polling Tentacles",
             kms_key_id=self._args.key_arn,
-            recovery_window_in_days=0,  # worth nothing without its queue, and a name that is kept stands in the way
-            opts=child(self),
+            recovery_window_in_days=self._args.recovery_days,
+            opts=stateful(self),
         )
 
     def _token(self) -> secretsmanager.SecretVersion:
@@ -60,7 +62,7 @@ class PollingQueue(pulumi.ComponentResource):
             secret_id=self.secret.id,
             secret_string=pulumi.Output.secret(entropy.token_urlsafe(_TOKEN_BYTES)),
             # Made once: what a later run generates is not looked at.
-            opts=child(self, ignore=["secretString", "versionStages"]),
+            opts=stateful(self, ignore=["secretString", "versionStages"]),
         )
 
     def _group(self) -> elasticache.ReplicationGroup:

@@ -58,7 +58,8 @@ def test_its_token_is_the_one_in_the_secret_and_stays(queued: Recording) -> None
     token = queued.named("acme-queue-token", "secretVersion")
     assert group.inputs["authToken"] == token.inputs["secretString"]
     assert set(token.ignore) == {"secretString", "versionStages"}
-    assert queued.named("acme-queue-token", "secret:Secret").inputs["recoveryWindowInDays"] == 0
+    assert token.protect
+    assert queued.named("acme-queue-token", "secret:Secret").protect
 
 
 def test_every_node_that_runs_tasks_is_behind_the_one_port(queued: Recording) -> None:
