@@ -90,6 +90,17 @@ def test_a_role_that_is_not_trusted_or_not_named_is_said_and_nothing_else_is_ask
     assert [one.subject for one in look(refused, roles={"preview": "", "apply": ""})] == ["role", "role"]
 
 
+def test_where_the_role_that_looks_is_refused_the_other_one_looks() -> None:
+    def half(role: str, region: str) -> boto3.Session:
+        if role == ROLES["preview"]:
+            raise ProviderError("not trusted", code="auth")
+        return boto3.Session(region_name=region)
+
+    seen = look(half)
+    assert levels(seen, "role") == ["missing", "ok"]
+    assert levels(seen, "zones") == ["ok"]
+
+
 def test_what_the_role_may_not_ask_is_not_called_missing() -> None:
     class Denied(boto3.Session):
         def client(self, service_name: str, **more: object) -> object:  # type: ignore[override]

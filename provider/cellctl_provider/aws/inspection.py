@@ -46,20 +46,23 @@ def inspect(
 ) -> Iterator[Seen]:
     """Yield what is there and what is not.
 
-    `roles` are ARNs by what they are for; `state` and `secrets` are URLs as `cellctl.yaml` has them. `sessions` makes a
-    session of a role in a region: by default the role is assumed, and must be of `account`.
+    `roles` are ARNs by what they are for, the one that only looks first; `state` and `secrets` are URLs as
+    `cellctl.yaml` has them. `sessions` makes a session of a role in a region: by default the role is assumed, and must
+    be of `account`.
     """
     made = sessions or _assumed(account)
     region = regions[0] if regions else "eu-west-1"
-    looking: Session | None = None
+    taken: dict[str, Session] = {}
     for use, role in roles.items():
         session, seen = _role(made, use, role, region)
         yield seen
-        looking = looking or session
-    if looking is None:
+        if session is not None:
+            taken[role] = session
+    if not taken:
         return
+    role, looking = next(iter(taken.items()))  # the one that only looks comes first
     for each in regions or (region,):
-        yield from _region(made(roles["preview"] or roles["apply"], each), each, needs)
+        yield from _region(looking if each == region else made(role, each), each, needs)
     yield from _state(looking, state)
     yield from _key(looking, secrets)
 
