@@ -6,9 +6,9 @@ A cloud is a `Cloud`: a pure layout function and a program. Outsiders add one th
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from cellctl.errors import UsageError
@@ -181,9 +181,8 @@ def load(name: str) -> Cloud:
     if name not in _KNOWN:
         raise UsageError(f"there is no cloud '{name}'", hint=f"clouds are: {', '.join(_KNOWN)}", code="unknown_cloud")
     target, install = _KNOWN[name]
-    module, _, attribute = target.partition(":")
     try:
-        cloud = getattr(importlib.import_module(module), attribute)
+        cloud = resolve_name(target)
     except ModuleNotFoundError as error:
         raise UsageError(f"the SDK for {name} is not installed ({error.name})", hint=install) from error
     assert isinstance(cloud, Cloud)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import importlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Protocol, cast
 
 from cellctl.errors import UsageError
@@ -84,8 +84,7 @@ def open_signer(reference: str, environment: Mapping[str, str]) -> Signer:
         return _FileSigner(Path(reference))
     if scheme not in SERVICES:
         raise _bad_key(f"keys are in files, or at {', '.join(f'{name}://' for name in SERVICES)}, not at {scheme}://")
-    module, _, name = SERVICES[scheme].partition(":")
-    opener = cast("Callable[[str, Mapping[str, str]], Signer]", getattr(importlib.import_module(module), name))
+    opener = cast("Callable[[str, Mapping[str, str]], Signer]", resolve_name(SERVICES[scheme]))
     return opener(reference, environment)
 
 

@@ -6,16 +6,17 @@ a cloud is named by a string, as its SDK is not loaded before.
 
 from __future__ import annotations
 
-import importlib
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Protocol, cast
 
 from cellctl.doctor.findings import Finding, Level
 from cellctl.doctor.plugins import plugins
 from cellctl.errors import CellctlError, UsageError
 from cellctl.facts.accounts import Needs, needs
-from cellctl.verify.outputs import database_of, entries_of, nodes_of
+from cellctl.run.options import RunOptions
+from cellctl.verify.outputs import OPEN_ENTRIES, database_of, entries_of, nodes_of
 
 if TYPE_CHECKING:
     from cellctl.home import Account, Home
@@ -63,7 +64,7 @@ def examine_account(home: Home, name: str, *, environment: Mapping[str, str], in
     return [
         *plugins(home, account, environment=environment, install=install),
         *_inside(account),
-        *_ways_in(home, account),
+        *_ways_in(home, account, RunOptions(environment=environment)),
     ]
 
 
@@ -73,8 +74,7 @@ def _inside(account: Account) -> Iterator[Finding]:
         message = f"accounts on {account.cloud} are not looked into by this version"
         yield Finding(subject=account.name, level="note", message=message)
         return
-    module, _, attribute = target.partition(":")
-    inspect = cast("Inspect", getattr(importlib.import_module(module), attribute))
+    inspect = cast("Inspect", resolve_name(target))
     roles = {"preview": account.preview_role, "apply": account.apply_role}
     found = inspect(
         account=account.id, roles=roles, regions=account.regions, state=account.state, secrets=account.secrets,
@@ -84,18 +84,21 @@ def _inside(account: Account) -> Iterator[Finding]:
         yield Finding(subject=seen.subject, level=seen.level, message=seen.message, remedy=seen.remedy)
 
 
-def _ways_in(home: Home, account: Account) -> Iterator[Finding]:
-    """Dial from this machine what cellctl dials of each cell that is there, as `verify` and provider `cellctl` do."""
+def _ways_in(home: Home, account: Account, options: RunOptions) -> Iterator[Finding]:
+    """Dial from this machine what cellctl dials of each cell that is there, as `verify` and provider `cellctl` do.
+
+    States that are in no folder are asked of the CLI on the PATH of `options.environment`.
+    """
     from cellctl.cell import cells
     from cellctl.run.status import outputs
 
-    there = [cell for cell in cells(home) if cell.account == account.name and cell.state == "up"]
+    there = [cell for cell in cells(home, options=options) if cell.account == account.name and cell.state == "up"]
     if not there:
         message = "no cell is up there yet, so no port could be tried: the first `up` needs them"
         yield Finding(subject="reach", level="note", message=message)
     for cell in there:
         try:
-            found = outputs(home, cell.name)
+            found = outputs(home, cell.name, options=options)
         except CellctlError as error:
             yield Finding(subject=cell.name, level="warning", message=error.summary, remedy=error.hint)
             continue
@@ -117,7 +120,7 @@ def _dialled(outputs: Mapping[str, object]) -> Iterator[tuple[str, int]]:
     database = database_of(outputs)
     if database is not None:
         yield database.server, database.port
-    for key in ("web", "polling"):
+    for key in OPEN_ENTRIES:
         for entry in entries_of(outputs, key):
             yield entry.host, entry.port
 

@@ -7,9 +7,9 @@ names it.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Protocol
 
 from cellctl.errors import CellctlError, RegistryError
@@ -82,8 +82,7 @@ def _without_registry(home: Home, account: Account) -> Leases:
     scheme = account.state.partition("://")[0]
     if account.simulated or not account.apply_role or scheme not in OBJECTS:
         return SqliteLeases(home.database)
-    module, _, name = OBJECTS[scheme].partition(":")
-    opener: OpenObjects = getattr(importlib.import_module(module), name)
+    opener: OpenObjects = resolve_name(OBJECTS[scheme])
     return ObjectLeases(opener(account.state, account=account.id, role=account.apply_role))
 
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from cellctl.errors import EngineError
 
+OPEN_ENTRIES = ("web", "redirect", "polling", "grpc")
+"""Keys of `outputs["entries"]` that must answer; `closed` must not."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeTarget:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pkgutil import resolve_name
 from typing import Protocol
 
 from cellctl.dialer import Dialer, DirectDialer
@@ -170,6 +170,5 @@ class CellctlProviderFactory:
 
 
 def _handler_class(target: str) -> HandlerClass:
-    module, _, attribute = target.partition(":")
-    found: HandlerClass = getattr(importlib.import_module(module), attribute)
+    found: HandlerClass = resolve_name(target)
     return found
