@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import httpx
 
 from cellctl.dialer import Dialer, Route, trust
-from cellctl.verify.checks import Check, CheckResult
+from cellctl.verify.checks import Check, CheckKind, CheckResult
 from cellctl.verify.outputs import NodeTarget
 
 PING = "/api/octopusservernodes/ping"
@@ -60,14 +60,9 @@ def queue_check(node: NodeTarget, dialer: Dialer) -> Check:
             message = f"node {node.name} shares the queue of polling Tentacles"
             return CheckResult(kind="queue", target=node.name, passed=True, message=message)
         what = "does not reach the queue" if found.get("IsConfigured") is True else "knows no queue"
-        return CheckResult(
-            kind="queue",
-            target=node.name,
-            passed=False,
-            message=f"node {node.name} {what} of polling Tentacles, so requests to them are not taken on",
-            hint="look at the queue's security group and token, then restart the node: it reads them when it starts",
-            code="verify_queue",
-        )
+        message = f"node {node.name} {what} of polling Tentacles, so requests to them are not taken on"
+        hint = "look at the queue's security group and token, then restart the node: it reads them when it starts"
+        return _wrong(node, message, hint, "verify_queue", kind="queue")
 
     return look
 
@@ -132,8 +127,8 @@ def _running(node: NodeTarget, seen: Seen) -> CheckResult:
     return CheckResult(kind="node", target=node.name, passed=True, message=f"{message}: Octopus {seen.version}, {work}")
 
 
-def _wrong(node: NodeTarget, message: str, hint: str, code: str) -> CheckResult:
-    return CheckResult(kind="node", target=node.name, passed=False, message=message, hint=hint, code=code)
+def _wrong(node: NodeTarget, message: str, hint: str, code: str, *, kind: CheckKind = "node") -> CheckResult:
+    return CheckResult(kind=kind, target=node.name, passed=False, message=message, hint=hint, code=code)
 
 
 def _judged(node: NodeTarget, seen: Seen) -> CheckResult:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
+from socketserver import TCPServer
 from typing import TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
@@ -59,11 +60,11 @@ def json_response(value: object, *, status: int = 200, content_type: str = "appl
     return Response(status=status, body=json.dumps(value).encode(), content_type=content_type)
 
 
-class Listener:
-    """A server thread on an ephemeral loopback port that answers every request with `answer`."""
+class Serving:
+    """A server thread on an ephemeral loopback port."""
 
-    def __init__(self, answer: Answer, *, tls: ssl.SSLContext | None = None) -> None:
-        self._server = _Server(answer, tls)
+    def __init__(self, server: TCPServer) -> None:
+        self._server = server
         self._thread = threading.Thread(target=self._serve, name="cellctl-standin", daemon=True)
         self._thread.start()
 
@@ -79,6 +80,13 @@ class Listener:
         """Stop listening; connections that are open are served to their end."""
         self._server.shutdown()
         self._server.server_close()
+
+
+class Listener(Serving):
+    """Answers every HTTP request with `answer`."""
+
+    def __init__(self, answer: Answer, *, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__(_Server(answer, tls))
 
 
 class _Server(ThreadingHTTPServer):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import socketserver
 import struct
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
+
+from cellctl_sandbox.standins.web import Serving
 
 _LAST = 0x80000000
 _LARGEST = 4 * 1024 * 1024
@@ -66,27 +67,13 @@ Procedure: TypeAlias = Callable[[Reader, Caller], bytes]
 Program: TypeAlias = dict[int, Procedure]
 
 
-class RpcListener:
+class RpcListener(Serving):
     """Serves programs, by number and version, on an ephemeral loopback port."""
 
     def __init__(self, programs: dict[tuple[int, int], Program]) -> None:
-        self._server = _Server(("127.0.0.1", 0), _Connection)
-        self._server.programs = programs
-        self._thread = threading.Thread(target=self._serve, name="cellctl-nfs", daemon=True)
-        self._thread.start()
-
-    def _serve(self) -> None:
-        self._server.serve_forever(poll_interval=0.05)
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return int(self._server.server_address[1])
-
-    def close(self) -> None:
-        """Stop listening."""
-        self._server.shutdown()
-        self._server.server_close()
+        server = _Server(("127.0.0.1", 0), _Connection)
+        server.programs = programs
+        super().__init__(server)
 
 
 class _Server(socketserver.ThreadingTCPServer):
