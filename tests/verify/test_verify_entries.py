@@ -31,7 +31,16 @@ class Portal:
     def nodes(self, cell: str = "") -> Sequence[NodeFacts]:
         ports = (NodePort(port=443, tls=True), NodePort(port=10943, tls=True, polling=True), NodePort(port=80))
         return [
-            NodeFacts(cell="acme", name=name, address=address, ports=ports, up_from_s=0.0, database=True, version="1")
+            NodeFacts(
+                cell="acme",
+                name=name,
+                address=address,
+                ports=ports,
+                up_from_s=0.0,
+                database=True,
+                version="1",
+                tls_names=(PORTAL,),
+            )
             for name, address in (("acme-1", "10.64.1.21"), ("acme-2", "10.64.2.22"))
         ]
 

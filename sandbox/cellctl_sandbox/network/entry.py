@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Target:
     """One target of a port. `why` says what keeps the balancer, its probe or its clients from reaching it, `` nothing.
 
-    It is healthy if it listens on `health_port` and, where there is a `health_path`, answers it with 200.
+    It is healthy if it listens on `health_port` and, where there is a `health_path`, answers it with 200. `zone` is
+    where it is, as its balancer counts.
     """
 
     address: str
@@ -18,6 +19,19 @@ class Target:
     health_path: str = ""
     health_tls: bool = False
     why: str = ""
+    zone: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Zones:
+    """The zones of a balancer whose addresses send only to targets in their own.
+
+    A zone in which one of its `groups` of targets has no healthy one is taken out of its name; if that is so of every
+    zone, none is.
+    """
+
+    names: tuple[str, ...]
+    groups: tuple[tuple[Target, ...], ...]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,10 +44,17 @@ class Redirect:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """A port of a load balancer. Those that end TLS speak HTTPS themselves, others pass TCP through, or redirect."""
+    """A port of a load balancer. Those that end TLS speak HTTPS themselves, others pass TCP through, or redirect.
+
+    `zones` is None where every address leads to every target. `shows` are the names in the certificate that a client
+    is shown, empty for whichever it asks for. `turns_away` is the status of a port that has nothing for this name.
+    """
 
     balancer: str
     port: int
     targets: tuple[Target, ...]
     ends_tls: bool = False
     redirect: Redirect | None = None
+    zones: Zones | None = None
+    shows: tuple[str, ...] = ()
+    turns_away: int = 0

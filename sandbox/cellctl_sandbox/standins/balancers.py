@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from cellctl.dialer import Route
-from cellctl_sandbox.network.entry import Entry, Redirect, Target
+from cellctl_sandbox.network.entry import Entry, Redirect, Target, Zones
 from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.standins.web import Listener, Request, Response, json_response
 
@@ -41,7 +41,7 @@ class BalancerStandin:
         self._authority = authority
         self._lock = threading.Lock()
         self._turn = 0
-        self._listeners: dict[tuple[str, int], Listener] = {}
+        self._listeners: dict[tuple[str, int, tuple[str, ...]], Listener] = {}
 
     def route(self, name: str, port: int) -> Route | None:
         """Return the route through a balancer; None if it is none's name, or nothing listens on the port.
@@ -56,7 +56,7 @@ class BalancerStandin:
             here = self._sending_on(name, port, entry.redirect).port
             return Route(host="127.0.0.1", port=here, url=f"http://127.0.0.1:{here}")
         if entry.ends_tls:
-            here = self._listener(name, port).port
+            here = self._listener(name, port, entry.shows or (name,)).port
             url = f"https://127.0.0.1:{here}"
             return Route(host="127.0.0.1", port=here, url=url, trust_anchor=self._authority.trust_anchor)
         target, why = self._healthy(entry)
@@ -75,27 +75,31 @@ class BalancerStandin:
                 listener.close()
             self._listeners.clear()
 
-    def _listener(self, name: str, port: int) -> Listener:
+    def _listener(self, name: str, port: int, shows: tuple[str, ...]) -> Listener:
+        key = (name, port, shows)
         with self._lock:
-            if (name, port) not in self._listeners:
-                tls = self._authority.server_context(name)
-                self._listeners[name, port] = Listener(lambda request: self._proxied(name, port, request), tls=tls)
-            return self._listeners[name, port]
+            if key not in self._listeners:
+                tls = self._authority.server_context(*shows)
+                self._listeners[key] = Listener(lambda request: self._proxied(name, port, request), tls=tls)
+            return self._listeners[key]
 
     def _sending_on(self, name: str, port: int, redirect: Redirect) -> Listener:
         def answer(request: Request) -> Response:
             onward = f"https://{name}:{redirect.port}{request.path}"
             return Response(status=redirect.status, headers={"Location": onward})
 
+        key: tuple[str, int, tuple[str, ...]] = (name, port, ())
         with self._lock:
-            if (name, port) not in self._listeners:
-                self._listeners[name, port] = Listener(answer)
-            return self._listeners[name, port]
+            if key not in self._listeners:
+                self._listeners[key] = Listener(answer)
+            return self._listeners[key]
 
     def _proxied(self, name: str, port: int, request: Request) -> Response:
         import httpx
 
         entry = self._entries.entry(name, port)
+        if entry is not None and entry.turns_away:
+            return Response(status=entry.turns_away)
         if entry is None or not entry.targets:
             return _error(HTTPStatus.SERVICE_UNAVAILABLE, f"{name}:{port} has no registered targets")
         target, why = self._healthy(entry)
@@ -116,12 +120,28 @@ class BalancerStandin:
         why = "no target is registered"
         with self._lock:
             self._turn += 1
-            first = self._turn % max(1, len(entry.targets))
-        for target in (*entry.targets[first:], *entry.targets[:first]):
+            turn = self._turn
+        targets = entry.targets
+        if entry.zones is not None:
+            zones = self._in_name(entry.zones)
+            zone = zones[turn % len(zones)]
+            targets = tuple(target for target in targets if target.zone == zone)
+            why = f"none is in zone {zone}, and its address there sends to no other zone"
+            turn //= len(zones)
+        first = turn % max(1, len(targets))
+        for target in (*targets[first:], *targets[:first]):
             why = target.why or self._unhealthy(target)
             if not why:
                 return target, ""
         return None, why
+
+    def _in_name(self, zones: Zones) -> tuple[str, ...]:
+        """Return the zones whose addresses the balancer's name leads to: those that are up, all if none is."""
+        up = tuple(name for name in zones.names if all(self._serves(group, name) for group in zones.groups))
+        return up or zones.names
+
+    def _serves(self, group: Sequence[Target], zone: str) -> bool:
+        return any(target.zone == zone and not (target.why or self._unhealthy(target)) for target in group)
 
     def _unhealthy(self, target: Target) -> str:
         import httpx
