@@ -70,16 +70,26 @@ class Program(Protocol):
 
 
 class LayoutFunction(Protocol):
-    """Pure: equal arguments give equal layouts, for ever. `place` is what a cell on a reef has there."""
+    """Pure: equal arguments give equal layouts, for ever. `place` is what a cell on a reef has there.
 
-    def __call__(self, spec: CellSpec, *, incarnation: int = 1, place: Mapping[str, Value] | None = None) -> Layout:
+    `site` is what it uses of the account and does not own, as `Sites.settle` made it.
+    """
+
+    def __call__(
+        self,
+        spec: CellSpec,
+        *,
+        incarnation: int = 1,
+        place: Mapping[str, Value] | None = None,
+        site: Mapping[str, Value] | None = None,
+    ) -> Layout:
         """Resolve `spec`; raises SpecError with every problem."""
 
 
 class ReefLayoutFunction(Protocol):
     """As `LayoutFunction`, for a reef."""
 
-    def __call__(self, spec: ReefSpec, *, incarnation: int = 1) -> Layout:
+    def __call__(self, spec: ReefSpec, *, incarnation: int = 1, site: Mapping[str, Value] | None = None) -> Layout:
         """Resolve `spec`; raises SpecError with every problem."""
 
 
@@ -106,15 +116,29 @@ class Accounts:
     program: Program
 
 
+Look = Callable[[Mapping[str, "Value"]], "dict[str, Value]"]
+"""Looks into the account at what a question names; what is not there is absent in the answer."""
+
+
+class SettleFunction(Protocol):
+    """Looks at what a spec names of the account, judges it, and returns what is frozen into the stack."""
+
+    def __call__(
+        self, spec: CellSpec | ReefSpec, look: Look, *, exists: bool, place: Mapping[str, Value] | None = None
+    ) -> Mapping[str, Value]:
+        """Return the site; `exists`: something of the stack is there. Raises GuardError with every objection."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cloud:
-    """One cloud. `reefs` and `accounts` are None where it has no stacks of this level yet."""
+    """One cloud. `reefs`, `accounts` and `settle` are None where it has no such stacks, or nothing to settle, yet."""
 
     name: str
     layout: LayoutFunction
     program: Program
     reefs: Reefs | None = None
     accounts: Accounts | None = None
+    settle: SettleFunction | None = None
 
 
 Level = Literal["cell", "reef", "account"]
@@ -123,12 +147,13 @@ Level = Literal["cell", "reef", "account"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Wanted:
-    """What a stack is to be: `spec` is the JSON of its spec, `place` a cell's on its reef."""
+    """What a stack is to be: `spec` is the JSON of its spec, `place` a cell's on its reef, `site` what it found."""
 
     level: Level
     spec: Mapping[str, Value]
     incarnation: int = 1
     place: Mapping[str, Value] | None = None
+    site: Mapping[str, Value] | None = None
 
 
 def declaring(cloud: Cloud, wanted: Wanted, account: AccountFacts) -> Callable[[], None]:
@@ -144,13 +169,16 @@ def declaring(cloud: Cloud, wanted: Wanted, account: AccountFacts) -> Callable[[
 
     if wanted.level == "cell":
         spec = CellSpec.model_validate(dict(wanted.spec))
-        layout, program = cloud.layout(spec, incarnation=wanted.incarnation, place=wanted.place), cloud.program
+        more = {"site": wanted.site} if wanted.site else {}  # a cloud that settles nothing need not know the word
+        layout = cloud.layout(spec, incarnation=wanted.incarnation, place=wanted.place, **more)
+        program = cloud.program
     elif wanted.level == "account" and cloud.accounts is not None:
         base = AccountSpec.model_validate(dict(wanted.spec))
         layout, program = cloud.accounts.layout(base, incarnation=wanted.incarnation), cloud.accounts.program
     elif wanted.level == "reef" and cloud.reefs is not None:
         reef = ReefSpec.model_validate(dict(wanted.spec))
-        layout, program = cloud.reefs.layout(reef, incarnation=wanted.incarnation), cloud.reefs.program
+        layout = cloud.reefs.layout(reef, incarnation=wanted.incarnation, site=wanted.site)
+        program = cloud.reefs.program
     else:
         message = f"{cloud.name} has no stack of level {wanted.level} yet"
         raise UsageError(message, hint=f"cellctl {wanted.level} up --cloud aws NAME", code="no_level")

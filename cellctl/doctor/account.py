@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from cellctl.doctor.findings import Finding, Level
 from cellctl.doctor.plugins import plugins
+from cellctl.doctor.sites import sites
 from cellctl.errors import CellctlError, UsageError
 from cellctl.facts.accounts import Needs, needs
 from cellctl.run.options import RunOptions
@@ -64,6 +65,7 @@ def examine_account(home: Home, name: str, *, environment: Mapping[str, str], in
     return [
         *plugins(home, account, environment=environment, install=install),
         *_inside(account),
+        *sites(home, account),
         *_ways_in(home, account, RunOptions(environment=environment)),
     ]
 

@@ -38,7 +38,8 @@ class Cockpit:
         self._evidence = _private(Path(setup.run_dir) / "events.ndjson")
         self.host = hosts.open_host(setup)
         self._cloud: clouds.Cloud | None = getattr(self.host, "cloud", None)  # a fake brings its own program
-        self._program = self._made(setup.spec) if setup.spec else None
+        self._site = dict(setup.site)
+        self._program = self._made(setup.spec) if setup.spec and not setup.unsettled else None
         self._task = Task(verb="preview")
 
     def perform(self, task: Task) -> Struct:
@@ -52,6 +53,8 @@ class Cockpit:
             deployment = Deployment(version=3, deployment=dict(task.deployment))
             self._workspace(task).import_stack(self.setup.stack, deployment)
             return {}
+        if task.verb == "site":
+            return {"site": self._settled(task)}
         if task.verb in ("licence", "scrub"):
             asked = hosts.licence if task.verb == "licence" else hosts.scrub
             return asked(self.host, *task.targets)
@@ -60,6 +63,15 @@ class Cockpit:
         if task.verb == "look_up":
             return {"found": hosts.look_up(self.setup, self.host, task.targets)}
         return self._operate(task)
+
+    def _settled(self, task: Task) -> Struct:
+        """Look into the account for what the spec names there; from now on the program stands on it."""
+        cloud, known = self._cloud or clouds.load(self.setup.cloud), task.outputs.get("site")
+        found = known or hosts.settled(self.setup, self.host, cloud, exists=task.exists)
+        assert isinstance(found, dict)
+        self._site = {**found, "wanted": task.outputs.get("wanted")}
+        self._program = self._made(self.setup.spec)
+        return self._site
 
     def interrupt(self) -> None:
         """Stop gracefully: finish what is under way, start nothing new."""
@@ -166,14 +178,16 @@ class Cockpit:
         )
         program = self._made(task.spec) if task.spec else self._program
         program()
-        pulumi.export(RECORD, {**setup.record, **({"spec": dict(task.spec)} if task.spec else {})})
+        site: Struct = {"site": self._site} if self._site else {}
+        pulumi.export(RECORD, {**setup.record, **site, **({"spec": dict(task.spec)} if task.spec else {})})
 
     def _made(self, spec: Mapping[str, Value]) -> Callable[[], None]:
         """Return the stack's program, its layout made; SpecError says what the cloud cannot do."""
         setup, cloud = self.setup, self._cloud or clouds.load(self.setup.cloud)
         wanted = clouds.Wanted(
-            level=setup.level, spec=spec, incarnation=setup.incarnation, place=dict(setup.place) or None
-        )
+            level=setup.level, spec=spec, incarnation=setup.incarnation, place=dict(setup.place) or None,
+            site=self._site or None,
+        )  # fmt: skip
         return clouds.declaring(cloud, wanted, setup.account)
 
     def _event(self, text: str) -> None:

@@ -6,9 +6,10 @@ import json
 import time
 from contextlib import ExitStack, closing
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, cast
 
 from cellctl.dialer import DirectDialer
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pulumi.automation import PulumiCommand
 
+    from cellctl.clouds import Cloud
     from cellctl.dialer import Dialer
     from cellctl.engine.ports import (
         AccountReader,
@@ -34,9 +36,14 @@ if TYPE_CHECKING:
         PluginPlacer,
         PluginSandbox,
         SandboxControl,
+        SiteReader,
     )
     from cellctl.verify import SecretReader
     from cellctl.verify.gates import GatewayReader
+
+
+SITES = {"aws": "cellctl_provider.aws.sites:FederatedSites"}
+"""Who looks into real accounts, by cloud: a string, as its SDK is not loaded before."""
 
 
 class CliHost:
@@ -50,7 +57,7 @@ class CliHost:
         self._cli = PulumiCli.find(setup.environment, log=Path(setup.run_dir) / "argv.log")
         self.dialer: Dialer = DirectDialer()
         self.environment: Mapping[str, str] = {}
-        self._account, self._opened = setup.account, ExitStack()
+        self._account, self._cloud, self._opened = setup.account, setup.cloud, ExitStack()
         if not setup.account.sandbox:
             place_plugins(Path(setup.environment["PULUMI_HOME"]))
 
@@ -62,6 +69,12 @@ class CliHost:
             return None
         factory = cast("GatewayReaderFactory", named[0].load())
         return self._opened.enter_context(closing(factory(self._account.role, self._account.id)))
+
+    @property
+    def sites(self) -> SiteReader | None:
+        """Looks at networks, zones and keys as the account's role, None without one."""
+        target = SITES.get(self._cloud)
+        return cast("SiteReader", resolve_name(target)(self._account.role)) if target and self._account.role else None
 
     @property
     def version(self) -> str:
@@ -107,6 +120,11 @@ class SimulatedCliHost(CliHost):
     def secrets(self) -> SecretReader | None:
         """Reads secrets of the simulated clouds."""
         return secrets_of(self._sandbox)
+
+    @property
+    def sites(self) -> SiteReader | None:
+        """Looks at simulated networks, zones and keys."""
+        return getattr(self._sandbox, "sites", None)
 
     @cached_property
     def gateways(self) -> GatewayReader | None:
@@ -197,6 +215,24 @@ def scrub(host: EngineHost, region: str, bucket: str, share: str = "") -> Struct
     if reader is None:
         raise EngineError("nobody here can look into the bucket", hint="scrub it in the account", code="scrub_failed")
     return {"left": reader.scrub(region, bucket, share)}
+
+
+def settled(setup: Setup, host: EngineHost, cloud: Cloud, *, exists: bool) -> Struct:
+    """Return what is frozen of what a spec names in the account.
+
+    Raises:
+        GuardError: It is not as a stack needs it; every objection is listed.
+        EngineError: Nobody here can look, or the account does not answer (code `site_unseen`).
+    """
+    from cellctl.spec import CellSpec
+    from cellctl.spec.reef import ReefSpec
+
+    reader: SiteReader | None = getattr(host, "sites", None)
+    if reader is None or cloud.settle is None:
+        raise EngineError("nobody here can look into the account", hint="cellctl doctor --account", code="site_unseen")
+    model = ReefSpec if setup.level == "reef" else CellSpec
+    spec, look = model.model_validate(dict(setup.spec)), partial(reader.look, setup.account.id)
+    return dict(cloud.settle(spec, look, exists=exists, place=dict(setup.place) or None))
 
 
 def licence(host: EngineHost, reference: str) -> Struct:

@@ -64,6 +64,16 @@ class AccountReader(Protocol):
         """
 
 
+class SiteReader(Protocol):
+    """Looks into an account for what a spec names there; a host that cannot has no `sites`."""
+
+    def look(self, account: str, question: Mapping[str, Value]) -> dict[str, Value]:
+        """Return what is there (docs/guides/existing-networks.md); what is not is absent.
+
+        EngineError if the account does not answer (code `site_unseen`).
+        """
+
+
 class PluginPlacer(Protocol):
     """Puts plugins into a PULUMI_HOME (entry-point group `cellctl.plugins`)."""
 
@@ -190,6 +200,14 @@ class SandboxControl(Protocol):
         """Make `value` the current one of a simulated secret, as a person would; tell whether the secret was made.
 
         A secret of AWS, or a vault of Azure, that is not there is made; UsageError if that cannot be.
+        """
+
+    def network(
+        self, name: str, *, region: str, cidr: str, zones: int, domain: str = "", key: bool = False
+    ) -> Mapping[str, object]:
+        """Make a network of AWS that belongs to no cell, a private zone `domain` and a key, where they are wanted.
+
+        Returns what a cell file says to go into it: `{"network": {"existing": …}, "ingress": …, "protection": …}`.
         """
 
     def serve(self) -> AbstractContextManager[list[Mapping[str, object]]]:

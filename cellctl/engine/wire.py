@@ -19,7 +19,7 @@ from cellctl.state.values import Struct, Value
 
 Verb = Literal[
     "preview", "up", "destroy", "refresh", "preview_refresh", "preview_destroy", "verify", "look_up", "licence",
-    "account", "gates", "scrub", "export", "import",
+    "account", "gates", "scrub", "export", "import", "site",
 ]  # fmt: skip
 MessageKind = Literal["setup", "do", "interrupt", "close", "ready", "event", "heartbeat", "done", "error"]
 
@@ -31,7 +31,8 @@ class Setup:
     `cell` is the cell's name, or that of any other stack. `spec` is its spec as JSON, empty where no program will run
     (destroy, refresh). `engine` is `embedded` or `pulumi`. `environment` is what the engine's processes get, nothing
     else. `secrets_provider` seals a new stack, `` for the passphrase. `record` is stored in the stack. `place` is a
-    cell's on its reef, empty without one.
+    cell's on its reef, empty without one. `site` is what it found in the account; where the program needs one that
+    nobody has looked for yet (`unsettled`), verb `site` comes first.
     """
 
     home: str
@@ -50,6 +51,8 @@ class Setup:
     record: Mapping[str, Value] = field(default_factory=dict)
     level: Level = "cell"
     place: Mapping[str, Value] = field(default_factory=dict)
+    site: Mapping[str, Value] = field(default_factory=dict)
+    unsettled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +64,8 @@ class Task:
     reference of a licence, or quotas (JSON: name, inside what). `keep_protected`: a destroy leaves what is protected.
     `spec` replaces that of the Setup: what runs now, where a phase must change nothing else. `backend` likewise.
     `deployment` is what an import makes the state, secrets sealed. A scrub's `targets` are region, bucket, and its
-    share's ARN unless it only counts.
+    share's ARN unless it only counts. `exists` tells verb `site` whether something of the stack is there, `outputs`
+    what it is `wanted` for, and the `site` where that is known.
     """
 
     verb: Verb
@@ -77,6 +81,7 @@ class Task:
     backend: str = ""
     spec: Mapping[str, Value] = field(default_factory=dict)
     deployment: Mapping[str, Value] = field(default_factory=dict)
+    exists: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

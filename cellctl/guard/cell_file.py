@@ -11,7 +11,7 @@ from cellctl.guard.case import Case
 from cellctl.plan import UNKNOWN_TEXT, Plan, PropertyChange
 from cellctl.state.values import Value
 
-FROZEN = ("cloud", "account", "region", "placement")
+FROZEN = ("cloud", "account", "region", "placement", "network", "ingress.zone", "protection.key")
 _VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
 _POLLING = "ingress.polling"
 _OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get another licence first"

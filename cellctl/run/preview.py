@@ -12,7 +12,7 @@ from cellctl.engine.wire import Task
 from cellctl.errors import GuardError, Interrupted, Locked, Objection
 from cellctl.events import PlanReady
 from cellctl.plan import Change, Declared, Diagnostic, Plan
-from cellctl.run import registering, unprotect
+from cellctl.run import registering, siting, unprotect
 from cellctl.run.disruption import announced
 from cellctl.run.judging import case_of
 from cellctl.run.knowledge import FactsOfTypes
@@ -69,6 +69,7 @@ def preview(
     with running("preview", target, options, on_event, interrupter, worker=warm) as ledger:
         session = ledger.session
         refuse_move_elsewhere(session)
+        siting.settle(session)
         read = _read_unless_moving(session)
         looked = plan_up(session, {})
         # Of a preview that failed only a part is declared: `up` judges none either.

@@ -23,6 +23,7 @@ from cellctl.events import Moment, RunStarted, Said
 from cellctl.gates import Judged, judged_of
 from cellctl.guard import Need, Usage
 from cellctl.plan import Diagnostic, Failure
+from cellctl.run import siting
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.target import RECORD, outputs_of
 from cellctl.state.backend import FileBackend, Loaded
@@ -202,6 +203,22 @@ class Session:
         }
         return now if isinstance(now, float) else time.time(), found
 
+    def settle(self, *, exists: bool, known: Struct) -> None:
+        """Look into the account for what the spec names there, and freeze that: into the target and the config.
+
+        What is `known` already is not looked at again.
+
+        Raises:
+            GuardError: It is not as a cell needs it; every objection is listed.
+        """
+        told: Struct = {"site": known, siting.WANTED: siting.wants(self.target.spec)}
+        task = Task(verb="site", exists=exists, outputs=told)
+        site = self._raw(task, Progress(FactsOfTypes(), self.redactor)).get("site")
+        assert isinstance(site, dict)
+        self.target = replace(self.target, site=site)
+        spaces = Workspaces(self.target.home.root, passphrase=self.options.passphrase(self.target.stack))
+        spaces.prepare(self.target.stack, self.target.config(), share_salt=self.target.account.simulated)
+
     def licence(self, reference: str) -> Struct:
         """Return how many `nodes` the licence in a secret allows; or why it is `missing`, or why that is `unknown`."""
         return self._raw(Task(verb="licence", targets=(reference,)), Progress(FactsOfTypes(), self.redactor))
@@ -308,6 +325,8 @@ def _setup(target: Target, run: Run, options: RunOptions, work_dir: Path, enviro
         cell=target.name.replace("/", "-"),
         level=target.level,
         place=target.place,
+        site=target.site,
+        unsettled=bool(target.spec) and not target.site and bool(siting.wants(target.spec)),
         cloud=target.cloud,
         stack=target.stack,
         work_dir=str(work_dir),

@@ -12,7 +12,7 @@ from cellctl.clouds import AccountFacts, Level
 from cellctl.engine.workspace import Backend, Workspaces, file_backend, recorded, stack_name
 from cellctl.errors import GuardError, UsageError
 from cellctl.facts.conditions import at
-from cellctl.run import registering
+from cellctl.run import registering, siting
 from cellctl.spec.pending import refuse_pending
 from cellctl.spec.reef_rules import refuse_pending_reef
 from cellctl.spec.rules import advice
@@ -46,7 +46,8 @@ class Target:
 
     `spec` is its JSON, `{}` where only the stack is known and it holds no record. `made_by` is what the stack records
     of its maker. `place` is what a cell on a reef has
-    there, `{}` where it is dedicated or has none yet. `advice` is what the file may say and had better not.
+    there, `{}` where it is dedicated or has none yet; `site` what the stack found in the account, likewise. `advice` is
+    what the file may say and had better not.
     """
 
     home: Home
@@ -60,6 +61,7 @@ class Target:
     engine: str
     advice: tuple[str, ...] = ()
     place: Struct = field(default_factory=dict)
+    site: Struct = field(default_factory=dict)
     made_by: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -120,9 +122,11 @@ class Target:
         """Return what is stored in the stack, so that `down` works without the file and upgrades know the maker."""
         level: Struct = {"level": self.level} if self.level != "cell" else {}
         place: Struct = {"place": self.place} if self.place else {}
+        site: Struct = {"site": self.site} if self.site else {}
         return {
             **level,
             **place,
+            **site,
             "cell": self.name,
             "cloud": self.cloud,
             "account": self.account.name,
@@ -160,7 +164,6 @@ def of_spec(home: Home, spec: AnySpec, options: RunOptions) -> Target:
     spec_json = _struct(spec.to_json())
     incarnation, unasked = registering.known_incarnation(home, account, name)
     before = record_of(home, name)
-    place = before.get("place")
     target = Target(
         home=home,
         name=name,
@@ -172,7 +175,8 @@ def of_spec(home: Home, spec: AnySpec, options: RunOptions) -> Target:
         incarnation=incarnation,
         engine=engine_of(account, options),
         advice=(*unwise, *([unasked] if unasked else ())),
-        place=place if isinstance(place, dict) else {},
+        place=_part(before, "place"),
+        site=siting.still_wanted(_part(before, "site"), spec_json),
         made_by=made_by(before),
     )
     if target.files is not None:
@@ -192,7 +196,7 @@ def of_stack(home: Home, name: str, options: RunOptions) -> Target:
         hint = "`cellctl reef status` lists what there is" if level else "`cellctl cells` lists what there is"
         raise UsageError(f"there is no {level or 'cell'} '{short}' here", hint=hint, code="no_stack")
     account = home.account(str(record.get("account")))
-    spec, incarnation, place = record.get("spec"), record.get("incarnation"), record.get("place")
+    spec, incarnation = record.get("spec"), record.get("incarnation")
     return Target(
         home=home,
         name=name,
@@ -203,7 +207,8 @@ def of_stack(home: Home, name: str, options: RunOptions) -> Target:
         spec_digest=str(record.get("specDigest") or ""),
         incarnation=incarnation if isinstance(incarnation, int) else home.incarnation(name),
         engine=engine_of(account, options),
-        place=place if isinstance(place, dict) else {},
+        place=_part(record, "place"),
+        site=_part(record, "site"),
         made_by=made_by(record),
     )
 
@@ -218,6 +223,11 @@ def record_of(home: Home, name: str) -> Struct:
         if isinstance(found, dict) and found.get("cloud"):
             return found
     return recorded(spaces.folder(stack.stack) / f"Pulumi.{stack.stack}.yaml")
+
+
+def _part(record: Struct, key: str) -> Struct:
+    found = record.get(key)
+    return found if isinstance(found, dict) else {}
 
 
 def made_by(record: Struct) -> dict[str, str]:
@@ -278,6 +288,7 @@ def refuse_move(target: Target, before: Struct, loaded: Loaded | None) -> None:
             "account": target.account.name,
             "region": target.region,
             "placement": _placement(target.spec),
+            **siting.words(target.spec),
         },
     )
     objections = (*guard.frozen_fields(None, case), *guard.running_nodes(running_case(target, before, checkpoint)))
@@ -287,8 +298,9 @@ def refuse_move(target: Target, before: Struct, loaded: Loaded | None) -> None:
 
 def _frozen(record: Struct) -> dict[str, str]:
     spec = record.get("spec")
-    placement = _placement(spec) if isinstance(spec, dict) else ""
-    return {**{key: str(record.get(key) or "") for key in guard.FROZEN}, "placement": placement}
+    known = spec if isinstance(spec, dict) else {}
+    own = {key: str(record.get(key) or "") for key in guard.FROZEN}
+    return {**own, "placement": _placement(known), **siting.words(known)}
 
 
 def _placement(spec: Struct) -> str:

@@ -11,7 +11,7 @@ from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval
 from cellctl.events import PlanReady
 from cellctl.hooks import present
 from cellctl.plan import Failure, Outcome, Plan, Result
-from cellctl.run import approving, licence, placing, preview, repair, serving, unprotect
+from cellctl.run import approving, licence, placing, preview, repair, serving, siting, unprotect
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
 from cellctl.run.target import of_spec
@@ -39,6 +39,7 @@ def up(
     with running("up", target, options, on_event, interrupter) as ledger:
         session = ledger.session
         preview.refuse_move_elsewhere(session)
+        siting.settle(session)
         approving.check_signed(session)
         repaired = repair.repair(session)
         for line in repaired.said:

@@ -165,17 +165,25 @@ class Ingress(Section):
     """load_balancer: the cloud's own; application_gateway: with a web firewall, Azure only."""
     polling: Literal["per_node", "redis"] = "per_node"
     """per_node: each node has its own polling address; redis: one address for all, Octopus 2026.4.6909 or newer."""
+    zone: units.Reference | None = None
+    """Id of a hosted zone of Route 53 that is there, for the cell's names; without it the cell has one of its own."""
     grpc: bool = False
     """Offer gRPC at port 8443 of the polling name, for Kubernetes monitors and gateways of Argo CD."""
 
 
 class ExistingNetwork(Section):
-    """A network that is already there."""
+    """A network that is already there. Nothing of it is changed, and `down` leaves all of it."""
 
     id: units.Reference
-    """Id of the VPC or virtual network."""
-    subnets: tuple[units.Reference, ...] = Field(strict=False, min_length=2, max_length=8)
-    """Ids of subnets in two zones or more."""
+    """Id of the VPC."""
+    subnets: tuple[units.Reference, ...] = Field(strict=False, min_length=2, max_length=6)
+    """Ids of subnets, one in each of two zones or more: for nodes and gateway, and for what the next two do not say."""
+    balancer_subnets: tuple[units.Reference, ...] = Field(default=(), strict=False, max_length=6)
+    """Ids of subnets in the same zones for load balancers and endpoints; public ones where the cell is public."""
+    database_subnets: tuple[units.Reference, ...] = Field(default=(), strict=False, max_length=6)
+    """Ids of subnets in two zones or more for the database and the queue."""
+    gateway_endpoint: units.Reference | None = None
+    """Id of an interface endpoint of Storage Gateway in this network; without it the cell makes one of its own."""
 
 
 class Network(Section):
@@ -186,7 +194,7 @@ class Network(Section):
     cidr: units.NetworkCidr | None = None
     """Range of the network that is created. Networks of cells are not peered, so equal ranges are legal."""
     existing: ExistingNetwork | None = None
-    """An existing network; then `create` is false."""
+    """A network that is already there; then `create` is false. Frozen once the cell exists."""
 
 
 class Maintenance(Section):
@@ -201,6 +209,8 @@ class Protection(Section):
 
     deletion: bool = True
     """Put the clouds' own deletion locks on everything that holds data."""
+    key: units.Reference | None = None
+    """ARN of a KMS key that is there and seals all data; without it there is a key of its own. Frozen as a network."""
 
 
 class CellBody(Section):

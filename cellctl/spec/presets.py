@@ -68,7 +68,7 @@ def defaults(body: Mapping[str, object], name: str) -> _Tree:
     ingress: _Tree = {"host": f"{name}.octopus.internal", "allow": ["10.0.0.0/8"]}
     said = _said(body.get("ingress"), "host")
     host = said if isinstance(said, str) and _valid(check_host, said) else ingress["host"]
-    network: _Tree = {} if _said(body.get("network"), "existing") else {"cidr": DEFAULT_CIDR}
+    network: _Tree = {"create": False} if _said(body.get("network"), "existing") else {"cidr": DEFAULT_CIDR}
     backend = BACKENDS.get(cloud if isinstance(cloud, str) else "", "gateway")
     asked = _said(body.get("storage"), "backend")
     protocol = PROTOCOLS.get(asked if isinstance(asked, str) else backend, "smb")

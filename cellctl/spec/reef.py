@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from cellctl import units
-from cellctl.spec.model import CloudName, Maintenance, Protection, Section
+from cellctl.spec.model import CloudName, ExistingNetwork, Maintenance, Protection, Section
 
 DEFAULT_CIDR = "10.64.0.0/16"
 
@@ -73,6 +73,8 @@ class ReefNetwork(Section):
 
     cidr: units.NetworkCidr = DEFAULT_CIDR
     """Range of the network, /16 to /20: the nodes of all cells on the reef live in it."""
+    existing: ExistingNetwork | None = None
+    """A network that is already there; then `cidr` says nothing. Its subnets need room for the nodes of maxCells."""
 
 
 class ReefBody(Section):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cellctl.errors import NotYet, Problem
-from cellctl.spec.rules import CONTROL_RANGE
+from cellctl.spec.rules import CONTROL_RANGE, is_key_arn
 
 if TYPE_CHECKING:
     from cellctl.spec.reef import ReefSpec
@@ -17,7 +17,7 @@ _LONGEST_PREFIX = 20  # sixteen subnets of /24
 
 def findings(reef: ReefSpec) -> Iterator[Problem]:
     """Yield what contradicts itself across the fields of a reef."""
-    storage, network = reef.spec.storage, ipaddress.IPv4Network(reef.spec.network.cidr)
+    storage = reef.spec.storage
     if storage.protocol == "smb" and storage.active_directory is None:
         yield Problem(
             message="SMB on a shared gateway needs activeDirectory: its guest user would open every cell's share",
@@ -26,6 +26,15 @@ def findings(reef: ReefSpec) -> Iterator[Problem]:
         )
     if storage.protocol == "nfs" and storage.active_directory is not None:
         yield Problem(message="is for SMB, and the protocol is nfs", field="spec.storage.activeDirectory")
+    if reef.spec.network.existing is None:
+        yield from _range(reef)
+    if reef.spec.protection.key is not None and not is_key_arn(reef.spec.protection.key, reef.spec.region):
+        message = f"must be the ARN of a KMS key in {reef.spec.region}, not of an alias"
+        yield Problem(message=message, field="spec.protection.key")
+
+
+def _range(reef: ReefSpec) -> Iterator[Problem]:
+    storage, network = reef.spec.storage, ipaddress.IPv4Network(reef.spec.network.cidr)
     if network.prefixlen > _LONGEST_PREFIX:
         yield Problem(message=f"must be a /{_LONGEST_PREFIX} or larger", field="spec.network.cidr")
     elif 32 + 80 * storage.gateways >= network.num_addresses // 16:

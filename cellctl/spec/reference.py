@@ -59,14 +59,19 @@ SAFE: Mapping[str, str] = {
     "spec.ingress.exposure": "Private addresses only; nothing of the cell is on the internet.",
     "spec.ingress.balancer": "The cloud's plain load balancer; it carries Tentacles as well as people.",
     "spec.ingress.polling": "Works with every version of Octopus and needs no Redis.",
+    "spec.ingress.zone": "A private zone of the cell's own, named as its host: no domain of yours is touched.",
     "spec.ingress.grpc": "Nothing is open that nobody uses.",
     "spec.network.create": "No network of yours is touched.",
     "spec.network.cidr": "Private, and large enough to grow; networks of cells are not peered, so ranges may repeat.",
     "spec.network.existing": "No network of yours is touched.",
     "spec.network.existing.id": "Needed with an existing network.",
     "spec.network.existing.subnets": "Needed with an existing network: two zones or more.",
+    "spec.network.existing.balancerSubnets": "Everything is in the subnets that you named.",
+    "spec.network.existing.databaseSubnets": "Everything is in the subnets that you named.",
+    "spec.network.existing.gatewayEndpoint": "An endpoint that no other cell depends on, and that goes with the cell.",
     "spec.maintenance.window": "The cloud patches only then, when few people work.",
     "spec.protection.deletion": "Nothing that holds data is deleted by mistake, by cellctl or in the cloud's console.",
+    "spec.protection.key": "A key of the cell's own: who may open one cell may not open another.",
 }
 
 _INTRO = """# The cell file

@@ -16,7 +16,7 @@ from cellctl.errors import Problem
 from cellctl.units import version_key
 
 if TYPE_CHECKING:
-    from cellctl.spec.model import CellBody, CellSpec
+    from cellctl.spec.model import CellBody, CellSpec, Network
 
 # Tasks at once that a node of each size carries: 2 cores 5-10, 4 cores 20-30, 8 cores 40.
 TASKS_BY_SIZE = {"small": 10, "medium": 30, "large": 40}
@@ -192,10 +192,39 @@ def _network(body: CellBody) -> Iterator[Finding]:
         yield _broken("is false, and no existing network is named", "network.create", "network.existing")
     if network.existing is None and network.create and network.cidr is None:
         yield _broken("is needed for a network of its own", "network.cidr", "network.create")
-    if network.existing is not None and len(set(network.existing.subnets)) != len(network.existing.subnets):
-        yield _broken("names a subnet twice", "network.existing.subnets")
+    if network.existing is not None and body.placement != "dedicated":
+        yield _broken("a cell on a reef is in the reef's network", "network.existing", "placement", hint="remove it")
+    for field, named in _subnets(network):
+        if len(set(named)) != len(named):
+            yield _broken("names a subnet twice", f"network.existing.{field}")
+        if len(named) == 1:
+            yield _broken("needs subnets in two zones", f"network.existing.{field}")
     if network.cidr is not None and ipaddress.IPv4Network(network.cidr).overlaps(ipaddress.IPv4Network(CONTROL_RANGE)):
         yield _broken(f"overlaps {CONTROL_RANGE}, where cellctl itself runs", "network.cidr")
+
+
+def _subnets(network: Network) -> Iterator[tuple[str, tuple[str, ...]]]:
+    if network.existing is not None:
+        yield "subnets", network.existing.subnets
+        yield "balancerSubnets", network.existing.balancer_subnets
+        yield "databaseSubnets", network.existing.database_subnets
+
+
+def _key(body: CellBody) -> Iterator[Finding]:
+    key = body.protection.key
+    if key is not None and body.cloud == "aws" and not is_key_arn(key, body.region):
+        yield _broken(
+            f"must be the ARN of a KMS key in {body.region}, not of an alias",
+            "protection.key",
+            "region",
+            hint=f"arn:aws:kms:{body.region}:ACCOUNT:key/ID",
+        )
+
+
+def is_key_arn(text: str, region: str) -> bool:
+    """Tell whether a text is the ARN of a key of KMS in a region; an alias could come to mean another key."""
+    parts = text.split(":")
+    return len(parts) == 6 and parts[0] == "arn" and parts[2:4] == ["kms", region] and parts[5].startswith("key/")
 
 
 _RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (
@@ -207,4 +236,5 @@ _RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (
     _allow,
     _ingress,
     _network,
+    _key,
 )

@@ -61,7 +61,7 @@ def _secret(database: Database, arn: re.Match[str], now_s: float) -> bool:
             code="unknown_secret",
         )
     place = Tenancy(package="aws", account=arn["account"], region=arn["region"])
-    _create(database, place, SECRET, {"name": arn["name"]}, now_s)
+    create(database, place, SECRET, {"name": arn["name"]}, now_s)
     return True
 
 
@@ -73,22 +73,22 @@ def _vault(database: Database, name: str, now_s: float) -> bool:
     account, region = (str(one) for one in (rows[0] if rows else (usual.account, usual.region)))
     place = Tenancy(package="azure-native", account=account, region=region or usual.region, tenant=usual.tenant)
     if not any(item.id.endswith(f"/{account}/resourceGroups/{_GROUP}") for item in records(database, GROUP)):
-        _create(database, place, GROUP, {"resourceGroupName": _GROUP, "location": place.region}, now_s)
+        create(database, place, GROUP, {"resourceGroupName": _GROUP, "location": place.region}, now_s)
     properties: Struct = {"enableRbacAuthorization": True, "sku": {"family": "A", "name": "standard"}}
     properties |= {"tenantId": usual.tenant}
     inputs: Struct = {"resourceGroupName": _GROUP, "vaultName": name, "location": place.region}
-    vault = _create(database, place, VAULT, inputs | {"properties": properties}, now_s)
+    vault = create(database, place, VAULT, inputs | {"properties": properties}, now_s)
     role: Struct = {
         "scope": vault.id,
         "roleAssignmentName": str(uuid.uuid5(uuid.NAMESPACE_URL, vault.id)),
         "roleDefinitionId": f"/subscriptions/{account}/providers/Microsoft.Authorization/roleDefinitions/{_OFFICER}",
         "principalId": operator_of(vault.id),
     }
-    _create(database, place, ASSIGNMENT, role, now_s)
+    create(database, place, ASSIGNMENT, role, now_s)
     return True
 
 
-def _create(database: Database, place: Tenancy, type_: str, inputs: Struct, now_s: float) -> CloudRecord:
+def create(database: Database, place: Tenancy, type_: str, inputs: Struct, now_s: float) -> CloudRecord:
     """Make an object that no program made: its URN is nobody's, and it belongs to no cell."""
     with database.transaction() as rows:
         world = World(database, rows, place, now_s)

@@ -19,7 +19,17 @@ from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.stages import Timeline
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
-_GROUP, _NETWORK = "aws:ec2/securityGroup:SecurityGroup", "aws:ec2/vpc:Vpc"
+_FOREIGN = {
+    "aws:ec2/securityGroup:SecurityGroup": "vpcId",
+    "aws:route53/record:Record": "zoneId",
+    "aws:secretsmanager/secret:Secret": "kmsKeyId",
+    "aws:ec2/networkInterface:NetworkInterface": "securityGroups",
+}
+"""What a cell has of its own that tells in whose network and zone, with whose key and groups it lives."""
+
+_SHARED = (
+    "aws:ec2/vpc:Vpc", "aws:route53/zone:Zone", "aws:kms/key:Key", "aws:ec2/securityGroup:SecurityGroup",
+)  # fmt: skip
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS network_versions (cell TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TRIGGER IF NOT EXISTS network_insert AFTER INSERT ON objects BEGIN INSERT INTO network_versions "
@@ -166,14 +176,16 @@ class Estates:
         return int(str(found[0][0] or 0))
 
     def _ground(self, found: Sequence[_Row]) -> tuple[str, ...]:
-        """Return the stacks whose networks a cell's groups are in, and which it has not made itself."""
-        named = {row.settling.item.text("vpcId") for row in found if row.settling.item.type == _GROUP}
-        foreign = sorted(named - {row.settling.item.id for row in found} - {""})
+        """Return the stacks whose networks, zones, keys and groups a cell uses, and which it has not made itself."""
+        items = [row.settling.item for row in found]
+        told = ((item, key) for item in items if (key := _FOREIGN.get(item.type)))
+        named = {one.rpartition("/")[2] for item, key in told for one in (item.text(key), *texts(item, key))}
+        foreign = sorted(named - {item.id for item in items} - {""})
         if not foreign:
             return ()
-        marks = ", ".join("?" * len(foreign))
-        query = f"SELECT DISTINCT cell FROM objects WHERE type = ? AND id IN ({marks}) ORDER BY cell"  # noqa: S608  marks
-        return tuple(str(cell) for (cell,) in self._database.rows(query, (_NETWORK, *foreign)))
+        marks, kinds = ", ".join("?" * len(foreign)), ", ".join("?" * len(_SHARED))
+        query = f"SELECT DISTINCT cell FROM objects WHERE type IN ({kinds}) AND id IN ({marks}) ORDER BY cell"  # noqa: S608
+        return tuple(str(cell) for (cell,) in self._database.rows(query, (*_SHARED, *foreign)))
 
     def _read(self, cell: str) -> list[_Row]:
         query = (

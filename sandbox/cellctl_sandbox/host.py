@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cellctl_sandbox.engine.command import EmbeddedCommand
     from cellctl_sandbox.inventory import Nodes, SqlServers
     from cellctl_sandbox.network import Reachability
+    from cellctl_sandbox.sites import SandboxSites
     from cellctl_sandbox.standins.dialer import SandboxDialer
     from cellctl_sandbox.standins.documents import Documents
     from cellctl_sandbox.workings import Workings
@@ -161,6 +162,13 @@ class SandboxHost:
     def gateways(self) -> ProviderGateways:
         """Looks at simulated gateways (`cellctl.verify.gates.GatewayReader`)."""
         return self._standins.gateways
+
+    @property
+    def sites(self) -> SandboxSites:
+        """Looks at simulated networks, zones and keys (`cellctl.engine.ports.SiteReader`)."""
+        from cellctl_sandbox.sites import SandboxSites
+
+        return SandboxSites(self._database, self._clock)
 
     def providers(self) -> dict[str, ProviderFactory]:
         """Return the providers of this sandbox by package."""

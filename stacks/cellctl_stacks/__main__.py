@@ -32,11 +32,13 @@ def main() -> None:
     config = pulumi.Config("octopus-cells")
     record = _record(config.get("cell") or "")
     spec, incarnation, place = record.get("spec"), record.get("incarnation", 1), record.get("place")
+    site = record.get("site")
     wanted = Wanted(
         level=_level(record),
         spec=spec if isinstance(spec, dict) else {},
         incarnation=incarnation if isinstance(incarnation, int) else 1,
         place=place if isinstance(place, dict) else None,
+        site=site if isinstance(site, dict) else None,
     )
     body = wanted.spec.get("spec")
     where = body if isinstance(body, dict) else {}

@@ -10,6 +10,7 @@ from cellctl_components.aws.cell import Cell, CellArgs
 from cellctl_components.aws.layout import AwsLayout
 from cellctl_components.aws.reef_layout import reef_layout
 from cellctl_components.aws.resolve import layout as aws_layout
+from cellctl_components.aws.site import settle
 from cellctl_stacks import aws_account, aws_reef
 from cellctl_stacks.aws_providers import GATEWAY_IMAGE, NODE_IMAGE, image, providers
 
@@ -39,4 +40,5 @@ CLOUD = Cloud(
     program=program,
     reefs=Reefs(reef_layout, aws_reef.program),
     accounts=Accounts(account_layout, aws_account.program),
+    settle=settle,
 )

@@ -142,7 +142,6 @@ def test_the_model_itself_refuses_contradictions() -> None:
         ({"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}}, "spec.storage.protocol"),
         ({"nodes": {"os": "linux"}}, "spec.nodes.os"),
         ({"storage": {"backend": "fsx"}}, "spec.storage.backend"),
-        ({"network": {"create": False, "existing": {"id": "vpc-1", "subnets": ["a", "b"]}}}, "spec.network.existing"),
     ],
 )
 def test_later_options_are_valid_now_and_answer_not_yet(extra: dict[str, object], field: str) -> None:

@@ -5,7 +5,21 @@ from __future__ import annotations
 import typer
 
 from cellctl.cli.options import help_if_alone
-from cellctl.cli.sandbox import calls, clock, drift, edit, export, fault, held, quota, reset, secret, serve, show
+from cellctl.cli.sandbox import (
+    calls,
+    clock,
+    drift,
+    edit,
+    export,
+    fault,
+    held,
+    network,
+    quota,
+    reset,
+    secret,
+    serve,
+    show,
+)
 
 app = typer.Typer(
     help="Look at the simulated clouds, make them fail, drift and run out, set their time. Nothing real is created.",
@@ -24,4 +38,5 @@ app.command("import")(export.import_)
 app.command()(clock.clock)
 app.command()(reset.reset)
 app.command()(secret.secret)
+app.command()(network.network)
 app.command()(serve.serve)

@@ -11,10 +11,11 @@ from cellctl_components import resources as cellctl
 from cellctl_components.aws import answering, firewall
 from cellctl_components.aws.alarms import Alarms, AlarmsArgs, EntryWatched
 from cellctl_components.aws.bootstrap import Boot
+from cellctl_components.aws.existing_network import ExistingNetwork, ExistingNetworkArgs
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.ingress import Ingress, IngressArgs
 from cellctl_components.aws.joined_network import JoinedNetwork, JoinedNetworkArgs
-from cellctl_components.aws.layout import GRPC_PORT, AwsLayout, PlaceLayout, QueueLayout
+from cellctl_components.aws.layout import GRPC_PORT, AwsLayout, PlaceLayout, QueueLayout, SiteLayout
 from cellctl_components.aws.network import Network, NetworkArgs
 from cellctl_components.aws.nodes import NodeReferences, Nodes, NodesArgs
 from cellctl_components.aws.options import child, stateful
@@ -73,7 +74,7 @@ class Cell(pulumi.ComponentResource):
         super().__init__("cells:aws:Cell", name, None, opts)
         self._name, self._args, self._layout = name, args, args.layout
         self.secrets = self._secrets()
-        self.network = self._joined(args.layout.place) if args.layout.place else self._network()
+        self.network = self._network()
         self.ingress = self._ingress()
         self._sql = self._sql_of(args.layout.place) if args.layout.place else self._sql_server()
         self._files = self._files_of(args.layout.place) if args.layout.place else self._gateway()
@@ -94,12 +95,17 @@ class Cell(pulumi.ComponentResource):
                 account=self._args.account,
                 protocol=layout.gateway.protocol,
                 protected=layout.protected,
+                key_arn=layout.site.key if layout.site else "",
             ),
             opts=child(self),
         )
 
-    def _network(self) -> Network:
+    def _network(self) -> Network | ExistingNetwork | JoinedNetwork:
         layout = self._layout
+        if layout.place:
+            return self._joined(layout.place)
+        if layout.site and layout.site.network:
+            return self._existing(layout.site)
         return Network(
             f"{self._name}-network",
             NetworkArgs(
@@ -123,6 +129,21 @@ class Cell(pulumi.ComponentResource):
             opts=child(self),
         )
 
+    def _existing(self, site: SiteLayout) -> ExistingNetwork:
+        layout = self._layout
+        return ExistingNetwork(
+            f"{self._name}-network",
+            ExistingNetworkArgs(
+                layout=layout.network,
+                site=site,
+                region=layout.region,
+                owner=f"cell-{layout.cell}",
+                groups=firewall.groups(layout),
+                rules=firewall.rules(layout, control=self._args.control),
+            ),
+            opts=child(self),
+        )
+
     def _ingress(self) -> Ingress:
         layout, network = self._layout, self.network
         return Ingress(
@@ -134,6 +155,8 @@ class Cell(pulumi.ComponentResource):
                 subnet_ids=network.subnet_ids("ingress" if layout.ingress.internal else "public"),
                 web_group_id=network.groups["web"].id,
                 polling_group_id=network.groups["polling"].id,
+                zone_id=layout.site.zone if layout.site else "",
+                associate=bool(layout.site and layout.site.associate),
             ),
             opts=child(self),
         )
@@ -179,7 +202,7 @@ class Cell(pulumi.ComponentResource):
 
     def _gateway(self) -> _Files:
         layout, gateway, network = self._layout, self._layout.gateway, self.network
-        assert isinstance(network, Network)
+        assert not isinstance(network, JoinedNetwork)
         guest = self.secrets.guest_secret
         # The appliance reaches its service, and cellctl its port 80, before it is activated.
         ways = [network.rules[rule.label] for rule in firewall.gateway_rules(layout, control=self._args.control)]
@@ -189,7 +212,7 @@ class Cell(pulumi.ComponentResource):
                 layout=gateway,
                 region=layout.region,
                 zone_name=next(zone.name for zone in layout.network.zones if zone.letter == gateway.zone),
-                subnet_id=network.subnets["nodes", gateway.zone].id,
+                subnet_id=network.node_subnet(gateway.zone),
                 security_group_id=network.groups["gateway"].id,
                 image=self._args.gateway_image,
                 key_arn=self.secrets.key_arn,
@@ -199,7 +222,7 @@ class Cell(pulumi.ComponentResource):
                 guest_secret=guest.arn if guest else None,
                 log_days=layout.network.log_days,
                 protected=layout.protected,
-                after=[*ways, network.s3_endpoint, *network.ways_out],
+                after=[*ways, *network.ways_to_storage],
             ),
             opts=child(self),
         )

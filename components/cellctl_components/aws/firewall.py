@@ -9,7 +9,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from cellctl_components.aws.layout import GRPC_PORT, POLLING_PORT, QUEUE_PORT, WEB_PORT, AwsLayout, Protocol
+from cellctl_components.aws.layout import (
+    GRPC_PORT,
+    POLLING_PORT,
+    QUEUE_PORT,
+    WEB_PORT,
+    AwsLayout,
+    Protocol,
+    SiteLayout,
+)
 from cellctl_components.layout import covered
 
 if TYPE_CHECKING:
@@ -74,8 +82,18 @@ class Rule:
 
 def groups(layout: AwsLayout) -> tuple[Group, ...]:
     """Return the groups that a cell declares; a queue has one of its own."""
-    own = CELL_GROUPS if layout.place else GROUPS
+    own = CELL_GROUPS if layout.place else _without_endpoints(GROUPS, layout.site)
     return (*own, "queue") if layout.queue else own
+
+
+def reef_groups(layout: ReefLayout) -> tuple[Group, ...]:
+    """Return the groups that a reef declares."""
+    return _without_endpoints(REEF_GROUPS, layout.site)
+
+
+def _without_endpoints(own: tuple[Group, ...], site: SiteLayout | None) -> tuple[Group, ...]:
+    """An endpoint that is there has groups of its own."""
+    return tuple(one for one in own if one != "endpoints") if site and site.endpoint else own
 
 
 def rules(layout: AwsLayout, *, control: str) -> tuple[Rule, ...]:
@@ -91,7 +109,7 @@ def reef_rules(layout: ReefLayout, *, control: str) -> tuple[Rule, ...]:
     protocol, cidr = layout.gateways[0].host.protocol, layout.network.cidr
     tried = [port for transport, port in SHARE_PORTS[protocol] if transport == "tcp" and port in TRIED_PORTS]
     return (
-        *_gateway(protocol, cidr, control, clients="members"),
+        *_gateway(protocol, cidr, control, clients="members", site=layout.site),
         *(_rule("gateway", "in", "tcp", port, control, "cellctl tries a share no cell has") for port in tried),
         *_database(layout.hosts[0].port, control, clients="members"),
     )
@@ -147,20 +165,21 @@ def _queue() -> Sequence[Rule]:
 
 def gateway_rules(layout: AwsLayout, *, control: str) -> Sequence[Rule]:
     """Return the rules of the gateway and of the endpoint it talks to: needed before it is activated."""
-    return _gateway(layout.gateway.protocol, layout.network.cidr, control, clients="nodes")
+    return _gateway(layout.gateway.protocol, layout.network.cidr, control, clients="nodes", site=layout.site)
 
 
-def _gateway(protocol: Protocol, cidr: str, control: str, *, clients: Group) -> Sequence[Rule]:
-    shares = SHARE_PORTS[protocol]
+def _gateway(protocol: Protocol, cidr: str, control: str, *, clients: Group, site: SiteLayout | None) -> Sequence[Rule]:
+    shares, foreign = SHARE_PORTS[protocol], bool(site and site.endpoint)
+    endpoints, admitted = cidr if foreign else "endpoints", () if foreign else ENDPOINT_PORTS
     return [
         *(_rule("gateway", "in", transport, port, clients, "File shares") for transport, port in shares),
         _rule("gateway", "in", "tcp", 80, control, "Activation"),
-        *(_rule("gateway", "out", "tcp", port, "endpoints", "Storage Gateway service") for port in ENDPOINT_PORTS),
+        *(_rule("gateway", "out", "tcp", port, endpoints, "Storage Gateway service") for port in ENDPOINT_PORTS),
         _rule("gateway", "out", "tcp", 443, S3, "Buckets"),
         _rule("gateway", "out", "udp", 123, ANYWHERE, "Time"),
         _rule("gateway", "out", "tcp", 53, cidr, "Names"),
         _rule("gateway", "out", "udp", 53, cidr, "Names"),
-        *(_rule("endpoints", "in", "tcp", port, "gateway", "Storage gateway") for port in ENDPOINT_PORTS),
+        *(_rule("endpoints", "in", "tcp", port, "gateway", "Storage gateway") for port in admitted),
     ]
 
 

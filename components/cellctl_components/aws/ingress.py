@@ -20,7 +20,10 @@ _IDLE_S = 300  # uploads of packages take minutes; at most 4,000
 
 @dataclass(frozen=True, kw_only=True)
 class IngressArgs:
-    """What the ingress is made of. `subnet_ids` lie in two zones or more."""
+    """What the ingress is made of. `subnet_ids` lie in two zones or more.
+
+    `zone_id` is a zone that is there, empty for one of the cell's own; with `associate` the network is let see it.
+    """
 
     layout: IngressLayout
     nodes: Sequence[NodeLayout]
@@ -28,6 +31,8 @@ class IngressArgs:
     subnet_ids: Sequence[pulumi.Input[str]]
     web_group_id: pulumi.Input[str]
     polling_group_id: pulumi.Input[str]
+    zone_id: str = ""
+    associate: bool = False
 
 
 class Ingress(pulumi.ComponentResource):
@@ -39,13 +44,13 @@ class Ingress(pulumi.ComponentResource):
     host, so it hides nothing else of the domain.
     """
 
-    zone_id: pulumi.Output[str]
+    zone_id: pulumi.Input[str]
 
     def __init__(self, name: str, args: IngressArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cells:aws:Ingress", name, None, opts)
         self._name, self._args, self._layout = name, args, args.layout
-        self.zone = self._zone()
-        self.zone_id = self.zone.zone_id
+        self.zone_id = args.zone_id or self._zone().zone_id
+        self._seen = [self._association()] if args.associate else []
         self.certificate_arn = self._certificate()
         self.web = self._balancer("web", self._layout.web_name, "application", args.web_group_id)
         self.web_target = self._web_target()
@@ -67,6 +72,11 @@ class Ingress(pulumi.ComponentResource):
             vpcs=[route53.ZoneVpcArgs(vpc_id=self._args.vpc_id)],
             force_destroy=False,
             opts=child(self),
+        )
+
+    def _association(self) -> route53.ZoneAssociation:
+        return route53.ZoneAssociation(
+            f"{self._name}-zone", zone_id=self.zone_id, vpc_id=self._args.vpc_id, opts=child(self)
         )
 
     def _certificate(self) -> pulumi.Input[str]:
@@ -191,12 +201,12 @@ class Ingress(pulumi.ComponentResource):
         alias = route53.RecordAliasArgs(name=balancer.dns_name, zone_id=balancer.zone_id, evaluate_target_health=True)
         route53.Record(
             f"{self._name}-{label}",
-            zone_id=self.zone.zone_id,
+            zone_id=self.zone_id,
             name=host,
             type="A",
             aliases=[alias],
             allow_overwrite=False,
-            opts=child(self, delete_first=True),
+            opts=child(self, *self._seen, delete_first=True),
         )
 
 

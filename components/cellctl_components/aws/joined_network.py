@@ -37,7 +37,7 @@ class JoinedNetwork(pulumi.ComponentResource):
         self.ways_out: list[pulumi.Resource] = []
         self.register_outputs({"vpcId": self.vpc_id})
 
-    def subnet_ids(self, tier: str) -> list[pulumi.Input[str]]:
+    def subnet_ids(self, tier: str) -> Sequence[pulumi.Input[str]]:
         """Return the ids of a tier's subnets, one for each zone."""
         return [self._place.subnets[tier][zone.letter] for zone in self._layout.zones]
 

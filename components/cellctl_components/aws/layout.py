@@ -7,7 +7,7 @@ spec changes cells that run: tests/unit/golden holds a hundred layouts.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cellctl_components.layout import Json, json_object
@@ -255,11 +255,29 @@ class PlaceLayout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SiteLayout:
+    """What a stack uses of the account and does not own; what it does not use is empty. Looked up once, then frozen.
+
+    `subnets` are ids by tier and zone letter in `network`, a VPC. `endpoint` is the DNS name of a Storage Gateway
+    endpoint that is there, `storage` the id of S3's prefix list. `zone` holds the names; `associate`: the network
+    cannot see it yet. `key` is the ARN of the key that seals everything.
+    """
+
+    network: str = ""
+    subnets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    endpoint: str = ""
+    storage: str = ""
+    zone: str = ""
+    associate: bool = False
+    key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AwsLayout:
     """All of a cell on AWS. `protected` puts protection and the cloud's own locks on what holds data.
 
     With a `place` on a reef the cell declares no network, database host or gateway. Without a `queue` Tentacles poll
-    every node.
+    every node. With a `site` some of what it uses was there before.
     """
 
     cell: str
@@ -280,6 +298,7 @@ class AwsLayout:
     cloud: str = "aws"
     place: PlaceLayout | None = None
     queue: QueueLayout | None = None
+    site: SiteLayout | None = None
 
     def to_json(self) -> Mapping[str, Json]:
         """Return all of it as JSON-like data, equal for equal layouts."""

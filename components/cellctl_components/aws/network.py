@@ -34,6 +34,7 @@ class Network(pulumi.ComponentResource):
     `subnets` are by tier and letter (`("nodes", "a")`), `groups` by name; `storage_endpoint` is the DNS name through
     which the gateway reaches its service, with private DNS off, as the service demands. `ways_out` are what nodes and
     the gateway need before they boot, and as long as they live: their subnets' tables and the routes in them.
+    `ways_to_storage` are what the gateway needs besides.
     """
 
     vpc_id: pulumi.Output[str]
@@ -54,10 +55,11 @@ class Network(pulumi.ComponentResource):
         self.rules = security_groups.admit(self, name, self.groups, args.rules, lists)
         self._storage_endpoint = self._gateway_endpoint()
         self.storage_endpoint = self._storage_endpoint.dns_entries[0].dns_name
+        self.ways_to_storage: list[pulumi.Resource] = [self.s3_endpoint, *self.ways_out]
         self._flow_log()
         self.register_outputs({"vpcId": self.vpc_id, "storageEndpoint": self.storage_endpoint})
 
-    def subnet_ids(self, tier: str) -> list[pulumi.Output[str]]:
+    def subnet_ids(self, tier: str) -> Sequence[pulumi.Input[str]]:
         """Return the ids of a tier's subnets, one for each zone."""
         return [self.subnets[tier, zone.letter].id for zone in self._layout.zones]
 

@@ -1,6 +1,7 @@
 """The place of a cell on a reef: from what the registry gave to what a layout needs. Pure.
 
-A place is JSON-like data with the keys of `PlaceLayout`, and `cidr`, the range of the reef's network.
+A place is JSON-like data with the keys of `PlaceLayout`, and `cidr`, the range of the reef's network. Of a reef in a
+network that was there before it has `zones` too: no rule says where in them the reef's addresses are.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 from cellctl.errors import Problem, SpecError
 from cellctl_components import naming
 from cellctl_components.aws import layout as parts
-from cellctl_components.aws import sizing
+from cellctl_components.aws import site, sizing
 from cellctl_components.layout import Json
 
 if TYPE_CHECKING:
@@ -79,4 +80,6 @@ def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
     number = given["number"]
     values = {name: given[name] for name in names} | {"number": int(number) if isinstance(number, int | float) else 0}
     layout = parts.PlaceLayout(**values)  # type: ignore[arg-type]  # the registry's own values, by their names
-    return Ground(layout=layout, cidr=cidr, zones=sizing.zones(spec.spec.region, cidr))
+    rows = given.get("zones")
+    zones = site.zones_of(given) if isinstance(rows, list) else sizing.zones(spec.spec.region, cidr)
+    return Ground(layout=layout, cidr=cidr, zones=zones)

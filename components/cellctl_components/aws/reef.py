@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import pulumi
 from pulumi_aws import route53
 
 from cellctl_components.aws import firewall
 from cellctl_components.aws.alarms import Alarms, AlarmsArgs
+from cellctl_components.aws.existing_network import ExistingNetwork, ExistingNetworkArgs
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.layout import HostLayout
 from cellctl_components.aws.network import TIERS, Network, NetworkArgs
@@ -42,7 +43,12 @@ class Reef(pulumi.ComponentResource):
         self._name, self._args, self._layout = name, args, args.layout
         alias = args.layout.key_alias
         what = f"Data of {alias.removeprefix('alias/')}"
-        self.key = sealing_key(name, alias, what, args.account, args.layout.region, self)
+        site = args.layout.site
+        self.key_arn: pulumi.Input[str] = (
+            site.key
+            if site and site.key
+            else sealing_key(name, alias, what, args.account, args.layout.region, self).arn
+        )
         self.network = self._network()
         self.zone = self._zone()
         groups = host_groups(f"{name}-sql", args.layout.hosts[0], self.network.subnet_ids("data"), self)
@@ -53,8 +59,21 @@ class Reef(pulumi.ComponentResource):
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
         self.register_outputs({"vpcId": self.network.vpc_id})
 
-    def _network(self) -> Network:
+    def _network(self) -> Network | ExistingNetwork:
         layout = self._layout
+        if layout.site and layout.site.network:
+            return ExistingNetwork(
+                f"{self._name}-network",
+                ExistingNetworkArgs(
+                    layout=layout.network,
+                    site=layout.site,
+                    region=layout.region,
+                    owner=layout.cell,
+                    groups=firewall.reef_groups(layout),
+                    rules=firewall.reef_rules(layout, control=self._args.control),
+                ),
+                opts=child(self),
+            )
         return Network(
             f"{self._name}-network",
             NetworkArgs(
@@ -62,7 +81,7 @@ class Reef(pulumi.ComponentResource):
                 region=layout.region,
                 account=self._args.account,
                 rules=firewall.reef_rules(layout, control=self._args.control),
-                key_arn=self.key.arn,
+                key_arn=self.key_arn,
                 groups=firewall.REEF_GROUPS,
             ),
             opts=child(self),
@@ -88,7 +107,7 @@ class Reef(pulumi.ComponentResource):
                 account=self._args.account,
                 subnet_ids=self.network.subnet_ids("data"),
                 security_group_id=self.network.groups["database"].id,
-                key_arn=self.key.arn,
+                key_arn=self.key_arn,
                 log_days=layout.network.log_days,
                 protected=layout.protected,
                 groups=groups,
@@ -107,14 +126,14 @@ class Reef(pulumi.ComponentResource):
                 subnet_id=network.node_subnet(host.zone),
                 security_group_id=network.groups["gateway"].id,
                 image=self._args.gateway_image,
-                key_arn=self.key.arn,
+                key_arn=self.key_arn,
                 endpoint=network.storage_endpoint,
                 zone_id=self.zone.zone_id,
                 tags=layout.tags,
                 log_days=layout.network.log_days,
                 protected=layout.protected,
                 # The appliance reaches its service, and cellctl its port 80, before it is activated.
-                after=[*network.rules.values(), network.s3_endpoint, *network.ways_out],
+                after=[*network.rules.values(), *network.ways_to_storage],
             ),
             opts=child(self),
         )
@@ -129,7 +148,7 @@ class Reef(pulumi.ComponentResource):
                 region=self._layout.region,
                 account=self._args.account,
                 gateway_arn=self.gateways[gateway.label].gateway_arn,
-                key_arn=self.key.arn,
+                key_arn=self.key_arn,
                 clients=(),
                 protected=self._layout.protected,
             ),
@@ -142,7 +161,7 @@ class Reef(pulumi.ComponentResource):
             f"{self._name}-alarms",
             AlarmsArgs(
                 layout=layout.alarms,
-                key_arn=self.key.arn,
+                key_arn=self.key_arn,
                 databases={
                     f"sql-{number}": (self.hosts[host.identifier].instance.identifier, host.storage_gib)
                     for number, host in _numbered(layout)
@@ -155,10 +174,7 @@ class Reef(pulumi.ComponentResource):
 
     def _facts(self) -> dict[str, pulumi.Input[object]]:
         layout, network = self._layout, self.network
-        subnets = {
-            tier: {zone.letter: network.subnets[tier, zone.letter].id for zone in layout.network.zones}
-            for tier in TIERS
-        }
+        subnets, zones = self._subnets()
         # NFS is open to cellctl, to try a share; that its shares admit nobody else is what their gates prove.
         closed = [{"host": one.host.address, "port": 445} for one in layout.gateways]
         place = {
@@ -167,6 +183,7 @@ class Reef(pulumi.ComponentResource):
             "cidr": layout.network.cidr,
             "subnets": subnets,
             "members": network.groups["members"].id,
+            **({"zones": zones} if zones else {}),
         }
         return {
             "place": place,
@@ -176,6 +193,20 @@ class Reef(pulumi.ComponentResource):
             "entries": {"closed": closed},
             "alarmTopic": self.alarms.topic_arn,
         }
+
+    def _subnets(self) -> tuple[dict[str, dict[str, pulumi.Input[str]]], list[dict[str, str]]]:
+        """Return ids by tier and letter; of a network that was there, also the reef's own block in each zone."""
+        layout, network = self._layout.network, self.network
+        if isinstance(network, Network):
+            made: dict[str, dict[str, pulumi.Input[str]]] = {
+                tier: {zone.letter: network.subnets[tier, zone.letter].id for zone in layout.zones} for tier in TIERS
+            }
+            return made, []
+        assert self._layout.site is not None
+        there: dict[str, dict[str, pulumi.Input[str]]] = {
+            tier: {**ids} for tier, ids in self._layout.site.subnets.items()
+        }
+        return {**there, "public": there["ingress"]}, [asdict(zone) for zone in layout.zones]
 
     def _host_facts(self, host: HostLayout) -> dict[str, pulumi.Input[object]]:
         made = self.hosts[host.identifier]

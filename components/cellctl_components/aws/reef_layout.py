@@ -15,8 +15,10 @@ from cellctl_components.aws.layout import (
     HostLayout,
     NetworkLayout,
     ShareLayout,
+    SiteLayout,
     in_account,
 )
+from cellctl_components.aws.site import site_of, zones_of
 from cellctl_components.layout import Json, address_in, facts, json_object
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class ReefLayout:
     gateways: tuple[ReefGateway, ...]
     alarms: AlarmsLayout
     cloud: str = "aws"
+    site: SiteLayout | None = None
 
     def to_json(self) -> Mapping[str, Json]:
         """Return all of it as JSON-like data, equal for equal layouts."""
@@ -65,7 +68,7 @@ class ReefLayout:
         return replace(self, gateways=gateways)
 
 
-def reef_layout(spec: ReefSpec, *, incarnation: int = 1) -> ReefLayout:
+def reef_layout(spec: ReefSpec, *, incarnation: int = 1, site: Mapping[str, Json] | None = None) -> ReefLayout:
     """Return the layout of a reef on AWS.
 
     Raises:
@@ -73,8 +76,9 @@ def reef_layout(spec: ReefSpec, *, incarnation: int = 1) -> ReefLayout:
         NotYet: A valid option that a later version brings.
     """
     rules.check_reef(spec)
+    stands_on = site_of(spec, site)
     body, reef = spec.spec, spec.metadata.name
-    network = _network(spec)
+    network = _network(spec, site or {})
     own = {"reef": reef, "managed-by": "cellctl", "incarnation": str(incarnation)}
     owner = {"owner": spec.metadata.owner} if spec.metadata.owner else {}
     return ReefLayout(
@@ -92,16 +96,18 @@ def reef_layout(spec: ReefSpec, *, incarnation: int = 1) -> ReefLayout:
         hosts=tuple(_host(spec, number, incarnation) for number in range(1, body.database.hosts + 1)),
         gateways=tuple(_gateway(spec, number, network, incarnation) for number in range(1, body.storage.gateways + 1)),
         alarms=_alarms(reef),
+        site=stands_on,
     )
 
 
-def _network(spec: ReefSpec) -> NetworkLayout:
-    reef, zones = spec.metadata.name, sizing.zones(spec.spec.region, spec.spec.network.cidr)
+def _network(spec: ReefSpec, site: Mapping[str, Json]) -> NetworkLayout:
+    reef, existing = spec.metadata.name, spec.spec.network.existing
+    zones = zones_of(site) if existing else sizing.zones(spec.spec.region, spec.spec.network.cidr)
     return NetworkLayout(
         name=naming.reef_name(reef, limit=255),
-        cidr=spec.spec.network.cidr,
+        cidr=str(site.get("cidr") or "") if existing else spec.spec.network.cidr,
         zones=zones,
-        nat_zones=tuple(zone.letter for zone in zones),
+        nat_zones=() if existing else tuple(zone.letter for zone in zones),
         flow_log_group=f"/reefs/{reef}/flow-logs",
         flow_log_role=naming.reef_name(reef, "flow-logs", limit=64),
         log_days=_LOG_DAYS,

@@ -10,6 +10,7 @@ from cellctl_components import naming
 from cellctl_components.aws import layout as parts
 from cellctl_components.aws import rules, sizing
 from cellctl_components.aws.placed import place_of
+from cellctl_components.aws.site import GATEWAY_OFFSET, NODES_OFFSET, site_of, zones_of
 from cellctl_components.layout import Json, address_in, facts, round_robin
 
 if TYPE_CHECKING:
@@ -23,23 +24,32 @@ _NAT_ZONES: Mapping[str, int] = {"trial": 1, "standard": 2, "gold": sizing.MAX_Z
 _LOG_DAYS: Mapping[str, int] = {"trial": 7, "standard": 30, "gold": 90}
 
 
-def layout(spec: CellSpec, *, incarnation: int = 1, place: Mapping[str, Json] | None = None) -> parts.AwsLayout:
+def layout(
+    spec: CellSpec,
+    *,
+    incarnation: int = 1,
+    place: Mapping[str, Json] | None = None,
+    site: Mapping[str, Json] | None = None,
+) -> parts.AwsLayout:
     """Return the layout of `spec` on AWS.
 
     Args:
         spec: A valid CellSpec with `spec.cloud` "aws".
         incarnation: How often a cell of this name was made; part of every name AWS holds after deletion.
         place: What a cell on a reef has there, as the registry gave it; None for a dedicated cell.
+        site: What was seen of what the file names in the account, as `site.settled` made it; None if it names nothing.
 
     Raises:
         SpecError: AWS cannot do what the spec asks; every problem is listed.
         NotYet: A valid option that a later milestone brings.
     """
     rules.check(spec)
+    stands_on = site_of(spec, site)
     body, cell = spec.spec, spec.metadata.name
     if body.placement != "dedicated":
-        return _on_reef(spec, incarnation, place_of(spec, place))
-    network = _network(spec)
+        return replace(_on_reef(spec, incarnation, place_of(spec, place)), site=stands_on)
+    network = _network(spec) if spec.spec.network.existing is None else _existing(spec, site or {})
+    there = spec.spec.network.existing is not None
     return parts.AwsLayout(
         cell=cell,
         account=body.account,
@@ -50,13 +60,14 @@ def layout(spec: CellSpec, *, incarnation: int = 1, place: Mapping[str, Json] | 
         network=network,
         secrets=_secrets(spec, incarnation),
         database=_database(spec, incarnation),
-        gateway=_gateway(spec, network),
+        gateway=_gateway(spec, network, offset=GATEWAY_OFFSET if there else _GATEWAY_OFFSET),
         shares=_shares(spec, incarnation),
-        nodes=_nodes(spec, network),
+        nodes=_nodes(spec, network, first=NODES_OFFSET if there else _NODE_OFFSET),
         ingress=_ingress(spec),
         alarms=_alarms(spec),
         octopus=_octopus(spec),
         queue=_queue(spec, incarnation),
+        site=stands_on,
     )
 
 
@@ -106,6 +117,11 @@ def _network(spec: CellSpec) -> parts.NetworkLayout:
     )
 
 
+def _existing(spec: CellSpec, site: Mapping[str, Json]) -> parts.NetworkLayout:
+    """The network that is there: its range, and in each zone the cell's own block for nodes and gateway."""
+    return replace(_network(spec), cidr=str(site.get("cidr") or ""), zones=zones_of(site), nat_zones=())
+
+
 def _database(spec: CellSpec, incarnation: int) -> parts.DatabaseLayout:
     cell = spec.metadata.name
     identifier = naming.cell_name(cell, "sql", limit=63)
@@ -117,7 +133,7 @@ def _database(spec: CellSpec, incarnation: int) -> parts.DatabaseLayout:
     return parts.DatabaseLayout(**given, name=naming.database_name(cell, 1), login=naming.login_name(cell))
 
 
-def _gateway(spec: CellSpec, network: parts.NetworkLayout) -> parts.GatewayLayout:
+def _gateway(spec: CellSpec, network: parts.NetworkLayout, *, offset: int) -> parts.GatewayLayout:
     body, cell, data = spec.spec, spec.metadata.name, facts("aws", "sizes")["gateway"]
     zone = network.zones[0]
     day, begin, _ = sizing.window(body.maintenance.window)
@@ -125,7 +141,7 @@ def _gateway(spec: CellSpec, network: parts.NetworkLayout) -> parts.GatewayLayou
         name=naming.cell_name(cell, limit=255),
         host=f"files.{body.ingress.host}",
         zone=zone.letter,
-        address=address_in(zone.nodes, _GATEWAY_OFFSET),
+        address=address_in(zone.nodes, offset),
         instance_type=sizing.one(data, "instance_type", str),
         root_gib=sizing.one(data, "root_gib", int),
         cache_gib=sizing.cache(body.storage.size_gib),

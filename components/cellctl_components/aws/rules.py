@@ -81,6 +81,8 @@ def _region(spec: CellSpec | ReefSpec | AccountSpec) -> list[Problem]:
 
 def _network(spec: CellSpec) -> list[Problem]:
     network = ipaddress.IPv4Network(spec.spec.network.cidr or DEFAULT_CIDR)
+    if spec.spec.network.existing is not None:
+        return []  # it is judged once it was looked at: site_rules
     if network.prefixlen > _LONGEST_PREFIX:
         return [
             Problem(

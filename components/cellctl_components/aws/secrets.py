@@ -18,17 +18,23 @@ _PASSWORD_BYTES = 24  # 192 bits, 32 characters
 
 @dataclass(frozen=True, kw_only=True)
 class SecretsArgs:
-    """What the secrets are made of. `account` is the account's id. The guest secret exists for SMB only."""
+    """What the secrets are made of. `account` is the account's id. The guest secret exists for SMB only.
+
+    `key_arn` is a key that is there, empty where the cell is to have one of its own.
+    """
 
     layout: SecretsLayout
     region: str
     account: str
     protocol: Protocol
     protected: bool = True
+    key_arn: str = ""
 
 
 class Secrets(pulumi.ComponentResource):
-    """One KMS key and the cell's secrets: master key, database login, first administrator, API key, SMB guest.
+    """A KMS key unless one is there, and the cell's secrets.
+
+    These are master key, database login, first administrator, API key, SMB guest.
 
     The master key is generated here, before anything that it protects exists. `cellctl:sql:CellDatabase` fills the
     login's secret, `cellctl:octopus:Administrator` the API key's and `cellctl:aws:FileGateway` the guest's. The
@@ -41,8 +47,9 @@ class Secrets(pulumi.ComponentResource):
         self._name, self._args = name, args
         alias = args.layout.key_alias
         what = f"Data of {alias.removeprefix('alias/')}"
-        self.key = sealing_key(name, alias, what, args.account, args.region, self)
-        self.key_arn: pulumi.Output[str] = self.key.arn
+        self.key_arn: pulumi.Input[str] = (
+            args.key_arn or sealing_key(name, alias, what, args.account, args.region, self).arn
+        )
         self.master_key_secret = self._secret("master-key", args.layout.master_key, "Master key of Octopus Server")
         self.login_secret = self._secret("database-login", args.layout.database_login, "Login of the cell's database")
         self.administrator_secret = self._secret(
@@ -63,7 +70,7 @@ class Secrets(pulumi.ComponentResource):
             f"{self._name}-{label}",
             name=secret_name,
             description=what,
-            kms_key_id=self.key.arn,
+            kms_key_id=self.key_arn,
             recovery_window_in_days=self._args.layout.recovery_days,
             opts=stateful(self),
         )

@@ -151,7 +151,11 @@ class AzureLayout:
 
 
 def azure_layout(
-    spec: CellSpec, *, incarnation: int = 1, place: Mapping[str, shared.Json] | None = None
+    spec: CellSpec,
+    *,
+    incarnation: int = 1,
+    place: Mapping[str, shared.Json] | None = None,
+    site: Mapping[str, shared.Json] | None = None,
 ) -> AzureLayout:
     """Resolve a cell for Azure.
 
@@ -159,11 +163,12 @@ def azure_layout(
         spec: The cell.
         incarnation: Part of every name that Azure holds after deletion.
         place: Never given: reefs on Azure come later, and a cell that asks for one is refused.
+        site: Never given, for the same reason: existing networks, zones and keys.
 
     Raises:
         SpecError: It cannot be built on Azure; every problem is listed.
     """
-    del place
+    del place, site
     refusals.check(spec)
     body = spec.spec
     cell_names = names(account=body.account, cell=spec.metadata.name, incarnation=incarnation)

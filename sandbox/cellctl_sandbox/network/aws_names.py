@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from fnmatch import fnmatchcase
 
 from cellctl.facts.conditions import every
@@ -21,9 +20,11 @@ QUEUE_SUBNETS = "aws:elasticache/subnetGroup:SubnetGroup"
 BALANCER = "aws:lb/loadBalancer:LoadBalancer"
 ZONE = "aws:route53/zone:Zone"
 RECORD = "aws:route53/record:Record"
+ASSOCIATION = "aws:route53/zoneAssociation:ZoneAssociation"
 PUBLIC = "198.51.100.1"
 """Stands for any public address (TEST-NET-2, RFC 5737)."""
 _PUBLIC_NAMES = ("*.amazonaws.com", "*.octopusdeploy.com", "*.microsoft.com", "*.amazon.pool.ntp.org")
+_NEVER_PUBLIC = (".internal", ".local", ".test")
 _REGIONAL = ("secretsmanager", "storagegateway", "s3", "ssm", "kms", "logs", "monitoring", "sns")
 
 
@@ -138,7 +139,10 @@ def _zone(estate: Estate, name: str, network: str) -> tuple[CloudObject | None, 
         zone = item.text("name").rstrip(".")
         if name != zone and not name.endswith(f".{zone}"):
             continue
-        if network not in _associated(item):
+        joined = networks_of(estate, item)
+        if not joined and not zone.endswith(_NEVER_PUBLIC):
+            return item, ""  # a public zone answers everywhere
+        if network not in joined:
             why = f"zone {zone} ({item.id}) is not associated with {network}"
             continue
         vpc = estate.one(VPC, network)
@@ -151,9 +155,10 @@ def _zone(estate: Estate, name: str, network: str) -> tuple[CloudObject | None, 
     return None, why
 
 
-def _associated(zone: CloudObject) -> Iterator[str]:
-    for one in every(zone.properties, "vpcs.*.vpcId"):
-        yield str(one)
+def networks_of(estate: Estate, zone: CloudObject) -> set[str]:
+    """Return the networks in which a private zone answers."""
+    later = {item.text("vpcId") for item in estate.all(ASSOCIATION) if item.text("zoneId") == zone.id}
+    return {str(one) for one in every(zone.properties, "vpcs.*.vpcId")} | later
 
 
 def _recorded(estate: Estate, zone: CloudObject, name: str, network: str) -> Names:

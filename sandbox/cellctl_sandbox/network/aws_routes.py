@@ -30,7 +30,7 @@ _OTHERS = (
 def way_out(estate: Estate, source: Place, target: Place) -> Verdict:
     """Return whether the subnet of `source` has a way to a `target` outside its network."""
     table = table_of(estate, source.subnet)
-    if target.service and _by_gateway_endpoint(estate, table, target.service):
+    if target.service and by_gateway_endpoint(estate, table, target.service):
         return OPEN
     route = _route(estate, table, target.address)
     if route is None:
@@ -74,7 +74,8 @@ def _through_nat(estate: Estate, nat: str) -> Verdict:
     return OPEN if out.open else lost(f"{nat} cannot reach the internet: {out.why}")
 
 
-def _by_gateway_endpoint(estate: Estate, table: str, service: str) -> bool:
+def by_gateway_endpoint(estate: Estate, table: str, service: str) -> bool:
+    """Tell whether a route table leads to a service through an endpoint of the network."""
     for item in estate.all(ENDPOINT):
         gateway = item.text("vpcEndpointType") == "Gateway" and item.text("serviceName").endswith(f".{service}")
         if gateway and table in texts(item, "routeTableIds"):

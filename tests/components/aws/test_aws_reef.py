@@ -203,7 +203,24 @@ def test_the_permissions_are_those_of_what_programs_declare(
 ) -> None:
     gold = {"placement": "dedicated", "preset": "gold", "storage": {"protocol": "smb"}, "ingress": {"polling": "redis"}}
     alone = record(declaring(load("aws"), Wanted(level="cell", spec=cell_spec(**gold).to_json()), ACCOUNT))  # type: ignore[arg-type]
-    declared = {item.type for program in (base, cell, shared, alone) for item in program.resources if item.custom}
+    zoned = {"placement": "dedicated", "ingress": {"host": "acme.corp.example.com", "zone": "Z1"}}
+    found = {"network": "", "zone": "Z1", "associate": True}
+    of_others = record(
+        declaring(load("aws"), Wanted(level="cell", spec=cell_spec(**zoned).to_json(), site=found), ACCOUNT)
+    )  # type: ignore[arg-type]
+    existing = {"placement": "dedicated", "network": {"existing": {"id": "vpc-1", "subnets": ["subnet-a", "subnet-b"]}}}
+    row = {"letter": "a", "name": "eu-west-1a", "nodes": "10.1.0.16/28"}
+    rows = {
+        "network": "vpc-1",
+        "cidr": "10.1.0.0/16",
+        "zones": [row],
+        "subnets": {tier: {"a": "subnet-a"} for tier in ("ingress", "nodes", "data")},
+    }
+    there = record(
+        declaring(load("aws"), Wanted(level="cell", spec=cell_spec(**existing).to_json(), site=rows), ACCOUNT)
+    )  # type: ignore[arg-type]
+    programs = (base, cell, shared, alone, of_others, there)
+    declared = {item.type for program in programs for item in program.resources if item.custom}
     assert {token for token in declared if not token.startswith("pulumi:")} == set(permissions("aws"))
 
 

@@ -15,10 +15,23 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "resource-names.md"
 BEGIN, END = "<!-- aws: begin -->", "<!-- aws: end -->"
 
 
-def program_of(**body: object) -> Callable[[], None]:
+EXISTING = {"network": {"existing": {"id": "vpc-1", "subnets": ["subnet-a", "subnet-b"]}}}
+BLOCKS = [
+    {"letter": letter, "name": f"eu-west-1{letter}", "nodes": f"10.1.{at}.16/28"} for at, letter in enumerate("ab")
+]
+IDS = {"a": "subnet-a", "b": "subnet-b"}
+SITE = {
+    "network": "vpc-1", "cidr": "10.64.0.0/20", "zones": BLOCKS, "storage": "pl-1",
+    "subnets": dict.fromkeys(("ingress", "nodes", "data"), IDS),
+}  # fmt: skip
+ZONED = {"ingress": {"host": "acme.corp.example.com", "zone": "Z1"}}
+
+
+def program_of(*, site: dict[str, object] | None = None, **body: object) -> Callable[[], None]:
     cloud = load("aws")
     given = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", **body}
-    layout = cloud.layout(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": given}))
+    spec = CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": given})
+    layout = cloud.layout(spec, site=site)  # type: ignore[arg-type]
     return lambda: cloud.program(layout, AccountFacts(id="123456789012", sandbox=True))
 
 
@@ -60,6 +73,9 @@ def test_the_document_lists_every_name_and_token(record) -> None:
     gold = {"preset": "gold", "storage": {"protocol": "smb"}, "nodes": {"count": 4}}
     shared = {"ingress": {"polling": "redis", "grpc": True}}
     cells = rows(record(program_of()), record(program_of(**gold)), record(program_of(**shared)))
+    there = rows(record(program_of(site=SITE, **EXISTING)))
+    zoned = rows(record(program_of(site={"network": "", "zone": "Z1", "associate": True}, **ZONED)))
+    cells += [row for row in (*there, *zoned) if row not in cells]
     wanted = [*cells, *rows(record(of_level("reef"))), *rows(record(of_level("account")))]
     section = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     assert [line for line in section.splitlines() if line.startswith("| `")] == wanted
