@@ -135,6 +135,37 @@ class AsyncCell:
         words = ("up", self.name)
         return Running(work, words=words, options=approved, on_event=on_event, ask=ask, interrupter=interrupter)
 
+    def import_objects(
+        self,
+        objects: Mapping[str, str],
+        *,
+        ask: AnyAsk,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Running[Outcome]:
+        """Take objects over that are there, and bring the cell up around them.
+
+        `objects`: ids by kind (`database`, `gateway`, …: `cellctl.facts.imports`) or by URN. As `up` otherwise; the
+        plan's changes of these have action `import`, and `diff` is what would be changed of them in place.
+
+        Raises:
+            UsageError: A kind or URN that is none; an object that is not there (code `import_missing`).
+            GuardError: One would be replaced (code `import_replaces`), is not of this cell (`import_unknown`), or is in
+                its stack already (`import_known`); and as `up`.
+        """
+
+        def work(line: Line) -> Outcome:
+            from cellctl.run import importing
+
+            return importing.import_objects(
+                self.home, self._written(), objects, line.ask, options=line.options, on_event=line.on_event,
+                interrupter=line.interrupter,
+            )  # fmt: skip
+
+        words = ("import", self.name)
+        return Running(work, words=words, options=options, on_event=on_event, ask=ask, interrupter=interrupter)
+
     def down(
         self,
         *,

@@ -71,6 +71,20 @@ class Cell:
         """Bring the cell to what its file says, and verify it, with `plan` only if nothing moved. As `AsyncCell.up`."""
         return self._cell.up(plan, ask=ask, options=options, on_event=on_event, interrupter=interrupter).here()
 
+    def import_objects(
+        self,
+        objects: Mapping[str, str],
+        *,
+        ask: Ask,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Outcome:
+        """Take objects over that are there, and bring the cell up around them. As `AsyncCell.import_objects`."""
+        return self._cell.import_objects(
+            objects, ask=ask, options=options, on_event=on_event, interrupter=interrupter
+        ).here()
+
     def down(
         self,
         *,

@@ -13,6 +13,7 @@ from cellctl.cli import (
     down,
     drift,
     explain,
+    import_,
     outputs,
     portal,
     preview,
@@ -61,6 +62,7 @@ app.command()(preview.preview)
 app.command()(approve.approve)
 app.command()(down.down)
 app.command()(refresh.refresh)
+app.command(name="import")(import_.import_)
 app.command()(drift.drift)
 app.command()(rehearse.rehearse)
 app.command()(status.status)

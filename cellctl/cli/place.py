@@ -42,9 +42,9 @@ class Place:
 
         return Cell(self.spec, home=self.home, name=self.name)
 
-    def command(self, verb: str) -> str:
-        """Return `cellctl VERB CELL` as it can be typed again here."""
-        return shlex.join(["cellctl", verb, self.word]) + self.home_words
+    def command(self, verb: str, *more: str) -> str:
+        """Return `cellctl VERB CELL MORE` as it can be typed again here."""
+        return shlex.join(["cellctl", verb, self.word, *more]) + self.home_words
 
     @property
     def home_words(self) -> str:
@@ -215,6 +215,22 @@ def seconds(text: str, option: str = "--deadline") -> float:
     if text and (not number.isascii() or not number.isdigit() or not int(number)):
         raise UsageError(f"{option} needs a time, not '{text}'", hint="such as 90s, 30m or 2h", code="bad_deadline")
     return float(int(number) * _UNITS_S[unit]) if text else 0.0
+
+
+def importing(texts: Sequence[str]) -> dict[str, str]:
+    """Return what is to be taken over, and its id, of each `WHAT=ID`.
+
+    Raises:
+        UsageError: One is not of that form, or names something twice (code `bad_import`).
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        what, separator, object_id = text.partition("=")
+        if not separator or not what or not object_id or what in found:
+            why = "is named twice" if what in found else "is not WHAT=ID"
+            raise UsageError(f"'{text}' {why}", hint="cellctl import CELL database=ID", code="bad_import")
+        found[what] = object_id
+    return found
 
 
 def _adoption(text: str) -> tuple[str, str]:

@@ -173,7 +173,9 @@ class Planner:
         known = self.changes.get(event.urn)
         if event.op in ("discard", "discard-replaced", "remove-pending-replace"):
             return
-        if event.op == "refresh" or (known and known.action == "refresh"):
+        if known and known.action == "import" and event.op not in ("import", "same"):
+            self.changes[event.urn] = _taken_over(known, self.change(event))
+        elif event.op == "refresh" or (known and known.action == "refresh"):
             self._refreshed(event)
         elif known is None or (known.action == "replace" and event.op == "replace" and event.moment == "pre"):
             self.changes[event.urn] = self.change(event)
@@ -277,6 +279,13 @@ class PlanHead:
     spec_digest: str = ""
     checkpoint_digest: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+
+
+def _taken_over(known: Change, after: Change) -> Change:
+    """Return what happens to an object that is taken over and then brought to what the program says."""
+    if after.action == "replace":
+        return after
+    return replace(known, diff=after.diff, replace_keys=after.replace_keys)
 
 
 def merged(planned: Plan, blocked: Mapping[str, str]) -> Plan:

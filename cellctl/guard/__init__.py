@@ -13,6 +13,7 @@ from cellctl.guard.case import Case, Guard, Licence, Need, Usage
 from cellctl.guard.cell_file import FROZEN, frozen_fields, immutable_inputs, licensed, running_nodes
 from cellctl.guard.exceptions import Freeze, PolicyException
 from cellctl.guard.freezes import frozen_time
+from cellctl.guard.imports import taken_over
 from cellctl.guard.loss import accepted_losses, losses, stateful_loss
 from cellctl.guard.policy import policy_pack
 from cellctl.guard.quota import needs, within_quotas
@@ -40,7 +41,7 @@ __all__ = [
 MOMENTARY = frozenset({"frozen", "outside_window", "cache_dirty"})
 """Codes of objections that only say "not now"."""
 BUILT_IN: tuple[Guard, ...] = (
-    frozen_fields, licensed, immutable_inputs, stateful_loss, within_quotas, frozen_time, policy_pack,
+    frozen_fields, licensed, immutable_inputs, taken_over, stateful_loss, within_quotas, frozen_time, policy_pack,
 )  # fmt: skip
 
 

@@ -25,7 +25,8 @@ class Case:
     `now` is the real time in Unix seconds, `cloud_now` what the clouds call it. `override`: codes of objections that
     the caller takes upon himself; `accept_loss`: URNs that he would lose without a proven backup. `told` is what was
     just read of the clouds, by URN; None where nothing was. `usage` is what the account has of its quotas, as far as
-    somebody counts.
+    somebody counts. `importing`: ids by URN of what takes an object over; `held`: those of them that
+    the stack has already, with the ids by which it knows the object.
     """
 
     allow: frozenset[str] = frozenset()
@@ -48,6 +49,8 @@ class Case:
     usage: Mapping[Need, Usage] = field(default_factory=dict)
     told: Mapping[str, Struct] | None = None
     cloud_now: float = 0.0
+    importing: Mapping[str, str] = field(default_factory=dict)
+    held: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -39,6 +39,12 @@ def case_of(
         allow=options.allow,
         accept_loss=options.accept_loss,
         override=options.override,
+        importing={urn: options.adopt[urn] for urn in options.importing},
+        held={
+            row.urn: frozenset({row.id, row.import_id})
+            for row in (loaded.checkpoint.resources if loaded else ())
+            if row.urn in options.importing and not row.delete
+        },
         told=told,
         cloud_now=cloud_now,
         usage=usage,

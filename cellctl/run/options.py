@@ -30,14 +30,14 @@ class RunOptions:
     `refresh`: which resources are Read before the plan. `allow`: URNs whose deletion or replacement is allowed although
     they are stateful; `accept_loss`: those that may go without a proven backup too. `override`: codes of refusals
     (`frozen`, `policy_retention`) that the caller takes upon himself. `adopt`: URN -> cloud id of the object to take
-    over for a stateful resource that is gone. `forget`: URNs of gone stateful resources to drop from the state, so that
-    the plan creates them anew. `parallel`: engine steps at once. `clock`: of the sandbox, `` for its own setting,
-    `stepped` or a scale. `engine`: `embedded`, `pulumi` or `` (by account). `deadline_s`: the operation is interrupted
-    after so many seconds, 0 for never. `command`: the words the user typed, for the lease and the run record.
-    `environment`: the caller's environment; of it only PATH and the like, and for a real account what proves this
-    machine's identity, reach an engine. `start` makes the operation process, None for a fresh interpreter. `approval`:
-    the plan that was approved; `up` applies nothing else; `manifest`: who approved it by signature. `hooks`: what the
-    caller puts in.
+    over for a stateful resource that is gone; `importing`: those of them that the stack does not know yet. `forget`:
+    URNs of gone stateful resources to drop from the state, so that the plan creates them anew. `parallel`: engine steps
+    at once. `clock`: of the sandbox, `` for its own setting, `stepped` or a scale. `engine`: `embedded`, `pulumi` or ``
+    (by account). `deadline_s`: the operation is interrupted after so many seconds, 0 for never. `command`: the words
+    the user typed, for the lease and the run record. `environment`: the caller's environment; of it only PATH and the
+    like, and for a real account what proves this machine's identity, reach an engine. `start` makes the operation
+    process, None for a fresh interpreter. `approval`: the plan that was approved; `up` applies nothing else;
+    `manifest`: who approved it by signature. `hooks`: what the caller puts in.
     """
 
     refresh: RefreshScope = "stateful"
@@ -45,6 +45,7 @@ class RunOptions:
     accept_loss: frozenset[str] = frozenset()
     override: frozenset[str] = frozenset()
     adopt: Mapping[str, str] = field(default_factory=dict)
+    importing: frozenset[str] = frozenset()
     forget: frozenset[str] = frozenset()
     parallel: int = 16
     clock: str = ""

@@ -51,7 +51,7 @@ def repair(session: Session) -> Repaired:
     said = [str(loaded.recovered)] if loaded and loaded.recovered else []
     said += _unlock(target.files, target) if target.files else []
     if loaded is None:
-        return Repaired(said=tuple(said))
+        return Repaired(adopt=dict(options.adopt), said=tuple(said))
     found, gone = _resolve(loaded.checkpoint, session)
     checkpoint = loaded.checkpoint
     for urn in gone:

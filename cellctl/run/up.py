@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cellctl import guard
 from cellctl.engine.wire import Task
-from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval
+from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval, UsageError
 from cellctl.events import PlanReady
 from cellctl.hooks import present
 from cellctl.plan import Failure, Outcome, Plan, Result
@@ -50,6 +50,7 @@ def up(
         plan = replace(looked.plan, diagnostics=(*read.warnings, *looked.plan.diagnostics))
         on_event(PlanReady(moment=session.moment(), plan=plan))
         if plan.errored:
+            _refuse_missing(session, plan)
             return ledger.close(_not_planned(ledger, session, plan))
         approving.check_plan(session, plan)
         if plan.empty and not looked.outputs_changed and not _half_replaced(session):
@@ -184,6 +185,20 @@ def _unchanged(ledger: Ledger, session: Session, plan: Plan) -> Outcome:
     loaded = session.load()
     outputs = masked(loaded.checkpoint) if loaded else {}
     return _verified(session, replace(ledger.outcome("nothing"), changes=plan.summary(), outputs=outputs))
+
+
+def _refuse_missing(session: Session, plan: Plan) -> None:
+    """Say of an object that is to be taken over that it is not there.
+
+    Raises:
+        UsageError: It is not (code `import_missing`).
+    """
+    taking = session.options.importing
+    for said in plan.diagnostics:
+        if said.severity == "error" and said.urn in taking and "does not exist" in said.message:
+            name, id_ = said.urn.rsplit("::", 1)[-1], session.options.adopt[said.urn]
+            hint = "its id is as its cloud spells it; the account and region are those of the cell"
+            raise UsageError(f"there is no '{id_}' to take over as {name}", hint=hint, code="import_missing")
 
 
 def _not_planned(ledger: Ledger, session: Session, plan: Plan) -> Outcome:

@@ -38,7 +38,7 @@ def headline(plan: Plan) -> Text:
 
 def counts(plan: Plan) -> Text:
     """Return `Plan: 118 to create, 2 to change; 7 stay as they are`."""
-    summary = plan.of_cloud()
+    summary = {**plan.of_cloud(), "import": sum(one.action == "import" and one.of_cloud for one in plan.changes)}
     parts = [f"{summary[action]} {verb}" for action, verb in VERBS.items() if summary.get(action)]
     same = summary["same"]
     if not parts and not plan.empty:
@@ -148,8 +148,9 @@ def _change_lines(change: Change) -> list[RenderableType]:
     lines: list[RenderableType] = [line]
     if change.action == "create":
         return lines
-    lines.extend(_property_line(item) for item in change.diff[:_MOST_PROPERTIES])
-    hidden = len(change.diff) - _MOST_PROPERTIES
+    most = len(change.diff) if change.action == "import" else _MOST_PROPERTIES  # all of what others relied upon
+    lines.extend(_property_line(item) for item in change.diff[:most])
+    hidden = len(change.diff) - most
     if hidden > 0:
         lines.append(Text(f"      and {count(hidden, 'more property', 'more properties')}", style="dim"))
     shown = {item.path for item in change.diff}

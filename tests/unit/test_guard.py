@@ -38,6 +38,32 @@ def test_everything_else_may_happen(action: Action) -> None:
     assert judge(plan(action, stateful=True), Case()) == ()
 
 
+@pytest.mark.parametrize(
+    ("action", "held", "code"),
+    [
+        ("import", {}, ""),
+        ("update", {URN: frozenset({"db-1", "sql"})}, ""),  # a run that was killed had taken it over
+        ("same", {URN: frozenset({"sql"})}, ""),
+        ("replace", {}, "import_replaces"),
+        ("replace", {URN: frozenset({"db-2", ""})}, "import_known"),
+    ],
+)
+def test_what_is_taken_over_is_never_replaced(action: Action, held: dict[str, frozenset[str]], code: str) -> None:
+    key = PropertyChange(path="kmsKeyId", before="a", after="b", kind="update", replaces=True)
+    named = frozenset({URN})
+    case = Case(importing={URN: "sql"}, held=held, allow=named, accept_loss=named)
+    found = judge(plan(action, stateful=True, diff=(key,)), case)
+    assert [one.code for one in found] == ([code] if code else [])
+    if code == "import_replaces":
+        assert "kmsKeyId is 'a' and would be 'b'" in found[0].reason
+    assert all(one.remedy and not one.flag for one in found)
+
+
+def test_what_no_cell_declares_cannot_be_taken_over() -> None:
+    (objection,) = judge(plan("create"), Case(importing={URN.replace("::db", "::dc"): "x"}))
+    assert objection.code == "import_unknown"
+
+
 def test_down_wants_to_know_about_the_data() -> None:
     going = plan("delete", "down", stateful=True)
     (objection,) = judge(going, Case())

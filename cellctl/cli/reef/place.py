@@ -23,9 +23,9 @@ class ReefPlace(Place):
 
     reef: Reef
 
-    def command(self, verb: str) -> str:
+    def command(self, verb: str, *more: str) -> str:
         """Return `cellctl reef VERB REEF` as it can be typed again here."""
-        return shlex.join(["cellctl", "reef", verb, self.word]) + self.home_words
+        return shlex.join(["cellctl", "reef", verb, self.word, *more]) + self.home_words
 
 
 def locate_reef(

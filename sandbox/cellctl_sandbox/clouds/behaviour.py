@@ -62,6 +62,7 @@ class Behaviour:
     facts: TypeFacts
     id: Value
     handles: tuple[str, ...] = ()
+    imported_by: str = ""
     autoname: str = ""
     defaults: Struct = field(default_factory=dict)
     secret: tuple[str, ...] = ()
@@ -314,6 +315,7 @@ def _behaviour(token: str, table: Table, known: TypeFacts, shape: Shape) -> Beha
         facts=known,
         id=_required(table, "id"),
         handles=table.texts("handles"),
+        imported_by=table.text("imported_by", ""),
         autoname=table.text("autoname", ""),
         defaults=table.struct("defaults"),
         secret=table.texts("secret"),

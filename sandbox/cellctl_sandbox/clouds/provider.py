@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cellctl.state.values import bare, bare_struct, contains_unknown
@@ -33,6 +34,7 @@ from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.foresight import foreseen, given, previewed
 from cellctl_sandbox.clouds.functions import Account, call_function
 from cellctl_sandbox.clouds.outputs import moved, visible
+from cellctl_sandbox.clouds.records import cell_of
 from cellctl_sandbox.clouds.sdk import version_of
 from cellctl_sandbox.clouds.stages import Timeline
 from cellctl_sandbox.clouds.trouble import Services
@@ -137,6 +139,8 @@ class SimulatedCloud:
         behaviour = self._behaviour(request.type, request.urn)
         with self._caller.call("read", behaviour, request.urn, request.inputs) as call:
             record = call.world.find(behaviour, request.id)
+            if record is None and not request.inputs:
+                record = call.world.imported(behaviour, request.id)
             found_s = links.readable(call.world, behaviour, record, call.course.begin_s) if record else None
             if record is not None and found_s is not None:
                 call.not_before(found_s)
@@ -162,6 +166,8 @@ class SimulatedCloud:
             record = call.world.find(behaviour, request.id)
             if record is not None and record.gone_s is None:
                 call.not_before(record.timeline.due_s)
+                if not record.urn:  # an import: what no program had made belongs to a cell from its first change on
+                    record = replace(record, urn=request.urn, cell=cell_of(request.urn))
                 record = call.world.update(behaviour, record, inputs, call.course)
             elif self._package == "azure-native":  # a PUT on what is gone makes it anew, empty
                 record = call.world.create(behaviour, request.urn, inputs, call.course)

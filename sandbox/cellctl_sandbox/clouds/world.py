@@ -63,6 +63,11 @@ class World:
                 return record
         return None
 
+    def imported(self, behaviour: Behaviour, name: str) -> CloudRecord | None:
+        """Return the object of a type that an import names by something else than its id, None if there is none."""
+        found = self.by_handle(name, (behaviour.type,)) if behaviour.imported_by else None
+        return found if found and at(found.properties(), behaviour.imported_by) == name else None
+
     def by_handle(self, value: str, types: tuple[str, ...] = ()) -> CloudRecord | None:
         """Return the object that `value` names: its id, another handle, or an ARM id that points inside it."""
         candidate = value

@@ -13,6 +13,7 @@ import pytest
 
 from cellctl import facts
 from cellctl.clouds import AccountFacts, load
+from cellctl.facts.imports import kinds
 from cellctl.spec import CellSpec
 from cellctl_components import resources as cellctl
 from cellctl_components.aws import firewall
@@ -475,3 +476,13 @@ def test_constructors_are_short_and_end_with_their_outputs() -> None:
             assert (constructor.end_lineno or 0) - constructor.lineno < 60
             assert "register_outputs" in ast.dump(constructor.body[-1]), f"{node.name} does not end with its outputs"
             assert "apply" not in {call.attr for call in ast.walk(constructor) if isinstance(call, ast.Attribute)}
+
+
+def test_what_an_import_calls_by_its_kind_is_declared(cell: Callable[..., Recording]) -> None:
+    declared = {(item.parent.split("::")[-2].split("$")[-1], item.type, item.name) for item in real(cell())}
+    for kind in kinds("aws").values():
+        *_, parent, token = kind.types.split("$")
+        assert (parent, token, kind.name.format(cell="acme")) in declared, kind
+    assert {item.parent.split("::")[-2] for item in real(cell()) if item.name == "acme-sql-instance"} == {
+        kinds("aws")["database"].types.rpartition("$")[0]
+    }
