@@ -4,6 +4,8 @@
 |---|---|
 | `service:storagegateway` `service:secretsmanager` `service:ssm` | of the API: `ActivateGateway`, `SendCommand` |
 | `service:appliance` | `GET /` |
+| `service:s3` | `GET /BUCKET`, `GET /BUCKET/KEY`, `DELETE /BUCKET/KEY` |
+| `service:nfs` | `MNT`, `LOOKUP`, `CREATE`, `WRITE`, `READ`, `REMOVE` |
 | `service:keyvault` | `GET /secrets/NAME`, `PUT /secrets/NAME` |
 | `service:management` | `PUT /subscriptions/…/runCommands/NAME` |
 | `service:octopus` | `GET /api/octopusservernodes/ping` |
@@ -22,6 +24,7 @@ from cellctl_sandbox.clouds import faults
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.standins.aws_json import ApiError
+from cellctl_sandbox.standins.nfs import Disturb
 from cellctl_sandbox.standins.tds.faults import Fault
 from cellctl_sandbox.standins.web import Answer, NoAnswer, Request, Response, json_response
 
@@ -29,7 +32,7 @@ CLIENT_TIMEOUT_S = 60.0
 """How long a client waits for a service that hangs, in simulated seconds, unless the rule says another delay."""
 PACKAGES = {
     "storagegateway": "aws", "secretsmanager": "aws", "appliance": "aws", "keyvault": "azure-native", "ssm": "aws",
-    "management": "azure-native",
+    "management": "azure-native", "s3": "aws", "nfs": "aws",
 }  # fmt: skip
 AWS_CODES = {
     "throttle": "ThrottlingException",
@@ -101,6 +104,20 @@ class ServiceFaults:
             return lambda request: self._answered(service, answer, request)
 
         return wrapped
+
+    def called(self, service: str) -> Disturb:
+        """Return what makes a service's operations ones that rules can strike, whatever they speak."""
+
+        def answered(operation: str, answer: Callable[[], bytes], refused: Callable[[str], bytes]) -> bytes:
+            rule = self._struck(service, operation)
+            if rule is not None and rule.effect == "error":
+                return refused(rule.error)
+            found = answer()
+            if self.after(service, operation):
+                raise NoAnswer
+            return found
+
+        return answered
 
     def judge(self, host: str, database: str, statement: str) -> Fault | None:  # noqa: ARG002
         """Return what happens to a SQL statement (`standins.tds.faults.FaultRule`)."""

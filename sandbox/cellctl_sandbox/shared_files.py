@@ -15,10 +15,12 @@ from cellctl_sandbox.standins.storage_gateway.shares import ShareBook
 
 if TYPE_CHECKING:
     from cellctl_sandbox.service_faults import ServiceFaults
+    from cellctl_sandbox.standins.aws_endpoint import BucketService
     from cellctl_sandbox.standins.aws_json import JsonService
     from cellctl_sandbox.standins.cloud_view import CloudObject, CloudView
     from cellctl_sandbox.standins.dialer import Standin
     from cellctl_sandbox.standins.documents import Documents
+    from cellctl_sandbox.standins.web import Request, Response
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,8 +28,15 @@ class SharedFiles:
     """The API of Storage Gateway, S3, and what listens on gateways."""
 
     service: JsonService
-    buckets: Buckets
+    buckets: BucketService
     ports: tuple[Standin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Disturbed:
+    """S3 as fault rules leave it."""
+
+    answer: Callable[[Request], Response]
 
 
 def shared_files(
@@ -54,8 +63,9 @@ def shared_files(
     appliance = ApplianceStandin(
         gateways, view, cell=cell, is_appliance=is_appliance, disturb=struck.disturb("appliance")
     )
+    nfs = NfsStandin(view, shares, objects, client=CONTROL.address, cell=cell, disturb=struck.called("nfs"))
     return SharedFiles(
         service=service,
-        buckets=Buckets(view, objects, refusal=network.operator_refusal),
-        ports=(appliance, NfsStandin(view, shares, objects, client=CONTROL.address, cell=cell)),
+        buckets=Disturbed(struck.disturb("s3")(Buckets(view, objects, refusal=network.operator_refusal).answer)),
+        ports=(appliance, nfs),
     )

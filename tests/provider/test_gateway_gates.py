@@ -14,6 +14,10 @@ from cellctl_provider.aws.share_access import NOBODY
 from cellctl_provider.aws.share_probe import FILE
 from cellctl_provider.gateways import ProviderGateways
 from cellctl_provider.nfs import Identity, NfsError, mounted
+from cellctl_sandbox.clouds.clock import SimulatedClock
+from cellctl_sandbox.clouds.database import Database
+from cellctl_sandbox.control import open_control
+from cellctl_sandbox.service_faults import ServiceFaults
 from cellctl_sandbox.standins.cloud_view import CloudObject, find
 from cellctl_sandbox.standins.documents import Documents
 from cellctl_sandbox.standins.nfs.files import DENIED, NO_ENTRY
@@ -141,6 +145,33 @@ def test_each_gate_is_shut_by_what_it_is_there_for(
     assert says in " ".join(one.message for one in judged.shut)
     assert all(one.hint for one in judged.shut)
     assert bench.view.now() > 600 or "cache" not in shut  # it was waited for
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({"name": "WRITE", "error": "capacity"}, "writing .cellctl-probe: no space left"),
+        ({"name": "READ", "error": "auth"}, "reading .cellctl-probe: access denied"),
+        ({"name": "CREATE", "error": "internal"}, "making .cellctl-probe: the server failed"),
+        ({"name": "REMOVE", "error": "throttle"}, "removing .cellctl-probe: NFS error 10008"),
+        ({"name": "WRITE", "effect": "lost"}, "share g1-2 of g1.r1.reef.internal cannot be used"),
+        ({"name": "MNT", "error": "throttle"}, "does not say whom it lets in: mounting g1-2: the server failed"),
+    ],
+)
+def test_fault_rules_strike_the_files_of_a_gateway(
+    bench: Bench, tmp_path: Path, rule: dict[str, object], said: str
+) -> None:
+    database = Database.open(tmp_path / "home")
+    clock = SimulatedClock.of(database)
+    clock.pace = 0.0
+    bench.disturb_files = ServiceFaults(database, clock).called("nfs")
+    open_control(tmp_path / "home").add_fault({"type": "service:nfs", "count": 1, **rule})
+    [(gate, why)] = [(one.gate, one.message) for one in bench.judged().shut]
+    assert gate == "write"
+    assert said in why
+    assert bench.clients() == [NOBODY]
+    assert bench.judged().passed
+    clock.close()
 
 
 def test_without_a_share_that_is_free_or_anybody_to_ask_no_gate_is_taken_for_open(bench: Bench) -> None:

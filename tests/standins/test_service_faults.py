@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NoReturn
 
 import pytest
@@ -16,8 +18,13 @@ from cellctl_sandbox.clouds.trial import Examples
 from cellctl_sandbox.control import Control, open_control
 from cellctl_sandbox.host import open_host
 from cellctl_sandbox.service_faults import ServiceFaults
+from cellctl_sandbox.shared_files import shared_files
+from cellctl_sandbox.standins.cloud_view import CloudObject
+from cellctl_sandbox.standins.documents import Documents
 from cellctl_sandbox.standins.tds.faults import Fault
 from cellctl_sandbox.standins.web import NoAnswer, Request, Response
+from cellctl_sandbox.testing.cloud import ObjectsInMemory
+from cellctl_sandbox.testing.gateway_bench import PlainSeal
 
 PING = Request(method="GET", path="/api/ping", query={}, headers={}, body=b"", tls=False)
 
@@ -122,3 +129,24 @@ def test_a_rule_reaches_a_real_vault(tmp_path: Path) -> None:
         host.close()
     (rule,) = open_control(tmp_path).faults()
     assert int(str(rule["met"])) >= 1
+
+
+def test_the_buckets_of_a_gateway_are_struck_too(service: Service, tmp_path: Path) -> None:
+    view, seal = ObjectsInMemory(), PlainSeal()
+    view.put(CloudObject(type="aws:s3/bucket:Bucket", id="files", properties={}, cell="acme", region="eu-west-1"))
+    network = SimpleNamespace(share_trouble=None, appliance_hindrance=None, operator_refusal=lambda *_: "")
+
+    def documents(table: str) -> Documents:
+        return Documents(tmp_path / "documents.db", table, seal=seal)
+
+    made = shared_files(
+        documents,
+        view,
+        network,
+        service.faults,
+        cell="acme",
+        is_appliance=lambda _: False,  # type: ignore[arg-type]
+    )
+    ask = replace(PING, path="/files/probe", headers={"authorization": "AWS4"})
+    service.control.add_fault({"type": "service:s3", "name": "GET /files/*", "error": "throttle", "count": 1})
+    assert [made.buckets.answer(ask).status for _ in range(2)] == [429, 404]

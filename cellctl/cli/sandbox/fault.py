@@ -88,9 +88,9 @@ def fault(
     """Add a fault rule, list the rules, or clear them.
 
     A rule strikes simulated types, steps of provider `cellctl` (cellctl:sql:CellDatabase) and services of the clouds
-    (service:storagegateway, service:secretsmanager, service:appliance, service:keyvault, service:octopus, service:sql),
-    where --name is the operation. A function (aws:index/getRegion:getRegion) is struck where --type names it, or --op
-    is invoke.
+    (service:storagegateway, service:secretsmanager, service:appliance, service:s3, service:nfs, service:keyvault,
+    service:octopus, service:sql), where --name is the operation. A function (aws:index/getRegion:getRegion) is struck
+    where --type names it, or --op is invoke.
 
     `cellctl sandbox fault --type aws:rds/instance:Instance --error capacity --count 1`
 

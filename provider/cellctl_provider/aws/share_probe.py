@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 FILE = ".cellctl-probe"
 """Always the same name: what a probe that was killed leaves, the next one removes."""
 
+_SHUT = (2, 13)
+"""How a gateway answers whom it does not let in: no such share, access denied. Any other refusal proves nothing."""
 _EVERY_S = 5.0
 _LIMIT_S = 5 * 60.0
 
@@ -78,8 +80,12 @@ def _refused(context: Context, gateway: GatewayTarget, share: ShareTarget, ident
     try:
         with mounted(context.dialer, gateway.host, share.name, identity):
             pass
-    except NfsError:
-        return
+    except NfsError as error:
+        if error.status in _SHUT:
+            return
+        raise ProviderError(
+            f"share {share.name} of {gateway.host} does not say whom it lets in: {error}", code="unreachable"
+        ) from error
     except OSError as error:
         raise ProviderError(
             f"share {share.name} of {gateway.host} cannot be reached: {error}", code="unreachable"

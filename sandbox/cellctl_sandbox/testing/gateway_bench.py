@@ -8,6 +8,7 @@ bench.disturb(lose_after=3)           # it happens, and its response is lost: bo
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -26,7 +27,7 @@ from cellctl_sandbox.standins.buckets import Buckets
 from cellctl_sandbox.standins.cloud_view import CloudObject
 from cellctl_sandbox.standins.dialer import SandboxDialer
 from cellctl_sandbox.standins.documents import Documents, Seal
-from cellctl_sandbox.standins.nfs import NfsStandin
+from cellctl_sandbox.standins.nfs import Disturb, NfsStandin, undisturbed
 from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
 from cellctl_sandbox.standins.storage_gateway import ApplianceStandin, storage_gateway_service
 from cellctl_sandbox.standins.storage_gateway.shares import ShareBook
@@ -147,8 +148,19 @@ class GatewayBench:
         vault = KeyVaultStandin(values, self.view, self.authority, refusal=refusal)
         appliance = ApplianceStandin(gateways, self.view, is_appliance=lambda item: item.text("ami") == "ami-gateway")
         buckets = Buckets(self.view, self.objects, refusal=lambda _cell, _action, _resource: "")
-        files = NfsStandin(self.view, ShareBook(gateways, self.view), self.objects, client=CLIENT)
+        self.disturb_files: Disturb = undisturbed
+        """Answers the calls of NFS."""
+        files = NfsStandin(
+            self.view,
+            ShareBook(gateways, self.view),
+            self.objects,
+            client=CLIENT,
+            disturb=self._disturbed,
+        )
         self.dialer = SandboxDialer([AwsEndpointStandin(services, buckets=buckets), appliance, files, vault])
+
+    def _disturbed(self, name: str, answer: Callable[[], bytes], refused: Callable[[str], bytes]) -> bytes:
+        return self.disturb_files(name, answer, refused)
 
     def provider(self) -> Provider:
         """Return a fresh provider, as a new process has it."""

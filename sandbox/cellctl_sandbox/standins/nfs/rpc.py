@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from cellctl_sandbox.standins.web import Serving
+from cellctl_sandbox.standins.web import NoAnswer, Serving
 
 _LAST = 0x80000000
 _LARGEST = 4 * 1024 * 1024
@@ -87,9 +87,9 @@ class _Connection(socketserver.StreamRequestHandler):
     disable_nagle_algorithm = True
 
     def handle(self) -> None:
-        """Answer calls until the client goes away or says what is no call."""
+        """Answer calls until the client goes away, says what is no call, or is to hear nothing."""
         self.connection.settimeout(30)
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, NoAnswer):
             while message := self._message():
                 answer = answered(self.server.programs, message)
                 self.wfile.write(number(_LAST | len(answer)) + answer)

@@ -10,6 +10,7 @@ from cellctl.dialer import Route
 from cellctl_sandbox.network.addresses import within
 from cellctl_sandbox.standins.bucket_objects import BucketObjects
 from cellctl_sandbox.standins.cloud_view import CloudObject, CloudView
+from cellctl_sandbox.standins.nfs.disturbed import Disturb, disturbed, undisturbed
 from cellctl_sandbox.standins.nfs.files import DENIED, NO_ENTRY, Export, ShareFiles
 from cellctl_sandbox.standins.nfs.rpc import RpcListener
 from cellctl_sandbox.standins.storage_gateway.gateways import GATEWAY, INSTANCE
@@ -22,14 +23,21 @@ PORTS = (2049, 20048)
 class NfsStandin:
     """Serves the NFS shares of every activated gateway. `client` is the address that all dials come from.
 
-    `cell` narrows names and addresses to one cell, `` for any.
+    `cell` narrows names and addresses to one cell, `` for any. `disturb` answers in its stead.
     """
 
     def __init__(
-        self, view: CloudView, shares: ShareBook, objects: BucketObjects, *, client: str, cell: str = ""
+        self,
+        view: CloudView,
+        shares: ShareBook,
+        objects: BucketObjects,
+        *,
+        client: str,
+        cell: str = "",
+        disturb: Disturb = undisturbed,
     ) -> None:
         self._view, self._shares, self._objects = view, shares, objects
-        self._client, self._cell = client, cell
+        self._client, self._cell, self._disturb = client, cell, disturb
         self._lock = threading.Lock()
         self._listeners: dict[str, RpcListener] = {}
 
@@ -41,7 +49,7 @@ class NfsStandin:
         with self._lock:
             if gateway not in self._listeners:
                 files = ShareFiles(partial(self._exports, gateway), self._objects)
-                self._listeners[gateway] = RpcListener(files.programs())
+                self._listeners[gateway] = RpcListener(disturbed(files.programs(), self._disturb))
             return Route(host="127.0.0.1", port=self._listeners[gateway].port)
 
     def names(self) -> Sequence[tuple[str, int, str]]:
