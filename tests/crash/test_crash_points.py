@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -20,18 +22,26 @@ import pytest
 from cellctl_provider.probes import Moment
 
 FOLDER = Path(__file__).resolve().parent
+MEMORY, ROOM = Path("/dev/shm"), 2 << 30
 SEED = int(os.environ.get("CELLCTL_CRASH_SEED", time.time() // 86400))
 
 
 def explored(tmp_path: Path, module: str, *words: str) -> tuple[list[dict[str, object]], dict[str, object]]:
-    """Run an exploration; return the lines of its journal and its summary."""
-    done = subprocess.run(
-        [sys.executable, "-m", f"crashes.{module}", str(tmp_path), "--seed", str(SEED), *words],
-        cwd=FOLDER, capture_output=True, text=True, check=False, timeout=3600,
-    )  # fmt: skip
+    """Run an exploration; return the lines of its journal and its summary.
+
+    Its homes are in memory where there is room: of a process that is killed the kernel keeps what it wrote either way.
+    """
+    journal = tmp_path / "journal.jsonl"
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > ROOM
+    with tempfile.TemporaryDirectory(dir=MEMORY if roomy else tmp_path) as homes:
+        told = [homes, "--seed", str(SEED), "--journal", str(journal), *words]
+        done = subprocess.run(
+            [sys.executable, "-m", f"crashes.{module}", *told],
+            cwd=FOLDER, capture_output=True, text=True, check=False, timeout=3600,
+        )  # fmt: skip
     sys.stdout.write(f"CELLCTL_CRASH_SEED={SEED}\n")
     assert done.returncode == 0, done.stderr[-3000:]
-    lines = (tmp_path / "journal.jsonl").read_text().splitlines()
+    lines = journal.read_text().splitlines()
     return [json.loads(line) for line in lines], json.loads(done.stdout.splitlines()[-1])
 
 

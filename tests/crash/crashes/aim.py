@@ -55,6 +55,11 @@ class Observer:
         else:
             self.strike()
 
+    def close(self) -> None:
+        """Let go of the log: of the processes that used it none is left."""
+        os.close(self._log)
+        self._shared.close()
+
     def strike(self) -> None:
         """Kill, for good; where no provider's process lives yet or any more, no such one can be killed."""
         assert self._aim is not None

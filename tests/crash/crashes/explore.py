@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pickle
 import random
 import shutil
 import sqlite3
@@ -17,10 +18,11 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Iterator, Mapping, Set
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 
@@ -28,7 +30,7 @@ from cellctl.state.sealing import PassphraseSealer
 from cellctl_provider.probes import Moment
 from crashes import judge, landscape, passing, warmth, witness
 from crashes.aim import Aim, Victim
-from crashes.drive import Command, Ended, perform
+from crashes.drive import Command, Ended, go_on, perform
 from crashes.landscape import ACCOUNT, REGION
 from crashes.passing import Past, moments
 
@@ -40,6 +42,7 @@ COMMANDS = {
     "down": ("made", "down", "base"),
 }
 VICTIMS: tuple[Victim, ...] = ("operation", "host", "group")
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,10 @@ class Templates:
         """Return where a walker has its home."""
         return self.folder / f"walker-{number}"
 
-    def rehearse(self, walkers: int) -> None:
-        """Compile the statements of the registry of each walker's home: every fork inherits them."""
-        for place in map(self.walker, range(walkers)):
-            warmth.run_here(self.home("empty", place), command("up"), place.with_suffix(".log"))
+    def rehearse(self, number: int) -> None:
+        """Compile, in a walker, the statements of the registry of its home: its forks inherit them."""
+        place = self.walker(number)
+        warmth.run_here(self.home("empty", place), command("up"), place.with_suffix(".log"))
         warmth.freeze()
 
 
@@ -146,7 +149,7 @@ def census(templates: Templates, name: str, *, inner: bool, saved: bool) -> list
     They are those of engine and providers; `inner` ones are the calls that provider `cellctl` makes in a step, `saved`
     ones those after a record of a step's end is in place: what follows is the moment before the next call.
     """
-    home = templates.home(COMMANDS[name][0], templates.folder / "census")
+    home = templates.home(COMMANDS[name][0], templates.folder / f"census-{name}")
     log = templates.folder / f"census-{name}.log"
     log.unlink(missing_ok=True)
     ended = perform(home, command(name), log)
@@ -164,6 +167,43 @@ def census(templates: Templates, name: str, *, inner: bool, saved: bool) -> list
     return points
 
 
+def counted(templates: Templates, names: list[str], *, inner: bool, saved: bool) -> list[tuple[str, Moment, int]]:
+    """Return the moments of some commands in their order; two commands run at a time."""
+    found: dict[str, list[tuple[Moment, int]]] = {}
+    for batch in (names[start : start + 2] for start in range(0, len(names), 2)):
+        answers = [
+            (name, _answering(lambda name=name: census(templates, name, inner=inner, saved=saved))) for name in batch
+        ]
+        found |= {name: answer() for name, answer in answers}
+    return [(name, *item) for name in names for item in found[name]]
+
+
+def _answering(work: Callable[[], T]) -> Callable[[], T]:
+    """Begin `work` in a fork; return what waits for its result."""
+    read, write = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            os.close(read)
+            with os.fdopen(write, "wb") as answer:
+                pickle.dump(work(), answer)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(0)
+    os.close(write)
+
+    def answer() -> T:
+        with os.fdopen(read, "rb") as given:
+            text = given.read()
+        os.waitpid(pid, 0)
+        assert text, "a census failed"
+        found: T = pickle.loads(text)
+        return found
+
+    return answer
+
+
 def chosen(points: list[tuple[str, Moment, int]], seed: int) -> list[Point]:
     """Return every point with one victim, which differs from point to point and by seed."""
     return [Point(*point, VICTIMS[(index + seed) % len(VICTIMS)]) for index, point in enumerate(points)]
@@ -172,9 +212,10 @@ def chosen(points: list[tuple[str, Moment, int]], seed: int) -> list[Point]:
 def strike(templates: Templates, chain: list[Point], place: Path, apart: Collection[Victim]) -> list[dict[str, object]]:
     """Strike the points of a chain: each run of the same command is killed at the next point, the last one at none.
 
-    `apart` are the victims for whom providers have processes of their own. What is struck in a chain reads nothing
-    before its preview: no point lies there, and the last run reads. After each kill the judge looks for what nobody
-    knows of; what it found in the end is of the whole chain.
+    `apart` are the victims for whom providers have processes of their own. Where the command's process lives on, it
+    goes on with the next run, as a service does; the last run is always in a fresh one. What is struck in a chain reads
+    nothing before its preview: no point lies there, and the last run reads. After each kill the judge looks for what
+    nobody knows of; what it found in the end is of the whole chain.
 
     A point of a step that is done already is passed over. Returns a line for each other one, up to the first that no
     run passed (what another kill left open is looked up, not done again): that run was the last, the point is not hit.
@@ -189,7 +230,8 @@ def strike(templates: Templates, chain: list[Point], place: Path, apart: Collect
         if point.moment in past:
             continue
         log.unlink(missing_ok=True)
-        again = perform(home, struck, log, Aim(point.moment, point.nth, point.victim), apart=point.victim in apart)
+        run = perform if point.victim == "group" else go_on
+        again = run(home, struck, log, Aim(point.moment, point.nth, point.victim), apart=point.victim in apart)
         met = passing.struck(log)
         past.take(log)
         lines.append(_line(point, again, met, _adrift(home, asked, point) if met else []))
@@ -251,6 +293,7 @@ def walk(
             continue
         code, place = 1, templates.walker(number)
         try:
+            templates.rehearse(number)
             for chain in work[number::walkers]:
                 if time.monotonic() >= until:
                     break
@@ -301,21 +344,20 @@ def main() -> None:
     parser.add_argument("--inner", action="store_true")
     parser.add_argument("--one-victim", action="store_true", help="for each point, another one with every seed")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--walkers", type=int, default=2)
+    parser.add_argument("--walkers", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=float("inf"))
     parser.add_argument("--only", default="")
-    parser.add_argument("--chain", type=int, default=24, help="kills before an unharmed run")
+    parser.add_argument("--chain", type=int, default=36, help="kills before an unharmed run")
     parser.add_argument("--journal", type=Path)
     given = parser.parse_args()
     began = time.monotonic()
     journal = given.journal or given.folder / "journal.jsonl"
     templates = Templates(given.folder / "homes")
     names = given.only.split(",") if given.only else list(COMMANDS)
-    points = [(name, *item) for name in names for item in census(templates, name, inner=given.inner, saved=given.saved)]
+    points = counted(templates, names, inner=given.inner, saved=given.saved)
     every = [Point(*point, who) for who in VICTIMS for point in points]
     kills = chosen(points, given.seed) if given.inner or given.one_victim else every
     known = settled(journal)
-    templates.rehearse(given.walkers)
     assert threading.active_count() == 1, "a process with threads must not fork"
     told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known)}
     summarize(journal, told, {point.key for point in kills})

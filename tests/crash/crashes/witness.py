@@ -7,13 +7,13 @@ first, and what depends on it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import pulumi
-import pulumi_aws
-from pulumi_aws import ec2, sns, storagegateway
 
 from cellctl.spec import CellSpec
 from cellctl.sqlserver.connection import Endpoint, Identity
@@ -65,17 +65,35 @@ class Part(pulumi.ComponentResource):
         super().__init__("crash:index:Part", name, None, opts)
 
 
+AWS = version("pulumi-aws")
+
+
+class Aws(pulumi.CustomResource):
+    """A resource of AWS by its token, its properties as they go over the wire.
+
+    The classes of the SDK make an output of each property: hundreds in every run of this program, and the same
+    registration.
+    """
+
+    arn: pulumi.Output[str]
+
+    def __init__(self, token: str, name: str, inputs: Mapping[str, object], opts: pulumi.ResourceOptions) -> None:
+        merged = pulumi.ResourceOptions.merge(pulumi.ResourceOptions(version=AWS), opts)
+        super().__init__(f"aws:{token}", name, inputs if opts.id else {**inputs, "arn": None}, merged)
+
+
 def declare(variation: str, land: Mapping[str, str]) -> None:
     """Declare the witness."""
     updating, replacing = variation == "update", variation == "replace"
-    aws = pulumi_aws.Provider("aws", region=REGION, allowed_account_ids=[ACCOUNT])
+    allowed = {"region": REGION, "allowedAccountIds": json.dumps([ACCOUNT])}
+    aws = pulumi.ProviderResource("aws", "aws", allowed, pulumi.ResourceOptions(version=AWS))
     steps = cellctl.Provider("steps", aws_account=ACCOUNT)
     part = Part("part", pulumi.ResourceOptions(providers=[aws, steps]))
 
     def inside(**more: object) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=part, **more)  # type: ignore[arg-type]
 
-    ec2.Vpc.get("network", land["vpc"], opts=inside())
+    Aws("ec2/vpc:Vpc", "network", {}, inside(id=land["vpc"]))
     key = cellctl.MasterKey("key", region=REGION, secret_id=land["secret"], opts=inside())
     database = cellctl.CellDatabase(
         "database",
@@ -100,24 +118,30 @@ def declare(variation: str, land: Mapping[str, str]) -> None:
         capacity="Medium" if updating else "Small",
         opts=inside(),
     )
-    share = storagegateway.NfsFileShare(
+    share = Aws(
+        "storagegateway/nfsFileShare:NfsFileShare",
         "share",
-        file_share_name="files",
-        gateway_arn=gateway.gateway_arn,
-        location_arn=land["bucket"],
-        role_arn=land["role"],
-        client_lists=[cellctl.NOBODY],
-        vpc_endpoint_dns_name="other.example.com" if replacing else None,
-        opts=inside(ignore_changes=["clientLists"], delete_before_replace=True),
+        {
+            "fileShareName": "files",
+            "gatewayArn": gateway.gateway_arn,
+            "locationArn": land["bucket"],
+            "roleArn": land["role"],
+            "clientLists": [cellctl.NOBODY],
+            "vpcEndpointDnsName": "other.example.com" if replacing else None,
+        },
+        inside(ignore_changes=["clientLists"], delete_before_replace=True),
     )
     clients = ["10.64.1.1", "10.64.1.2"] if updating else ["10.64.1.1"]
     cellctl.ShareAccess("access", region=REGION, share_arn=share.arn, protocol="nfs", clients=clients, opts=inside())
-    sns.Topic(
+    Aws(
+        "sns/topic:Topic",
         "bells" if updating else "alarms",
-        name={"update": "witness-3", "replace": "witness-2"}.get(variation, "witness-1"),
-        display_name=pulumi.Output.secret("swordfish"),
-        tags={"owner": "a"},
-        opts=inside(),
+        {
+            "name": {"update": "witness-3", "replace": "witness-2"}.get(variation, "witness-1"),
+            "displayName": pulumi.Output.secret("swordfish"),
+            "tags": {"owner": "a"},
+        },
+        inside(),
     )
     _octopus(land, inside, database, updating=updating)
     pulumi.export("share", share.arn)
