@@ -293,6 +293,20 @@ CASES = [
         ],
     ),
     Case(
+        "a destroy with the program, where nothing is, leaves what the program registers",
+        [
+            Play(
+                do=do,
+                program=[Thing("p", {}, kind="provider"), Thing("a", {"size": 1}, {"provider": "p"})],
+                options={"run_program": True},
+                changes={"create": 2, "same": 1},
+                calls=[],
+                names=names,
+            )
+            for do, names in (("preview_destroy", []), ("destroy", ["p"]))
+        ],
+    ),
+    Case(
         "a refresh with the program reads everything once and makes nothing",
         [
             Play(program=TWO),

@@ -63,6 +63,11 @@ class Journal:
         return self._base.time
 
     @property
+    def began_empty(self) -> bool:
+        """Whether the state this operation began with held no resource."""
+        return not self._base.resources
+
+    @property
     def saves(self) -> bool:
         """Whether this operation writes: a preview does not."""
         return self._save is not None

@@ -14,9 +14,14 @@ from cellctl_sandbox.engine.steps import Op, Step, deletion_step
 
 
 def condemned(scope: Scope) -> list[ResourceState]:
-    """Return what has to go, in the order of the state: what nobody registered, and replaced copies."""
+    """Return what has to go, in the order of the state: what nobody registered, and replaced copies.
+
+    Where there was nothing when a destroy began, what its program registered stays: the CLI looks for what goes in the
+    state with which it began, and not at all in one that is empty.
+    """
     kept, removed = scope.decisions.kept, scope.decisions.removed
-    registered = [scope.made[urn] for urn in scope.decisions.condemned if urn in scope.made]
+    listed = () if scope.journal.began_empty else scope.decisions.condemned
+    registered = [scope.made[urn] for urn in listed if urn in scope.made]
     return registered + [
         item
         for item in scope.journal.olds()
