@@ -35,6 +35,8 @@ if TYPE_CHECKING:
         LicenceReader,
         PluginPlacer,
         PluginSandbox,
+        QuotaReader,
+        QuotaReaderFactory,
         SandboxControl,
         SiteReader,
     )
@@ -58,6 +60,7 @@ class CliHost:
         self.dialer: Dialer = DirectDialer()
         self.environment: Mapping[str, str] = {}
         self._account, self._cloud, self._opened = setup.account, setup.cloud, ExitStack()
+        self._ambient = setup.environment
         if not setup.account.sandbox:
             place_plugins(Path(setup.environment["PULUMI_HOME"]))
 
@@ -69,6 +72,26 @@ class CliHost:
             return None
         factory = cast("GatewayReaderFactory", named[0].load())
         return self._opened.enter_context(closing(factory(self._account.role, self._account.id)))
+
+    @cached_property
+    def quotas(self) -> QuotaReader | None:
+        """Asks the account for its quotas as its role, None without one."""
+        account = self._account
+        if not account.role:
+            return None
+        found = quota_reader(
+            self._cloud, account=account.id, role=account.role, tenant=account.tenant, environment=self._ambient
+        )
+        return self._opened.enter_context(closing(found)) if found is not None else None
+
+    def cloud_now(self) -> float:
+        """Return what time it is."""
+        return time.time()
+
+    def usage(self, quota: str, *, inside: str, account: str, region: str) -> Mapping[str, Value] | None:
+        """Return what the account has of a quota, as far as it can be asked."""
+        del account
+        return self.quotas.usage(quota, inside=inside, region=region) if self.quotas is not None else None
 
     @property
     def sites(self) -> SiteReader | None:
@@ -99,7 +122,7 @@ class CliHost:
         self._cli.interrupt()
 
     def close(self) -> None:
-        """Close what looked at gateways; nothing else is held between commands."""
+        """Close what looked at gateways and quotas; nothing else is held between commands."""
         self._opened.close()
 
 
@@ -193,6 +216,17 @@ def stack_file(backend_url: str, stack: str) -> bool:
     return backend.exists(StackName(project=PROJECT, stack=stack))
 
 
+def quota_reader(
+    cloud: str, *, account: str, role: str, tenant: str, environment: Mapping[str, str]
+) -> QuotaReader | None:
+    """Return what asks real accounts of a cloud for their quotas, None where nothing is installed that can."""
+    for entry in entry_points(group="cellctl.quotas"):
+        if entry.name == cloud:
+            factory = cast("QuotaReaderFactory", entry.load())
+            return factory(account=account, role=role, tenant=tenant, environment=environment)
+    return None
+
+
 def secrets_of(host: EngineHost) -> SecretReader | None:
     """Return what reads secrets at this host, None where it has nothing of the kind."""
     reader: SecretReader | None = getattr(host, "secrets", None)
@@ -249,7 +283,7 @@ def licence(host: EngineHost, reference: str) -> Struct:
 def account(setup: Setup, host: EngineHost, names: Sequence[str]) -> Struct:
     """Return what time it is for the clouds (`now`, unix seconds), and `quotas`: a row or None for each name.
 
-    A host that counts does (`AccountReader`); of real accounts nothing is known but their defaults, which are facts.
+    A host that counts or asks does (`AccountReader`); without one only the defaults are known, which are facts.
     """
     reader = cast("AccountReader | None", host if hasattr(host, "usage") else None)
     if reader is None:

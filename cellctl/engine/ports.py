@@ -60,7 +60,8 @@ class AccountReader(Protocol):
     def usage(self, quota: str, *, inside: str, account: str, region: str) -> Mapping[str, Value] | None:
         """Return `{"used", "limit", "because"}` of a quota `SERVICE.NAME`, None where it is not counted.
 
-        `inside`: the object that it is counted in, `` for one of the account or region.
+        `inside`: the object that it is counted in, `` for one of the account or region. `doubt`, where there is one,
+        says why these are not the account's own numbers; `used` is None where it is not known.
         """
 
 
@@ -72,6 +73,23 @@ class SiteReader(Protocol):
 
         EngineError if the account does not answer (code `site_unseen`).
         """
+
+
+class QuotaReader(Protocol):
+    """Asks a real account what it was raised to and what is in use."""
+
+    def usage(self, quota: str, *, inside: str, region: str) -> Mapping[str, Value] | None:
+        """Return a row as `AccountReader.usage` does; what cannot be asked is the default, with a `doubt`."""
+
+    def close(self) -> None:
+        """Close what it holds."""
+
+
+class QuotaReaderFactory(Protocol):
+    """Entry-point group `cellctl.quotas`, one for each cloud."""
+
+    def __call__(self, *, account: str, role: str, tenant: str, environment: Mapping[str, str]) -> QuotaReader:
+        """Return what asks an account by its id, as its role or application; `environment` proves who asks."""
 
 
 class PluginPlacer(Protocol):

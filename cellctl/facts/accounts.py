@@ -14,11 +14,9 @@ _FOLDER = Path(__file__).parent / "account"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quota:
-    """A quota by the names with which the cloud's own service tells it; `cell` is what a dedicated cell takes."""
+    """A quota, `SERVICE.NAME` of the facts; `cell` is what a dedicated cell takes of it."""
 
     name: str
-    service: str
-    code: str
     cell: int
 
 
@@ -44,9 +42,7 @@ def needs(cloud: str) -> Needs:
     quotas = []
     for name, entry in table.named("quotas"):
         entry.source(sources)
-        quotas.append(
-            Quota(name=name, service=entry.text("service"), code=entry.text("code"), cell=int(entry.number("cell")))
-        )
+        quotas.append(Quota(name=name, cell=int(entry.number("cell"))))
         entry.end()
     found = Needs(zones=int(table.number("zones")), images=images, quotas=tuple(quotas))
     table.end()

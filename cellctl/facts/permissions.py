@@ -23,22 +23,41 @@ class Actions:
     write: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=4)
 def permissions(cloud: str) -> Mapping[str, Actions]:
     """Return the actions behind each resource type of a cloud.
 
     Raises:
         FactsError: The file breaks the format.
     """
+    return _read(cloud)[1]
+
+
+def looks(cloud: str) -> Actions:
+    """Return the actions of what cellctl asks of an account beside resources: zones, images, quotas.
+
+    Raises:
+        FactsError: The file breaks the format.
+    """
+    return _read(cloud)[0]
+
+
+@lru_cache(maxsize=4)
+def _read(cloud: str) -> tuple[Actions, Mapping[str, Actions]]:
     table = Table.load(_FOLDER / f"{cloud}.toml")
     sources = set(table.struct("sources"))
     found: dict[str, Actions] = {}
     for token, entry in table.named("types"):
-        entry.source(sources)
-        found[token] = Actions(read=entry.texts("read"), write=entry.texts("write"))
-        entry.end()
+        found[token] = _actions(entry, sources)
+    beside = _actions(table.table("looks"), sources)
     table.end()
-    return found
+    return beside, found
+
+
+def _actions(entry: Table, sources: set[str]) -> Actions:
+    entry.source(sources)
+    actions = Actions(read=entry.texts("read"), write=entry.texts("write"))
+    entry.end()
+    return actions
 
 
 def merged(found: Iterable[Actions]) -> Actions:

@@ -66,11 +66,15 @@ class Need:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """What an account has of a quota; `because` says where the limit comes from."""
+    """What an account has of a quota; `because` says where the limit comes from.
 
-    used: int
+    `used` is None where nobody could count it. `doubt` says why these are not the account's own numbers.
+    """
+
+    used: int | None
     limit: int
     because: str
+    doubt: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,12 +37,13 @@ def within_quotas(plan: Plan, case: Case) -> Iterator[Objection]:
         service, _, name = need.quota.partition(".")
         quota = facts.service(plan.cloud, service).quotas[name]
         usage = case.usage.get(need)
-        used, limit = (usage.used, usage.limit) if usage else (0, quota.default)
+        used, limit = (usage.used or 0, usage.limit) if usage else (0, quota.default)
         if used + count <= limit:
             continue
         where = f" in {need.inside}" if need.inside else f" of account {plan.account}"
-        has = f"{used} are used" if usage else "what is used is not known here"
-        because = usage.because if usage else "the default: what the account was raised to is not asked for"
+        counted = usage is not None and usage.used is not None
+        has = f"{used} are used" if counted else "what is used is not known here"
+        because = usage.because if usage else "the default: nobody here can ask what the account was raised to"
         yield Objection(
             code="quota_exceeded",
             reason=f"quota {need.quota}{where} ({quota.code}): {has}, this creates {count} more, and {limit} are "

@@ -1,32 +1,44 @@
-"""An account's own stack, and how many cells its default quotas carry."""
+"""An account's own stack, and how many cells its quotas carry: the default ones, or those it has and what is in use."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from importlib.metadata import entry_points
+from typing import TYPE_CHECKING, Literal, cast
 
+from cellctl.engine.hosts import quota_reader
 from cellctl.errors import UsageError
-from cellctl.facts.capacity import Shape, capacity
+from cellctl.facts.capacity import Shape, Takes, capacity
 from cellctl.run import up as run_up
 
 if TYPE_CHECKING:
+    from cellctl.engine.ports import SandboxControl
     from cellctl.home import Account, Home
     from cellctl.plan import Outcome
     from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions
+    from cellctl.state.values import Value
 
-HOST_SIZE, HOST_MODE, REEF_CELLS = "db.m6i.xlarge", "always_on", 50
+REEF_CELLS = 50
+_HOSTS = {"aws": ("db.m6i.xlarge", "always_on"), "azure": ("GP_Gen5_4", "zone_redundant")}
 """A reef as `cellctl reef up` writes it: the shape that a look at quotas counts with."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuotaFit:
-    """One quota: its default, what so many cells need of it, and the first cell that has no room, 0 if all have."""
+    """One quota: its limit, what so many cells need of it, and the first cell that has no room, 0 if all have.
+
+    `used` is what the account has in use, None where nobody asked or could; `because` where the limit comes from, and
+    `doubt` why it is not the account's own, `` where it is or where no account was asked.
+    """
 
     quota: str
     limit: int
     needed: int
     breaks_at: int
+    used: int | None = None
+    because: str = "the default"
+    doubt: str = ""
 
 
 def up(
@@ -52,22 +64,79 @@ def up(
     return run_up.up(home, spec, ask, options=options, on_event=on_event, interrupter=interrupter)
 
 
-def quotas(cloud: str, cells: int, placement: Literal["reef", "dedicated"]) -> Sequence[QuotaFit]:
-    """Return what `cells` cells need of each default quota; reefs have the size that `cellctl reef up` writes."""
+def quotas(
+    cloud: str,
+    cells: int,
+    placement: Literal["reef", "dedicated"],
+    *,
+    home: Home | None = None,
+    account: str = "",
+    region: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Sequence[QuotaFit]:
+    """Return what `cells` cells need of each quota; reefs have the size that `cellctl reef up` writes.
+
+    Without `account` these are the defaults. An account of `home` is asked what it was raised to and what is in use, in
+    `region` or its first one, as the role that only looks; `environment` proves this machine's identity to Azure.
+
+    Raises:
+        UsageError: There is no such account, it is on another cloud, or the cloud has no reefs yet (code `no_level`).
+    """
     known = capacity(cloud)
-    databases = known.databases_of(HOST_SIZE, HOST_MODE)
+    if placement == "reef" and cloud != "aws":
+        raise UsageError(f"there are no reefs on {cloud} yet", hint="--placement dedicated", code="no_level")
+    databases = known.databases_of(*_HOSTS[cloud])
     shape = Shape(
         reef_cells=REEF_CELLS, gateway_cells=known.gateway_slots, host_cells=databases - known.reserve_of(databases)
     )
-    return [
-        QuotaFit(
-            quota=takes.quota,
-            limit=takes.limit,
-            needed=takes.needed(cells, placement, shape),
-            breaks_at=next((n for n in range(1, cells + 1) if takes.needed(n, placement, shape) > takes.limit), 0),
-        )
-        for takes in known.takes
-    ]
+    told = _told(home, account, cloud, region, environment or {}) if home is not None and account else _defaults
+    return [_fit(takes, cells, placement, shape, told(takes.quota)) for takes in known.takes]
+
+
+def _fit(takes: Takes, cells: int, placement: str, shape: Shape, told: Mapping[str, Value]) -> QuotaFit:
+    found, used = told.get("limit"), told.get("used")
+    limit = int(found) if isinstance(found, int) else takes.limit
+    room = limit - (int(used) if isinstance(used, int) else 0)
+    return QuotaFit(
+        quota=takes.quota,
+        limit=limit,
+        needed=takes.needed(cells, placement, shape),
+        breaks_at=next((n for n in range(1, cells + 1) if takes.needed(n, placement, shape) > room), 0),
+        used=int(used) if isinstance(used, int) else None,
+        because=str(told.get("because") or "the default"),
+        doubt=str(told.get("doubt") or ""),
+    )
+
+
+def _defaults(quota: str) -> Mapping[str, Value]:
+    del quota
+    return {}
+
+
+def _told(
+    home: Home, name: str, cloud: str, region: str, environment: Mapping[str, str]
+) -> Callable[[str], Mapping[str, Value]]:
+    """Return what tells an account's numbers of a quota."""
+    account = home.account(name)
+    where = region or _region(account)
+    if _cloud(account, cloud) and account.simulated:
+        return _simulated(home, cloud, where)
+    role = account.preview_role or account.apply_role
+    reader = quota_reader(cloud, account=account.id, role=role, tenant=account.tenant, environment=environment)
+    if reader is None or not role:
+        doubt = f"cellctl.yaml names no role for {name} to ask as" if not role else f"nothing here can ask {cloud}"
+        return lambda _quota: {"doubt": doubt, "because": "the default"}
+    return lambda quota: reader.usage(quota, inside="", region=where) or {}
+
+
+def _simulated(home: Home, cloud: str, region: str) -> Callable[[str], Mapping[str, Value]]:
+    """Return what tells the numbers of the sandbox's account."""
+    for entry in entry_points(group="cellctl.sandboxes"):
+        control = cast("SandboxControl", entry.load()(home.root))
+        rows = [row for row in control.quotas(everything=True) if row["cloud"] == cloud]
+        found = {row["quota"]: row for row in rows if row["region"] in ("*", region, "account", "global")}
+        return lambda quota: cast("Mapping[str, Value]", found.get(quota, {}))
+    return _defaults
 
 
 def _cloud(account: Account, cloud: str) -> str:

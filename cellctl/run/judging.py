@@ -11,6 +11,7 @@ from cellctl.facts.conditions import at
 from cellctl.run.target import running_case
 
 if TYPE_CHECKING:
+    from cellctl.guard import Need, Usage
     from cellctl.plan import Declared, Plan
     from cellctl.run.session import Session
     from cellctl.state.values import Struct
@@ -32,6 +33,8 @@ def case_of(
     losing = plan is not None and any(guard.losses(plan))
     cloud_now, usage = session.account(tuple(needs)) if needs or losing else (session.options.hooks.now(), {})
     target, options, loaded = session.target, session.options, session.load()
+    if needs and not target.account.simulated:
+        _say_doubts(session, usage)
     settings = target.home.settings
     labels = at(target.spec, "metadata.labels")
     return replace(
@@ -55,3 +58,16 @@ def case_of(
         window=str(at(target.spec, "spec.maintenance.window") or ""),
         now=options.hooks.now(),
     )
+
+
+def _say_doubts(session: Session, usage: Mapping[Need, Usage]) -> None:
+    """Say which quotas of a real account are judged by other than its own numbers, and why."""
+    account = session.target.account.name
+    if not usage:
+        session.say(f"quotas of account {account} are judged by their defaults: there is nobody to ask as", "info")
+    doubts: dict[str, list[str]] = {}
+    for need, known in usage.items():
+        if known.doubt:
+            doubts.setdefault(known.doubt, []).append(f"{need.quota} ({known.because})")
+    for doubt, quotas in doubts.items():
+        session.say(f"not known of account {account}: {', '.join(quotas)}: {doubt}", "info")

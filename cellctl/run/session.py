@@ -197,7 +197,12 @@ class Session:
         result = self._raw(Task(verb="account", targets=names), Progress(FactsOfTypes(), self.redactor))
         now, rows = result.get("now"), _list(result.get("quotas"))
         found = {
-            need: Usage(used=int(str(row["used"])), limit=int(str(row["limit"])), because=str(row["because"]))
+            need: Usage(
+                used=None if row["used"] is None else int(str(row["used"])),
+                limit=int(str(row["limit"])),
+                because=str(row["because"]),
+                doubt=str(row.get("doubt") or ""),
+            )
             for need, row in zip(needs, rows, strict=False)
             if isinstance(row, dict)
         }

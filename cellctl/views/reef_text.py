@@ -62,19 +62,32 @@ def _reef(status: ReefStatus) -> Iterator[RenderableType]:
         yield Text(f"  quota {quota.key}: {quota.used} of {quota.limit} used, a cell takes {quota.per_cell}", "yellow")
 
 
-def quotas_text(found: Sequence[QuotaFit], cells: int, placement: str) -> RenderableType:
-    """Return a table of quotas, what breaks first on top."""
+def quotas_text(found: Sequence[QuotaFit], cells: int, placement: str, account: str = "") -> RenderableType:
+    """Return a table of quotas, what breaks first on top; of an account with what is in use and what is not known."""
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
-    for column in ("quota", "default", f"{count(cells, 'cell')} need", ""):
+    columns = ("quota", "limit" if account else "default", *(["in use"] if account else []))
+    for column in (*columns, f"{count(cells, 'cell')} need", ""):
         table.add_column(column, no_wrap=True)
     for fit in sorted(found, key=lambda one: (one.breaks_at or cells + 1, one.quota)):
         word = Text(f"breaks at cell {fit.breaks_at}", style="bold red") if fit.breaks_at else Text("fits", "green")
-        table.add_row(fit.quota, str(fit.limit), str(fit.needed), word)
+        used = ("?" if fit.used is None else str(fit.used),) if account else ()
+        default = "*" if account and fit.because.startswith("the d") else ""
+        table.add_row(fit.quota, f"{fit.limit}{default}", *used, str(fit.needed), word)
     broken = [fit.breaks_at for fit in found if fit.breaks_at]
-    where = "on reefs" if placement == "reef" else "of their own"
-    all_fit = f"{count(cells, 'cell')} {where} fit every default quota."
+    where = f"{'on reefs' if placement == 'reef' else 'of their own'}{f' more in account {account}' if account else ''}"
+    all_fit = f"{count(cells, 'cell')} {where} fit every {'' if account else 'default '}quota."
     first = f"Without a raise there is room for {count(min(broken, default=1) - 1, 'cell')} {where} in one region."
-    return Group(table, Text(first if broken else all_fit, style="bold"))
+    return Group(table, *_unasked(found, account), Text(first if broken else all_fit, style="bold"))
+
+
+def _unasked(found: Sequence[QuotaFit], account: str) -> list[Text]:
+    """Return a line for each reason why a number is a default, and what could not be counted."""
+    if not account:
+        return []
+    starred = any(fit.because.startswith("the d") for fit in found)
+    doubts = sorted({fit.doubt for fit in found if fit.doubt})
+    note = [Text("* the default, not what this account has", style="yellow")] if starred else []
+    return [*note, *(Text(f"  not known: {doubt}", style="dim") for doubt in doubts)]
 
 
 def _left(quota: Quota) -> int:

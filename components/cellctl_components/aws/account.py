@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_aws import iam, s3
 
-from cellctl.facts.permissions import merged, permissions
+from cellctl.facts.permissions import looks, merged, permissions
 from cellctl_components import naming
 from cellctl_components.aws import buckets, policies, rules
 from cellctl_components.aws.options import child, stateful
@@ -50,7 +50,7 @@ def account_layout(spec: AccountSpec, *, incarnation: int = 1) -> AccountLayout:
     """
     rules.check_account(spec)
     name, region = spec.metadata.name, spec.spec.region
-    actions = merged(permissions("aws").values())
+    actions = merged((looks("aws"), *permissions("aws").values()))
 
     def bucket(role: str) -> str:
         return naming.distinct(f"account-{name}-{role}", 63, region, str(incarnation))

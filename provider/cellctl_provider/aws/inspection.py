@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from cellctl.facts.accounts import Needs, Quota
+from cellctl.facts.asking import questions
 from cellctl.facts.conditions import at, every
 from cellctl.state.values import Struct
+from cellctl_provider.aws.quotas import AwsQuotas, said
 from cellctl_provider.credentials import FederatedCredentials
 from cellctl_provider.protocol import ProviderError
 
@@ -87,7 +89,7 @@ def _role(sessions: Sessions, use: str, role: str, region: str) -> tuple[Session
         return None, Seen(subject="role", level="missing", message=f"{use}: {error.message}", remedy=remedy)
     except Exception as error:  # what botocore raises has no common base
         remedy = f"let {role} trust the identity that this machine has"
-        return None, Seen(subject="role", level="missing", message=f"{use}: {_why(error)}", remedy=remedy)
+        return None, Seen(subject="role", level="missing", message=f"{use}: {said(error)}", remedy=remedy)
     return session, Seen(subject="role", level="ok", message=f"{use}: {who['Arn']} in account {who['Account']}")
 
 
@@ -116,16 +118,19 @@ def _image(session: Session, region: str, use: str, name: str) -> Seen:
 
 
 def _quota(session: Session, region: str, quota: Quota) -> Seen:
-    client = session.client("service-quotas")
-    found, why = _asked(lambda: client.get_service_quota(ServiceCode=quota.service, QuotaCode=quota.code))
-    if found is None:
-        return _unseen("quota", f"{region}: {quota.name}: {why}")
-    limit = int(str(at(found, "Quota.Value")).partition(".")[0])
-    message = f"{region}: {quota.name}: {limit}, of which a dedicated cell takes {quota.cell}"
-    if limit >= quota.cell:
-        return Seen(subject="quota", level="ok", message=message)
-    remedy = f"ask for more: quota {quota.code} of {quota.service}"
-    return Seen(subject="quota", level="missing", message=message, remedy=remedy)
+    found = AwsQuotas(lambda _: session).usage(quota.name, inside="", region=region) or {}
+    limit, used, doubt = found.get("limit"), found.get("used"), str(found.get("doubt") or "")
+    counted = f"{used} of {limit} are in use" if isinstance(used, int) else f"{limit}"
+    message = f"{region}: {quota.name}: {counted} ({found.get('because')}), and a dedicated cell takes {quota.cell}"
+    room = int(str(limit)) - (used if isinstance(used, int) else 0)
+    if room < quota.cell:
+        question = questions("aws")[quota.name].granted
+        more = f"ask for more in Service Quotas{f': {question.code} of {question.service}' if question else ''}"
+        return Seen(subject="quota", level="missing", message=message, remedy=more)
+    if doubt:
+        remedy = "the role that looks may not ask for this" if any(code in doubt for code in _DENIED) else ""
+        return Seen(subject="quota", level="note", message=f"{message}; not known: {doubt}", remedy=remedy)
+    return Seen(subject="quota", level="ok", message=message)
 
 
 def _state(session: Session, url: str) -> Iterator[Seen]:
@@ -169,15 +174,9 @@ def _asked(ask: Callable[[], Struct]) -> tuple[Struct | None, str]:
     try:
         return ask(), ""
     except Exception as error:  # what botocore raises has no common base
-        return None, _why(error)
+        return None, said(error)
 
 
 def _unseen(subject: str, why: str) -> Seen:
     remedy = "the role that looks may not ask for this" if any(code in why for code in _DENIED) else ""
     return Seen(subject=subject, level="note", message=f"not known: {why}", remedy=remedy)
-
-
-def _why(error: Exception) -> str:
-    response = getattr(error, "response", None)
-    found = response.get("Error", {}) if isinstance(response, dict) else {}
-    return f"{found.get('Code')}: {found.get('Message')}" if found else f"{type(error).__name__}: {error}"[:200]

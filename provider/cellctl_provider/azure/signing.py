@@ -10,18 +10,17 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import httpx
 
 from cellctl.errors import EngineError, UsageError
+from cellctl_provider.azure.federation import WHERE, AzureRefused, answer, token
 
 _URL = re.compile(
     r"azurekeyvault://(?P<host>[a-z0-9-]{3,24}\.vault\.azure\.net)/keys/(?P<key>[0-9a-zA-Z-]+(/[0-9a-f]{32})?)"
 )
 _API_VERSION = "7.4"
-_AUTHORITY = "https://login.microsoftonline.com/"
-_SETTINGS = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_FEDERATED_TOKEN_FILE")
+_WHO = ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", WHERE)
 _TIMEOUT_S = 30.0
 
 
@@ -35,7 +34,7 @@ def open_signer(url: str, environment: Mapping[str, str]) -> KeyVaultSigner:
     if match is None:
         hint = "azurekeyvault://VAULT.vault.azure.net/keys/NAME"
         raise UsageError(f"{url} names no key of a vault", hint=hint, code="bad_key")
-    missing = [name for name in _SETTINGS if not environment.get(name)]
+    missing = [name for name in _WHO if not environment.get(name)]
     if missing:
         hint = "sign in by workload identity, or use a key in a file or in AWS KMS"
         raise UsageError(f"{', '.join(missing)} say who asks Key Vault, and are not set", hint=hint, code="bad_key")
@@ -76,46 +75,23 @@ class KeyVaultSigner:
 
     def _asked(self, method: str, url: str, body: Mapping[str, str] | None = None) -> Mapping[str, object]:
         headers = {"Authorization": f"Bearer {self._token}"}
-        return _answer(self._client, method, url, headers=headers, params={"api-version": _API_VERSION}, json=body)
+        try:
+            return answer(self._client, method, url, headers=headers, params={"api-version": _API_VERSION}, json=body)
+        except AzureRefused as error:
+            raise _failed(str(error)) from None
 
 
 def _token(client: httpx.Client, environment: Mapping[str, str]) -> str:
-    """Return a token for Key Vault in exchange for the one that this machine was given."""
+    """Return a token for Key Vault of whom the environment says we are."""
     try:
-        assertion = Path(environment["AZURE_FEDERATED_TOKEN_FILE"]).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        message = f"AZURE_FEDERATED_TOKEN_FILE cannot be read: {error.strerror}"
-        raise UsageError(message, hint="sign in by workload identity", code="bad_key") from None
-    form = {
-        "grant_type": "client_credentials",
-        "client_id": environment["AZURE_CLIENT_ID"],
-        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
-        "client_assertion": assertion,
-        "scope": "https://vault.azure.net/.default",
-    }
-    authority = environment.get("AZURE_AUTHORITY_HOST") or _AUTHORITY
-    url = f"{authority.rstrip('/')}/{environment['AZURE_TENANT_ID']}/oauth2/v2.0/token"
-    return str(_answer(client, "POST", url, data=form)["access_token"])
-
-
-def _answer(
-    client: httpx.Client,
-    method: str,
-    url: str,
-    *,
-    headers: Mapping[str, str] | None = None,
-    params: Mapping[str, str] | None = None,
-    json: Mapping[str, str] | None = None,
-    data: Mapping[str, str] | None = None,
-) -> Mapping[str, object]:
-    try:
-        answer = client.request(method, url, headers=headers, params=params, json=json, data=data)
-        document = answer.json() if answer.is_success else None
-    except (httpx.HTTPError, ValueError) as error:
-        raise _failed(f"{httpx.URL(url).host} cannot be reached ({type(error).__name__})") from None
-    if not isinstance(document, dict):
-        raise _failed(f"{httpx.URL(url).host} answers {answer.status_code}")
-    return document
+        return token(
+            client, tenant=environment["AZURE_TENANT_ID"], application=environment["AZURE_CLIENT_ID"],
+            audience="https://vault.azure.net", environment=environment,
+        )  # fmt: skip
+    except UsageError as error:
+        raise UsageError(error.summary, hint=error.hint, code="bad_key") from None
+    except AzureRefused as error:
+        raise _failed(str(error)) from None
 
 
 def _failed(message: str) -> EngineError:

@@ -1,0 +1,72 @@
+"""Who this machine is for Azure: a token that it was given, exchanged for one of an application (workload identity).
+
+Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow, 2026-11-29.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx
+
+from cellctl.errors import UsageError
+
+_AUTHORITY = "https://login.microsoftonline.com/"
+WHERE = "AZURE_FEDERATED_TOKEN_FILE"
+
+
+class AzureRefused(Exception):
+    """Azure did not answer, or said no; the text names the host and a status, never a token."""
+
+
+def token(client: httpx.Client, *, tenant: str, application: str, audience: str, environment: Mapping[str, str]) -> str:
+    """Return a token for `audience` (`https://vault.azure.net`) in exchange for the one that this machine was given.
+
+    Raises:
+        UsageError: That one cannot be read (code `no_identity`).
+        AzureRefused: Azure does not take it.
+    """
+    try:
+        assertion = Path(environment[WHERE]).read_text(encoding="utf-8").strip()
+    except KeyError:
+        raise UsageError(f"{WHERE} is not set", hint="sign in by workload identity", code="no_identity") from None
+    except OSError as error:
+        message = f"{WHERE} cannot be read: {error.strerror}"
+        raise UsageError(message, hint="sign in by workload identity", code="no_identity") from None
+    form = {
+        "grant_type": "client_credentials",
+        "client_id": application,
+        "client_assertion_type": "urn:ietf:params:oauth:client-assertion-type:jwt-bearer",
+        "client_assertion": assertion,
+        "scope": f"{audience.rstrip('/')}/.default",
+    }
+    authority = environment.get("AZURE_AUTHORITY_HOST") or _AUTHORITY
+    url = f"{authority.rstrip('/')}/{tenant}/oauth2/v2.0/token"
+    return str(answer(client, "POST", url, data=form).get("access_token") or "")
+
+
+def answer(
+    client: httpx.Client,
+    method: str,
+    url: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+    json: Mapping[str, str] | None = None,
+    data: Mapping[str, str] | None = None,
+) -> Mapping[str, object]:
+    """Return the JSON document that Azure answers with.
+
+    Raises:
+        AzureRefused: It answers anything else.
+    """
+    host = httpx.URL(url).host
+    try:
+        found = client.request(method, url, headers=headers, params=params, json=json, data=data)
+        document = found.json() if found.is_success else None
+    except (httpx.HTTPError, ValueError) as error:
+        raise AzureRefused(f"{host} cannot be reached ({type(error).__name__})") from None
+    if not isinstance(document, dict):
+        raise AzureRefused(f"{host} answers {found.status_code}")
+    return document

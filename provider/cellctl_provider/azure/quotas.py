@@ -1,0 +1,82 @@
+"""What an Azure subscription may have and what is in use of it, asked of Azure Resource Manager as its application.
+
+`cellctl.facts.asking` says how. What cannot be asked is the default, and `doubt` says why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import httpx
+
+from cellctl import facts
+from cellctl.errors import UsageError
+from cellctl.facts.asking import Used, questions
+from cellctl.state.values import Struct, Value
+from cellctl_provider.azure.federation import AzureRefused, answer, token
+
+_MANAGEMENT = "https://management.azure.com"
+_TIMEOUT_S = 20.0
+_PAGES = 50
+
+
+class AzureQuotas:
+    """Asks about one subscription. `client` is closed with it."""
+
+    def __init__(
+        self,
+        client: httpx.Client,
+        *,
+        subscription: str,
+        tenant: str,
+        application: str,
+        environment: Mapping[str, str],
+    ) -> None:
+        self._client, self._subscription = client, subscription
+        self._tenant, self._application, self._environment = tenant, application, environment
+        self._token = ""
+
+    def usage(self, quota: str, *, inside: str, region: str) -> Mapping[str, Value] | None:
+        """Return `{"used", "limit", "because", "doubt"}` as `cellctl_provider.aws.quotas` does."""
+        question = questions("azure").get(quota)
+        if question is None:
+            return None
+        service, _, name = quota.partition(".")
+        default = facts.service("azure", service).quotas[name].default
+        asked, limit, doubt = question.used, None, ""
+        used: int | None = None
+        try:
+            used, limit = asked.told(self._answers(asked, inside, region))
+        except (AzureRefused, UsageError) as error:
+            doubt = str(error)
+        because = "Azure Resource Manager tells it" if limit is not None else "the documented limit"
+        return {"used": used, "limit": default if limit is None else limit, "because": because, "doubt": doubt}
+
+    def close(self) -> None:
+        """Close connections."""
+        self._client.close()
+
+    def _answers(self, asked: Used, inside: str, region: str) -> Iterator[Struct]:
+        """Yield every page of an answer."""
+        if not self._token:
+            self._token = token(
+                self._client, tenant=self._tenant, application=self._application, audience=_MANAGEMENT,
+                environment=self._environment,
+            )  # fmt: skip
+        path = "/".join(filter(None, (asked.client, asked.call))).format(region=region, inside=inside)
+        url = f"{_MANAGEMENT}/subscriptions/{self._subscription}/{path}"
+        params: Mapping[str, str] | None = asked.words
+        for _ in range(_PAGES):
+            headers = {"Authorization": f"Bearer {self._token}"}
+            page = dict(answer(self._client, "GET", url, headers=headers, params=params))
+            yield page  # type: ignore[misc]  # what JSON holds
+            following, params = page.get("nextLink"), None
+            if not isinstance(following, str) or not following.startswith(f"{_MANAGEMENT}/"):
+                return
+            url = following
+
+
+def federated(*, account: str, role: str, tenant: str, environment: Mapping[str, str]) -> AzureQuotas:
+    """Return what asks a subscription as its application (entry-point group `cellctl.quotas`)."""
+    client = httpx.Client(timeout=_TIMEOUT_S, trust_env=False)
+    return AzureQuotas(client, subscription=account, tenant=tenant, application=role, environment=environment)
