@@ -17,6 +17,7 @@ from cellctl.run.disruption import announced
 from cellctl.run.judging import case_of
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import running
+from cellctl.run.reef_reading import told_of_reef
 from cellctl.run.session import Session
 from cellctl.run.target import Target, checkpoint_digest, living, made_by, of_spec, refuse_move
 from cellctl.versions import refuse_newer, versions
@@ -40,7 +41,8 @@ class Looked:
 
     def case(self, session: Session, read: Read) -> guard.Case:
         """Return what the guards may know besides the plan; `read` is what was read before it."""
-        return case_of(session, plan=self.plan, declared=self.declared, told=read.told)
+        told = read.told if read.told is None else {**told_of_reef(session, self.plan), **read.told}
+        return case_of(session, plan=self.plan, declared=self.declared, told=told)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -237,12 +237,16 @@ def made_by(record: Struct) -> dict[str, str]:
 
 
 def _record_of_file(home: Home, name: str) -> Struct:
-    """Return what the cell's file says, for a stack whose state is elsewhere and that was never run from here."""
+    """Return what the file of a cell or reef says, for a stack whose state is elsewhere and never run from here."""
     from cellctl.spec import load
+    from cellctl.spec.reef_file import load_reef
 
-    file = home.cell_file(name)
-    body = load(file).spec if "/" not in name and file.exists() else None
-    if body is None or not home.account(body.account).state:
+    level, _, short = name.rpartition("/")
+    file = home.reef_file(short) if level else home.cell_file(short)
+    if level not in ("", "reef") or not file.exists():
+        return {}
+    body = load_reef(file).spec if level else load(file).spec
+    if not home.account(body.account).state:
         return {}
     return {"cloud": body.cloud, "account": body.account, "region": body.region}
 

@@ -13,7 +13,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from warm import client, keys
 
 from cellctl.cell import Cell
 from cellctl.doctor import examine
+from cellctl.engine.workspace import stack_name
 from cellctl.errors import EngineError, GuardError, NotYet, RegistryError
 from cellctl.events import Event, ResourceDone
 from cellctl.gateway import Gateway
@@ -48,9 +49,11 @@ from cellctl.run.options import RunOptions
 from cellctl.run.reefs import grown
 from cellctl.run.registry import check, rebuild
 from cellctl.run.scrubbing import Scrub
+from cellctl.run.session import checkpoint_text
 from cellctl.run.target import of_spec, record_of
 from cellctl.spec import CellSpec
 from cellctl.spec.reef import ReefSpec
+from cellctl.state.backend import FileBackend
 from cellctl.state.resources import ResourceState
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database as Sandbox
@@ -310,6 +313,30 @@ def test_two_cells_on_one_reef_do_not_reach_each_other(story: Story) -> None:
               if row.type == "aws:ec2/networkInterface:NetworkInterface"]  # fmt: skip
     assert len(set.intersection(*groups)) == 1  # the members' group; the others are each cell's own
     assert check(story.home).violations == ()
+
+
+def test_a_database_on_a_reef_is_proven_by_the_server_of_the_reef(story: Story) -> None:
+    """Its server is in another stack: the cell's run reads it there, and says what it lacks."""
+    files = FileBackend(story.home.root / ".cellctl" / "state")
+    kept = files.read(stack_name("globex")).checkpoint
+    (database,) = [row for row in kept.resources if row.type == "cellctl:sql:CellDatabase"]
+    other = replace(database, inputs={**database.inputs, "collation": "Latin1_General_BIN"})
+    moved = replace(kept, resources=tuple(other if row.urn == other.urn else row for row in kept.resources))
+    options = replace(story.options, allow=frozenset({database.urn}))
+    (account,) = open_control(story.home.root).show()["accounts"]
+    server = next(row["id"] for row in account["objects"] if row["type"] == "aws:rds/instance:Instance")
+    files.write(stack_name("globex"), checkpoint_text(moved))
+    try:
+        proven = story.cell("globex").preview(options=options)
+        assert [change.urn for change in proven.changes if change.action == "replace"] == [database.urn]
+        assert proven.objections == ()
+        open_control(story.home.root).edit(server, "backupRetentionPeriod", 0)
+        (said,) = story.cell("globex").preview(options=options).objections
+        assert (said.code, said.urn) == ("backup_unproven", database.urn)
+        assert "the cloud tells no latestRestorableTime" in said.reason
+    finally:
+        open_control(story.home.root).edit(server, "backupRetentionPeriod", 14)
+        files.write(stack_name("globex"), checkpoint_text(kept))
 
 
 def test_a_preview_without_its_registry_uses_the_place_that_is_frozen(story: Story) -> None:
