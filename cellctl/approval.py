@@ -32,6 +32,14 @@ class Approval:
     expires_at: float
 
 
+def saving(plan: Plan) -> str:
+    """Return the command that saves the plan of such a run anew, with FILE for its file."""
+    level, _, name = plan.cell.rpartition("/")
+    if not level and plan.operation == "up":
+        return f"cellctl preview {name} --save FILE"
+    return f"{' '.join(filter(None, ('cellctl', level, plan.operation, name)))} --save FILE"
+
+
 def digest(approval: Approval) -> str:
     """Return the sha256, in hex, of a saved plan: what it would do, from which file, state and versions, until when.
 
@@ -63,7 +71,7 @@ def require(approval: Approval, fresh: Plan, now: float) -> None:
         hours = (now - approval.saved_at) / 3600
         raise StaleApproval(
             f"the plan was saved {hours:.0f} hours ago, which is more than it was to last",
-            hint=f"cellctl preview {plan.cell} --save FILE",
+            hint=saving(plan),
             code="approval_expired",
         )
     found = differences(plan, fresh)
@@ -71,7 +79,7 @@ def require(approval: Approval, fresh: Plan, now: float) -> None:
         more = [f"and {len(found) - MOST_TOLD} more"] if len(found) > MOST_TOLD else []
         raise StaleApproval(
             "what was approved is not what would happen now",
-            hint=f"look at `cellctl preview {plan.cell} --save FILE` and approve that",
+            hint=f"look at `{saving(fresh)}` and approve that",
             differences=[*found[:MOST_TOLD], *more],
         )
 

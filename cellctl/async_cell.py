@@ -17,25 +17,24 @@ same for callers that block.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cellctl.approval import Approval
 from cellctl.errors import UsageError
-from cellctl.plan import Plan
 from cellctl.run.options import Interrupter, OnEvent, RunOptions, ignore_event
-from cellctl.running import AnyAsk, Line, Running
+from cellctl.running import AnyAsk, Line, Running, Several, approved
 
 if TYPE_CHECKING:
+    from cellctl.approval import Approval
     from cellctl.drift import DriftReport
+    from cellctl.errors import CellctlError
     from cellctl.home import Home
-    from cellctl.plan import Outcome
+    from cellctl.plan import Outcome, Plan
     from cellctl.run.explaining import Explained
     from cellctl.run.status import CellStatus
     from cellctl.spec import CellSpec
+    from cellctl.spec.reef import ReefSpec
     from cellctl.state.values import Value
 
 
@@ -122,7 +121,7 @@ class AsyncCell:
             GuardError: Refused; `objections` say why and which flag would allow each.
             UsageError, EngineError: As in `preview`. A plan with `errored` ends in Outcome `failed`, not in a raise.
         """
-        approved = _approving(plan, ask, options or RunOptions())
+        chosen = approved(plan, ask, options)
 
         def work(line: Line) -> Outcome:
             from cellctl.run import up
@@ -133,7 +132,33 @@ class AsyncCell:
             )  # fmt: skip
 
         words = ("up", self.name)
-        return Running(work, words=words, options=approved, on_event=on_event, ask=ask, interrupter=interrupter)
+        return Running(work, words=words, options=chosen, on_event=on_event, ask=ask, interrupter=interrupter)
+
+    def preview_down(
+        self,
+        *,
+        keep_data: bool = False,
+        delete_data: bool = False,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Running[Plan]:
+        """Return what `down` would remove; changes nothing. Its `objections` say what a flag or an approval is for.
+
+        Raises:
+            UsageError: There is no stack of this name (code `no_stack`).
+        """
+
+        def work(line: Line) -> Plan:
+            from cellctl.run import down
+
+            data = down.DataChoice.of(keep=keep_data, delete=delete_data)
+            return down.look(
+                self.home, self.name, data, options=line.options, on_event=line.on_event, interrupter=line.interrupter
+            )
+
+        words = ("preview", self.name)
+        return Running(work, words=words, options=options, on_event=on_event, interrupter=interrupter)
 
     def import_objects(
         self,
@@ -168,8 +193,9 @@ class AsyncCell:
 
     def down(
         self,
+        plan: Plan | Approval | None = None,
         *,
-        ask: AnyAsk,
+        ask: AnyAsk | None = None,
         keep_data: bool = False,
         delete_data: bool = False,
         options: RunOptions | None = None,
@@ -181,11 +207,13 @@ class AsyncCell:
         Without a flag a cell with stateful resources is refused (GuardError lists them). `keep_data` destroys the
         rest; the stack stays and `up` completes the cell again. `delete_data` takes protection off with an `up` that
         does nothing else, destroys, counts what is left and raises the incarnation. `ask` gets a Plan with
-        `operation` `down`.
+        `operation` `down`; one that was approved (`preview_down`) is `plan`, as in `up`.
 
         Raises:
-            Locked, GuardError, UsageError, EngineError: As in `up`; UsageError also where there is no stack.
+            Locked, StaleApproval, GuardError, UsageError, EngineError: As in `up`; UsageError also where there is no
+                stack.
         """
+        chosen = approved(plan, ask, options, call="down")
 
         def work(line: Line) -> Outcome:
             from cellctl.run import down
@@ -197,7 +225,7 @@ class AsyncCell:
             )  # fmt: skip
 
         words = ("down", self.name)
-        return Running(work, words=words, options=options, on_event=on_event, ask=ask, interrupter=interrupter)
+        return Running(work, words=words, options=chosen, on_event=on_event, ask=ask, interrupter=interrupter)
 
     def refresh(
         self,
@@ -297,16 +325,70 @@ class AsyncCell:
         return self.spec
 
 
-def _approving(plan: Plan | Approval | None, ask: AnyAsk | None, options: RunOptions) -> RunOptions:
-    """Return options under which `up` applies `plan` and nothing else; without one as they are.
+def cells(home: Home, *, options: RunOptions | None = None) -> Running[list[CellStatus]]:
+    """Return the status of every cell of a home that has a file or a stack, by name."""
+
+    def work(line: Line) -> list[CellStatus]:
+        from cellctl.run import status
+
+        return status.cells(home, options=line.options)
+
+    return Running(work, words=("status", ""), options=options)
+
+
+def preview_all(
+    home: Home,
+    names: Iterable[str | CellSpec | ReefSpec] | None = None,
+    *,
+    options: RunOptions | None = None,
+    on_event: OnEvent = ignore_event,
+    interrupter: Interrupter | None = None,
+) -> Several[Plan]:
+    """Yield each cell's name with what its `preview` returns, or with the error that it raises.
+
+    In the order of `names` (without: every cell file of the home); a spec stands for its cell or reef as it would be
+    with that file. Sandbox cells share one warm process, one after another, which is several times cheaper than one
+    for each; cells of real accounts get a process each, at most `options.at_once` at a time. A broken cell never stops
+    the others. Consume the iterator in one thread; closing it early ends the process.
 
     Raises:
-        UsageError: Nothing says who agrees to the change (code `not_asked`).
+        Interrupted: `interrupter` was used; what was yielded before stands.
     """
-    if isinstance(plan, Plan):
-        plan = Approval(plan=plan, saved_at=options.hooks.now(), expires_at=math.inf)
-    if plan is not None:
-        return replace(options, approval=plan)
-    if ask is None and options.approval is None:
-        raise UsageError("nobody is asked, and no plan was approved", hint="up(plan) or up(ask=…)", code="not_asked")
-    return options
+
+    def work(line: Line) -> Iterator[tuple[str, Plan | CellctlError]]:
+        from cellctl.run import preview_all as all_
+
+        chosen = home.cell_names() if names is None else names
+        return all_.preview_all(
+            home, chosen, options=line.options, on_event=line.on_event, interrupter=line.interrupter
+        )
+
+    words = ("preview", "")
+    return Several(work, words=words, options=options, on_event=on_event, interrupter=interrupter)
+
+
+def drift_all(
+    home: Home,
+    names: Iterable[str] | None = None,
+    *,
+    options: RunOptions | None = None,
+    on_event: OnEvent = ignore_event,
+    interrupter: Interrupter | None = None,
+) -> Several[DriftReport]:
+    """Yield each cell's name with what its `drift` returns, or with the error that it raises.
+
+    In the order of `names` (without: every stack of the home), as `preview_all` does. What several cells have alike:
+    `cellctl.drift.clusters`.
+
+    Raises:
+        Interrupted: `interrupter` was used; what was yielded before stands.
+    """
+
+    def work(line: Line) -> Iterator[tuple[str, DriftReport | CellctlError]]:
+        from cellctl.run import drift
+
+        chosen = home.stack_names() if names is None else names
+        return drift.drift_all(home, chosen, options=line.options, on_event=line.on_event, interrupter=line.interrupter)
+
+    words = ("drift", "")
+    return Several(work, words=words, options=options, on_event=on_event, interrupter=interrupter)

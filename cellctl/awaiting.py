@@ -9,7 +9,7 @@ import asyncio
 import concurrent.futures
 import contextvars
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from cellctl.errors import Interrupted, Objection
 from cellctl.events import Event
 from cellctl.plan import Plan
+from cellctl.running import Running
 
 if TYPE_CHECKING:
-    from cellctl.running import Running
+    from cellctl.errors import CellctlError
+    from cellctl.running import Line, Several
 
 T = TypeVar("T")
 V = TypeVar("V")
@@ -175,6 +177,44 @@ class Awaited(Generic[T]):
             raise _stopped() from None
         finally:
             self._withdraw = None
+
+
+async def streamed(several: Several[T]) -> AsyncGenerator[tuple[str, T | CellctlError], None]:
+    """Yield what the cells of `several` come to, worked on by a thread of its own that waits for who takes them."""
+    loop = asyncio.get_running_loop()
+    results: asyncio.Queue[tuple[str, T | CellctlError]] = asyncio.Queue(maxsize=1)
+    left = threading.Event()
+
+    def work(line: Line) -> None:
+        for item in several.work(line):
+            if left.is_set():
+                raise _stopped()
+            asyncio.run_coroutine_threadsafe(results.put(item), loop).result()
+
+    running = Running(
+        work, words=several.words, options=several.options, on_event=several.on_event, interrupter=several.interrupter
+    )
+
+    async def ended() -> None:
+        await running
+
+    end = asyncio.ensure_future(ended())
+    try:
+        while not end.done() or not results.empty():
+            taken = asyncio.ensure_future(results.get())
+            await asyncio.wait({taken, end}, return_when=asyncio.FIRST_COMPLETED)
+            if taken.done():
+                yield taken.result()
+            else:
+                taken.cancel()
+        await end
+    finally:
+        left.set()
+        while not results.empty():
+            results.get_nowait()  # else the thread would wait for room
+        await running.__aexit__(None, None, None)
+        if end.done() and not end.cancelled():
+            end.exception()
 
 
 async def _awaited(call: Callable[[], V | Awaitable[V]]) -> V:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cellctl import async_cell
 from cellctl.async_cell import AsyncCell
 from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions, ignore_event
 
@@ -85,25 +86,36 @@ class Cell:
             objects, ask=ask, options=options, on_event=on_event, interrupter=interrupter
         ).here()
 
-    def down(
+    def preview_down(
         self,
         *,
-        ask: Ask,
+        keep_data: bool = False,
+        delete_data: bool = False,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Plan:
+        """Return what `down` would remove; changes nothing. As `AsyncCell.preview_down`."""
+        return self._cell.preview_down(
+            keep_data=keep_data, delete_data=delete_data, options=options, on_event=on_event, interrupter=interrupter
+        ).here()
+
+    def down(
+        self,
+        plan: Plan | Approval | None = None,
+        *,
+        ask: Ask | None = None,
         keep_data: bool = False,
         delete_data: bool = False,
         options: RunOptions | None = None,
         on_event: OnEvent = ignore_event,
         interrupter: Interrupter | None = None,
     ) -> Outcome:
-        """Remove the cell, and its data only with `delete_data`. As `AsyncCell.down`."""
+        """Remove the cell, its data only where that is said; works without its file. As `AsyncCell.down`."""
         return self._cell.down(
-            ask=ask,
-            keep_data=keep_data,
-            delete_data=delete_data,
-            options=options,
-            on_event=on_event,
+            plan, ask=ask, keep_data=keep_data, delete_data=delete_data, options=options, on_event=on_event,
             interrupter=interrupter,
-        ).here()
+        ).here()  # fmt: skip
 
     def refresh(
         self,
@@ -154,10 +166,8 @@ class Cell:
 
 
 def cells(home: Home, *, options: RunOptions | None = None) -> list[CellStatus]:
-    """Return the status of every cell of a home that has a file or a stack, by name."""
-    from cellctl.run import status
-
-    return status.cells(home, options=options)
+    """Return the status of every cell of a home that has a file or a stack. As `cellctl.async_cell.cells`."""
+    return async_cell.cells(home, options=options).here()
 
 
 def preview_all(
@@ -168,20 +178,10 @@ def preview_all(
     on_event: OnEvent = ignore_event,
     interrupter: Interrupter | None = None,
 ) -> Iterator[tuple[str, Plan | CellctlError]]:
-    """Yield each cell's name with what its `preview` returns, or with the error that it raises.
-
-    One after another, in the order of `names` (without: every cell file of the home); a spec stands for its cell or
-    reef as it would be with that file. Sandbox cells share one warm process, which is several times cheaper than one
-    for each; cells of real accounts get a process each. A broken cell never stops the others. Consume the iterator in
-    one thread; closing it early ends the process.
-
-    Raises:
-        Interrupted: `interrupter` was used; what was yielded before stands.
-    """
-    from cellctl.run import preview_all as all_
-
-    chosen = home.cell_names() if names is None else names
-    return all_.preview_all(home, chosen, options=options or RunOptions(), on_event=on_event, interrupter=interrupter)
+    """Yield each cell's name with its Plan or its error. As `cellctl.async_cell.preview_all`."""
+    return async_cell.preview_all(
+        home, names, options=options, on_event=on_event, interrupter=interrupter
+    ).here()  # fmt: skip
 
 
 def drift_all(
@@ -192,15 +192,5 @@ def drift_all(
     on_event: OnEvent = ignore_event,
     interrupter: Interrupter | None = None,
 ) -> Iterator[tuple[str, DriftReport | CellctlError]]:
-    """Yield each cell's name with what its `drift` returns, or with the error that it raises.
-
-    One after another, in the order of `names` (without: every stack of the home), as `preview_all` does. What several
-    cells have alike: `cellctl.drift.clusters`.
-
-    Raises:
-        Interrupted: `interrupter` was used; what was yielded before stands.
-    """
-    from cellctl.run import drift
-
-    chosen = home.stack_names() if names is None else names
-    return drift.drift_all(home, chosen, options=options or RunOptions(), on_event=on_event, interrupter=interrupter)
+    """Yield each cell's name with its DriftReport or its error. As `cellctl.async_cell.drift_all`."""
+    return async_cell.drift_all(home, names, options=options, on_event=on_event, interrupter=interrupter).here()

@@ -15,7 +15,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from cellctl.approval import Approval, digest
+from cellctl.approval import Approval, digest, saving
 from cellctl.errors import GuardError, Objection, StaleApproval, UsageError
 from cellctl.signing import Signer, key_text, verified
 from cellctl.state.values import Struct, Value
@@ -63,7 +63,7 @@ def approve(approvals: Sequence[Approval], signer: Signer, *, expires_at: float)
         if approval.expires_at <= now:
             raise UsageError(
                 f"the plan of '{cell[0]}' may not be applied any more",
-                hint=f"cellctl preview {cell[0]} --save FILE",
+                hint=saving(approval.plan),
                 code="bad_plan",
             )
     draft = Manifest(

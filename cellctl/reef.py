@@ -1,4 +1,4 @@
-"""A reef as a handle: up, down, status, expand, cordon. Every method is a few lines over `cellctl.run`.
+"""A reef as a handle that blocks: `cellctl.async_reef.AsyncReef`, each call performed on the thread that makes it.
 
     from cellctl.reef import Reef
 
@@ -15,10 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cellctl.errors import UsageError
+from cellctl import async_reef
+from cellctl.async_reef import AsyncReef
 from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions, ignore_event
 
 if TYPE_CHECKING:
+    from cellctl.approval import Approval
     from cellctl.home import Home
     from cellctl.plan import Outcome, Plan
     from cellctl.run.reefs import ReefStatus
@@ -29,108 +31,111 @@ class Reef:
     """One reef: its validated spec, and the home it lives in. `spec` is None where its file is gone."""
 
     def __init__(self, spec: ReefSpec | None, *, home: Home, name: str = "", file: Path | None = None) -> None:
-        self.spec = spec
-        self.home = home
-        self.name = spec.metadata.name if spec is not None else name
-        self.file = file
+        self._reef = AsyncReef(spec, home=home, name=name, file=file)
+        self.spec, self.home, self.name, self.file = spec, home, self._reef.name, file
 
     @classmethod
     def open(cls, reef: str, *, home: Home) -> Reef:
-        """Return the reef of a file or of a name in `home`.
-
-        Raises:
-            SpecError: The file is wrong; every problem is listed.
-            UsageError: There is neither a file nor a stack of that name.
-        """
-        from cellctl.home.reefs import find_reef
-
-        found = find_reef(home, reef, command="status")
+        """Return the reef of a file or of a name in `home`, as `AsyncReef.open`."""
+        found = AsyncReef.open(reef, home=home)
         return cls(found.spec, home=home, name=found.name, file=found.file)
 
-    def preview(self, *, options: RunOptions | None = None, on_event: OnEvent = ignore_event) -> Plan:
-        """Return what `up` would do; errors as `Cell.preview`."""
-        from cellctl.run import preview
-
-        spec, options = self._written(), options or RunOptions()
-        return preview.preview(self.home, spec, options=options, on_event=on_event, interrupter=None)
+    def preview(
+        self,
+        *,
+        gateways: int = 0,
+        hosts: int = 0,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Plan:
+        """Return what `up` or `expand` would do; changes nothing. As `AsyncReef.preview`."""
+        return self._reef.preview(
+            gateways=gateways, hosts=hosts, options=options, on_event=on_event, interrupter=interrupter
+        ).here()
 
     def up(
         self,
+        plan: Plan | Approval | None = None,
         *,
-        ask: Ask,
+        ask: Ask | None = None,
         options: RunOptions | None = None,
         on_event: OnEvent = ignore_event,
         interrupter: Interrupter | None = None,
     ) -> Outcome:
-        """Bring the reef to what its file says, and register what it has. Arguments and errors: `Cell.up`."""
-        from cellctl.run import up
-
-        return up.up(
-            self.home, self._written(), ask, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
-        )
+        """Bring the reef to what its file says, and register what it has. As `AsyncReef.up`."""
+        return self._reef.up(
+            plan,
+            ask=ask,
+            options=options,
+            on_event=on_event,
+            interrupter=interrupter,
+        ).here()
 
     def expand(
         self,
+        plan: Plan | Approval | None = None,
         *,
-        ask: Ask,
+        ask: Ask | None = None,
         gateways: int = 0,
         hosts: int = 0,
         options: RunOptions | None = None,
         on_event: OnEvent = ignore_event,
         interrupter: Interrupter | None = None,
     ) -> Outcome:
-        """Add gateways or hosts: the file says so from the moment that the plan is accepted.
+        """Add gateways or hosts: the file says so once the plan is accepted. As `AsyncReef.expand`."""
+        return self._reef.expand(
+            plan, ask=ask, gateways=gateways, hosts=hosts, options=options, on_event=on_event, interrupter=interrupter
+        ).here()
 
-        Raises:
-            UsageError: The file cannot be changed without touching the rest of it (code `write_it`).
-        """
-        from cellctl.run import reefs, up
-
-        grown = reefs.grown(self._written(), self.file, gateways=gateways, hosts=hosts)
-        return up.up(
-            self.home, grown.spec, grown.asking(ask), options=options or RunOptions(), on_event=on_event,
-            interrupter=interrupter,
-        )  # fmt: skip
+    def preview_down(
+        self,
+        *,
+        keep_data: bool = False,
+        delete_data: bool = False,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Plan:
+        """Return what `down` would remove; changes nothing. As `AsyncReef.preview_down`."""
+        return self._reef.preview_down(
+            keep_data=keep_data, delete_data=delete_data, options=options, on_event=on_event, interrupter=interrupter
+        ).here()
 
     def down(
         self,
+        plan: Plan | Approval | None = None,
         *,
-        ask: Ask,
+        ask: Ask | None = None,
         keep_data: bool = False,
         delete_data: bool = False,
         options: RunOptions | None = None,
         on_event: OnEvent = ignore_event,
         interrupter: Interrupter | None = None,
     ) -> Outcome:
-        """Take the reef away. Arguments and errors: `Cell.down`; refused while cells have a place on it."""
-        from cellctl.run import down
-
-        data = down.DataChoice.of(keep=keep_data, delete=delete_data)
-        return down.down(
-            self.home, f"reef/{self.name}", data, ask, options=options or RunOptions(), on_event=on_event,
+        """Take the reef away. As `AsyncReef.down`."""
+        return self._reef.down(
+            plan,
+            ask=ask,
+            keep_data=keep_data,
+            delete_data=delete_data,
+            options=options,
+            on_event=on_event,
             interrupter=interrupter,
-        )  # fmt: skip
+        ).here()
 
     def status(self) -> ReefStatus:
-        """Return what the registry knows of it: capacity, what is free, which quotas remain."""
-        from cellctl.run import reefs
-
-        return reefs.status(self.home, self.name)
+        """Return what the registry knows of it. As `AsyncReef.status`."""
+        return self._reef.status().here()
 
     def cordon(self, part: str = "", *, on: bool = True) -> str:
-        """Let the reef, or its host or gateway `part`, take no new cells, or take them again; return its state."""
-        from cellctl.run import reefs
-
-        return reefs.cordon(self.home, self.name, part, on=on)
-
-    def _written(self) -> ReefSpec:
-        if self.spec is None:
-            raise UsageError(f"the file of reef '{self.name}' is gone", hint=f"reefs/{self.name}.yaml is needed")
-        return self.spec
+        """Let the reef, or a part of it, take no new cells, or take them again. As `AsyncReef.cordon`."""
+        return self._reef.cordon(
+            part,
+            on=on,
+        ).here()
 
 
 def reefs(home: Home) -> Sequence[ReefStatus]:
-    """Return the status of every reef of a home that has a file or a stack, by name."""
-    from cellctl.run import reefs as all_
-
-    return [all_.status(home, name) for name in home.reef_names()]
+    """Return the status of every reef of a home that has a file or a stack. As `cellctl.async_reef.reefs`."""
+    return async_reef.reefs(home).here()

@@ -11,12 +11,14 @@ line pays for no event loop.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
-from cellctl.errors import Objection
+from cellctl.approval import Approval
+from cellctl.errors import CellctlError, Objection, UsageError
 from cellctl.events import Event
 from cellctl.hooks import present
 from cellctl.plan import Plan
@@ -129,6 +131,58 @@ class Running(Generic[T]):
 
         self._awaited = self._awaited or Awaited(self)
         return self._awaited
+
+
+class Several(Generic[T]):
+    """One operation on many cells as a value: `async for name, result in …`, or `here()` on the calling thread.
+
+    Each result is that of a cell, or the error that it raised. Nothing is looked at before the caller wants it but one
+    cell ahead. Leaving an `async for` by an exception, or cancelling its task, interrupts as `Running` does; after a
+    `break` use `contextlib.aclosing`.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Line], Iterator[tuple[str, T | CellctlError]]],
+        *,
+        words: tuple[str, str],
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> None:
+        self.work, self.words = work, words
+        self.options, self.on_event = options or RunOptions(), on_event
+        self.interrupter = interrupter or Interrupter()
+
+    def here(self) -> Iterator[tuple[str, T | CellctlError]]:
+        """Return what looks at one cell after another on the thread that iterates."""
+        options, interrupter = self.options, self.interrupter
+        return self.work(Line(options=options, on_event=self.on_event, ask=_yes, interrupter=interrupter))
+
+    def __aiter__(self) -> AsyncGenerator[tuple[str, T | CellctlError], None]:
+        """Iterate; what stops all of it is raised."""
+        from cellctl.awaiting import streamed
+
+        return streamed(self)
+
+
+def approved(
+    plan: Plan | Approval | None, ask: AnyAsk | None, options: RunOptions | None, *, call: str = "up"
+) -> RunOptions:
+    """Return options under which a run applies `plan` and nothing else; without one as they are.
+
+    Raises:
+        UsageError: Nothing says who agrees to the change (code `not_asked`).
+    """
+    options = options or RunOptions()
+    if isinstance(plan, Plan):
+        plan = Approval(plan=plan, saved_at=options.hooks.now(), expires_at=math.inf)
+    if plan is not None:
+        return replace(options, approval=plan)
+    if ask is None and options.approval is None:
+        hint = f"{call}(plan) or {call}(ask=…)"
+        raise UsageError("nobody is asked, and no plan was approved", hint=hint, code="not_asked")
+    return options
 
 
 def _yes(plan: Plan, objections: Sequence[Objection]) -> bool:

@@ -144,7 +144,7 @@ PlanOption = Annotated[
     typer.Option(
         "--plan",
         metavar="FILE",
-        help="Apply what `preview --save` wrote and somebody approved, and nothing else; asks nothing.",
+        help="Apply what --save wrote and somebody approved, and nothing else; asks nothing.",
         show_default=False,
     ),
 ]
@@ -152,4 +152,12 @@ ApprovalOption = Annotated[
     Optional[Path],  # noqa: UP045
     typer.Option("--approval", metavar="FILE", help="What `approve` wrote; goes with --plan.", show_default=False),
 ]
+SavePlanOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option(
+        "--save", metavar="FILE", help="Write the plan here, for `approve` and --plan; changes nothing.",
+        show_default=False,
+    ),
+]  # fmt: skip
+LastsOption = Annotated[str, typer.Option("--expires", metavar="TIME", help="How long a saved plan may be applied.")]
 DetailsOption = Annotated[bool, typer.Option("--details", help="List every resource of the plan.")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -75,14 +74,12 @@ def preview(
 
     `cellctl preview --all --save plans` saves the plans of a fleet, for `cellctl approve plans/*.json`.
     """
-    from cellctl.approval import Approval
-    from cellctl.cli import streams
     from cellctl.cli.place import locate, open_home, run_options, seconds
     from cellctl.cli.reporting import reporting
-    from cellctl.cli.saving import AGAIN, save_all
+    from cellctl.cli.saving import AGAIN, ready, save_all
+    from cellctl.cli.saving import save as save_plan
     from cellctl.cli.session import Session
     from cellctl.errors import ExitCode, UsageError
-    from cellctl.views.saved_plan import saved_plan
 
     if every:
         if cell is not None:
@@ -93,9 +90,7 @@ def preview(
         code = save_all(open_home(home), save, options, lasts_s=seconds(expires, "--expires"))
         raise typer.Exit(int(ExitCode.OK if code is ExitCode.CHANGES_PENDING and not exit_code else code))
     with reporting("preview", output, cell=cell, cloud=cloud) as report:
-        lasts_s = seconds(expires, "--expires")
-        if save is not None:
-            streams.check_writable(save)
+        lasts_s = ready(save, expires)
         place = locate("preview", cell, cloud=cloud, home=home, create=True)
         report.at(place)
         again = place.command("preview")
@@ -106,8 +101,7 @@ def preview(
         with session:
             plan = place.handle().preview(options=options, on_event=session.event, interrupter=session.interrupter)
         if save is not None:
-            now = time.time()
-            streams.write_json(save, saved_plan(Approval(plan=plan, saved_at=now, expires_at=now + lasts_s)))
+            save_plan(save, plan, lasts_s=lasts_s)
         if output is OutputMode.JSONL:
             session.finish_preview(plan)
         else:

@@ -1,4 +1,4 @@
-"""Previews of many cells saved side by side, for `cellctl approve` and `up --plan`."""
+"""Plans saved in files, one or those of many cells side by side, for `cellctl approve` and --plan."""
 
 from __future__ import annotations
 
@@ -9,10 +9,68 @@ from typing import TYPE_CHECKING
 from cellctl.errors import CellctlError, ExitCode, UsageError
 
 if TYPE_CHECKING:
+    from cellctl.approval import Approval
+    from cellctl.cli.session import Session
     from cellctl.home import Home
+    from cellctl.manifest import Manifest
+    from cellctl.plan import Plan
     from cellctl.run.options import RunOptions
 
 AGAIN = "cellctl preview --all --save plans"
+
+
+def ready(file: Path | None, expires: str) -> float:
+    """Return for how many seconds a saved plan may be applied; `file` must be writable.
+
+    Raises:
+        UsageError: It is not, or `expires` is no time.
+    """
+    from cellctl.cli import streams
+    from cellctl.cli.place import seconds
+
+    if file is not None:
+        streams.check_writable(file)
+    return seconds(expires, "--expires")
+
+
+def save(file: Path, plan: Plan, *, lasts_s: float) -> None:
+    """Write a plan as `approve` and --plan read it."""
+    from cellctl.approval import Approval
+    from cellctl.cli import streams
+    from cellctl.views.saved_plan import saved_plan
+
+    now = time.time()
+    streams.write_json(file, saved_plan(Approval(plan=plan, saved_at=now, expires_at=now + lasts_s)))
+
+
+def finish(session: Session, file: Path, plan: Plan, *, lasts_s: float, jsonl: bool) -> int:
+    """Save and show a plan that was only looked at; return the exit code."""
+    from cellctl.cli import streams
+    from cellctl.views.plan_text import objections_text, plan_text
+
+    save(file, plan, lasts_s=lasts_s)
+    if jsonl:
+        session.finish_preview(plan)
+    else:
+        streams.show(plan_text(plan))
+        if plan.objections:
+            streams.say(objections_text(plan.objections))
+        streams.say(f"Wrote {file}; nothing changed.", fold=False)
+    return int(ExitCode.FAILED if plan.errored else ExitCode.OK)
+
+
+def planned(plan: Path | None, approval: Path | None, save: Path | None) -> tuple[Approval | None, Manifest | None]:
+    """Return the approved plan and the signature that a command was given.
+
+    Raises:
+        UsageError: A file is no such thing, a signature came without its plan, or a plan is to be saved and applied.
+    """
+    from cellctl.cli.place import approved, signed
+
+    if save is not None and plan is not None:
+        raise UsageError("--save writes a plan and --plan applies one", hint="say one of them", code="usage")
+    found = approved(plan) if plan is not None else None
+    return found, signed(approval, found) if approval is not None else None
 
 
 def save_all(home: Home, folder: Path | None, options: RunOptions, *, lasts_s: float) -> ExitCode:
@@ -24,11 +82,9 @@ def save_all(home: Home, folder: Path | None, options: RunOptions, *, lasts_s: f
     Raises:
         UsageError: No folder was given, or it cannot be written.
     """
-    from cellctl.approval import Approval
     from cellctl.cell import preview_all
     from cellctl.cli import streams
     from cellctl.cli.session import interruptible
-    from cellctl.views.saved_plan import saved_plan
 
     if folder is None:
         raise UsageError("--all needs a folder for the plans", hint=AGAIN, code="usage")
@@ -52,8 +108,7 @@ def save_all(home: Home, folder: Path | None, options: RunOptions, *, lasts_s: f
                 streams.out().line(f"{name}  nothing to do")
             else:
                 changing += 1
-                now = time.time()
-                streams.write_json(file, saved_plan(Approval(plan=plan, saved_at=now, expires_at=now + lasts_s)))
+                save(file, plan, lasts_s=lasts_s)
                 refused = f", {len(plan.objections)} refused" if plan.objections else ""
                 streams.out().line(f"{name}  {plan.counted()}{refused}")
     streams.say(f"Wrote {changing} to {folder}; {failed} failed.", fold=False)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cellctl.home import Account, Home
     from cellctl.plan import Outcome
     from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions
+    from cellctl.spec.account import AccountSpec
     from cellctl.state.values import Value
 
 REEF_CELLS = 50
@@ -52,7 +53,13 @@ def up(
     on_event: OnEvent,
     interrupter: Interrupter | None,
 ) -> Outcome:
-    """Bring up what an account needs before any other stack: arguments and errors as `Cell.up`.
+    """Bring up what an account needs before any other stack. Arguments and errors: `cellctl.account.Account.up`."""
+    spec = spec_of(home, name, cloud=cloud, region=region)
+    return run_up.up(home, spec, ask, options=options, on_event=on_event, interrupter=interrupter)
+
+
+def spec_of(home: Home, name: str, *, cloud: str, region: str) -> AccountSpec:
+    """Return the spec of an account's base; cloud and region by default as `cellctl.yaml` has them.
 
     Raises:
         UsageError: `cellctl.yaml` does not name it, or it is on another cloud.
@@ -60,8 +67,7 @@ def up(
     from cellctl.spec.account import AccountSpec
 
     account = home.account(name)
-    spec = AccountSpec.of(name, cloud=_cloud(account, cloud), region=region or _region(account))
-    return run_up.up(home, spec, ask, options=options, on_event=on_event, interrupter=interrupter)
+    return AccountSpec.of(name, cloud=cloud_of(account, cloud), region=region or _region(account))
 
 
 def quotas(
@@ -119,7 +125,7 @@ def _told(
     """Return what tells an account's numbers of a quota."""
     account = home.account(name)
     where = region or _region(account)
-    if _cloud(account, cloud) and account.simulated:
+    if cloud_of(account, cloud) and account.simulated:
         return _simulated(home, cloud, where)
     role = account.preview_role or account.apply_role
     reader = quota_reader(cloud, account=account.id, role=role, tenant=account.tenant, environment=environment)
@@ -139,7 +145,12 @@ def _simulated(home: Home, cloud: str, region: str) -> Callable[[str], Mapping[s
     return _defaults
 
 
-def _cloud(account: Account, cloud: str) -> str:
+def cloud_of(account: Account, cloud: str) -> str:
+    """Return the cloud that an account is on, `cloud` where it is on both.
+
+    Raises:
+        UsageError: It is on another one, or nothing says on which (code `which_cloud`).
+    """
     if account.cloud and cloud and cloud != account.cloud:
         raise UsageError(
             f"account '{account.name}' is on {account.cloud}", hint="leave --cloud out", code="cloud_differs"

@@ -1,4 +1,4 @@
-"""Whether an `up` was approved: by a saved plan, and by a signature where the account demands one."""
+"""Whether a change was approved: by a saved plan, and by a signature where the account demands one."""
 
 from __future__ import annotations
 
@@ -36,18 +36,20 @@ def check_plan(session: Session, plan: Plan) -> None:
         approval.require(options.approval, plan, options.hooks.now())
 
 
-def demanded(session: Session) -> tuple[Objection, ...]:
-    """Return the objection to an `up` of a cell whose account demands a signed approval, where there is none."""
+def demanded(session: Session, plan: Plan) -> tuple[Objection, ...]:
+    """Return the objection to a change in an account that demands a signed approval, where there is none."""
     target, options = session.target, session.options
     signed = options.approval is not None and options.manifest is not None
-    if target.level != "cell" or signed or not _signers(session):
+    if plan.empty or signed or not _signers(session):
         return ()
+    again = approval.saving(plan)
+    apply = again.replace(" preview ", " up ").replace("--save FILE", "--plan plan.json --approval approval.json")
     return (
         Objection(
             code="approval_required",
             reason=f"account {target.account.name} takes only what somebody approved by signature",
-            remedy=f"cellctl preview {target.name} --save plan.json, then cellctl approve plan.json --key KEY "
-            "--out approval.json, then cellctl up --plan plan.json --approval approval.json",
+            remedy=f"{again.replace('FILE', 'plan.json')}, then cellctl approve plan.json --key KEY "
+            f"--out approval.json, then {apply}",
         ),
     )
 

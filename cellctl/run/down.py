@@ -6,11 +6,12 @@ from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from cellctl import guard
 from cellctl.engine.wire import Task
 from cellctl.errors import UsageError
 from cellctl.events import PlanReady
 from cellctl.plan import Change, Diagnostic, Outcome, Plan, plan_hash
-from cellctl.run import placing, preview, remains, repair, unprotect
+from cellctl.run import approving, placing, preview, remains, repair, unprotect
 from cellctl.run.judging import case_of
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import Ledger, running
@@ -54,6 +55,7 @@ def down(
     target = of_stack(home, name, options)
     with running("down", target, options, on_event, interrupter) as ledger:
         session = ledger.session
+        approving.check_signed(session)
         for line in repair.repair(session).said:
             session.say(line)
         loaded = session.load()
@@ -62,14 +64,42 @@ def down(
         session.begin("preview")
         plan = plan_down(session, loaded, keep=data is DataChoice.KEEP)
         on_event(PlanReady(moment=session.moment(), plan=plan))
-        keep, delete = data is DataChoice.KEEP, data is DataChoice.DELETE
-        case = replace(case_of(session), keep_data=keep, delete_data=delete)
-        if not accepted(session, plan, ask, case):
+        approving.check_plan(session, plan)
+        if not accepted(session, plan, ask, _case(session, data), approving.demanded(session, plan)):
             return ledger.close(ledger.outcome("nothing"))
+        approving.use(session)
         placing.withdraw(session)
         if data is DataChoice.DELETE and any(row.protect for row in loaded.checkpoint.resources):
             unprotect.take_off(session, (unprotect.ALL,), (unprotect.ALL,))
         return ledger.close(_destroy(ledger, session, data))
+
+
+def look(
+    home: Home,
+    name: str,
+    data: DataChoice,
+    *,
+    options: RunOptions,
+    on_event: OnEvent,
+    interrupter: Interrupter | None,
+) -> Plan:
+    """Return what `down` would remove. Arguments and errors: `cellctl.cell.Cell.preview_down`."""
+    target = of_stack(home, name, options)
+    with running("preview", target, options, on_event, interrupter) as ledger:
+        session = ledger.session
+        loaded = session.load()
+        if loaded is None:
+            raise UsageError(f"'{name}' has no state yet", hint="there is nothing to remove", code="no_stack")
+        session.begin("preview")
+        plan = plan_down(session, loaded, keep=data is DataChoice.KEEP)
+        plan = replace(plan, objections=guard.judge(plan, _case(session, data)))
+        on_event(PlanReady(moment=session.moment(), plan=plan))
+        ledger.result = "succeeded"
+        return plan
+
+
+def _case(session: Session, data: DataChoice) -> guard.Case:
+    return replace(case_of(session), keep_data=data is DataChoice.KEEP, delete_data=data is DataChoice.DELETE)
 
 
 def plan_down(session: Session, loaded: Loaded, *, keep: bool) -> Plan:

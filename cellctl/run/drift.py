@@ -11,7 +11,7 @@ from cellctl.engine.wire import Task
 from cellctl.errors import CellctlError, EngineError, UsageError
 from cellctl.run import preview
 from cellctl.run.ledger import running
-from cellctl.run.many import each
+from cellctl.run.many import each, one_at_a_time
 from cellctl.run.target import of_stack
 
 if TYPE_CHECKING:
@@ -61,7 +61,12 @@ def drift_all(
 ) -> Iterator[tuple[str, DriftReport | CellctlError]]:
     """Yield each name with its report or its error. Arguments: `cellctl.cell.drift_all`."""
 
-    def look(name: str, worker: Worker) -> DriftReport:
-        return drift(home, name, options=options, on_event=on_event, interrupter=interrupter, worker=worker)
+    heard = one_at_a_time(on_event)
 
-    return each(names, look, options=options, interrupter=interrupter)
+    def look(name: str, worker: Worker | None, own: Interrupter) -> DriftReport:
+        return drift(home, name, options=options, on_event=heard, interrupter=own, worker=worker)
+
+    def real(name: str) -> bool:
+        return not of_stack(home, name, options).account.simulated
+
+    return each(names, look, real=real, options=options, interrupter=interrupter)

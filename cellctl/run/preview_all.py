@@ -1,4 +1,4 @@
-"""Previews of many cells, one after another, with one warm process for each stretch of sandbox cells of a cloud."""
+"""Previews of many cells: one warm process for sandbox cells of a cloud, a few of real accounts side by side."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cellctl.errors import CellctlError, UsageError
 from cellctl.run.finding import find
-from cellctl.run.many import each
+from cellctl.run.many import each, one_at_a_time
 from cellctl.run.preview import preview
 
 if TYPE_CHECKING:
@@ -28,22 +28,24 @@ def preview_all(
 ) -> Iterator[tuple[str, Plan | CellctlError]]:
     """Yield each name with its Plan or its error. Arguments: `cellctl.cell.preview_all`."""
 
-    def look(cell: str | AnySpec, worker: Worker) -> Plan:
-        return _one(home, cell, worker, options=options, on_event=on_event, interrupter=interrupter)
+    heard, read = one_at_a_time(on_event), dict[str, "AnySpec"]()
 
-    return each(cells, look, options=options, interrupter=interrupter)
+    def look(cell: str | AnySpec, worker: Worker | None, own: Interrupter) -> Plan:
+        spec = read.pop(cell, None) if isinstance(cell, str) else cell
+        spec = spec or _spec(home, cell)
+        return preview(home, spec, options=options, on_event=heard, interrupter=own, worker=worker)
+
+    def real(cell: str | AnySpec) -> bool:
+        spec = _spec(home, cell)
+        if isinstance(cell, str):
+            read[cell] = spec  # a file is read once
+        return not home.account(spec.spec.account).simulated
+
+    return each(cells, look, real=real, options=options, interrupter=interrupter)
 
 
-def _one(
-    home: Home,
-    cell: str | AnySpec,
-    worker: Worker,
-    *,
-    options: RunOptions,
-    on_event: OnEvent,
-    interrupter: Interrupter | None,
-) -> Plan:
+def _spec(home: Home, cell: str | AnySpec) -> AnySpec:
     spec = find(cell, home)[1] if isinstance(cell, str) else cell
     if spec is None:
         raise UsageError(f"the file of cell '{cell}' is gone", hint=f"cells/{cell}.yaml is needed")
-    return preview(home, spec, options=options, on_event=on_event, interrupter=interrupter, worker=worker)
+    return spec

@@ -56,7 +56,7 @@ def up(
         if plan.empty and not looked.outputs_changed and not _half_replaced(session):
             return ledger.close(serving.tried(session, _unchanged(ledger, session, plan)))
         case = replace(looked.case(session, read), licence=licence.to_install(session, plan))
-        if not plan.empty and not accepted(session, plan, ask, case, approving.demanded(session)):
+        if not plan.empty and not accepted(session, plan, ask, case, approving.demanded(session, plan)):
             return ledger.close(ledger.outcome("nothing"))
         approving.use(session)
         placing.bind(session)

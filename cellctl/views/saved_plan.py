@@ -1,4 +1,4 @@
-"""A plan in a file: `preview --save` writes it, a person or a pipeline approves it, `up --plan` reads it."""
+"""A plan in a file: `--save` writes it, a person or a pipeline approves it, `up --plan` and `down --plan` read it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import fields
 from datetime import UTC, datetime
 from typing import get_args
 
-from cellctl.approval import Approval
+from cellctl.approval import Approval, saving
 from cellctl.errors import UsageError
 from cellctl.plan import Action, Change, Diagnostic, DiffKind, Plan, PropertyChange, plan_hash
 from cellctl.state.values import Struct, Value
@@ -41,13 +41,13 @@ def approval_of(document_text: str) -> Approval:
     if plan_hash(approval.plan) != approval.plan.hash:
         raise UsageError(
             "the plan was altered after it was saved: what it says is not what its hash is of",
-            hint=f"cellctl preview {approval.plan.cell} --save FILE",
+            hint=saving(approval.plan),
             code="bad_plan",
         )
     if approval.plan.errored or not approval.plan.complete:
         raise UsageError(
             "the preview that was saved had failed, so its plan is not whole",
-            hint=f"cellctl preview {approval.plan.cell} --save FILE",
+            hint=saving(approval.plan),
             code="bad_plan",
         )
     return approval
@@ -56,8 +56,8 @@ def approval_of(document_text: str) -> Approval:
 def _approval(document: Mapping[str, Value]) -> Approval:
     if document["format_version"] != FORMAT_VERSION:
         raise ValueError("another format")
-    if text(document, "operation") != "up":
-        raise ValueError("only a plan of `up` is applied")
+    if text(document, "operation") not in ("up", "down"):
+        raise ValueError("only a plan of `up` or `down` is applied")
     plan = plan_of(document)
     return Approval(plan=plan, saved_at=_seconds(document, "saved_at"), expires_at=_seconds(document, "expires_at"))
 

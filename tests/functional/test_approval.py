@@ -15,11 +15,16 @@ from prepared.home import RunningHome
 from prepared.small import TWO, Small
 from warm import client
 
+from cellctl.account import Account
 from cellctl.approval import Approval
+from cellctl.cell import Cell
 from cellctl.errors import GuardError, StaleApproval, UsageError
 from cellctl.home import Home
-from cellctl.manifest import approve, manifest_of
+from cellctl.manifest import Manifest, approve, manifest_of
+from cellctl.plan import Outcome, Plan
+from cellctl.reef import Reef
 from cellctl.signing import Signer, key_text, open_signer
+from cellctl.spec.reef import ReefSpec
 from cellctl.views.saved_plan import approval_of, saved_plan
 from cellctl_sandbox.testing.small_world import World
 
@@ -103,7 +108,9 @@ def test_an_altered_file_and_one_that_is_no_plan_are_wrong_input(small: Small) -
     del nicer["changes"][-1]
     with pytest.raises(UsageError, match="was altered"):
         approval_of(json.dumps(nicer))
-    for text in ("", "[]", "{}", "{" * 100_000, json.dumps({**document, "operation": "down"}), '{"changes": 1}'):
+    with pytest.raises(UsageError, match="was altered"):
+        approval_of(json.dumps({**document, "operation": "down"}))
+    for text in ("", "[]", "{}", "{" * 100_000, json.dumps({**document, "operation": "refresh"}), '{"changes": 1}'):
         with pytest.raises(UsageError, match="is no plan"):
             approval_of(text)
     with pytest.raises(UsageError, match="had failed"):
@@ -139,10 +146,8 @@ def test_a_pipeline_applies_what_was_approved_without_a_question(
 # ---- approved by signature
 def signing(small: Small) -> tuple[Signer, Path]:
     """Name a signer in the home; return its key and the key's file."""
-    path = small.root / "approver.pem"
-    path.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    path.chmod(0o600)
-    signer = open_signer(str(path), {})
+    signer = fresh_key(small.root)
+    path = (small.root / "other.pem").rename(small.root / "approver.pem")
     text = f"apiVersion: cellctl/v1\nkind: Home\napproval: {{signers: ['{key_text(signer.public_key)}']}}\n"
     (small.root / "cellctl.yaml").write_text(text)
     small.home = Home(small.root)
@@ -172,7 +177,6 @@ def test_an_account_may_demand_a_signed_approval_and_it_is_used_once(small: Smal
         small.up(approval=second, manifest=approve([second], signer, expires_at=time.time() + 60)).result == "succeeded"
     )
     assert small.up().result == "nothing"  # there is nothing to approve
-    assert small.down(delete_data=True).result == "succeeded"
 
 
 def test_an_approval_of_another_cell_or_by_a_stranger_changes_nothing(small: Small, tmp_path: Path) -> None:
@@ -188,6 +192,83 @@ def test_an_approval_of_another_cell_or_by_a_stranger_changes_nothing(small: Sma
     with pytest.raises(GuardError, match="that key is not there as a signer"):
         small.up(approval=approval, manifest=manifest)
     assert small.objects == []
+
+
+def read_again(plan: Plan, **more: float) -> Approval:
+    now = time.time()
+    return approval_of(json.dumps(saved_plan(Approval(plan=plan, saved_at=now, expires_at=now + 3600, **more))))
+
+
+def codes(call: Callable[[], object]) -> list[str]:
+    with pytest.raises((GuardError, StaleApproval)) as refused:
+        call()
+    error = refused.value
+    return [item.code for item in error.objections] if isinstance(error, GuardError) else [error.code]
+
+
+@pytest.mark.parametrize("level", ["reef", "account"])
+def test_reefs_and_accounts_are_brought_up_by_signature_only(small: Small, level: str) -> None:
+    signer, _ = signing(small)
+    handle: Reef | Account = Account("sandbox", home=small.home, cloud="aws")
+    if level == "reef":
+        handle = Reef(ReefSpec.minimal("r1", cloud="aws", region="eu-west-1"), home=small.home)
+    with pytest.raises(GuardError) as refused:
+        handle.up(ask=small.yes, options=small.options())
+    (said,) = refused.value.objections
+    command = {"reef": "reef up r1", "account": "account up sandbox"}[level]
+    assert said.remedy.startswith(f"cellctl {command} --save plan.json, then cellctl approve plan.json --key KEY")
+    assert small.objects == []
+    approval = read_again(handle.preview(options=small.options()))
+    manifest = approve([approval], signer, expires_at=time.time() + 60)
+    assert handle.up(approval, options=small.options(manifest=manifest)).result == "succeeded"
+    assert sorted(small.objects) == ["a", "b"]
+    assert codes(lambda: handle.up(approval, options=small.options(manifest=manifest))) == ["approval_used"]
+
+
+@pytest.mark.parametrize("level", ["cell", "reef"])
+def test_a_stack_goes_by_signature_only_and_that_is_of_one_down_alone(small: Small, level: str) -> None:
+    """Altered, replayed on another stack, expired, of another question, or used: nothing is removed."""
+    handle: Cell | Reef = small.cell
+    if level == "reef":
+        handle = Reef(ReefSpec.minimal("r1", cloud="aws", region="eu-west-1"), home=small.home)
+    assert handle.up(ask=small.yes, options=small.options()).result == "succeeded"
+    signer, _ = signing(small)
+    handle = type(handle)(handle.spec, home=small.home)  # type: ignore[arg-type]
+
+    def down(manifest: Manifest | None, approval: Approval | None = None, **flags: bool) -> Outcome:
+        options = small.options(manifest=manifest, approval=approval)
+        return handle.down(ask=small.yes, options=options, **flags or {"delete_data": True})
+
+    assert codes(lambda: down(None)) == ["approval_required"]
+    looked = handle.preview_down(delete_data=True, options=small.options())
+    assert [change.name for change in looked.changes if change.type == "small:index:Thing"] == ["b", "a"]
+    assert {change.action for change in looked.changes} == {"delete"}
+    approval = read_again(looked)
+    good = approve([approval], signer, expires_at=time.time() + 60)
+    other = replace(approval, plan=replace(looked, cell="globex"))
+    whole = read_again(handle.preview(options=small.options()))
+    for bad, plan, code in (
+        (replace(good, expires_at=good.expires_at + 9), approval, "approval_altered"),
+        (replace(good, key=key_text(fresh_key(small.root).public_key)), approval, "approval_altered"),
+        (approve([approval], fresh_key(small.root), expires_at=time.time() + 60), approval, "approval_signer"),
+        (approve([other], signer, expires_at=time.time() + 60), approval, "approval_elsewhere"),
+        (approve([approval], signer, expires_at=time.time() - 1), approval, "approval_expired"),
+        (approve([whole], signer, expires_at=time.time() + 60), whole, "stale_approval"),
+    ):
+        assert codes(lambda bad=bad, plan=plan: down(bad, plan)) == [code]
+    assert codes(lambda: down(good, approval, keep_data=True)) == ["stale_approval"]
+    assert sorted(small.objects) == ["a", "b"]
+    assert down(good, approval).result == "succeeded"
+    assert small.objects == []
+    assert codes(lambda: down(good, approval)) == ["approval_used"]
+
+
+def fresh_key(root: Path) -> Signer:
+    path = root / "other.pem"
+    path.unlink(missing_ok=True)
+    path.write_bytes(Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    path.chmod(0o600)
+    return open_signer(str(path), {})
 
 
 def test_the_commands_sign_what_was_saved_and_apply_it(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cellctl.cli.options import (
+    ApprovalOption,
     ClockOption,
     CloudOption,
     DeadlineOption,
@@ -14,10 +15,13 @@ from cellctl.cli.options import (
     EngineName,
     EngineOption,
     HomeOption,
+    LastsOption,
     OutputMode,
     OutputOption,
     OverrideOption,
+    PlanOption,
     RefreshScope,
+    SavePlanOption,
     YesOption,
 )
 
@@ -34,6 +38,10 @@ def up(
     region: RegionOption = "",
     home: HomeOption = None,
     yes: YesOption = False,
+    save: SavePlanOption = None,
+    expires: LastsOption = "7d",
+    plan: PlanOption = None,
+    approval: ApprovalOption = None,
     output: OutputOption = OutputMode.AUTO,
     override: OverrideOption = None,
     clock: ClockOption = "",
@@ -47,12 +55,14 @@ def up(
     change what programs declare and nothing else. Run it as an administrator of the account; then name what it prints
     in cellctl.yaml. Its own state stays in this home.
     """
+    from cellctl.account import Account
     from cellctl.cli.place import Place, open_home, refuse_if_real_is_required, run_options
     from cellctl.cli.reporting import reporting
+    from cellctl.cli.saving import finish, planned, ready
     from cellctl.cli.session import Session
-    from cellctl.run import accounts
 
     with reporting("up", output, cell=f"account/{account}", cloud=cloud) as report:
+        lasts_s, (chosen, manifest) = ready(save, expires), planned(plan, approval, save)
         refuse_if_real_is_required(account)
         found = open_home(home)
         place = Place(
@@ -60,8 +70,9 @@ def up(
             spec=None, file=None, home_option=home, word=account,
         )  # fmt: skip
         report.at(place)
+        handle = Account(account, home=found, cloud=cloud or "", region=region)
         again = f"cellctl account up {account}{f' --cloud {cloud}' if cloud else ''}{place.home_words}"
-        session = Session("up", place, mode=output, yes=yes, again=again, details=details)
+        session = Session("up", place, mode=output, yes=yes or chosen is not None, again=again, details=details)
         options = run_options(
             refresh=RefreshScope.STATEFUL,
             clock=clock,
@@ -69,11 +80,16 @@ def up(
             deadline=deadline,
             override=override,
             command=again,
+            approval=chosen,
+            manifest=manifest,
         )
+        if save is not None:
+            with session:
+                looked = handle.preview(options=options, on_event=session.event, interrupter=session.interrupter)
+            raise typer.Exit(finish(session, save, looked, lasts_s=lasts_s, jsonl=output is OutputMode.JSONL))
         with session:
-            outcome = accounts.up(
-                found, account, session.ask, cloud=cloud or "", region=region, options=options,
-                on_event=session.event, interrupter=session.interrupter,
-            )  # fmt: skip
+            outcome = handle.up(
+                ask=session.ask, options=options, on_event=session.event, interrupter=session.interrupter
+            )
         code = session.finish(outcome)
     raise typer.Exit(code)

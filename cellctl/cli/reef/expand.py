@@ -8,15 +8,19 @@ from typing import Annotated
 import typer
 
 from cellctl.cli.options import (
+    ApprovalOption,
     ClockOption,
     DeadlineOption,
     EngineName,
     EngineOption,
     HomeOption,
+    LastsOption,
     OutputMode,
     OutputOption,
     OverrideOption,
+    PlanOption,
     RefreshScope,
+    SavePlanOption,
     YesOption,
 )
 from cellctl.cli.reef.place import ReefArgument
@@ -32,6 +36,10 @@ def expand(
     hosts: HostsOption = 0,
     home: HomeOption = None,
     yes: YesOption = False,
+    save: SavePlanOption = None,
+    expires: LastsOption = "7d",
+    plan: PlanOption = None,
+    approval: ApprovalOption = None,
     output: OutputOption = OutputMode.AUTO,
     override: OverrideOption = None,
     clock: ClockOption = "",
@@ -47,9 +55,11 @@ def expand(
     from cellctl.cli.place import run_options
     from cellctl.cli.reef.place import locate_reef
     from cellctl.cli.reporting import reporting
+    from cellctl.cli.saving import finish, planned, ready
     from cellctl.cli.session import Session
 
     with reporting("up", output, cell=f"reef/{reef}", cloud=None) as report:
+        lasts_s, (chosen, manifest) = ready(save, expires), planned(plan, approval, save)
         place = locate_reef("expand", reef, home=home)
         report.at(place)
         if not gateways and not hosts:
@@ -60,7 +70,7 @@ def expand(
         flags = "".join(f" --{name} {n}" for name, n in (("gateways", gateways), ("hosts", hosts)) if n)
         asked = yes or sys.stdin.isatty()  # from the yes on, the file says the number
         again = place.command("up") if asked else place.command("expand") + flags
-        session = Session("up", place, mode=output, yes=yes, again=again)
+        session = Session("up", place, mode=output, yes=yes or chosen is not None, again=again)
         options = run_options(
             refresh=RefreshScope.STATEFUL,
             clock=clock,
@@ -68,7 +78,19 @@ def expand(
             deadline=deadline,
             override=override,
             command=again,
+            approval=chosen,
+            manifest=manifest,
         )
+        if save is not None:
+            with session:
+                looked = place.reef.preview(
+                    gateways=gateways,
+                    hosts=hosts,
+                    options=options,
+                    on_event=session.event,
+                    interrupter=session.interrupter,
+                )
+            raise typer.Exit(finish(session, save, looked, lasts_s=lasts_s, jsonl=output is OutputMode.JSONL))
         with session:
             outcome = place.reef.expand(
                 ask=session.ask, gateways=gateways, hosts=hosts, options=options, on_event=session.event,

@@ -70,6 +70,16 @@ class SmallCloud:
         self.name = cloud
         self._world, self._cell = world, cell
 
+    @property
+    def reefs(self) -> SmallCloud:
+        """A reef declares the same things."""
+        return self
+
+    @property
+    def accounts(self) -> SmallCloud:
+        """An account does too."""
+        return self
+
     def layout(self, spec: CellSpec, *, incarnation: int = 1, place: Mapping[str, Value] | None = None) -> SmallLayout:
         """Return a layout."""
         del incarnation, place
