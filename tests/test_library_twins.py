@@ -15,8 +15,12 @@ import click
 import pytest
 import typer.main
 
-from cellctl import AsyncCell, Cell, RunOptions
+from cellctl import AsyncCell, Cell, RunOptions, async_cell, async_reef, cell, reef
+from cellctl.account import Account
+from cellctl.async_account import AsyncAccount
+from cellctl.async_reef import AsyncReef
 from cellctl.cli.app import app
+from cellctl.reef import Reef
 
 ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(r"^\| `cellctl ([a-z -]+)` \| (.+) \|$", re.MULTILINE)
@@ -115,26 +119,55 @@ RULE = {
 """What a rule of a fault or of drift holds."""
 
 
-METHODS = [name for name in vars(AsyncCell) if not name.startswith("_") and name != "open"]
+PAIRS = {
+    "cell": (AsyncCell, Cell),
+    "reef": (AsyncReef, Reef),
+    "account": (AsyncAccount, Account),
+}
+"""Handles whose methods are awaited, and those that block: module `cellctl.NAME`, and what it holds of the other."""
+MANY = {"cell": (async_cell, cell, ["cells", "preview_all", "drift_all"]), "reef": (async_reef, reef, ["reefs"])}
+"""Functions of both forms."""
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_the_blocking_form_is_an_adapter_and_nothing_else(name: str) -> None:
+def methods(cls: type) -> list[str]:
+    return [name for name in vars(cls) if not name.startswith("_") and name != "open"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind, (waits, _) in PAIRS.items() for name in methods(waits)]
+)
+def test_the_blocking_form_is_an_adapter_and_nothing_else(kind: str, name: str) -> None:
     """Same arguments, same result without the `Running`, and a body that is one call."""
-    waited, blocking = (inspect.signature(getattr(cls, name)) for cls in (AsyncCell, Cell))
+    waits, blocks = PAIRS[kind]
+    _one_call(getattr(waits, name), getattr(blocks, name), f"self._{kind}.{name}", kind)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, (_, _, names) in MANY.items() for name in names])
+def test_the_blocking_form_of_many_is_an_adapter_and_nothing_else(kind: str, name: str) -> None:
+    waits, blocks, _ = MANY[kind]
+    _one_call(getattr(waits, name), getattr(blocks, name), f"async_{kind}.{name}", kind)
+
+
+def _one_call(waits: Callable[..., object], blocks: Callable[..., object], words: str, module: str) -> None:
+    waited, blocking = inspect.signature(waits), inspect.signature(blocks)
     assert [(item.name, item.kind, item.default) for item in waited.parameters.values()] == [
         (item.name, item.kind, item.default) for item in blocking.parameters.values()
     ]
-    assert waited.return_annotation == f"Running[{blocking.return_annotation}]"
+    one = re.fullmatch(r"Several\[(.+)\]", str(waited.return_annotation))
+    wanted = f"Iterator[tuple[str, {one[1]} | CellctlError]]" if one else blocking.return_annotation
+    assert blocking.return_annotation == wanted
+    assert one or waited.return_annotation == f"Running[{blocking.return_annotation}]"
     ((_, body),) = [
         (node.name, node.body)
-        for node in ast.walk(ast.parse((ROOT / "cellctl" / "cell.py").read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef) and node.name == name
+        for node in ast.walk(ast.parse((ROOT / "cellctl" / f"{module}.py").read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name == blocks.__name__
     ]
     said, call = body
     assert isinstance(said, ast.Expr)
-    assert re.fullmatch(rf"return self\._cell\.{name}\(.*\)\.here\(\)", ast.unparse(call))
+    assert re.fullmatch(rf"return {re.escape(words)}\(.*\)\.here\(\)", ast.unparse(call))
 
 
-def test_both_forms_have_the_same_methods() -> None:
-    assert [name for name in vars(Cell) if not name.startswith("_") and name != "open"] == METHODS
+@pytest.mark.parametrize("kind", PAIRS)
+def test_both_forms_have_the_same_methods(kind: str) -> None:
+    waits, blocks = PAIRS[kind]
+    assert methods(blocks) == methods(waits)
