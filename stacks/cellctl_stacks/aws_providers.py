@@ -11,6 +11,7 @@ from pulumi_aws import ssm
 from cellctl.clouds import AccountFacts, Layout
 from cellctl.facts.accounts import needs
 from cellctl_components import resources as cellctl
+from cellctl_stacks.renamed import alias_renamed
 
 GATEWAY_IMAGE, NODE_IMAGE = needs("aws").images["gateway"], needs("aws").images["node"]
 """Parameters that AWS keeps: the newest image. A machine that runs never follows them."""
@@ -19,7 +20,11 @@ GATEWAY_IMAGE, NODE_IMAGE = needs("aws").images["gateway"], needs("aws").images[
 def providers(
     layout: Layout, account: AccountFacts, *, tags: Mapping[str, str]
 ) -> tuple[aws.Provider, cellctl.Provider]:
-    """Return the stack's only providers: this region, this account, a role and never keys."""
+    """Return the stack's only providers: this region, this account, a role and never keys.
+
+    They are what a program declares first, so what was renamed is given its aliases here.
+    """
+    alias_renamed("aws")
     role = aws.ProviderAssumeRoleArgs(role_arn=account.role, session_name=f"cellctl-{layout.cell}")
     cloud = aws.Provider(
         "aws",

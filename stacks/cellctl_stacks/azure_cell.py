@@ -13,6 +13,7 @@ from cellctl_components import resources as cellctl
 from cellctl_components.azure.cell import Cell, CellArgs
 from cellctl_components.azure.layout import AzureLayout, azure_layout
 from cellctl_components.azure.sql_server import Administrators
+from cellctl_stacks.renamed import alias_renamed
 
 ADMINISTRATORS = "octopus-sql-administrators"
 """Display name of the group that administers databases; the object id decides."""
@@ -30,6 +31,7 @@ def program(layout: Layout, account: AccountFacts) -> None:
     """Declare a cell on Azure and export what people and `verify` need; never a secret."""
     assert isinstance(layout, AzureLayout)
     administrators = _administrators(account)
+    alias_renamed("azure")
     if not pulumi.Config().get_bool(KEEP_ALIASES):
         pulumi.runtime.register_stack_transformation(drop_version_aliases)
     azure = azure_native.Provider(

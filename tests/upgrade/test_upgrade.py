@@ -10,14 +10,18 @@ import gzip
 import json
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 from warm import client, keys
 
 from cellctl import Cell, Home, Plan, RunOptions, versions
+from cellctl.engine.operation import Start, fresh_interpreter
 from cellctl.engine.workspace import stack_name
 from cellctl.errors import GuardError
+from cellctl.facts import FactsError
+from cellctl.facts.renames import Renamed, minor, overdue, renames
 from cellctl.spec import load
 from cellctl.state.backend import FileBackend
 from cellctl.state.sealing import KeyFile, PassphraseSealer
@@ -28,6 +32,7 @@ STATES = sorted((HERE / "states").glob("*/*"))
 
 def laid(folder: Path, root: Path, instead: Mapping[str, str] | None = None) -> Home:
     """Return a home with a recorded cell; `instead` are texts of its state that are to be others."""
+    root.mkdir(exist_ok=True)
     keys.give(root)
     (root / "cells").mkdir()
     (root / "cells" / "acme.yaml").write_bytes((folder / "acme.yaml").read_bytes())
@@ -52,10 +57,9 @@ def derived(salt: str) -> str:
         return key.with_name("derived").read_text()
 
 
-def previewed(home: Home) -> Plan:
-    plan = Cell.open("acme", home=home).preview(
-        options=RunOptions(clock="stepped", refresh="none", start=client.operation)
-    )
+def previewed(home: Home, start: Start = client.operation) -> Plan:
+    options = RunOptions(clock="stepped", refresh="none", start=start)
+    plan = Cell.open("acme", home=home).preview(options=options)
     assert not plan.errored, plan.diagnostics
     return plan
 
@@ -86,14 +90,80 @@ def test_a_recorded_state_is_previewed_without_replacing_or_deleting_anything(fo
     assert newer or not changed, f"a cell whose file stayed would change: raise cellctl.versions.TEMPLATE ({changed})"
 
 
+RENAMED = {
+    "cells:azure:Alarms": "cells:azure:Alerts",  # a component: and so everything in it
+    "::acme-files-logs": "::acme-files-log",  # a logical name
+    "cellctl:octopus:Administrator": "cellctl:octopus:Admin",  # a token
+}
+"""What a state calls otherwise than today's program: the program's words, and the state's."""
+ALIASES = """
+[[renamed]]
+was = "cells:azure:Alerts"
+now = "cells:azure:Alarms"
+since = "0.2"
+[[renamed]]
+was = "*-files-log"
+now = "*-files-logs"
+of = "azure-native:monitor:DiagnosticSetting"
+since = "0.2"
+[[renamed]]
+was = "cellctl:octopus:Admin"
+now = "cellctl:octopus:Administrator"
+since = "0.2"
+"""
+
+
 def test_what_is_renamed_without_an_alias_would_be_deleted(tmp_path: Path) -> None:
-    renamed = {
-        "cells:azure:Alarms": "cells:azure:Alerts",  # a component: and so everything in it
-        "::acme-files-logs": "::acme-files-log",  # a logical name
-        "cellctl:octopus:Administrator": "cellctl:octopus:Admin",  # a token
-    }
-    gone = lost(previewed(laid(STATES[-1], tmp_path, renamed)))
+    gone = lost(previewed(laid(STATES[-1], tmp_path, RENAMED)))
     assert {"acme-alarms", "acme-alarms-group", "acme-files-log", "acme-node-administrator"} <= {*gone}
+
+
+def test_what_is_renamed_with_an_alias_stays(tmp_path: Path) -> None:
+    """The same state and program, and the data of aliases that such a rename comes with."""
+    folder = tmp_path / "before"
+    folder.mkdir()
+    (folder / "azure.toml").write_text(ALIASES)
+    (folder / "sitecustomize.py").write_text(
+        f"import pathlib\nfrom cellctl.facts import renames\nrenames.FOLDER = pathlib.Path({str(folder)!r})\n"
+    )
+    home = laid(STATES[-1], tmp_path / "home", RENAMED)
+    plan = previewed(home, start=partial(fresh_interpreter, before=[str(folder)]))
+    assert lost(plan) == []
+    assert [change.name for change in plan.changes if change.action == "create"] == []
+    assert len(plan.changes) > 80
+
+
+def renamed(since: str) -> Renamed:
+    return Renamed(was="cells:azure:Alerts", now="cells:azure:Alarms", since=since)
+
+
+@pytest.mark.parametrize(
+    ("since", "version", "late"),
+    [("0.2", "0.2.0", False), ("0.2", "0.3.7", False), ("0.2", "0.4.0", True), ("0.9", "1.0.0", True),
+     ("1.0", "1.1", False)],
+)  # fmt: skip
+def test_an_alias_stays_two_minors_and_is_then_overdue(since: str, version: str, late: bool) -> None:
+    assert bool(overdue([renamed(since)], version)) is late
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure"])
+def test_no_alias_of_ours_is_overdue_or_from_a_version_to_come(cloud: str) -> None:
+    here = versions.installed("cellctl")
+    assert overdue(renames(cloud), here) == [], "these aliases may go: their stacks are too old to be previewed"
+    following = (minor(here)[0], minor(here)[1] + 1)  # what is renamed now is of the version that comes next
+    assert [one for one in renames(cloud) if minor(one.since) > following] == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ['was = "a"\nnow = "b"\nsince = "two"', 'was = "*-a"\nnow = "*-b"\nsince = "0.2"', 'was = "a"\nnow = "b"',
+     'was = "a"\nnow = "*-b"\nof = "t"\nsince = "0.2"', 'was = "a"\nnow = "b"\nsince = "0.2"\nuntil = "0.4"'],
+)  # fmt: skip
+def test_an_alias_that_says_too_little_is_refused(wrong: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "wrong.toml").write_text(f"[[renamed]]\n{wrong}\n")
+    monkeypatch.setattr("cellctl.facts.renames.FOLDER", tmp_path)
+    with pytest.raises(FactsError):
+        renames.__wrapped__("wrong")
 
 
 @pytest.mark.parametrize(("key", "made_by"), [("cellctl", "0.99.0"), ("template", "9"), ("checkpoint", "5")], ids=str)
