@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks import cells, engine, previews, startup
+from benchmarks import cells, engine, fleet, previews, startup
 from benchmarks.measure import ROOT, Figure
 
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -20,15 +20,16 @@ PARTS = (
     ("previews", previews.figures),
     ("cells", cells.figures),
     ("engine", engine.figures),
+    ("fleet", fleet.figures),
 )
-LONG = ("cells", "engine")
+LONG = ("cells", "engine", "fleet")
 
 
 def main() -> None:
     """Measure everything, or the parts that are named."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one run of what takes minutes")
-    parser.add_argument("parts", nargs="*", help="startup, previews, cells, engine; all without")
+    parser.add_argument("parts", nargs="*", help="startup, previews, cells, engine, fleet; all without")
     asked = parser.parse_args()
     runs = 1 if asked.quick else RUNS  # of what takes minutes; the rest is measured as often as ever
     found: list[Figure] = []

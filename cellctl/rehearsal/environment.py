@@ -92,10 +92,10 @@ def environment(folder: Path, wanted: Sequence[Requirement], ambient: Mapping[st
         UsageError: The index has no such version, or it cannot be installed (code `not_installed`).
         EngineError: The installer does not end.
     """
-    digest = hashlib.sha256(" ".join([sys.version, *sorted(map(str, wanted))]).encode()).hexdigest()[:12]
-    kept = folder / digest
+    name = digest(wanted)
+    kept = folder / name
     if not kept.is_dir():
-        building = folder / f".{digest}-{os.getpid()}"
+        building = folder / f".{name}-{os.getpid()}"
         shutil.rmtree(building, ignore_errors=True)
         try:
             _install(building, wanted, _told(ambient))
@@ -107,6 +107,11 @@ def environment(folder: Path, wanted: Sequence[Requirement], ambient: Mapping[st
             shutil.rmtree(building, ignore_errors=True)
     (packages,) = kept.glob("lib/python*/site-packages")
     return Environment(packages=packages, python=kept / "bin" / "python")
+
+
+def digest(wanted: Sequence[Requirement]) -> str:
+    """Return the name of the folder in which an environment is kept: of these versions, for this Python."""
+    return hashlib.sha256(" ".join([sys.version, *sorted(map(str, wanted))]).encode()).hexdigest()[:12]
 
 
 def _install(building: Path, wanted: Sequence[Requirement], told: Mapping[str, str]) -> None:
