@@ -125,6 +125,8 @@ class Awaited(Generic[T]):
             hooks = replace(hooks, authorise=self._bridged(hooks.authorise))
         if hooks.passphrase is not None:
             hooks = replace(hooks, passphrase=self._bridged(hooks.passphrase))
+        if hooks.secrets is not None:
+            hooks = replace(hooks, secrets=self._bridged(hooks.secrets))
 
         def ask(plan: Plan, objections: Sequence[Objection]) -> bool:
             return self._on_loop(partial(self._running.ask, plan, objections))

@@ -1,11 +1,12 @@
-"""What a service that embeds cellctl may put in: who authorises, where the passphrase is, what time it is, who traces.
+"""What a service that embeds cellctl may put in: who authorises, where secrets are, what time it is, who traces.
 
     hooks = Hooks(authorise=ours.judge, passphrase=ours.vault.read, tracer=trace.get_tracer("shop"))
     cell = AsyncCell.open("acme", home=home)
     await cell.up(ask=ours.ask, options=RunOptions(hooks=hooks))
 
-A hook belongs to one run; nothing is set for the process. `authorise` and `passphrase` may be coroutine functions where
-the run is awaited: they are then called on its event loop. Everything they raise ends the run with nothing changed.
+A hook belongs to one run; nothing is set for the process. `authorise`, `passphrase` and `secrets` may be coroutine
+functions where the run is awaited: they are then called on its event loop. Everything they raise ends the run; the
+first two with nothing changed.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Authorise: TypeAlias = Callable[[Plan], Sequence[Objection] | Awaitable[Sequence[Objection]]]
 Passphrase: TypeAlias = Callable[[str], str | Awaitable[str]]
+Secrets: TypeAlias = Callable[[str], str | Awaitable[str | None] | None]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -32,13 +34,16 @@ class Hooks:
 
     `authorise` gets every Plan before its change, after the guards; what it objects to is refused as a guard refuses
     (GuardError). `passphrase` gets the stack's name (`cell-acme`) and returns what its state is sealed with; it must
-    return the same for ever, and then the home's own key file is neither made nor read. `now` returns unix seconds: the
-    time of events, of freezes and of an approval's expiry (never of leases, which have a clock of their own). `tracer`
-    is OpenTelemetry's: a span for each run, and within it one for each resource.
+    return the same for ever, and then the home's own key file is neither made nor read. `secrets` gets the reference of
+    a secret that a cell file names and cellctl does not make, such as that of the licence (an ARN, or the URI of a Key
+    Vault secret), when a run needs it; it returns the value, or None for the store that the reference is of. `now`
+    returns unix seconds: the time of events, of freezes and of an approval's expiry (never of leases, which have a
+    clock of their own). `tracer` is OpenTelemetry's: a span for each run, and within it one for each resource.
     """
 
     authorise: Authorise | None = None
     passphrase: Passphrase | None = None
+    secrets: Secrets | None = None
     now: Callable[[], float] = time.time
     tracer: Tracer | None = None
 

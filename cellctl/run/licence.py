@@ -26,16 +26,15 @@ def to_install(session: Session, plan: Plan) -> Licence | None:
     if not reference:
         return None
     nodes = _nodes(session)
-    uri = _URI.match(reference)
+    uri, found = _URI.match(reference), session.licence(reference)
+    limit, missing = found.get("nodes"), found.get("missing")
+    if isinstance(limit, int):
+        return Licence(reference=reference, nodes=nodes, limit=limit)
     if uri and _after(plan, "azure-native:keyvault:Vault", "vaultName") == uri["vault"]:
         remedy = "name a secret of a vault that is there, by its URI, in octopus.licence.secret; " + _putting(
             session, _EXAMPLE.format(uri["name"])
         )
         return Licence(reference=reference, nodes=nodes, missing=_OWN_VAULT.format(reference), remedy=remedy)
-    found = session.licence(reference)
-    limit, missing = found.get("nodes"), found.get("missing")
-    if isinstance(limit, int):
-        return Licence(reference=reference, nodes=nodes, limit=limit)
     if missing is None and not session.target.account.simulated:
         return None  # a runner in the network may read what this machine may not
     missing = str(missing or found.get("unknown"))

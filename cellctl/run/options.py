@@ -64,6 +64,10 @@ class RunOptions:
         """Return what the caller seals a stack's state with, `` where that is the home's own key."""
         return present(self.hooks.passphrase(stack)) if self.hooks.passphrase is not None else ""
 
+    def secret(self, reference: str) -> str | None:
+        """Return what the caller has for the reference of a secret, None where it has none."""
+        return present(self.hooks.secrets(reference)) if self.hooks.secrets is not None else None
+
 
 class Interrupter:
     """A switch that stops a run: once is graceful, again is at once. Safe from any thread and from a signal handler.

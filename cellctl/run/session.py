@@ -15,6 +15,7 @@ from cellctl.engine.classify import classify
 from cellctl.engine.operation import Operation, fresh_interpreter, inherited
 from cellctl.engine.progress import Progress
 from cellctl.engine.redact import Redactor
+from cellctl.engine.secrets_door import VARIABLE, SecretsDoor
 from cellctl.engine.translate import Planner
 from cellctl.engine.wire import Setup, Task
 from cellctl.engine.workspace import Workspaces, stack_name
@@ -84,8 +85,10 @@ class Session:
         spaces, backend = Workspaces(target.home.root, passphrase=options.passphrase(target.stack)), target.backend
         work_dir = spaces.prepare(target.stack, target.config(), share_salt=target.account.simulated)
         self.redactor = Redactor((spaces.passphrase,) if spaces.passphrase else ())
+        self._door = SecretsDoor(options.secret) if options.hooks.secrets is not None and worker is None else None
+        door = {VARIABLE: str(self._door.path)} if self._door is not None else {}
         ambient = inherited(options.environment, () if target.account.simulated else CREDENTIALS)
-        setup = _setup(target, run, options, work_dir, {**ambient, **spaces.environment(backend)})
+        setup = _setup(target, run, options, work_dir, {**ambient, **door, **spaces.environment(backend)})
         self.operation = worker.operation(setup) if worker else Operation(setup, options.start or fresh_interpreter)
         self._warm = worker is not None
 
@@ -103,6 +106,8 @@ class Session:
             self._interrupter.on_interrupt(None)
         if not self._warm:
             self.operation.__exit__(*exception)
+        if self._door is not None:
+            self._door.close()
 
     @property
     def interrupted(self) -> bool:

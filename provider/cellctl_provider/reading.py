@@ -10,6 +10,7 @@ from cellctl_provider.context import Context
 from cellctl_provider.credentials import Credentials
 from cellctl_provider.octopus.licence import node_limit
 from cellctl_provider.protocol import ProviderError
+from cellctl_provider.supplied import supplied
 
 _DATABASE_AUDIENCE = "https://database.windows.net/"
 
@@ -44,8 +45,15 @@ class ProviderSecrets:
             raise EngineError(error.message, code="secret_unwritable") from error
 
     def licensed_nodes(self, reference: str) -> int:
-        """Return how many nodes the licence in a secret allows; raises what `read` does."""
-        return node_limit(self.read(reference))
+        """Return how many nodes the licence in a secret allows; raises what `read` does.
+
+        What the program around cellctl has for the reference comes first.
+        """
+        try:
+            value = supplied(reference)
+        except ProviderError as error:
+            raise EngineError(error.message, code="secret_unreadable") from error
+        return node_limit(value or self.read(reference))
 
     def database_token(self, identity: str) -> str:
         """Return a token with which a managed identity signs in to Azure SQL.

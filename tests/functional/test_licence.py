@@ -9,6 +9,7 @@ import pytest
 from prepared.home import LICENCES, RunningHome, licence
 from warm import client, keys
 
+from cellctl import Hooks
 from cellctl.errors import UsageError
 from cellctl.state.values import bare
 from cellctl_sandbox.standins.documents import Documents
@@ -115,3 +116,22 @@ def test_3_a_licence_in_another_secret_is_judged_with_its_own_limit(world: Runni
     ended = world.up()
     assert ended.result == "succeeded", ended.failures
     assert installed(world) == licence(2)
+
+
+@pytest.mark.parametrize("world", ["azure"], indirect=True)
+def test_4_a_licence_that_the_program_has_is_asked_of_it_and_stands_nowhere(world: RunningHome) -> None:
+    """`Hooks.secrets`: the store of the reference has no value, and needs none."""
+    mine = f"{LICENCES[world.cloud]}s-of-the-shop"
+    world.rewrite((r"secret: '[^']*'", f"secret: '{mine}'"))
+    asked = []
+
+    def have(reference: str) -> str | None:
+        asked.append(reference)
+        return licence(3) if reference == mine else None
+
+    ended = world.up(hooks=Hooks(secrets=have), refresh="none")
+    assert ended.result == "succeeded", ended.failures
+    assert (installed(world), set(asked)) == (licence(3), {mine})
+    files = [path for path in (world.root / ".cellctl").rglob("*") if path.is_file() and path.name != "sandbox.db"]
+    assert [path for path in files if licence(3).encode() in path.read_bytes()] == []
+    assert licence(3) not in "".join(world.said)

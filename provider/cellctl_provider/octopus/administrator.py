@@ -31,6 +31,7 @@ from cellctl_provider.protocol import (
     Update,
     Updated,
 )
+from cellctl_provider.supplied import supplied
 
 OUTPUTS = ("userId", "serviceAccountId", "keyId", "nodeLimit")
 _REFERENCE = r"arn:.*:secretsmanager:.*|https://[a-zA-Z0-9-]{3,24}\.vault\.azure\.net/secrets/[0-9a-zA-Z-]{1,127}"
@@ -200,7 +201,7 @@ class AdministratorHandler:
         if not reference:
             return ""
         try:
-            return self._context.secrets.read(reference)
+            return supplied(reference) or self._context.secrets.read(reference)
         except ProviderError as error:
             if error.code != "not_found":
                 raise
