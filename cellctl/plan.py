@@ -42,9 +42,12 @@ class PropertyChange:
 class Change:
     """What would happen to one resource.
 
-    `parent` is the parent's URN. `blocked_by` is `protect` where the engine itself refuses. `expected_s` is the p50 of
-    `facts/` in seconds, None where unknown. Provider resources and components are changes too (`custom` False for the
-    latter), so that trees can be drawn. `monthly_usd` is what it costs a month at list prices, before and after.
+    `parent` is the parent's URN. `blocked_by` is `protect` where the engine itself refuses. `expected_s` is how long it
+    usually takes in seconds, None where unknown: `expected_from` is `history` where this home saw it often enough, else
+    `facts`. `needed_by`: URNs of what depends on it directly, of what is there. `downtime`: `outage`, `brief` (a minute
+    or two), `none`, or `` where nothing is known; `downtime_why` says why. Provider resources and components are
+    changes too (`custom` False for the latter), so that trees can be drawn. `monthly_usd` is what it costs a month at
+    list prices, before and after.
     """
 
     urn: str
@@ -59,6 +62,10 @@ class Change:
     custom: bool = True
     expected_s: float | None = None
     monthly_usd: tuple[float, float] = (0.0, 0.0)
+    expected_from: Literal["", "history", "facts"] = ""
+    needed_by: tuple[str, ...] = ()
+    downtime: Literal["", "none", "brief", "outage"] = ""
+    downtime_why: str = ""
 
     @property
     def of_cloud(self) -> bool:

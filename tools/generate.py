@@ -29,6 +29,12 @@ def _reef_schema() -> str:
     return json.dumps(reef_schema(), indent=2) + "\n"
 
 
+def _plan_schema() -> str:
+    from cellctl.views.plan_schema import plan_schema
+
+    return json.dumps(plan_schema(), indent=2) + "\n"
+
+
 def _cell_file() -> str:
     from cellctl.spec.reference import cell_file_reference
 
@@ -76,6 +82,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "schemas/cell-v1.json": _cell_schema,
     "schemas/home-v1.json": _home_schema,
     "schemas/reef-v1.json": _reef_schema,
+    "schemas/plan-v1.json": _plan_schema,
     "docs/reference/cell-file.md": _cell_file,
     "docs/reference/commands.md": _commands,
     "docs/sandbox.md": _sandbox,

@@ -7,7 +7,7 @@ import getpass
 import os
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -268,6 +268,14 @@ class Home:
     def use_approval(self, approval: str, cell: str, run: Run) -> None:
         """Remember which run used a signed approval for a cell."""
         self._records.use_approval(approval, cell, run)
+
+    def took(self, account: str, steps: Iterable[tuple[str, str, float]]) -> None:
+        """Remember how long actions on types took in an account: (type, action, seconds)."""
+        self._records.took(account, steps)
+
+    def usual_s(self, account: str) -> Mapping[tuple[str, str], float]:
+        """Return how long an action on a type usually took in an account, as far as this home saw it often enough."""
+        return self._records.usual_s(account)
 
     def runs(self, cell: str = "", *, limit: int = 20) -> list[RunRecord]:
         """Return the latest runs, newest first."""

@@ -7,15 +7,18 @@ import os
 import re
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from cellctl.errors import UsageError
 from cellctl.state.sqlite import write_ahead
 
 _BUSY_S = 20.0
+_KEPT, _ENOUGH = 30, 3
+"""How many durations of one kind are kept, and how many make a habit."""
 _RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[a-z]+-[a-z0-9-]+-[0-9a-f]{6}")
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS home (id TEXT NOT NULL) STRICT",
@@ -27,6 +30,10 @@ _SCHEMA = (
     "CREATE INDEX IF NOT EXISTS runs_by_cell ON runs (cell, began)",
     """CREATE TABLE IF NOT EXISTS approvals (
       id TEXT NOT NULL, cell TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (id, cell)) STRICT""",
+    """CREATE TABLE IF NOT EXISTS durations (
+      number INTEGER PRIMARY KEY, account TEXT NOT NULL, type TEXT NOT NULL, action TEXT NOT NULL,
+      seconds REAL NOT NULL) STRICT""",
+    "CREATE INDEX IF NOT EXISTS durations_by_type ON durations (account, type, action, number)",
 )
 _COLUMNS = "id, cell, cloud, account, region, operation, command, user, began, ended, result, file"
 
@@ -142,6 +149,34 @@ class Records:
         """Remember which run used a signed approval for a cell."""
         with self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO approvals VALUES (?, ?, ?)", (approval, cell, run.id))
+
+    def took(self, account: str, steps: Iterable[tuple[str, str, float]]) -> None:
+        """Remember how long actions on types took in an account: (type, action, seconds); the latest of each stay.
+
+        A memory that cannot be written is not worth a run that went well: nothing is raised.
+        """
+        with suppress(sqlite3.Error, OSError), self._transaction() as db:
+            db.executemany(
+                "INSERT INTO durations (account, type, action, seconds) VALUES (?, ?, ?, ?)",
+                [(account, *step) for step in steps],
+            )
+            db.execute(
+                "DELETE FROM durations WHERE number IN (SELECT number FROM (SELECT number, row_number() OVER "
+                "(PARTITION BY account, type, action ORDER BY number DESC) AS place FROM durations) WHERE place > ?)",
+                (_KEPT,),
+            )
+
+    def usual_s(self, account: str) -> dict[tuple[str, str], float]:
+        """Return the median seconds of each (type, action) that was seen often enough in an account."""
+        if not self._database.exists():
+            return {}
+        seen: dict[tuple[str, str], list[float]] = {}
+        with self._transaction() as db:
+            for type_, action, seconds in db.execute(
+                "SELECT type, action, seconds FROM durations WHERE account = ?", (account,)
+            ):
+                seen.setdefault((type_, action), []).append(seconds)
+        return {key: median(found) for key, found in seen.items() if len(found) >= _ENOUGH}
 
     def runs(self, cell: str = "", *, limit: int = 20) -> list[RunRecord]:
         """Return the latest runs, of one cell or of all, newest first."""

@@ -11,7 +11,7 @@ from cellctl.engine.wire import Task
 from cellctl.errors import UsageError
 from cellctl.events import PlanReady
 from cellctl.plan import Change, Diagnostic, Outcome, Plan, plan_hash
-from cellctl.run import approving, placing, preview, remains, repair, unprotect
+from cellctl.run import approving, consequences, placing, preview, remains, repair, unprotect
 from cellctl.run.judging import case_of
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import Ledger, running
@@ -124,7 +124,7 @@ def plan_down(session: Session, loaded: Loaded, *, keep: bool) -> Plan:
         checkpoint_digest=head.checkpoint_digest,
         versions=head.versions,
     )
-    return replace(draft, hash=plan_hash(draft))
+    return consequences.told(replace(draft, hash=plan_hash(draft)), session.target, loaded)
 
 
 def _kept(rows: list[ResourceState]) -> frozenset[str]:

@@ -12,7 +12,7 @@ from cellctl.engine.wire import Task
 from cellctl.errors import GuardError, Interrupted, Locked, Objection
 from cellctl.events import PlanReady
 from cellctl.plan import Change, Declared, Diagnostic, Plan
-from cellctl.run import registering, siting, unprotect
+from cellctl.run import consequences, registering, siting, unprotect
 from cellctl.run.disruption import announced
 from cellctl.run.judging import case_of
 from cellctl.run.knowledge import FactsOfTypes
@@ -131,8 +131,8 @@ def plan_up(session: Session, adopt: Mapping[str, str]) -> Looked:
         _stop_if_cancelled(session)
         plan = merged(whole.plan(head(session, "up", loaded)), protected(session.target, loaded))
         plan = replace(plan, diagnostics=(*said, *plan.diagnostics))
-        return _looked(plan, whole)
-    return _looked(plan, planner)
+        return _looked(consequences.told(plan, session.target, loaded), whole)
+    return _looked(consequences.told(plan, session.target, loaded), planner)
 
 
 def _looked(plan: Plan, planner: Planner) -> Looked:

@@ -20,7 +20,7 @@ from cellctl.engine.translate import Planner
 from cellctl.engine.wire import Setup, Task
 from cellctl.engine.workspace import Workspaces, stack_name
 from cellctl.errors import EngineError, Interrupted
-from cellctl.events import Moment, RunStarted, Said
+from cellctl.events import Moment, ResourceDone, RunStarted, Said
 from cellctl.gates import Judged, judged_of
 from cellctl.guard import Need, Usage
 from cellctl.plan import Diagnostic, Failure
@@ -163,17 +163,23 @@ class Session:
         """
         progress = Progress(FactsOfTypes(), self.redactor)
         self._looked_elsewhere = False
+        took: list[tuple[str, str, float]] = []
 
         def heard(text: str, simulated: float | None) -> None:
             event = raw_events.parse(text)
             if event is not None:
                 for item in progress.take(event, Moment(at=self.options.hooks.now(), simulated_at=simulated)):
+                    if isinstance(item, ResourceDone) and item.elapsed_s > 0:
+                        took.append((item.type, item.action, item.elapsed_s))
                     self.on_event(item)
 
         try:
             return progress, self._perform(task, heard, progress)
         except (EngineError, Interrupted) as error:
             return progress, Ended(failed=error.summary, broke=error)
+        finally:
+            if took:
+                self.target.home.took(self.target.account.name, took)
 
     def verify(self, outputs: Mapping[str, Value]) -> tuple[tuple[str, ...], tuple[Failure, ...]]:
         """Check that the cell answers; return what is good and what is not."""

@@ -1,4 +1,4 @@
-"""A Plan as JSON: the contract of `preview --format json` and `--save` (DESIGN section 10)."""
+"""A Plan as JSON: the contract of `preview --format json` and `--save`, described by `plan_schema`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,11 @@ def change_json(change: Change) -> Struct:
         ],
         "parent": change.parent,
         "custom": change.custom,
+        "needed_by": list(change.needed_by),
+        "downtime": change.downtime,
+        "downtime_why": change.downtime_why,
         "expected_s": change.expected_s,
+        "expected_from": change.expected_from,
         "monthly_usd": _costs(change.monthly_usd),
     }
 

@@ -51,12 +51,34 @@ def counts(plan: Plan) -> Text:
     return line
 
 
+def alarms(plan: Plan) -> list[Text]:
+    """Return what one would be woken up for, first: data that go, and outages; nothing where there is none."""
+    acting = [change for change in plan.changes if _counts(change)]
+    lost = [change for change in acting if change.stateful and change.action in ("replace", "delete")]
+    hold = "holds" if len(lost) == 1 else "hold"
+    data = f"! DATA: {_some(lost, plan.operation)}, which {hold} data."
+    lines = [Text(data, style="bold red")] if lost else []
+    if plan.operation == "up":
+        for means, words in (("outage", "OUTAGE"), ("brief", "a minute or two")):
+            for why in dict.fromkeys(change.downtime_why for change in acting if change.downtime == means):
+                cause = [change.name for change in acting if (change.downtime, change.downtime_why) == (means, why)]
+                line = f"! {words}: {why} ({', '.join(cause[:3])}{', …' if len(cause) > 3 else ''})."
+                lines.append(Text(line, style="bold red" if means == "outage" else "yellow"))
+    return lines
+
+
+def _some(changes: Sequence[Change], operation: str) -> str:
+    verb = {"up": "replaces or deletes", "down": "removes"}.get(operation, "finds gone")
+    more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
+    return f"this {verb} {', '.join(change.name for change in changes[:3])}{more}"
+
+
 def plan_text(plan: Plan, *, details: bool = False) -> RenderableType:
     """Return the whole Plan; what only comes or goes is summed up unless `details`, the rest is spelled out.
 
     What holds data is always spelled out when it is changed, replaced or deleted.
     """
-    lines: list[RenderableType] = [headline(plan), counts(plan)]
+    lines: list[RenderableType] = [headline(plan), *alarms(plan), counts(plan)]
     spelled = [change for change in plan.changes if _shown_alone(change, details)]
     grouped = [change for change in plan.changes if _counts(change) and not _shown_alone(change, details)]
     order = {"replace": 0, "delete": 1, "update": 2, "import": 3, "create": 4}

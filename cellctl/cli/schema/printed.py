@@ -1,4 +1,4 @@
-"""`cellctl schema cell`, `home`, `reef`: the JSON schemas of the files, for editors and CI."""
+"""`cellctl schema cell`, `home`, `reef`, `plan`: the JSON schemas of files, for editors and CI."""
 
 from __future__ import annotations
 
@@ -33,3 +33,11 @@ def reef() -> None:
     from cellctl.spec.schema import reef_schema
 
     streams.show_json(reef_schema())
+
+
+def plan() -> None:
+    """Print the JSON schema of a Plan, as `preview --format json` and `--save` write it."""
+    from cellctl.cli import streams
+    from cellctl.views.plan_schema import plan_schema
+
+    streams.show_json(plan_schema())
