@@ -8,9 +8,9 @@ from cellctl.dialer import Dialer
 from cellctl.errors import EngineError
 from cellctl_provider.context import Context
 from cellctl_provider.credentials import Credentials
+from cellctl_provider.hosts.supplied import supplied
 from cellctl_provider.octopus.licence import node_limit
 from cellctl_provider.protocol import ProviderError
-from cellctl_provider.supplied import supplied
 
 _DATABASE_AUDIENCE = "https://database.windows.net/"
 

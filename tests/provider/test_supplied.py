@@ -13,8 +13,8 @@ from cellctl.errors import EngineError
 from cellctl.hooks import Hooks
 from cellctl.run.options import RunOptions
 from cellctl.running import Line, Running
+from cellctl_provider.hosts.supplied import SuppliedLicences, supplied
 from cellctl_provider.protocol import ProviderError
-from cellctl_provider.supplied import SuppliedLicences, supplied
 
 HAVE = {"arn:aws:secretsmanager:eu-west-1:123456789012:secret:a": "value of a"}
 

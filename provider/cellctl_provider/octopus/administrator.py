@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from cellctl.state.values import Struct, bare
 from cellctl_provider.context import Context
+from cellctl_provider.hosts.supplied import supplied
 from cellctl_provider.inputs import Field, check, diff, needed, preview_of, text
 from cellctl_provider.octopus.api import OctopusApi, opened
 from cellctl_provider.octopus.api import text as member
@@ -31,7 +32,6 @@ from cellctl_provider.protocol import (
     Update,
     Updated,
 )
-from cellctl_provider.supplied import supplied
 
 OUTPUTS = ("userId", "serviceAccountId", "keyId", "nodeLimit")
 _REFERENCE = r"arn:.*:secretsmanager:.*|https://[a-zA-Z0-9-]{3,24}\.vault\.azure\.net/secrets/[0-9a-zA-Z-]{1,127}"
