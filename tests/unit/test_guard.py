@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from cellctl.guard import Case, judge, running_nodes
+from cellctl.guard import Case, _outsiders, judge, running_nodes
 from cellctl.plan import UNKNOWN_TEXT, Action, Change, Plan, PropertyChange
 from cellctl.state.values import Value
 
@@ -147,3 +148,26 @@ def test_what_nodes_that_run_cannot_become_is_refused(change: dict[str, Value], 
     found = list(running_nodes(Case(recorded_spec=OLD, wanted_spec={**OLD, **change}, node_limit=3)))
     assert [objection.code for objection in found] == refused
     assert list(running_nodes(Case(wanted_spec={**OLD, **change}, node_limit=1))) == []
+
+
+def test_another_package_may_bring_a_guard_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An installed distribution with an entry point of group `cellctl.guards`, as anybody's is."""
+    (tmp_path / "outside.py").write_text(
+        "from cellctl.errors import Objection\n"
+        "def judge(plan, case):\n"
+        "    if not case.labels.get('owner'):\n"
+        "        yield Objection(code='no_owner', reason='nobody owns it', remedy='label it', flag='--override no_owner')\n"
+    )
+    about = tmp_path / "outside-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[cellctl.guards]\nowners = outside:judge\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    _outsiders.cache_clear()
+    try:
+        (said,) = judge(plan("create"), Case())
+        assert (said.code, said.remedy) == ("no_owner", "label it")
+        assert judge(plan("create"), Case(labels={"owner": "team-x"})) == ()
+        assert judge(plan("create"), Case(override=frozenset({"no_owner"}))) == ()
+    finally:
+        _outsiders.cache_clear()
