@@ -63,6 +63,30 @@ def running_nodes(case: Case) -> Iterator[Objection]:
         )
 
 
+_SHARED = "ingress.shared"
+_KEPT = (_SHARED, "ingress.exposure", "ingress.portsPerCell")
+
+
+def shared_balancers(case: Case) -> Iterator[Objection]:
+    """Refuse what load balancers that cells share cannot become: cells answer there, at ports that they were given."""
+    if _at(case.recorded_spec, _SHARED) is not True:
+        return
+    for path in _KEPT:
+        before, after = _at(case.recorded_spec, path), _at(case.wanted_spec, path)
+        if before is not None and before != after:
+            yield Objection(
+                code="shared_balancers",
+                reason=f"{path} is {_written(before)} and cannot become {_written(after)}: cells answer there",
+                remedy=f"set it back to {_written(before)}, or make another reef",
+            )
+
+
+def _written(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) else str(value)
+
+
 def licensed(plan: Plan, case: Case) -> Iterator[Objection]:
     """Refuse before anything is made what the step that installs the licence would refuse half way through."""
     del plan

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cellctl.plan import Outcome
     from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions
 
-HOST_SIZE, HOST_MODE, REEF_CELLS = "db.m6i.xlarge", "always_on", 50
+HOST_SIZE, HOST_MODE, REEF_CELLS, PORTS = "db.m6i.xlarge", "always_on", 50, 5
 """A reef as `cellctl reef up` writes it: the shape that a look at quotas counts with."""
 
 
@@ -52,12 +52,19 @@ def up(
     return run_up.up(home, spec, ask, options=options, on_event=on_event, interrupter=interrupter)
 
 
-def quotas(cloud: str, cells: int, placement: Literal["reef", "dedicated"]) -> Sequence[QuotaFit]:
-    """Return what `cells` cells need of each default quota; reefs have the size that `cellctl reef up` writes."""
+def quotas(cloud: str, cells: int, placement: Literal["reef", "shared", "dedicated"]) -> Sequence[QuotaFit]:
+    """Return what `cells` cells need of each default quota; reefs have the size that `cellctl reef up` writes.
+
+    `shared`: on reefs whose load balancers their cells share.
+    """
     known = capacity(cloud)
     databases = known.databases_of(HOST_SIZE, HOST_MODE)
     shape = Shape(
-        reef_cells=REEF_CELLS, gateway_cells=known.gateway_slots, host_cells=databases - known.reserve_of(databases)
+        reef_cells=REEF_CELLS,
+        gateway_cells=known.gateway_slots,
+        host_cells=databases - known.reserve_of(databases),
+        web_cells=known.shared["web"].places() if "web" in known.shared else 1,
+        polling_cells=known.shared["polling"].places(PORTS) if "polling" in known.shared else 1,
     )
     return [
         QuotaFit(

@@ -15,6 +15,7 @@ class PlacementKind(StrEnum):
     """Where the cells are."""
 
     REEF = "reef"
+    SHARED = "shared"
     DEDICATED = "dedicated"
 
 
@@ -25,7 +26,8 @@ def quotas(
 ) -> None:
     """Show what so many cells need of AWS's default quotas.
 
-    Names each quota that breaks and the cell at which it does. Reefs have the size that `cellctl reef up` writes.
+    Names each quota that breaks and the cell at which it does. Reefs have the size that `cellctl reef up` writes; with
+    `shared` their cells share its load balancers.
     """
     from cellctl.cli import streams
     from cellctl.run.accounts import quotas as fits

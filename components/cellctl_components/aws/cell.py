@@ -14,7 +14,7 @@ from cellctl_components.aws.bootstrap import Boot
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.ingress import Ingress, IngressArgs
 from cellctl_components.aws.joined_network import JoinedNetwork, JoinedNetworkArgs
-from cellctl_components.aws.layout import GRPC_PORT, AwsLayout, PlaceLayout, QueueLayout
+from cellctl_components.aws.layout import AwsLayout, PlaceLayout, QueueLayout
 from cellctl_components.aws.network import Network, NetworkArgs
 from cellctl_components.aws.nodes import NodeReferences, Nodes, NodesArgs
 from cellctl_components.aws.options import child, stateful
@@ -124,7 +124,7 @@ class Cell(pulumi.ComponentResource):
         )
 
     def _ingress(self) -> Ingress:
-        layout, network = self._layout, self.network
+        layout, network, entry = self._layout, self.network, self._layout.entry
         return Ingress(
             f"{self._name}-ingress",
             IngressArgs(
@@ -132,8 +132,10 @@ class Cell(pulumi.ComponentResource):
                 nodes=layout.nodes.items,
                 vpc_id=network.vpc_id,
                 subnet_ids=network.subnet_ids("ingress" if layout.ingress.internal else "public"),
-                web_group_id=network.groups["web"].id,
-                polling_group_id=network.groups["polling"].id,
+                web_group_id=entry.web_group if entry else network.groups["web"].id,
+                polling_group_id=entry.polling_group if entry else network.groups["polling"].id,
+                grpc_port=layout.grpc_port,
+                entry=entry,
             ),
             opts=child(self),
         )
@@ -308,9 +310,10 @@ class Cell(pulumi.ComponentResource):
                 gateways={"gateway": (files.gateway_id, layout.gateway.name)} if files else {},
                 instances={**({"gateway": files.instance.id} if files else {}), **nodes},
                 entry=EntryWatched(
-                    balancer=ingress.web.arn_suffix,
+                    balancer=ingress.web.suffix,
                     web_target=ingress.web_target.arn_suffix,
-                    polling_balancer=ingress.polling.arn_suffix,
+                    polling_balancer=ingress.polling.suffix,
+                    shared=layout.entry is not None,
                     polling_targets={key: target.arn_suffix for key, target in ingress.polling_groups.items()},
                     certificate=ingress.certificate_arn,
                 ),
@@ -330,7 +333,7 @@ class Cell(pulumi.ComponentResource):
             "entries": answering.entries(layout) if host.internal else {},
             "pollAddresses": [f"https://{host.polling_host}:{port}" for port in answering.polling_ports(layout)],
             "pollingAddress": self.ingress.polling.dns_name,
-            **({"grpcAddress": f"{host.polling_host}:{GRPC_PORT}"} if host.grpc_target else {}),
+            **({"grpcAddress": f"{host.polling_host}:{layout.grpc_port}"} if host.grpc_target else {}),
             "database": {
                 "kind": "rds",
                 "server": self._sql.address,

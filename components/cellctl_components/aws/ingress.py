@@ -1,4 +1,7 @@
-"""Ingress: how people and Tentacles reach a cell, by name: web over HTTPS, polling straight through to each node."""
+"""Ingress: how people and Tentacles reach a cell, by name: web over HTTPS, polling straight through to each node.
+
+Load balancers are the cell's own, or its reef's, which cells share: then what is behind them is the cell's.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,20 @@ import pulumi
 from pulumi_aws import acm, lb, route53
 
 from cellctl_components.aws.certificate import self_signed
-from cellctl_components.aws.layout import GRPC_PORT, POLLING_PORT, WEB_PORT, IngressLayout, NodeLayout
+from cellctl_components.aws.layout import GRPC_PORT, POLLING_PORT, WEB_PORT, EntryLayout, IngressLayout, NodeLayout
 from cellctl_components.aws.options import child
 
 PING = "/api/octopusservernodes/ping"
-_TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-_IDLE_S = 300  # uploads of packages take minutes; at most 4,000
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+IDLE_S = 300  # uploads of packages take minutes; at most 4,000
 
 
 @dataclass(frozen=True, kw_only=True)
 class IngressArgs:
-    """What the ingress is made of. `subnet_ids` lie in two zones or more."""
+    """What the ingress is made of. `subnet_ids` lie in two zones or more; with an `entry` balancers are its reef's.
+
+    `grpc_port` is where gRPC answers from outside.
+    """
 
     layout: IngressLayout
     nodes: Sequence[NodeLayout]
@@ -28,6 +34,18 @@ class IngressArgs:
     subnet_ids: Sequence[pulumi.Input[str]]
     web_group_id: pulumi.Input[str]
     polling_group_id: pulumi.Input[str]
+    grpc_port: int = GRPC_PORT
+    entry: EntryLayout | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """A load balancer as what is behind it knows it. `suffix` is its name in metrics."""
+
+    arn: pulumi.Input[str]
+    dns_name: pulumi.Input[str]
+    zone_id: pulumi.Input[str]
+    suffix: pulumi.Input[str]
 
 
 class Ingress(pulumi.ComponentResource):
@@ -47,11 +65,13 @@ class Ingress(pulumi.ComponentResource):
         self.zone = self._zone()
         self.zone_id = self.zone.zone_id
         self.certificate_arn = self._certificate()
-        self.web = self._balancer("web", self._layout.web_name, "application", args.web_group_id)
         self.web_target = self._web_target()
-        self._web_listener()
-        self._redirect()
-        self.polling = self._balancer("polling", self._layout.polling_name, "network", args.polling_group_id)
+        self.web = self._joined(args.entry) if args.entry else self._web()
+        self.polling = (
+            _door(args.entry, "polling")
+            if args.entry
+            else self._balancer("polling", self._layout.polling_name, "network", args.polling_group_id)
+        )
         self.polling_groups = self._polling_groups()
         self.polling_targets = self._polling_targets()
         self.grpc_target = self._grpc() if self._layout.grpc_target else None
@@ -82,9 +102,34 @@ class Ingress(pulumi.ComponentResource):
         )
         return own.arn
 
-    def _balancer(self, label: str, name: str, kind: str, group: pulumi.Input[str]) -> lb.LoadBalancer:
+    def _web(self) -> Door:
+        balancer = self._balancer("web", self._layout.web_name, "application", self._args.web_group_id)
+        self._web_listener(balancer)
+        redirect(f"{self._name}-redirect", balancer.arn, child(self))
+        return balancer
+
+    def _joined(self, entry: EntryLayout) -> Door:
+        """Answer for the cell's name on a listener that other cells answer on too, each with its certificate."""
+        shown = lb.ListenerCertificate(
+            f"{self._name}-web",
+            listener_arn=entry.web_listener,
+            certificate_arn=self.certificate_arn,
+            opts=child(self, delete_first=True),
+        )
+        named = lb.ListenerRuleConditionHostHeaderArgs(values=[self._layout.host])
+        lb.ListenerRule(
+            f"{self._name}-web",
+            listener_arn=entry.web_listener,
+            priority=entry.web_slot,
+            conditions=[lb.ListenerRuleConditionArgs(host_header=named)],
+            actions=[lb.ListenerRuleActionArgs(type="forward", target_group_arn=self.web_target.arn)],
+            opts=child(self, shown, delete_first=True),
+        )
+        return _door(entry, "web")
+
+    def _balancer(self, label: str, name: str, kind: str, group: pulumi.Input[str]) -> Door:
         web = kind == "application"
-        return lb.LoadBalancer(
+        made = lb.LoadBalancer(
             f"{self._name}-{label}",
             name=name,
             internal=self._layout.internal,
@@ -95,9 +140,10 @@ class Ingress(pulumi.ComponentResource):
             enable_cross_zone_load_balancing=True,
             drop_invalid_header_fields=True if web else None,
             desync_mitigation_mode="defensive" if web else None,
-            idle_timeout=_IDLE_S if web else None,
+            idle_timeout=IDLE_S if web else None,
             opts=child(self, delete_first=True),
         )
+        return Door(arn=made.arn, dns_name=made.dns_name, zone_id=made.zone_id, suffix=made.arn_suffix)
 
     def _web_target(self) -> lb.TargetGroup:
         return lb.TargetGroup(
@@ -116,27 +162,15 @@ class Ingress(pulumi.ComponentResource):
             opts=child(self, delete_first=True),
         )  # fmt: skip
 
-    def _web_listener(self) -> None:
+    def _web_listener(self, balancer: Door) -> None:
         lb.Listener(
             f"{self._name}-web",
-            load_balancer_arn=self.web.arn,
+            load_balancer_arn=balancer.arn,
             port=443,
             protocol="HTTPS",
-            ssl_policy=_TLS_POLICY,
+            ssl_policy=TLS_POLICY,
             certificate_arn=self.certificate_arn,
             default_actions=[_forward(self.web_target)],
-            opts=child(self),
-        )
-
-    def _redirect(self) -> None:
-        """Who types the name alone comes by port 80: he is told of HTTPS and gets nothing else."""
-        onward = lb.ListenerDefaultActionRedirectArgs(protocol="HTTPS", port="443", status_code="HTTP_301")
-        lb.Listener(
-            f"{self._name}-redirect",
-            load_balancer_arn=self.web.arn,
-            port=80,
-            protocol="HTTP",
-            default_actions=[lb.ListenerDefaultActionArgs(type="redirect", redirect=onward)],
             opts=child(self),
         )
 
@@ -158,7 +192,7 @@ class Ingress(pulumi.ComponentResource):
 
     def _grpc(self) -> lb.TargetGroup:
         """A balancer that reads HTTP/2 would drop streams that are quiet for a minute; this one sees packets."""
-        return self._passed_through(f"{self._name}-grpc", self._layout.grpc_target, GRPC_PORT, GRPC_PORT)
+        return self._passed_through(f"{self._name}-grpc", self._layout.grpc_target, self._args.grpc_port, GRPC_PORT)
 
     def _passed_through(self, label: str, name: str, outside: int, inside: int) -> lb.TargetGroup:
         target = lb.TargetGroup(
@@ -187,7 +221,7 @@ class Ingress(pulumi.ComponentResource):
         )
         return target
 
-    def _record(self, label: str, host: str, balancer: lb.LoadBalancer) -> None:
+    def _record(self, label: str, host: str, balancer: Door) -> None:
         alias = route53.RecordAliasArgs(name=balancer.dns_name, zone_id=balancer.zone_id, evaluate_target_health=True)
         route53.Record(
             f"{self._name}-{label}",
@@ -198,6 +232,24 @@ class Ingress(pulumi.ComponentResource):
             allow_overwrite=False,
             opts=child(self, delete_first=True),
         )
+
+
+def redirect(name: str, balancer: pulumi.Input[str], opts: pulumi.ResourceOptions) -> None:
+    """Declare the listener for who types a name alone and comes by port 80: he is sent on to HTTPS, no more."""
+    onward = lb.ListenerDefaultActionRedirectArgs(protocol="HTTPS", port="443", status_code="HTTP_301")
+    lb.Listener(
+        name,
+        load_balancer_arn=balancer,
+        port=80,
+        protocol="HTTP",
+        default_actions=[lb.ListenerDefaultActionArgs(type="redirect", redirect=onward)],
+        opts=opts,
+    )
+
+
+def _door(entry: EntryLayout, kind: str) -> Door:
+    arn, name, zone, suffix = (getattr(entry, f"{kind}_{what}") for what in ("arn", "name", "zone", "suffix"))
+    return Door(arn=arn, dns_name=name, zone_id=zone, suffix=suffix)
 
 
 def _shared(nodes: Sequence[NodeLayout]) -> bool:
