@@ -48,10 +48,10 @@ def running_nodes(case: Case) -> Iterator[Objection]:
             remedy="change one of them, run `cellctl up`, then the other",
         )
     was, wanted = _at(case.recorded_spec, _POLLING), _at(case.wanted_spec, _POLLING)
-    if was and wanted and was != wanted:
+    if was == "redis" and wanted and was != wanted:
         yield Objection(
             code="polling_change",
-            reason=f"{_POLLING} is {was} and cannot become {wanted}: nodes learn of their queue at their first boot",
+            reason=f"{_POLLING} is {was} and cannot become {wanted}: Octopus keeps what nodes with a queue share there",
             remedy=f"set it back to {was}; another cell can have {wanted}",
         )
     other = _at(case.recorded_spec, _LICENCE) != _at(case.wanted_spec, _LICENCE)  # then `licensed` judges its limit

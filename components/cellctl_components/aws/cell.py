@@ -20,6 +20,7 @@ from cellctl_components.aws.nodes import NodeReferences, Nodes, NodesArgs
 from cellctl_components.aws.options import child, stateful
 from cellctl_components.aws.placed_files import PlacedFiles, PlacedFilesArgs
 from cellctl_components.aws.polling_queue import PollingQueue, PollingQueueArgs
+from cellctl_components.aws.queue_members import QueueMembersArgs, queue_members
 from cellctl_components.aws.secrets import Secrets, SecretsArgs
 from cellctl_components.aws.share_set import ShareSet, ShareSetArgs
 from cellctl_components.aws.sql_server_host import SqlServerHost, SqlServerHostArgs
@@ -80,6 +81,8 @@ class Cell(pulumi.ComponentResource):
         self.database = self._database()
         self.queue = self._queue(args.layout.queue) if args.layout.queue else None
         self.nodes = self._nodes()
+        if self.queue:
+            self._queue_members(self.queue)
         self.alarms = self._alarms()
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
         self.register_outputs({"url": self.facts["url"]})
@@ -297,6 +300,19 @@ class Cell(pulumi.ComponentResource):
             ),
             opts=child(self),
         )
+
+    def _queue_members(self, queue: PollingQueue) -> None:
+        nodes, files = self.nodes, self._files
+        args = QueueMembersArgs(
+            layout=self._layout,
+            machines={ordinal: instance.id for ordinal, instance in nodes.instances.items()},
+            api_key_secret=nodes.cluster.administrator.api_key_secret,
+            address=queue.address,
+            token_secret=queue.secret.arn,
+            gateway_id=files.gateway_id,
+            after=[nodes, queue.group, queue.token, *files.ready],
+        )
+        queue_members(f"{self._name}-queue", args, self)
 
     def _alarms(self) -> Alarms:
         layout, ingress, sql, files = self._layout, self.ingress, self._sql.host, self._files.host

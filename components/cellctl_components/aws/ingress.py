@@ -178,7 +178,9 @@ class Ingress(pulumi.ComponentResource):
         """Return the target groups of polling by what tells their logical names apart: ordinals, or nothing."""
         nodes = self._args.nodes
         if _shared(nodes):
-            return {"": self._polling_target(f"{self._name}-polling", nodes[0])}
+            # A cell that polled each node had a listener of its first one at this port: it becomes the one of all.
+            label = f"{self._name}-polling"
+            return {"": self._polling_target(label, nodes[0], was=f"{label}-{nodes[0].ordinal}")}
         return {str(node.ordinal): self._polling_target(f"{self._name}-polling-{node.ordinal}", node) for node in nodes}
 
     def _polling_targets(self) -> dict[int, lb.TargetGroup]:
@@ -187,14 +189,16 @@ class Ingress(pulumi.ComponentResource):
             return {node.ordinal: self.polling_groups[""] for node in nodes if node.role != "ui"}
         return {node.ordinal: self.polling_groups[str(node.ordinal)] for node in nodes}
 
-    def _polling_target(self, label: str, node: NodeLayout) -> lb.TargetGroup:
-        return self._passed_through(label, node.polling_target, node.polling_port, POLLING_PORT)
+    def _polling_target(self, label: str, node: NodeLayout, *, was: str = "") -> lb.TargetGroup:
+        return self._passed_through(label, node.polling_target, (node.polling_port, POLLING_PORT), was=was)
 
     def _grpc(self) -> lb.TargetGroup:
         """A balancer that reads HTTP/2 would drop streams that are quiet for a minute; this one sees packets."""
-        return self._passed_through(f"{self._name}-grpc", self._layout.grpc_target, self._args.grpc_port, GRPC_PORT)
+        return self._passed_through(f"{self._name}-grpc", self._layout.grpc_target, (self._args.grpc_port, GRPC_PORT))
 
-    def _passed_through(self, label: str, name: str, outside: int, inside: int) -> lb.TargetGroup:
+    def _passed_through(self, label: str, name: str, ports: tuple[int, int], *, was: str = "") -> lb.TargetGroup:
+        """Declare a port outside that leads to one inside; `was` is what its listener was called before."""
+        outside, inside = ports
         target = lb.TargetGroup(
             label,
             name=name,
@@ -217,7 +221,9 @@ class Ingress(pulumi.ComponentResource):
             port=outside,
             protocol="TCP",
             default_actions=[_forward(target)],
-            opts=child(self),
+            opts=pulumi.ResourceOptions.merge(
+                child(self), pulumi.ResourceOptions(aliases=[pulumi.Alias(name=was)] if was else None)
+            ),
         )
         return target
 

@@ -45,7 +45,7 @@ def general(name: str) -> str:
         name = re.sub(r"-g1-\d\d$", "-gN-NN", name.replace("reef-r1", "REEF"))
         name = re.sub(r"-(g|sql-|web-|polling-)1(?=-|$)", r"-\1N", name)
     name = re.sub(r"-nodes-\d(?=-|$)", "-nodes-N", name)
-    name = re.sub(r"-(polling|node)-\d(?=-|$)", r"-\1-N", name)
+    name = re.sub(r"-(polling|node|queue)-\d(?=-|$)", r"-\1-N", name)
     name = re.sub(r"-(public|ingress|nodes|data|nat|private)-[a-z](?=-nat$|$)", r"-\1-Z", name)
     name = re.sub(r"(in-tcp-(?:80|443|8443|10943(?:-\d+)?))-[\d.]+-\d+$", r"\1-RANGE", name)
     return re.sub(r"-tcp-10943-1094\d-", "-tcp-10943-LAST-", name)
