@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
-from cellctl_sandbox.clouds.view import ObjectView
 from cellctl_sandbox.network.aws_names import INSTANCE, QUEUE
 from cellctl_sandbox.network.boot import boot_of
 from cellctl_sandbox.network.kept_secrets import VERSION
-from cellctl_sandbox.standins.cloud_view import CloudObject, find
+from cellctl_sandbox.standins.cloud_view import CloudObject, CloudView, find
 from cellctl_sandbox.standins.documents import Documents
 
 _UNC = re.compile(r"'\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)")
@@ -37,7 +36,7 @@ class Queues:
 
     def __init__(
         self,
-        view: ObjectView,
+        view: CloudView,
         cut_off: Callable[[CloudObject, str, int], str],
         *,
         documents: Documents,
