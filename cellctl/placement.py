@@ -11,7 +11,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-Constraint = Literal["reef", "cells", "databases", "shares", "quota"]
+Constraint = Literal["reef", "cells", "databases", "shares", "web", "polling", "quota"]
+Doors = Literal["web", "polling"]
+"""What load balancers that cells share are for."""
+
+
+_DOORS: Mapping[Doors, str] = {"web": "web and API", "polling": "polling Tentacles"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,8 +56,28 @@ class Gateway:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Balancer:
+    """A load balancer that cells share: one place in it for each. `quota` names what its places are counted by."""
+
+    name: str
+    kind: Doors
+    in_service: bool
+    slots: int
+    used: int
+    quota: str = ""
+
+    @property
+    def free(self) -> int:
+        """How many more cells it takes."""
+        return max(0, self.slots - self.used) if self.in_service else 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Reef:
-    """Shared capacity that fails together: its hosts and gateways serve only cells on this reef."""
+    """Shared capacity that fails together: its hosts and gateways serve only cells on this reef.
+
+    Without `balancers` each cell brings its own; with them it has a place in one of each kind.
+    """
 
     name: str
     account: str
@@ -63,16 +88,29 @@ class Reef:
     cells: int
     hosts: tuple[Host, ...] = ()
     gateways: tuple[Gateway, ...] = ()
+    balancers: tuple[Balancer, ...] = ()
+
+    def doors(self, kind: Doors) -> tuple[Balancer, ...]:
+        """Return its load balancers of a kind."""
+        return tuple(one for one in self.balancers if one.kind == kind)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quota:
-    """One quota of an account in a region: its limit, what is used, and what one more cell on a reef takes."""
+    """One quota of an account in a region: its limit, what is used, and what one more cell on a reef takes.
+
+    `per_shared` is what a cell takes that shares the load balancers of its reef.
+    """
 
     key: str
     limit: int
     used: int
     per_cell: int
+    per_shared: int = 0
+
+    def takes(self, reef: Reef) -> int:
+        """Return what one more cell on a reef takes of it."""
+        return self.per_shared if reef.balancers else self.per_cell
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,11 +138,13 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placement:
-    """Where a cell goes."""
+    """Where a cell goes. `web` and `polling` are load balancers that it shares, empty where it brings its own."""
 
     reef: str
     host: str
     gateway: str
+    web: str = ""
+    polling: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,34 +174,56 @@ class Refusal:
 def place(inventory: Inventory, request: Request) -> Placement | Refusal:
     """Return where the cell goes, or every reason why it goes nowhere."""
     reefs = [reef for reef in inventory.reefs if _fits(reef, request)]
-    missing = {reef.name: tuple(_missing(reef, request)) for reef in reefs}
+    missing = {reef.name: (*_over_quota(inventory.quotas, reef), *_missing(reef, request)) for reef in reefs}
     open_ = [reef for reef in reefs if not missing[reef.name]]
-    shortages = [*_over_quota(inventory.quotas), *_no_reef(inventory, request, reefs)]
     if not open_:
-        shortages += [shortage for found in missing.values() for shortage in found]
-    if shortages:
-        return Refusal(cell=request.cell, shortages=tuple(shortages))
-    reef = min(open_, key=lambda item: (Fraction(item.cells, item.max_cells), item.name))
+        shortages = [*_no_reef(inventory, request, reefs), *(one for found in missing.values() for one in found)]
+        return Refusal(cell=request.cell, shortages=tuple(dict.fromkeys(shortages)))
+    # Where cells share load balancers first: one there takes less of the account's quotas, and costs less.
+    reef = min(open_, key=lambda item: (not item.balancers, Fraction(item.cells, item.max_cells), item.name))
     hosts = [host for host in reef.hosts if host.free]
     gateways = [gateway for gateway in _serving(reef, request) if gateway.free(request.today) >= request.shares]
     return Placement(
         reef=reef.name,
         host=min(hosts, key=lambda host: _host_order(host, request)).name,
         gateway=min(gateways, key=lambda gateway: _gateway_order(gateway, request)).name,
+        web=_emptiest(reef.doors("web")),
+        polling=_emptiest(reef.doors("polling")),
     )
 
 
 def room(inventory: Inventory, request: Request) -> tuple[int, Constraint]:
     """Return how many cells like this one fit, and what runs out last, so that the next one has no place."""
-    reefs = [_room_of(reef, request) for reef in inventory.reefs if _fits(reef, request) and reef.in_service]
+    serving = [reef for reef in inventory.reefs if _fits(reef, request) and reef.in_service]
+    reefs = [_room_of(reef, request) for reef in serving]
     if not reefs:
         return 0, "reef"
     fit = sum(min(parts.values()) for parts in reefs)
     roomiest = max(reefs, key=lambda parts: min(parts.values()))
-    quotas = [max(0, quota.limit - quota.used) // quota.per_cell for quota in inventory.quotas if quota.per_cell]
-    if quotas and min(quotas) < fit:
-        return min(quotas), "quota"
+    allowed = _within_quotas(
+        inventory.quotas, [(reef, min(parts.values())) for reef, parts in zip(serving, reefs, strict=True)]
+    )
+    if allowed < fit:
+        return allowed, "quota"
     return fit, min(roomiest, key=lambda name: roomiest[name])
+
+
+def _within_quotas(quotas: Sequence[Quota], room_of: Sequence[tuple[Reef, int]]) -> int:
+    """Return how many cells quotas allow, counted in the order in which reefs are filled."""
+    left = {quota.key: max(0, quota.limit - quota.used) for quota in quotas}
+    total = 0
+    for reef, room_there in sorted(room_of, key=lambda one: bool(one[0].balancers), reverse=True):
+        taken = [(quota.key, quota.takes(reef)) for quota in quotas if quota.takes(reef)]
+        count = min([room_there, *(left[key] // each for key, each in taken)])
+        total += count
+        for key, each in taken:
+            left[key] -= each * count
+    return total
+
+
+def _emptiest(balancers: Sequence[Balancer]) -> str:
+    free = [one for one in balancers if one.free]
+    return min(free, key=lambda one: (Fraction(one.used, one.slots), one.name)).name if free else ""
 
 
 def _host_order(host: Host, request: Request) -> tuple[int, Fraction, str]:
@@ -195,14 +257,14 @@ def _no_reef(inventory: Inventory, request: Request, reefs: Sequence[Reef]) -> I
     yield Shortage(constraint="reef", where=request.reef or where, limit=0, used=0, needed=1, reason=reason)
 
 
-def _over_quota(quotas: Sequence[Quota]) -> Iterator[Shortage]:
+def _over_quota(quotas: Sequence[Quota], reef: Reef) -> Iterator[Shortage]:
     for quota in quotas:
-        if quota.per_cell and quota.used + quota.per_cell > quota.limit:
-            reason = f"quota {quota.key}: {quota.used} of {quota.limit} are used and a cell takes {quota.per_cell}"
+        each = quota.takes(reef)
+        if each and quota.used + each > quota.limit:
+            reason = f"quota {quota.key}: {quota.used} of {quota.limit} are used and a cell takes {each}"
             yield Shortage(
-                constraint="quota", where=quota.key, limit=quota.limit, used=quota.used, needed=quota.per_cell,
-                reason=reason,
-            )  # fmt: skip
+                constraint="quota", where=quota.key, limit=quota.limit, used=quota.used, needed=each, reason=reason
+            )
 
 
 def _missing(reef: Reef, request: Request) -> Iterator[Shortage]:
@@ -225,6 +287,16 @@ def _missing(reef: Reef, request: Request) -> Iterator[Shortage]:
         wanted = f"{request.shares} free {request.protocol} share{'s' if request.shares > 1 else ''}"
         words = f"has no gateway with {wanted}, the freest has {most}"
         yield _shortage(reef, "shares", (limit, used, request.shares), words)
+    if reef.balancers:
+        yield from (_no_door(reef, kind) for kind in _DOORS if not any(one.free for one in reef.doors(kind)))
+
+
+def _no_door(reef: Reef, kind: Doors) -> Shortage:
+    serving = [one for one in reef.doors(kind) if one.in_service]
+    limit, used = sum(one.slots for one in serving), sum(one.used for one in serving)
+    by = f" (quota {serving[0].quota} of each)" if serving and serving[0].quota else ""
+    words = f"has no place on a load balancer for {_DOORS[kind]}: {used} of {limit} are taken{by}"
+    return _shortage(reef, kind, (limit, used, 1), words)
 
 
 def _shortage(reef: Reef, constraint: Constraint, numbers: tuple[int, int, int], words: str) -> Shortage:
@@ -234,8 +306,10 @@ def _shortage(reef: Reef, constraint: Constraint, numbers: tuple[int, int, int],
 
 
 def _room_of(reef: Reef, request: Request) -> dict[Constraint, int]:
+    doors: dict[Constraint, int] = {kind: sum(one.free for one in reef.doors(kind)) for kind in _DOORS}
     return {
         "cells": max(0, reef.max_cells - reef.cells),
         "databases": sum(host.free for host in reef.hosts),
         "shares": sum(gateway.free(request.today) // request.shares for gateway in _serving(reef, request)),
+        **(doors if reef.balancers else {}),
     }

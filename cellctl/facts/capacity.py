@@ -19,18 +19,22 @@ _FOLDER = Path(__file__).parent / "placement"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shape:
-    """How cells are spread: so many on a reef, behind a gateway, on a host."""
+    """How cells are spread: so many on a reef, behind a gateway, on a host, on a shared load balancer of each kind."""
 
     reef_cells: int
     gateway_cells: int
     host_cells: int
+    web_cells: int = 1
+    polling_cells: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Takes:
     """What one cell takes of a quota, `service.name` of the facts; `everywhere`: all regions share the limit.
 
-    `base`, `host` and `gateway` are what a reef takes, and each of its hosts and gateways.
+    `base`, `host` and `gateway` are what a reef takes, and each of its hosts and gateways. `shared` is what a cell
+    takes that shares its reef's load balancers; `doors`, `web` and `polling` what such a reef takes besides, and each
+    of these.
     """
 
     quota: str
@@ -41,17 +45,43 @@ class Takes:
     base: int = 0
     host: int = 0
     gateway: int = 0
+    shared: int = 0
+    doors: int = 0
+    web: int = 0
+    polling: int = 0
 
     def needed(self, cells: int, placement: str, shape: Shape) -> int:
-        """Return what so many cells need, with their reefs."""
+        """Return what so many cells need, with their reefs: `dedicated`, on a `reef`, or `shared` there."""
         if placement == "dedicated":
             return self.dedicated * cells
-        reefs, hosts, gateways = (
-            -(-cells // each) for each in (shape.reef_cells, shape.host_cells, shape.gateway_cells)
-        )
-        return (
-            self.reef * cells + self.base * reefs + self.host * max(hosts, reefs) + self.gateway * max(gateways, reefs)
-        )
+        full, rest = divmod(cells, shape.reef_cells)
+        whole = self._reef(shape.reef_cells, placement, shape) * full
+        return whole + (self._reef(rest, placement, shape) if rest else 0)
+
+    def _reef(self, cells: int, placement: str, shape: Shape) -> int:
+        """Return what one reef with so many cells needs, and they with it."""
+        hosts, gateways = -(-cells // shape.host_cells), -(-cells // shape.gateway_cells)
+        own = self.base + self.host * hosts + self.gateway * gateways
+        if placement != "shared":
+            return own + self.reef * cells
+        webs, pollings = (-(-cells // each) for each in (shape.web_cells, shape.polling_cells))
+        return own + self.shared * cells + self.doors + self.web * webs + self.polling * pollings
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """By which quotas the places of a shared load balancer are counted; the first that is used up is named."""
+
+    quotas: Mapping[str, int]
+
+    def places(self, each: int = 1) -> int:
+        """Return how many cells share one, of which each takes so many."""
+        return min(self.quotas.values()) // each
+
+    @property
+    def binding(self) -> str:
+        """The quota that is used up first."""
+        return min(self.quotas, key=lambda name: self.quotas[name])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,6 +94,7 @@ class Capacity:
     gateway_slots: int
     gateway_limit: int
     takes: tuple[Takes, ...]
+    shared: Mapping[str, Counted]
 
     def databases_of(self, size: str, mode: str) -> int:
         """Return how many databases a host takes: `size` is a class (`db.m6i.xlarge`) or a SKU (`GP_Gen5_4`).
@@ -98,6 +129,7 @@ def capacity(cloud: str) -> Capacity:
         gateway_slots=int(gateway.number("slots")),
         gateway_limit=_quota(gateway, cloud).default,
         takes=tuple(_takes(entry, cloud, sources) for entry in table.tables("takes")),
+        shared={name: _counted(entry, cloud, sources) for name, entry in table.named("balancers")},
     )
     for part in (reserve, gateway):
         _sourced(part, sources)
@@ -126,13 +158,27 @@ def _takes(entry: Table, cloud: str, sources: set[str]) -> Takes:
         base=int(entry.number("base", 0)),
         host=int(entry.number("host", 0)),
         gateway=int(entry.number("gateway", 0)),
+        shared=int(entry.number("shared", entry.number("reef"))),
+        doors=int(entry.number("doors", 0)),
+        web=int(entry.number("web", 0)),
+        polling=int(entry.number("polling", 0)),
     )
     _sourced(entry, sources)
     return takes
 
 
+def _counted(entry: Table, cloud: str, sources: set[str]) -> Counted:
+    counted = Counted(quotas={name: _known(entry, cloud, name).default for name in entry.texts("quotas")})
+    _sourced(entry, sources)
+    return counted
+
+
 def _quota(entry: Table, cloud: str) -> facts.Quota:
-    service, _, name = entry.text("quota").partition(".")
+    return _known(entry, cloud, entry.text("quota"))
+
+
+def _known(entry: Table, cloud: str, of: str) -> facts.Quota:
+    service, _, name = of.partition(".")
     quota = facts.service(cloud, service).quotas.get(name)
     if quota is None:
         raise entry.fail(f"there is no quota '{service}.{name}' in cellctl/facts/{cloud}/{service}.toml")

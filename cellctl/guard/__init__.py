@@ -10,7 +10,14 @@ from importlib.metadata import entry_points
 
 from cellctl.errors import Objection
 from cellctl.guard.case import Case, Guard, Licence, Need, Usage
-from cellctl.guard.cell_file import FROZEN, frozen_fields, immutable_inputs, licensed, running_nodes
+from cellctl.guard.cell_file import (
+    FROZEN,
+    frozen_fields,
+    immutable_inputs,
+    licensed,
+    running_nodes,
+    shared_balancers,
+)
 from cellctl.guard.exceptions import Freeze, PolicyException
 from cellctl.guard.freezes import frozen_time
 from cellctl.guard.imports import taken_over
@@ -35,6 +42,7 @@ __all__ = [
     "losses",
     "needs",
     "running_nodes",
+    "shared_balancers",
     "split",
 ]
 

@@ -48,10 +48,10 @@ def running_nodes(case: Case) -> Iterator[Objection]:
             remedy="change one of them, run `cellctl up`, then the other",
         )
     was, wanted = _at(case.recorded_spec, _POLLING), _at(case.wanted_spec, _POLLING)
-    if was and wanted and was != wanted:
+    if was == "redis" and wanted and was != wanted:
         yield Objection(
             code="polling_change",
-            reason=f"{_POLLING} is {was} and cannot become {wanted}: nodes learn of their queue at their first boot",
+            reason=f"{_POLLING} is {was} and cannot become {wanted}: Octopus keeps what nodes with a queue share there",
             remedy=f"set it back to {was}; another cell can have {wanted}",
         )
     other = _at(case.recorded_spec, _LICENCE) != _at(case.wanted_spec, _LICENCE)  # then `licensed` judges its limit
@@ -61,6 +61,30 @@ def running_nodes(case: Case) -> Iterator[Objection]:
             reason=f"{_COUNT} would be {int(wants)}, and the installed licence allows {case.node_limit}",
             remedy=_OVER_LIMIT,
         )
+
+
+_SHARED = "ingress.shared"
+_KEPT = (_SHARED, "ingress.exposure", "ingress.portsPerCell")
+
+
+def shared_balancers(case: Case) -> Iterator[Objection]:
+    """Refuse what load balancers that cells share cannot become: cells answer there, at ports that they were given."""
+    if _at(case.recorded_spec, _SHARED) is not True:
+        return
+    for path in _KEPT:
+        before, after = _at(case.recorded_spec, path), _at(case.wanted_spec, path)
+        if before is not None and before != after:
+            yield Objection(
+                code="shared_balancers",
+                reason=f"{path} is {_written(before)} and cannot become {_written(after)}: cells answer there",
+                remedy=f"set it back to {_written(before)}, or make another reef",
+            )
+
+
+def _written(value: Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(int(value)) if isinstance(value, float) else str(value)
 
 
 def licensed(plan: Plan, case: Case) -> Iterator[Objection]:

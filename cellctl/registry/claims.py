@@ -15,10 +15,22 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from cellctl.errors import RegistryError, UsageError
 from cellctl.placement import Placement, Refusal, Request, place
+from cellctl.registry import doors
 from cellctl.registry.database import Conflict, Database, insert_new
 from cellctl.registry.inventory import inventory
 from cellctl.registry.rows import change, row_of, tell
-from cellctl.registry.tables import binding_shares, bindings, cells, database_slots, gateways, hosts, reefs, share_slots
+from cellctl.registry.tables import (
+    balancer_slots,
+    binding_balancers,
+    binding_shares,
+    bindings,
+    cells,
+    database_slots,
+    gateways,
+    hosts,
+    reefs,
+    share_slots,
+)
 
 RESERVED_S = 900.0
 
@@ -31,7 +43,10 @@ class ClaimLost(RegistryError):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """What a cell has. `reserved_until`: unix seconds, None once it is bound. `shares`: slots in order."""
+    """What a cell has. `reserved_until`: unix seconds, None once it is bound. `shares`: slots in order.
+
+    `doors`: its slots of web and polling on load balancers that it shares, none where it brings its own.
+    """
 
     binding: int
     account: str
@@ -42,6 +57,7 @@ class Claim:
     database_slot: int
     shares: tuple[int, ...]
     reserved_until: float | None
+    doors: tuple[int, ...] = ()
 
 
 def claim(database: Database, request: Request, *, reserve_s: float = RESERVED_S) -> Claim | Refusal:
@@ -92,6 +108,7 @@ def confirm(database: Database, claimed: Claim, *, database_name: str) -> Claim:
         for share in _shares(connection, binding.id):
             values = {**bound, "held_data": True, "scrub_remaining": None}
             change(connection, share_slots, share.id, share.version, values)
+        doors.moved(connection, int(binding.id), "bound", now)
         tell(connection, now, (claimed.account, "cell", claimed.cell), "bound", {"reef": claimed.reef})
         return _claim_of(connection, _open_binding(connection, binding.cell_id) or binding)
 
@@ -144,8 +161,9 @@ def free_orphans(connection: Connection, now: float) -> int:
     """Free slots that are reserved and that no cell has; return how many there were."""
     held = select(binding_shares.c.share_slot_id).where(binding_shares.c.until.is_(None))
     bound = select(bindings.c.database_slot_id).where(bindings.c.until.is_(None))
+    shared = select(binding_balancers.c.balancer_slot_id).where(binding_balancers.c.until.is_(None))
     count = 0
-    for table, taken in ((share_slots, held), (database_slots, bound)):
+    for table, taken in ((share_slots, held), (database_slots, bound), (balancer_slots, shared)):
         orphans = (table.c.state == "reserved") & table.c.id.not_in(taken)
         values = {"state": "available", "state_since": now, "version": table.c.version + 1}
         count += connection.execute(update(table).where(orphans).values(values)).rowcount
@@ -169,6 +187,7 @@ def _reserved(
     reef, host, gateway = _locked(connection, request, placed)
     slot = _swapped_database(connection, host, since)
     shares = _swapped_shares(connection, gateway, request.shares, since)
+    taken = doors.reserved(connection, reef, placed, since)
     binding = insert_new(
         connection,
         bindings,
@@ -180,10 +199,12 @@ def _reserved(
     for share, kind in zip(shares, kinds, strict=True):
         values = {"binding_id": binding, "share_slot_id": share, "gateway_id": gateway, "kind": kind}
         insert_new(connection, binding_shares, values)
+    doors.given(connection, binding, reef, taken)
     tell(connection, since, (request.account, "cell", request.cell), "reserved", {"reef": placed.reef})
     return Claim(
         binding=binding, account=request.account, cell=request.cell, reef=placed.reef, host=placed.host,
         gateway=placed.gateway, database_slot=slot, shares=shares, reserved_until=until,
+        doors=tuple(slot for _, slot in taken),
     )  # fmt: skip
 
 
@@ -273,6 +294,7 @@ def _end(connection: Connection, binding: Row[tuple[object, ...]], now: float) -
         change(connection, share_slots, share.id, share.version, {"state": state, "state_since": now})
     mine = binding_shares.c.binding_id == binding.id
     connection.execute(binding_shares.update().where(mine).values(until=now))
+    doors.moved(connection, int(binding.id), "available", now)
     name = connection.execute(select(cells.c.name).where(cells.c.id == binding.cell_id)).scalar_one()
     tell(connection, now, (binding.account, "cell", str(name)), "given_back", {"held_data": not reserved})
 
@@ -311,4 +333,5 @@ def _claim_of(connection: Connection, binding: Row[tuple[object, ...]]) -> Claim
         database_slot=binding.database_slot_id,
         shares=tuple(int(share.id) for share in _shares(connection, binding.id)),
         reserved_until=binding.reserved_until,
+        doors=tuple(int(one.id) for one in doors.held(connection, binding.id)),
     )

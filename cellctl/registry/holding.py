@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Row, select
 
+from cellctl.registry import doors
 from cellctl.registry.rows import add, change, row_of
 from cellctl.registry.tables import binding_shares, bindings, database_slots, gateways, hosts, reefs, share_slots
 
@@ -37,6 +38,7 @@ def restored(connection: Connection, now: float, cell: int, survey: Survey) -> s
     )  # fmt: skip
     values = {"binding_id": binding, "share_slot_id": share.id, "gateway_id": found.gateway, "kind": "files"}
     connection.execute(binding_shares.insert().values(values))
+    doors.restored(connection, now, binding, int(found.reef), survey.place)
     return f"place of {key.name}"
 
 

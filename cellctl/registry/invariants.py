@@ -14,6 +14,9 @@ from sqlalchemy import Connection, Select, func, select, text
 
 from cellctl.registry import states
 from cellctl.registry.tables import (
+    balancer_slots,
+    balancers,
+    binding_balancers,
     binding_shares,
     bindings,
     cells,
@@ -26,6 +29,7 @@ from cellctl.registry.tables import (
     share_slots,
 )
 
+DOORS = ("web", "polling")
 _REBUILD = "cellctl registry rebuild"
 
 
@@ -48,9 +52,11 @@ def _bound_slots(connection: Connection) -> Iterator[Violation]:
     """I1: a slot that is taken has one cell, and a cell that is bound has its slots."""
     share_bindings = select(binding_shares.c.share_slot_id).where(binding_shares.c.until.is_(None))
     database_bindings = select(bindings.c.database_slot_id).where(bindings.c.until.is_(None))
+    doors = select(binding_balancers.c.balancer_slot_id).where(binding_balancers.c.until.is_(None))
     for table, kind, held in (
         (database_slots, "database slot", database_bindings),
         (share_slots, "share slot", share_bindings),
+        (balancer_slots, "balancer slot", doors),
     ):
         taken = table.c.state.in_(("reserved", "bound"))
         for row in connection.execute(select(table.c.id, table.c.state).where(taken, table.c.id.not_in(held))):
@@ -133,6 +139,7 @@ def _placed(connection: Connection) -> Iterator[Violation]:
         if row.purpose != "cell":
             message = "lives in a database slot that is kept for restores"
             yield Violation(invariant="I4", subject=f"cell {row.name}", message=message, remedy="move it to another")
+    yield from _doors(connection)
     full = (
         select(reefs.c.name, reefs.c.max_cells, func.count().label("cells"))
         .join(bindings, bindings.c.reef_id == reefs.c.id)
@@ -143,6 +150,27 @@ def _placed(connection: Connection) -> Iterator[Violation]:
     for reef in connection.execute(full):
         message = f"has {reef.cells} cells and room for {reef.max_cells}"
         yield Violation(invariant="I4", subject=f"reef {reef.name}", message=message, remedy="raise its limit")
+
+
+def _doors(connection: Connection) -> Iterator[Violation]:
+    """I4: cells share only balancers that are, or were, in service, and have one of each kind or none."""
+    query = (
+        _with_cell(select(cells.c.name, balancers.c.name.label("balancer"), balancers.c.state), shares=False)
+        .join(binding_balancers, binding_balancers.c.binding_id == bindings.c.id)
+        .join(balancer_slots, balancer_slots.c.id == binding_balancers.c.balancer_slot_id)
+        .join(balancers, balancers.c.id == balancer_slots.c.balancer_id)
+        .where(binding_balancers.c.until.is_(None))
+    )
+    kinds: dict[str, int] = defaultdict(int)
+    for row in connection.execute(query):
+        kinds[row.name] += 1
+        if row.state not in states.BEEN_IN_SERVICE:
+            message = f"shares load balancer {row.balancer}, which is {row.state}"
+            yield Violation(invariant="I4", subject=f"cell {row.name}", message=message, remedy=_REBUILD)
+    for name, number in kinds.items():
+        if number != len(DOORS):
+            message = f"has {number} place on shared load balancers instead of one of web and one of polling"
+            yield Violation(invariant="I4", subject=f"cell {name}", message=message, remedy=_REBUILD)
 
 
 def _references(connection: Connection) -> Iterator[Violation]:

@@ -6,11 +6,22 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from sqlalchemy import BindParameter, Connection, bindparam, func, select
+from sqlalchemy import BindParameter, Connection, bindparam, case, func, select
 
 from cellctl.facts.capacity import capacity
-from cellctl.placement import Gateway, Host, Inventory, Quota, Reef
-from cellctl.registry.tables import bindings, cells, database_slots, gateways, hosts, reefs, share_slots
+from cellctl.placement import Balancer, Gateway, Host, Inventory, Quota, Reef
+from cellctl.registry.tables import (
+    balancer_slots,
+    balancers,
+    binding_balancers,
+    bindings,
+    cells,
+    database_slots,
+    gateways,
+    hosts,
+    reefs,
+    share_slots,
+)
 
 _Bound: TypeAlias = Mapping[tuple[str, int], Counter[str]]
 
@@ -50,12 +61,30 @@ _GATEWAYS = (
     .where(gateways.c.reef_id.in_(_IDS))
     .group_by(gateways.c.id)
 )
+_BALANCERS = (
+    select(balancers, func.count(balancer_slots.c.id).filter(balancer_slots.c.state != _FREE).label("used"))
+    .outerjoin(balancer_slots, balancer_slots.c.balancer_id == balancers.c.id)
+    .where(balancers.c.reef_id.in_(_IDS), balancers.c.state != "retired")
+    .group_by(balancers.c.id)
+)
+_SHARED = (
+    select(bindings.c.cell_id)
+    .join(binding_balancers, binding_balancers.c.binding_id == bindings.c.id)
+    .where(_OPEN, binding_balancers.c.until.is_(None))
+)
+_KINDS = (
+    select(balancers.c.kind, reefs.c.region, func.count().label("number"))
+    .join(reefs, reefs.c.id == balancers.c.reef_id)
+    .where(reefs.c.account == bindparam("account"), reefs.c.cloud == bindparam("cloud"), balancers.c.state != "retired")
+    .group_by(balancers.c.kind, reefs.c.region)
+)
+_how = case((cells.c.id.in_(_SHARED), "shared"), else_=cells.c.placement)
 _lives = (cells.c.placement == "dedicated") & (cells.c.state != "purged")
 _LIVING = (
-    select(cells.c.placement, cells.c.region, func.count().label("cells"))
+    select(_how.label("placement"), cells.c.region, func.count().label("cells"))
     .where(cells.c.account == bindparam("account"), cells.c.cloud == bindparam("cloud"))
     .where(_lives | cells.c.id.in_(select(bindings.c.cell_id).where(_OPEN)))
-    .group_by(cells.c.placement, cells.c.region)
+    .group_by(_how, cells.c.region)
 )
 
 
@@ -65,11 +94,12 @@ def inventory(connection: Connection, *, account: str, cloud: str, region: str) 
     ids = {"ids": [row.id for row in rows]}
     bound = _bound(connection, ids)
     found_hosts, found_gateways = _hosts(connection, ids, bound), _gateways(connection, ids, bound)
+    doors = _balancers(connection, ids, cloud)
     found = tuple(
         Reef(
             name=row.name, account=row.account, cloud=row.cloud, region=row.region, max_cells=row.max_cells,
             in_service=row.state == "in_service", cells=bound["reef", row.id].total(),
-            hosts=tuple(found_hosts[row.id]), gateways=tuple(found_gateways[row.id]),
+            hosts=tuple(found_hosts[row.id]), gateways=tuple(found_gateways[row.id]), balancers=tuple(doors[row.id]),
         )
         for row in rows
     )  # fmt: skip
@@ -107,20 +137,40 @@ def _gateways(connection: Connection, ids: Mapping[str, list[int]], bound: _Boun
     return found
 
 
+def _balancers(connection: Connection, ids: Mapping[str, list[int]], cloud: str) -> Mapping[int, list[Balancer]]:
+    counted = capacity(cloud).shared
+    found: dict[int, list[Balancer]] = defaultdict(list)
+    for row in connection.execute(_BALANCERS, ids):
+        balancer = Balancer(
+            name=row.name, kind=row.kind, in_service=row.state == "in_service", slots=row.slots, used=row.used,
+            quota=counted[row.kind].binding if row.kind in counted else "",
+        )  # fmt: skip
+        found[row.reef_id].append(balancer)
+    return found
+
+
 def _quotas(connection: Connection, account: str, cloud: str, region: str) -> tuple[Quota, ...]:
-    """Return the quotas with what dedicated cells and cells that have a place on a reef take of them."""
+    """Return the quotas with what cells take of them, dedicated or with a place on a reef, and shared balancers."""
     here: Counter[str] = Counter()
     everywhere: Counter[str] = Counter()
-    for row in connection.execute(_LIVING, {"account": account, "cloud": cloud}):
-        everywhere[row.placement] += row.cells
-        here[row.placement] += row.cells if row.region == region else 0
+    whose = {"account": account, "cloud": cloud}
+    living = [(row.placement, row.region, row.cells) for row in connection.execute(_LIVING, whose)]
+    doors = [(row.kind, row.region, row.number) for row in connection.execute(_KINDS, whose)]
+    for what, where, number in (*living, *doors):
+        everywhere[what] += number
+        here[what] += number if where == region else 0
     return tuple(
         Quota(
             key=takes.quota,
             limit=takes.limit,
-            used=takes.dedicated * living["dedicated"] + takes.reef * living["reef"],
+            used=takes.dedicated * counts["dedicated"]
+            + takes.reef * counts["reef"]
+            + takes.shared * counts["shared"]
+            + takes.web * counts["web"]
+            + takes.polling * counts["polling"],
             per_cell=takes.reef,
+            per_shared=takes.shared,
         )
         for takes in capacity(cloud).takes
-        for living in [everywhere if takes.everywhere else here]
+        for counts in [everywhere if takes.everywhere else here]
     )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from cellctl.errors import RegistryError
 from cellctl.placement import Refusal, Request
-from cellctl.registry import claims, journal
+from cellctl.registry import claims, doors, journal
 from cellctl.registry.claims import Claim
 from cellctl.registry.database import Database
 from cellctl.registry.journal import CellKey
@@ -76,5 +76,6 @@ def place_of(connection: Connection, claim: Claim) -> Place:
     first = place.get("number")
     place |= {"share": share.share_name, "share_arn": share.share_id, "bucket": share.bucket}
     place["number"] = (int(first) if isinstance(first, int | float) else 0) + share.number - 1
+    place |= doors.place_of(connection, claim.binding)
     place["database"] = slot.database or database_name(claim.cell)
     return place

@@ -5,21 +5,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, Table, func, select
 
 from cellctl.placement import Quota, Request, room
 from cellctl.registry.inventory import inventory
 from cellctl.registry.reefs import cells_of
-from cellctl.registry.tables import database_slots, gateways, hosts, reefs, share_slots
+from cellctl.registry.tables import balancer_slots, balancers, database_slots, gateways, hosts, reefs, share_slots
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Part:
-    """A host or gateway: `slots` counts its slots by state; of a host those for cells only, `reserve` are for restores.
+    """A host, gateway or balancer: `slots` counts its slots by state; of a host those for cells only.
 
-    `detail` is the size and mode of a host, the protocol and zone of a gateway.
+    `reserve` of a host's are for restores. `detail` is the size and mode of a host, the protocol and zone of a gateway,
+    what a load balancer is for.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ReefView:
     binding: str
     hosts: tuple[Part, ...] = ()
     gateways: tuple[Part, ...] = ()
+    balancers: tuple[Part, ...] = ()
     quotas: tuple[Quota, ...] = field(default=())
 
 
@@ -56,6 +58,7 @@ def view(connection: Connection, account: str, name: str, *, today: str) -> Reef
         protocol=min(serving, default="nfs"),
     )  # fmt: skip
     free, binding = room(found, request)
+    reef_of = next(one for one in found.reefs if one.name == name)
     return ReefView(
         state=str(reef.state),
         max_cells=int(reef.max_cells),
@@ -64,7 +67,8 @@ def view(connection: Connection, account: str, name: str, *, today: str) -> Reef
         binding=binding,
         hosts=_parts(connection, int(reef.id), hosts),
         gateways=_parts(connection, int(reef.id), gateways),
-        quotas=tuple(quota for quota in found.quotas if quota.per_cell),
+        balancers=_parts(connection, int(reef.id), balancers),
+        quotas=tuple(replace(quota, per_cell=each) for quota in found.quotas if (each := quota.takes(reef_of))),
     )
 
 
@@ -79,6 +83,11 @@ def _parts(connection: Connection, reef: int, table: Table) -> tuple[Part, ...]:
             )
             for row in rows
         )  # fmt: skip
+    if table is balancers:
+        return tuple(
+            Part(name=row.name, state=row.state, detail=f"load balancer, {row.kind}", slots=counted[row.id])
+            for row in rows
+        )
     return tuple(
         Part(name=row.name, state=row.state, detail=f"{row.protocol}, zone {row.zone}", slots=counted[row.id])
         for row in rows
@@ -87,7 +96,11 @@ def _parts(connection: Connection, reef: int, table: Table) -> tuple[Part, ...]:
 
 def _slots(connection: Connection, table: Table, ids: list[int]) -> Mapping[int, Mapping[str, int]]:
     found: dict[int, dict[str, int]] = {key: {} for key in ids}
-    slots, owner = (database_slots, "host_id") if table is hosts else (share_slots, "gateway_id")
+    slots, owner = {
+        "hosts": (database_slots, "host_id"),
+        "gateways": (share_slots, "gateway_id"),
+        "balancers": (balancer_slots, "balancer_id"),
+    }[table.name]
     query = select(slots.c[owner], slots.c.state, func.count()).where(slots.c[owner].in_(ids))
     if table is hosts:
         query = query.where(database_slots.c.purpose == "cell")

@@ -11,12 +11,22 @@ from sqlalchemy import Connection, select, update
 
 from cellctl.errors import GuardError, Objection, UsageError
 from cellctl.facts.capacity import capacity
-from cellctl.registry import states
+from cellctl.registry import doors, states
 from cellctl.registry.recording import Difference, Recorder
 from cellctl.registry.rows import change, row_of, tell
 from cellctl.registry.stock import add_database_slots
-from cellctl.registry.survey import ReefGateway, ReefHost, ReefSurvey, Survey
-from cellctl.registry.tables import bindings, cells, database_slots, gateways, hosts, reefs, share_slots
+from cellctl.registry.survey import ReefBalancer, ReefGateway, ReefHost, ReefSurvey, Survey
+from cellctl.registry.tables import (
+    balancer_slots,
+    balancers,
+    bindings,
+    cells,
+    database_slots,
+    gateways,
+    hosts,
+    reefs,
+    share_slots,
+)
 
 if TYPE_CHECKING:
     from cellctl.registry.database import Database
@@ -50,6 +60,8 @@ class ReefRecorder(Recorder):
             self._host(reef, host, survey)
         for gateway in survey.gateways:
             self._gateway(reef, gateway, survey)
+        for balancer in survey.balancers:
+            self._balancer(reef, balancer, survey)
         self._retire(reef, survey)
 
     def _host(self, reef: int, host: ReefHost, survey: ReefSurvey) -> None:
@@ -81,9 +93,19 @@ class ReefRecorder(Recorder):
                 {"share_id": share_id, "share_name": share, "bucket": bucket}, born=born,
             )  # fmt: skip
 
+    def _balancer(self, reef: int, balancer: ReefBalancer, survey: ReefSurvey) -> None:
+        values = {
+            "kind": balancer.kind, "object_id": balancer.object_id, "slots": balancer.slots,
+            "place": dict(balancer.place),
+        }  # fmt: skip
+        key = {"reef_id": reef, "name": balancer.name}
+        row = self._put(balancers, f"balancer {balancer.name}", key, values, born=self._life)
+        self._serving("balancer", row, survey)
+        doors.add_slots(self._connection, row, reef, balancer.slots, now=self.now)
+
     def _serving(self, kind: str, row_id: int, survey: ReefSurvey) -> None:
         """Bring into service what waited for it; what was cordoned stays so."""
-        table = {"reef": reefs, "host": hosts, "gateway": gateways}[kind]
+        table = {"reef": reefs, "host": hosts, "gateway": gateways, "balancer": balancers}[kind]
         found = self._connection.execute(select(table).where(table.c.id == row_id)).one()
         if survey.whole and found.state == "retired":
             self._anew(kind, row_id)
@@ -120,6 +142,9 @@ class ReefRecorder(Recorder):
         if kind == "host":
             mine = (database_slots.c.host_id == row_id) & (database_slots.c.state == "retired")
             self._connection.execute(update(database_slots).where(mine).values(**fresh, database=""))
+        elif kind == "balancer":
+            mine = (balancer_slots.c.balancer_id == row_id) & (balancer_slots.c.state == "retired")
+            self._connection.execute(update(balancer_slots).where(mine).values(**fresh))
         elif kind == "gateway":
             mine = (share_slots.c.gateway_id == row_id) & (share_slots.c.state == "retired")
             empty: dict[str, object] = {"held_data": False, "scrub_remaining": None, "client_list": []}
@@ -130,6 +155,7 @@ class ReefRecorder(Recorder):
         for table, there in (
             (hosts, [host.name for host in survey.hosts]),
             (gateways, [*(gateway.seen.name for gateway in survey.gateways), *survey.building]),
+            (balancers, [balancer.name for balancer in survey.balancers]),
         ):
             gone = (table.c.reef_id == reef) & table.c.name.not_in(there) & (table.c.state != "retired")
             for row in self._connection.execute(select(table).where(gone)).all():
@@ -194,6 +220,8 @@ def gone(connection: Connection, now: float, account: str, name: str) -> None:
     its_gateways = select(gateways.c.id).where(gateways.c.reef_id == reef)
     for table, mine in (
         (share_slots, share_slots.c.gateway_id.in_(its_gateways)),
+        (balancer_slots, balancer_slots.c.reef_id == reef),
+        (balancers, balancers.c.reef_id == reef),
         (database_slots, database_slots.c.reef_id == reef),
         (gateways, gateways.c.reef_id == reef),
         (hosts, hosts.c.reef_id == reef),
@@ -204,7 +232,7 @@ def gone(connection: Connection, now: float, account: str, name: str) -> None:
 
 
 def set_cordon(database: Database, account: str, reef: str, gateway: str = "", *, on: bool) -> str:
-    """Let a reef, or one of its hosts or gateways by name, take no new cells, or take them again; return its state.
+    """Let a reef, or a host, gateway or balancer of it by name, take no new cells or take them again; return its state.
 
     Raises:
         UsageError: There is no such reef, host or gateway.
@@ -217,12 +245,12 @@ def set_cordon(database: Database, account: str, reef: str, gateway: str = "", *
         row_of(connection, "reef", found, lock=True)
         table = reefs
         row = row_of(connection, "reef", found)
-        for kind in (hosts, gateways) if gateway else ():
+        for kind in (hosts, gateways, balancers) if gateway else ():
             mine = (kind.c.reef_id == found) & (kind.c.name == gateway)
             part = connection.execute(select(kind).where(mine)).one_or_none()
             table, row = (kind, part) if part is not None else (table, row)
         if gateway and table is reefs:
-            message = f"reef '{reef}' has no host or gateway '{gateway}'"
+            message = f"reef '{reef}' has no host, gateway or balancer '{gateway}'"
             raise UsageError(message, hint=f"cellctl reef status {reef} lists them", code="no_part")
         before, after = ("in_service", "cordoned") if on else ("cordoned", "in_service")
         if row.state != before:

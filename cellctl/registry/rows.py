@@ -18,8 +18,10 @@ TABLES: Mapping[str, Table] = {
     "reef": tables.reefs,
     "host": tables.hosts,
     "gateway": tables.gateways,
+    "balancer": tables.balancers,
     "database_slot": tables.database_slots,
     "share_slot": tables.share_slots,
+    "balancer_slot": tables.balancer_slots,
 }
 
 

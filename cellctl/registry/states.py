@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-Kind = Literal["reef", "host", "gateway", "database_slot", "share_slot", "cell", "node"]
+Kind = Literal["reef", "host", "gateway", "balancer", "database_slot", "share_slot", "balancer_slot", "cell", "node"]
 Moves: TypeAlias = Mapping[str, tuple[str, ...]]
 
 REEF: Moves = {
@@ -40,6 +40,12 @@ GATEWAY: Moves = {
     "retiring": ("retired",),
     "retired": (),
 }
+BALANCER: Moves = {
+    "planned": ("in_service", "retired"),
+    "in_service": ("cordoned", "retired"),
+    "cordoned": ("in_service", "retired"),
+    "retired": (),
+}
 DATABASE_SLOT: Moves = {
     "available": ("reserved", "retired"),
     "reserved": ("available", "bound"),
@@ -59,6 +65,12 @@ SHARE_SLOT: Moves = {
     "archiving": ("scrubbing", "retired"),
     "scrubbing": ("verifying", "retired"),
     "verifying": ("available", "scrubbing", "retired"),
+    "retired": (),
+}
+BALANCER_SLOT: Moves = {
+    "available": ("reserved", "retired"),
+    "reserved": ("available", "bound"),
+    "bound": ("available", "retired"),
     "retired": (),
 }
 CELL = (
@@ -84,8 +96,10 @@ MOVES: Mapping[str, Moves] = {
     "reef": REEF,
     "host": HOST,
     "gateway": GATEWAY,
+    "balancer": BALANCER,
     "database_slot": DATABASE_SLOT,
     "share_slot": SHARE_SLOT,
+    "balancer_slot": BALANCER_SLOT,
 }
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, exists, insert, select, update
 from cellctl.errors import GuardError, Objection
 from cellctl.facts.capacity import capacity
 from cellctl.facts.document import FactsError
-from cellctl.registry import states, tables
+from cellctl.registry import doors, states, tables
 from cellctl.registry.database import Database
 from cellctl.registry.rows import TABLES, add, change, row_of, tell
 
@@ -55,6 +55,16 @@ class NewGateway:
     protocol: str
     max_slots: int = 0
     zone: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewBalancer:
+    """A load balancer that is planned, for cells to share. `kind`: web or polling."""
+
+    name: str
+    kind: str
+    slots: int
+    object_id: str = ""
 
 
 def add_reef(database: Database, new: NewReef) -> int:
@@ -120,6 +130,26 @@ def add_gateway(database: Database, reef: int, new: NewGateway) -> int:
         slots = [{"gateway_id": gateway, "number": number, "state": "absent", **life} for number in range(1, count + 1)]
         connection.execute(insert(tables.share_slots), slots)
         return gateway
+
+    return database.write(work)
+
+
+def add_balancer(database: Database, reef: int, new: NewBalancer) -> int:
+    """Plan a load balancer that cells share, with a slot for each of them; return its id.
+
+    Raises:
+        GuardError: More slots than its quotas allow.
+    """
+
+    def work(connection: Connection) -> int:
+        counted = capacity(str(row_of(connection, "reef", reef, lock=True).cloud)).shared[new.kind]
+        if new.slots > counted.places():
+            raise _too_much(new.name, f"takes {counted.places()} cells ({counted.binding}), not {new.slots}")
+        now = database.now(connection)
+        values = {**asdict(new), "reef_id": reef, "state": "planned", "state_since": now}
+        balancer = add(connection, tables.balancers, values)
+        doors.add_slots(connection, balancer, reef, new.slots, now=now)
+        return balancer
 
     return database.write(work)
 
@@ -209,7 +239,9 @@ def _lock_reef(connection: Connection, kind: states.Kind, row_id: int) -> None:
 
 
 def _in_use(connection: Connection, kind: states.Kind, row_id: int) -> bool:
-    """Tell whether a cell has a place on a reef, host or gateway, or in a slot."""
+    """Tell whether a cell has a place on a reef, host, gateway or balancer, or in a slot."""
+    if kind in ("balancer", "balancer_slot"):
+        return _has_door(connection, kind, row_id)
     slots = select(tables.database_slots.c.id).where(tables.database_slots.c.host_id == row_id)
     wanted: dict[str, ColumnElement[bool]] = {
         "reef": tables.bindings.c.reef_id == row_id,
@@ -223,6 +255,13 @@ def _in_use(connection: Connection, kind: states.Kind, row_id: int) -> bool:
         if kind in wanted
         else exists().where(shares.c.until.is_(None), shares.c.share_slot_id == row_id)
     )
+    return bool(connection.execute(select(there)).scalar())
+
+
+def _has_door(connection: Connection, kind: states.Kind, row_id: int) -> bool:
+    held, slots = tables.binding_balancers, tables.balancer_slots
+    mine = slots.c.balancer_id == row_id if kind == "balancer" else slots.c.id == row_id
+    there = exists().where(held.c.until.is_(None), held.c.balancer_slot_id == slots.c.id, mine)
     return bool(connection.execute(select(there)).scalar())
 
 

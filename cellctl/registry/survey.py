@@ -106,6 +106,17 @@ class ReefGateway:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReefBalancer:
+    """A load balancer that a reef's cells share, with a slot for each of them. `place` as of a host."""
+
+    name: str
+    kind: str
+    object_id: str
+    slots: int
+    place: Mapping[str, object]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReefSurvey:
     """A reef as its state has it; `whole` once everything in it is complete and was looked at.
 
@@ -121,3 +132,4 @@ class ReefSurvey:
     place: Mapping[str, object]
     protocol: str = ""
     building: Mapping[str, str] = field(default_factory=dict)
+    balancers: tuple[ReefBalancer, ...] = ()

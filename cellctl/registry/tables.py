@@ -7,13 +7,11 @@ A change of these tables is a new migration (CONTRIBUTING.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import fields
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Boolean,
     CheckConstraint,
     Column,
     Double,
@@ -21,7 +19,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     Table,
     Text,
     UniqueConstraint,
@@ -30,139 +27,111 @@ from sqlalchemy import (
 
 from cellctl.leases import Holder
 from cellctl.registry import states
+from cellctl.registry.balancer_tables import balancer_slots, balancers, binding_balancers
+from cellctl.registry.columns import flag, key, life, metadata, moment, number, one_of, place, words
 
-HEAD = "0004"
+__all__ = [
+    "HEAD",
+    "balancer_slots",
+    "balancers",
+    "binding_balancers",
+    "binding_shares",
+    "bindings",
+    "cells",
+    "database_slots",
+    "events",
+    "gateways",
+    "hosts",
+    "leases",
+    "metadata",
+    "nodes",
+    "operations",
+    "reefs",
+    "share_slots",
+]
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "%(table_name)s_pkey",
-        "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-        "uq": "%(table_name)s_%(column_0_N_name)s_key",
-        "ck": "%(constraint_name)s",
-        "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-    }
-)
-
-
-def _text(name: str, default: str | None = "") -> Column[str]:
-    return Column(name, Text, nullable=False, server_default=default)
-
-
-def _number(name: str, default: int | None = None) -> Column[int]:
-    return Column(name, Integer, nullable=False, server_default=None if default is None else str(default))
-
-
-def _time(name: str, *, nullable: bool = False) -> Column[float]:
-    return Column(name, Double, nullable=nullable)
-
-
-def _flag(name: str) -> Column[bool]:
-    return Column(name, Boolean, nullable=False, server_default=text("false"))
-
-
-def _key() -> Column[int]:
-    return Column("id", Integer, primary_key=True)
-
-
-def _life() -> list[Column[str] | Column[float] | Column[int]]:
-    return [
-        _text("state", None),
-        _time("state_since"),
-        _text("last_error"),
-        _number("generation", 1),
-        _number("version", 1),
-    ]
-
-
-def _place() -> Column[object]:
-    """What a cell that is placed there must know of it, as its cloud's layout wants it: names and ids, no secret."""
-    return Column("place", JSON, nullable=True)
-
-
-def _one_of(name: str, column: str, values: Iterable[str]) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(value) for value in values)})", name=name)
-
+HEAD = "0005"
 
 reefs = Table(
     "reefs",
     metadata,
-    _key(),
-    _text("account", None),
-    _text("cloud", None),
-    _text("region", None),
-    _text("name", None),
-    _text("kind", None),
-    _number("max_cells"),
-    *_life(),
-    _place(),
+    key(),
+    words("account", None),
+    words("cloud", None),
+    words("region", None),
+    words("name", None),
+    words("kind", None),
+    number("max_cells"),
+    *life(),
+    place(),
     UniqueConstraint("account", "name", "kind"),
     UniqueConstraint("id", "account", "cloud", "region"),
-    _one_of("reefs_kind", "kind", ("shared", "dedicated")),
-    _one_of("reefs_state", "state", states.REEF),
+    one_of("reefs_kind", "kind", ("shared", "dedicated")),
+    one_of("reefs_state", "state", states.REEF),
     CheckConstraint("max_cells >= 1 AND (kind <> 'dedicated' OR max_cells = 1)", name="reefs_max_cells"),
 )
 
 hosts = Table(
     "hosts",
     metadata,
-    _key(),
+    key(),
     Column("reef_id", ForeignKey("reefs.id"), nullable=False),
-    _text("name", None),
-    _text("kind", None),
-    _text("size"),
-    _text("ha_mode", None),
-    _text("endpoint"),
-    _number("capacity"),
-    _number("reserve"),
-    *_life(),
-    _place(),
+    words("name", None),
+    words("kind", None),
+    words("size"),
+    words("ha_mode", None),
+    words("endpoint"),
+    number("capacity"),
+    number("reserve"),
+    *life(),
+    place(),
     UniqueConstraint("reef_id", "name"),
     UniqueConstraint("id", "reef_id"),
-    _one_of("hosts_kind", "kind", ("rds", "azure_sql")),
-    _one_of("hosts_ha_mode", "ha_mode", ("single", "mirroring", "always_on", "zone_redundant")),
-    _one_of("hosts_state", "state", states.HOST),
+    one_of("hosts_kind", "kind", ("rds", "azure_sql")),
+    one_of("hosts_ha_mode", "ha_mode", ("single", "mirroring", "always_on", "zone_redundant")),
+    one_of("hosts_state", "state", states.HOST),
     CheckConstraint("capacity >= 1 AND reserve >= 0 AND reserve < capacity", name="i4_hosts_reserve"),
 )
 
 gateways = Table(
     "gateways",
     metadata,
-    _key(),
+    key(),
     Column("reef_id", ForeignKey("reefs.id"), nullable=False),
-    _text("name", None),
-    _text("kind", None),
-    _text("protocol", None),
-    _text("zone"),
-    _number("max_slots"),
-    _text("object_id"),
-    _text("instance_id"),
-    _text("address"),
-    _text("dns_name"),
-    _text("deprecation_date"),
-    _text("step_cursor"),
-    _text("health", "ok"),
-    *_life(),
-    _place(),
+    words("name", None),
+    words("kind", None),
+    words("protocol", None),
+    words("zone"),
+    number("max_slots"),
+    words("object_id"),
+    words("instance_id"),
+    words("address"),
+    words("dns_name"),
+    words("deprecation_date"),
+    words("step_cursor"),
+    words("health", "ok"),
+    *life(),
+    place(),
     Column("judged", JSON, nullable=True),
     UniqueConstraint("reef_id", "name"),
     UniqueConstraint("id", "reef_id"),
-    _one_of("gateways_kind", "kind", ("storage_gateway", "storage_account")),
-    _one_of("gateways_protocol", "protocol", ("smb", "nfs")),
-    _one_of("gateways_health", "health", states.HEALTH),
-    _one_of("gateways_state", "state", states.GATEWAY),
+    one_of("gateways_kind", "kind", ("storage_gateway", "storage_account")),
+    one_of("gateways_protocol", "protocol", ("smb", "nfs")),
+    one_of("gateways_health", "health", states.HEALTH),
+    one_of("gateways_state", "state", states.GATEWAY),
     CheckConstraint("max_slots >= 1", name="gateways_max_slots"),
 )
 
 database_slots = Table(
     "database_slots",
     metadata,
-    _key(),
-    _number("host_id"),
-    _number("reef_id"),
-    _number("number"),
-    _text("purpose", "cell"),
-    _text("database"),
-    *_life(),
+    key(),
+    number("host_id"),
+    number("reef_id"),
+    number("number"),
+    words("purpose", "cell"),
+    words("database"),
+    *life(),
     ForeignKeyConstraint(["host_id", "reef_id"], ["hosts.id", "hosts.reef_id"]),
     UniqueConstraint("host_id", "number"),
     UniqueConstraint("id", "reef_id"),
@@ -174,8 +143,8 @@ database_slots = Table(
         sqlite_where=text("database <> ''"),
         postgresql_where=text("database <> ''"),
     ),
-    _one_of("database_slots_purpose", "purpose", ("cell", "restore")),
-    _one_of("database_slots_state", "state", states.DATABASE_SLOT),
+    one_of("database_slots_purpose", "purpose", ("cell", "restore")),
+    one_of("database_slots_state", "state", states.DATABASE_SLOT),
     CheckConstraint("number >= 1", name="database_slots_number"),
     CheckConstraint("state <> 'bound' OR database <> ''", name="database_slots_bound"),
 )
@@ -185,18 +154,18 @@ _WRITES = f"bucket <> '' AND state IN ({', '.join(repr(state) for state in state
 share_slots = Table(
     "share_slots",
     metadata,
-    _key(),
+    key(),
     Column("gateway_id", ForeignKey("gateways.id"), nullable=False),
-    _number("number"),
-    _text("share_id"),
-    _text("share_name"),
-    _text("bucket"),
-    _text("prefix"),
+    number("number"),
+    words("share_id"),
+    words("share_name"),
+    words("bucket"),
+    words("prefix"),
     Column("client_list", JSON, nullable=True),
-    _text("client_token"),
-    _flag("held_data"),
+    words("client_token"),
+    flag("held_data"),
     Column("scrub_remaining", Integer, nullable=True),
-    *_life(),
+    *life(),
     UniqueConstraint("gateway_id", "number"),
     UniqueConstraint("id", "gateway_id"),
     Index(
@@ -207,7 +176,7 @@ share_slots = Table(
         sqlite_where=text(_WRITES),
         postgresql_where=text(_WRITES),
     ),
-    _one_of("share_slots_state", "state", states.SHARE_SLOT),
+    one_of("share_slots_state", "state", states.SHARE_SLOT),
     CheckConstraint("number >= 1", name="share_slots_number"),
     CheckConstraint(
         "state NOT IN ('available', 'reserved') OR NOT held_data OR (scrub_remaining IS NOT NULL"
@@ -220,27 +189,27 @@ share_slots = Table(
 cells = Table(
     "cells",
     metadata,
-    _key(),
-    _text("account", None),
-    _text("cloud", None),
-    _text("region", None),
-    _text("name", None),
-    _text("placement", None),
-    _text("owner"),
-    _text("octopus_version"),
-    _text("spec_digest"),
-    _text("licence"),
-    _number("node_limit", 0),
-    _text("master_key"),
-    _flag("holds_data"),
-    _text("url"),
-    _text("polling"),
-    _number("incarnation", 1),
-    *_life(),
+    key(),
+    words("account", None),
+    words("cloud", None),
+    words("region", None),
+    words("name", None),
+    words("placement", None),
+    words("owner"),
+    words("octopus_version"),
+    words("spec_digest"),
+    words("licence"),
+    number("node_limit", 0),
+    words("master_key"),
+    flag("holds_data"),
+    words("url"),
+    words("polling"),
+    number("incarnation", 1),
+    *life(),
     UniqueConstraint("account", "name"),
     UniqueConstraint("id", "account", "cloud", "region"),
-    _one_of("cells_placement", "placement", ("dedicated", "reef")),
-    _one_of("cells_state", "state", states.CELL),
+    one_of("cells_placement", "placement", ("dedicated", "reef")),
+    one_of("cells_state", "state", states.CELL),
     CheckConstraint("incarnation >= 1 AND node_limit >= 0", name="cells_numbers"),
     CheckConstraint("NOT holds_data OR master_key <> ''", name="i7_key_before_data"),
 )
@@ -248,17 +217,17 @@ cells = Table(
 nodes = Table(
     "nodes",
     metadata,
-    _key(),
+    key(),
     Column("cell_id", ForeignKey("cells.id"), nullable=False),
-    _number("ordinal"),
-    _text("name", None),
-    _text("address"),
-    _text("octopus_version"),
-    _number("task_cap", 0),
-    *_life(),
+    number("ordinal"),
+    words("name", None),
+    words("address"),
+    words("octopus_version"),
+    number("task_cap", 0),
+    *life(),
     UniqueConstraint("cell_id", "ordinal"),
     UniqueConstraint("cell_id", "name"),
-    _one_of("nodes_state", "state", states.NODE),
+    one_of("nodes_state", "state", states.NODE),
     CheckConstraint("ordinal >= 1 AND task_cap >= 0", name="nodes_numbers"),
 )
 
@@ -267,19 +236,19 @@ _OPEN = text("until IS NULL")
 bindings = Table(
     "bindings",
     metadata,
-    _key(),
-    _number("cell_id"),
-    _text("account", None),
-    _text("cloud", None),
-    _text("region", None),
-    _number("reef_id"),
-    _number("database_slot_id"),
-    _number("gateway_id"),
-    _text("tier"),
-    _time("since"),
-    _time("reserved_until", nullable=True),
-    _time("until", nullable=True),
-    _number("version", 1),
+    key(),
+    number("cell_id"),
+    words("account", None),
+    words("cloud", None),
+    words("region", None),
+    number("reef_id"),
+    number("database_slot_id"),
+    number("gateway_id"),
+    words("tier"),
+    moment("since"),
+    moment("reserved_until", nullable=True),
+    moment("until", nullable=True),
+    number("version", 1),
     ForeignKeyConstraint(
         ["cell_id", "account", "cloud", "region"],
         ["cells.id", "cells.account", "cells.cloud", "cells.region"],
@@ -295,6 +264,7 @@ bindings = Table(
     ),
     ForeignKeyConstraint(["gateway_id", "reef_id"], ["gateways.id", "gateways.reef_id"], name="i8_gateway_on_reef"),
     UniqueConstraint("id", "gateway_id"),
+    Index("bindings_id_reef_id_key", "id", "reef_id", unique=True),
     Index("i1_one_binding_per_cell", "cell_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
     Index("i1_one_cell_per_database_slot", "database_slot_id", unique=True, sqlite_where=_OPEN, postgresql_where=_OPEN),
     CheckConstraint("until IS NULL OR until >= since", name="bindings_times"),
@@ -305,9 +275,9 @@ binding_shares = Table(
     metadata,
     Column("binding_id", Integer, primary_key=True),
     Column("share_slot_id", Integer, primary_key=True),
-    _number("gateway_id"),
-    _text("kind", None),
-    _time("until", nullable=True),
+    number("gateway_id"),
+    words("kind", None),
+    moment("until", nullable=True),
     ForeignKeyConstraint(
         ["binding_id", "gateway_id"], ["bindings.id", "bindings.gateway_id"], name="i5_one_gateway_of_binding"
     ),
@@ -324,23 +294,23 @@ operations = Table(
     "operations",
     metadata,
     Column("id", Text, primary_key=True),
-    _text("account", None),
-    _text("target_kind", None),
-    _text("target", None),
-    _text("kind", None),
-    _text("command"),
-    _text("holder"),
-    _number("lease_token", 0),
-    _text("plan_hash"),
-    _text("spec_digest"),
-    _text("step"),
-    _number("attempt", 1),
-    _text("state", None),
-    _text("gate"),
+    words("account", None),
+    words("target_kind", None),
+    words("target", None),
+    words("kind", None),
+    words("command"),
+    words("holder"),
+    number("lease_token", 0),
+    words("plan_hash"),
+    words("spec_digest"),
+    words("step"),
+    number("attempt", 1),
+    words("state", None),
+    words("gate"),
     Column("evidence", JSON, nullable=True),
-    _text("error"),
-    _time("began"),
-    _time("ended", nullable=True),
+    words("error"),
+    moment("began"),
+    moment("ended", nullable=True),
     Index(
         "operations_one_running",
         "account",
@@ -351,8 +321,8 @@ operations = Table(
         postgresql_where=_RUNNING,
     ),
     Index(None, "account", "target", "began"),
-    _one_of("operations_target_kind", "target_kind", ("cell", "reef", "host", "gateway", "registry")),
-    _one_of("operations_state", "state", states.OPERATION),
+    one_of("operations_target_kind", "target_kind", ("cell", "reef", "host", "gateway", "registry")),
+    one_of("operations_state", "state", states.OPERATION),
     CheckConstraint("(state = 'running') = (ended IS NULL)", name="operations_ended"),
     CheckConstraint("attempt >= 1", name="operations_attempt"),
     CheckConstraint("state <> 'succeeded' OR gate <> ''", name="i10_success_has_a_gate"),
@@ -362,12 +332,12 @@ events = Table(
     "events",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    _time("at"),
-    _text("account", None),
-    _text("target_kind", None),
-    _text("target", None),
+    moment("at"),
+    words("account", None),
+    words("target_kind", None),
+    words("target", None),
     Column("operation_id", ForeignKey("operations.id"), nullable=True),
-    _text("kind", None),
+    words("kind", None),
     Column("detail", JSON, nullable=True),
     Index(None, "account", "target", "id"),
 )
@@ -377,11 +347,11 @@ leases = Table(
     metadata,
     Column("account", Text, primary_key=True),
     Column("cell", Text, primary_key=True),
-    _number("token"),
-    _flag("held"),
-    _time("expires_at"),
-    _time("expires_uptime"),
-    _time("ttl_s"),
+    number("token"),
+    flag("held"),
+    moment("expires_at"),
+    moment("expires_uptime"),
+    moment("ttl_s"),
     *(
         Column(field.name, {"int": BigInteger, "float": Double}.get(str(field.type), Text), nullable=False)
         for field in fields(Holder)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cellctl.spec.account import AccountSpec
     from cellctl.state.values import Value
 
-REEF_CELLS = 50
+REEF_CELLS, PORTS = 50, 5
 _HOSTS = {"aws": ("db.m6i.xlarge", "always_on"), "azure": ("GP_Gen5_4", "zone_redundant")}
 """A reef as `cellctl reef up` writes it: the shape that a look at quotas counts with."""
 
@@ -73,7 +73,7 @@ def spec_of(home: Home, name: str, *, cloud: str, region: str) -> AccountSpec:
 def quotas(
     cloud: str,
     cells: int,
-    placement: Literal["reef", "dedicated"],
+    placement: Literal["reef", "shared", "dedicated"],
     *,
     home: Home | None = None,
     account: str = "",
@@ -85,15 +85,21 @@ def quotas(
     Without `account` these are the defaults. An account of `home` is asked what it was raised to and what is in use, in
     `region` or its first one, as the role that only looks; `environment` proves this machine's identity to Azure.
 
+    `placement` `shared`: on reefs whose load balancers their cells share.
+
     Raises:
         UsageError: There is no such account, it is on another cloud, or the cloud has no reefs yet (code `no_level`).
     """
     known = capacity(cloud)
-    if placement == "reef" and cloud != "aws":
+    if placement != "dedicated" and cloud != "aws":
         raise UsageError(f"there are no reefs on {cloud} yet", hint="--placement dedicated", code="no_level")
     databases = known.databases_of(*_HOSTS[cloud])
     shape = Shape(
-        reef_cells=REEF_CELLS, gateway_cells=known.gateway_slots, host_cells=databases - known.reserve_of(databases)
+        reef_cells=REEF_CELLS,
+        gateway_cells=known.gateway_slots,
+        host_cells=databases - known.reserve_of(databases),
+        web_cells=known.shared["web"].places() if "web" in known.shared else 1,
+        polling_cells=known.shared["polling"].places(PORTS) if "polling" in known.shared else 1,
     )
     told = _told(home, account, cloud, region, environment or {}) if home is not None and account else _defaults
     return [_fit(takes, cells, placement, shape, told(takes.quota)) for takes in known.takes]

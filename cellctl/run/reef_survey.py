@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cellctl.facts.conditions import at
-from cellctl.registry.survey import GatewaySeen, ReefGateway, ReefHost, ReefSurvey
+from cellctl.registry.survey import GatewaySeen, ReefBalancer, ReefGateway, ReefHost, ReefSurvey
 from cellctl.run.survey import cell_key
 from cellctl.run.target import living, outputs_of
 
@@ -45,6 +45,7 @@ def reef_survey(target: Target, account: str, checkpoint: Checkpoint, *, whole: 
         hosts=tuple(map(_host, _rows(outputs.get("hosts")))),
         gateways=tuple(map(_gateway, _rows(outputs.get("gateways")))),
         place=place,
+        balancers=tuple(map(_balancer, _rows(outputs.get("balancers")))),
     )
 
 
@@ -90,6 +91,16 @@ def _gateway(row: Struct) -> ReefGateway:
     )
     shares = tuple((_text(one, "arn"), _text(one, "name"), _text(one, "bucket")) for one in _rows(row.get("shares")))
     return ReefGateway(seen=seen, zone=_text(row, "zone"), shares=shares, place=_place(row))
+
+
+def _balancer(row: Struct) -> ReefBalancer:
+    return ReefBalancer(
+        name=_text(row, "name"),
+        kind=_text(row, "kind"),
+        object_id=_text(row, "arn"),
+        slots=_number(row.get("slots")),
+        place=_place(row),
+    )
 
 
 def _place(row: Struct) -> Struct:

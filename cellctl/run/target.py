@@ -295,7 +295,11 @@ def refuse_move(target: Target, before: Struct, loaded: Loaded | None) -> None:
             **siting.words(target.spec),
         },
     )
-    objections = (*guard.frozen_fields(None, case), *guard.running_nodes(running_case(target, before, checkpoint)))
+    objections = (
+        *guard.frozen_fields(None, case),
+        *guard.running_nodes(running_case(target, before, checkpoint)),
+        *guard.shared_balancers(_reef_case(target, before) if exists else guard.Case()),
+    )
     if objections:
         raise GuardError(objections)
 
@@ -324,6 +328,14 @@ def running_case(target: Target, before: Struct, checkpoint: Checkpoint | None) 
     limits = [row.outputs.get("nodeLimit") for row in rows if row.type == ADMINISTRATOR]
     limit = next((int(one) for one in limits if isinstance(one, int | float)), 0)
     return guard.Case(recorded_spec=recorded, wanted_spec=wanted, node_limit=limit)
+
+
+def _reef_case(target: Target, before: Struct) -> guard.Case:
+    """Return what `guard.shared_balancers` must know; nothing where the target is no reef."""
+    recorded, wanted = at(before, "spec.spec"), target.spec.get("spec")
+    if target.level != "reef" or not isinstance(recorded, dict) or not isinstance(wanted, dict):
+        return guard.Case()
+    return guard.Case(recorded_spec=recorded, wanted_spec=wanted)
 
 
 def _struct(body: Mapping[str, object]) -> Struct:

@@ -68,6 +68,19 @@ class ReefStorage(Section):
     """The domain that the gateways join; for SMB."""
 
 
+class ReefIngress(Section):
+    """Load balancers for all cells of the reef, instead of two for each cell."""
+
+    shared: bool = False
+    """Whether cells share the reef's load balancers; cells that came before keep their own. Never taken back."""
+    exposure: Literal["internal", "public"] = "internal"
+    """internal: private addresses only; public: addresses on the internet, still limited to `allow`."""
+    allow: tuple[units.Cidr, ...] = Field(default=("10.0.0.0/8",), strict=False, min_length=1, max_length=20)
+    """Address ranges that may connect; the cells' files say the same, because they share what judges it."""
+    ports_per_cell: int = Field(default=5, ge=2, le=9, alias="portsPerCell")
+    """Ports for Tentacles that each cell has: one for each node, one for gRPC. With 5 ten cells share a balancer."""
+
+
 class ReefNetwork(Section):
     """The network that the reef and its cells share."""
 
@@ -94,6 +107,8 @@ class ReefBody(Section):
     """Database hosts."""
     storage: ReefStorage = ReefStorage()
     """Gateways."""
+    ingress: ReefIngress = ReefIngress()
+    """Load balancers that cells share."""
     network: ReefNetwork = ReefNetwork()
     """The network."""
     maintenance: Maintenance = Maintenance()

@@ -25,6 +25,7 @@ _COMMENTS: Mapping[str, str] = {
     "lowWater": "free databases or shares below which the reef should grow",
     "database": "hosts that cells share; each cell has its own database and login",
     "storage": "gateways that cells share: ten bucket and share pairs each, one for a cell",
+    "ingress": "load balancers that cells share, instead of two for each cell",
     "network": "all cells on the reef live in it: /16 to /20",
     "maintenance": "when the cloud may patch",
     "protection": "deletion locks on everything that holds data",

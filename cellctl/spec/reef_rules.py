@@ -43,8 +43,18 @@ def _range(reef: ReefSpec) -> Iterator[Problem]:
             field="spec.network.cidr",
             hint="a larger network, or fewer gateways",
         )
+    yield from _ways_in(reef)
     if network.overlaps(ipaddress.IPv4Network(CONTROL_RANGE)):
         yield Problem(message=f"overlaps {CONTROL_RANGE}, where cellctl itself runs", field="spec.network.cidr")
+
+
+def _ways_in(reef: ReefSpec) -> Iterator[Problem]:
+    ingress = reef.spec.ingress
+    ranges = [ipaddress.IPv4Network(text) for text in ingress.allow]
+    if ingress.exposure == "internal" and any(one.prefixlen == 0 for one in ranges):
+        yield Problem(message="0.0.0.0/0 is the internet, and the exposure is internal", field="spec.ingress.allow")
+    if ingress.exposure == "public" and all(one.is_private for one in ranges):
+        yield Problem(message="names private addresses only, and the exposure is public", field="spec.ingress.allow")
 
 
 def refuse_pending_reef(reef: ReefSpec) -> None:

@@ -22,6 +22,8 @@ _BINDING = {
     "cells": "its own limit",
     "databases": "databases",
     "shares": "shares",
+    "web": "places on load balancers of web",
+    "polling": "places on load balancers of polling",
     "quota": "a quota of the account",
     "reef": "the reef, which is not in service",
 }
@@ -52,9 +54,9 @@ def _reef(status: ReefStatus) -> Iterator[RenderableType]:
         flags = " ".join(f"--{name} 1" for name in status.low)
         yield Text(f"  low (under {status.low_water}): cellctl reef expand {status.name} {flags}", style="yellow")
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
-    for column in ("  host or gateway", "state", "free", "bound", "held", "kind"):
+    for column in ("  part", "state", "free", "bound", "held", "kind"):
         table.add_column(column, no_wrap=column != "kind")
-    for part in (*known.hosts, *known.gateways):
+    for part in (*known.hosts, *known.gateways, *known.balancers):
         table.add_row(*_part(part))
     yield table
     tight = [quota for quota in known.quotas if quota.limit - quota.used < 10 * quota.per_cell]
@@ -74,7 +76,8 @@ def quotas_text(found: Sequence[QuotaFit], cells: int, placement: str, account: 
         default = "*" if account and fit.because.startswith("the d") else ""
         table.add_row(fit.quota, f"{fit.limit}{default}", *used, str(fit.needed), word)
     broken = [fit.breaks_at for fit in found if fit.breaks_at]
-    where = f"{'on reefs' if placement == 'reef' else 'of their own'}{f' more in account {account}' if account else ''}"
+    where = {"reef": "on reefs", "shared": "on reefs with shared load balancers"}.get(placement, "of their own")
+    where += f" more in account {account}" if account else ""
     all_fit = f"{count(cells, 'cell')} {where} fit every {'' if account else 'default '}quota."
     first = f"Without a raise there is room for {count(min(broken, default=1) - 1, 'cell')} {where} in one region."
     return Group(table, *_unasked(found, account), Text(first if broken else all_fit, style="bold"))

@@ -118,6 +118,55 @@ class Node(pulumi.CustomResource):
         super().__init__("cellctl:octopus:Node", name, props, _options(opts))
 
 
+class QueueMember(pulumi.CustomResource):
+    """A node that learns of the queue it shares; one that was told at its first boot is left alone.
+
+    `queue_address` is host and port, `queue_secret` the reference of its token, `folder` where the node keeps what all
+    of them share besides, `mount` the line of PowerShell that brings it there. The rest as in `Node`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        node_name: pulumi.Input[str],
+        machine: pulumi.Input[str],
+        region: pulumi.Input[str],
+        address: pulumi.Input[str],
+        port: pulumi.Input[int],
+        scheme: pulumi.Input[str],
+        task_cap: pulumi.Input[int],
+        api_key_secret: pulumi.Input[str],
+        leader: pulumi.Input[str],
+        members: pulumi.Input[Mapping[str, pulumi.Input[str]]],
+        machines: pulumi.Input[Mapping[str, pulumi.Input[str]]],
+        queue_address: pulumi.Input[str],
+        queue_secret: pulumi.Input[str],
+        folder: pulumi.Input[str],
+        mount: pulumi.Input[str],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props: dict[str, object] = {
+            "nodeName": node_name,
+            "machine": machine,
+            "region": region,
+            "address": address,
+            "port": port,
+            "scheme": scheme,
+            "taskCap": task_cap,
+            "apiKeySecret": api_key_secret,
+            "leader": leader,
+            "members": members,
+            "machines": machines,
+            "queueAddress": queue_address,
+            "queueSecret": queue_secret,
+            "folder": folder,
+            "mount": mount,
+            "state": None,
+        }
+        super().__init__("cellctl:octopus:QueueMember", name, props, _options(opts))
+
+
 @dataclass(frozen=True, kw_only=True)
 class Member:
     """One node: `name` is what Octopus calls it, `machine` the id of its machine."""

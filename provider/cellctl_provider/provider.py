@@ -41,6 +41,7 @@ HANDLERS: Mapping[str, str] = {
     "cellctl:octopus:Administrator": "cellctl_provider.octopus.administrator:AdministratorHandler",
     "cellctl:octopus:MasterKey": "cellctl_provider.octopus.master_key:MasterKeyHandler",
     "cellctl:octopus:Node": "cellctl_provider.octopus.node:NodeHandler",
+    "cellctl:octopus:QueueMember": "cellctl_provider.octopus.queue_member:QueueMemberHandler",
     "cellctl:sql:CellDatabase": "cellctl_provider.sql.cell_database:CellDatabaseHandler",
 }
 """Where the class of each type is; it is called with the Context. Imported on first use."""

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cellctl_sandbox.engine.command import EmbeddedCommand
     from cellctl_sandbox.inventory import Nodes, SqlServers
     from cellctl_sandbox.network import Reachability
+    from cellctl_sandbox.queues import Queues
     from cellctl_sandbox.sites import SandboxSites
     from cellctl_sandbox.standins.dialer import SandboxDialer
     from cellctl_sandbox.standins.documents import Documents
@@ -282,10 +283,22 @@ class _StandIns:
     @cached_property
     def _nodes(self) -> Nodes:
         from cellctl_sandbox.inventory import Nodes
+
+        trouble = self._queues.trouble
+        return Nodes(self.view, self._database, self._clock, hindrance=self.network.hindrance, queue=trouble)
+
+    @cached_property
+    def _queues(self) -> Queues:
         from cellctl_sandbox.queues import Queues
 
-        queues = Queues(self.view, self.network.queue_cut_off)
-        return Nodes(self.view, self._database, self._clock, hindrance=self.network.hindrance, queue=queues.trouble)
+        network = self.network
+        return Queues(
+            self.view,
+            network.queue_cut_off,
+            documents=self._documents("run_documents"),
+            unread=network.secret_unread,
+            closed=network.share_closed,
+        )
 
     @cached_property
     def network(self) -> Reachability:
@@ -346,7 +359,7 @@ class _StandIns:
         files = shared_files(
             self._documents, self.view, self.network, struck, cell=self._cell, is_appliance=self._nodes.is_appliance
         )
-        runs = Runs(self._documents("run_documents"), machines.cluster)
+        runs = Runs(self._documents("run_documents"), machines.cluster, told=self._queues.tell)
         services = [
             systems_manager_service(runs, interference=struck),
             files.service,

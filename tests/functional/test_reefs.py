@@ -11,6 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from playwright.sync_api import Browser
 from sqlalchemy import select
 from warm import client, keys
 
+from cellctl import verify
 from cellctl.cell import Cell
 from cellctl.doctor import examine
 from cellctl.engine.workspace import stack_name
@@ -34,6 +36,8 @@ from cellctl.portal import portal
 from cellctl.reef import Reef
 from cellctl.registry import books, stock
 from cellctl.registry.tables import (
+    balancer_slots,
+    balancers,
     bindings,
     cells,
     database_slots,
@@ -53,12 +57,14 @@ from cellctl.run.session import checkpoint_text
 from cellctl.run.target import of_spec, record_of
 from cellctl.spec import CellSpec
 from cellctl.spec.reef import ReefSpec
+from cellctl.spec.reef_file import loads_reef
 from cellctl.state.backend import FileBackend
 from cellctl.state.resources import ResourceState
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database as Sandbox
 from cellctl_sandbox.clouds.view import ObjectView
 from cellctl_sandbox.control import open_control
+from cellctl_sandbox.host import open_host
 from cellctl_sandbox.standins.bucket_objects import BucketObjects
 from cellctl_sandbox.standins.documents import Documents
 
@@ -112,6 +118,22 @@ class Story:
 
     def cell(self, name: str) -> Cell:
         return Cell.open(name, home=self.home)
+
+    def answering(self, name: str, **other: str) -> list[str]:
+        """Return what `verify` finds wrong with a cell's ways in now; asked for another `host`, of the portal alone."""
+        outputs = json.loads(json.dumps(self.cell(name).outputs()))
+        entries = outputs["entries"]
+        if other:
+            entries = {"web": [{**entries["web"][0], **other}]}
+        host = open_host(home=self.home.root, cell=name, cloud="aws", clock="stepped")
+        try:
+            patience = verify.Patience(limit_s=1.0, every_s=1.0)
+            found = verify.run({"entries": entries}, host.dialer, patience=patience, sleep=host.sleep)
+            return [item.message for item in found if not item.passed]
+        finally:
+            host.close()
+            SimulatedClock.of(host.database).stop()
+            host.database.close()
 
     @property
     def reef(self) -> Reef:
@@ -293,6 +315,29 @@ def test_a_cell_declares_only_what_it_owns(story: Story) -> None:
     assert {"cellctl:sql:CellDatabase", "cellctl:aws:ShareAccess", "aws:lb/listener:Listener"} <= types
 
 
+def test_a_reef_comes_to_share_balancers_and_cells_that_came_before_keep_their_own(story: Story) -> None:
+    file = story.home.reef_file("r1")
+    file.write_text(f"{file.read_text().rstrip()}\n  ingress: {{shared: true}}\n")
+    before = story.record("acme")["place"]
+    assert story.up(story.reef).result == "succeeded"
+    known = story.reef.status().known
+    assert known is not None
+    assert [(part.name, dict(part.slots)) for part in known.balancers] == [
+        ("reef-r1-polling-1", {"available": 10}), ("reef-r1-web-1", {"available": 25}),
+    ]  # fmt: skip
+    assert story.cell("acme").preview(options=story.options).empty
+    assert story.record("acme")["place"] == before
+    for change in (
+        "shared: false",
+        "shared: true, portsPerCell: 4",
+        "shared: true, exposure: public, allow: [8.8.8.0/24]",
+    ):
+        spec = loads_reef(file.read_text().replace("shared: true", change))
+        with pytest.raises(GuardError) as refused:
+            Reef(spec, home=story.home).preview(options=story.options)
+        assert {item.code for item in refused.value.objections} == {"shared_balancers"}
+
+
 def test_two_cells_on_one_reef_do_not_reach_each_other(story: Story) -> None:
     outcome = story.up(story.cell("globex"))
     assert outcome.result == "succeeded", outcome.failures
@@ -362,6 +407,7 @@ def test_a_lost_registry_is_filled_anew_with_reefs_slots_and_bindings(story: Sto
             story.rows(slots.order_by(share_slots.c.number)),
             story.rows(BOUND.order_by(cells.c.name)),
             story.rows(select(database_slots.c.database).where(database_slots.c.state == "bound")),
+            story.rows(select(balancers.c.name, balancer_slots.c.number, balancer_slots.c.state).join(balancer_slots)),
         ]
 
     before = known()
@@ -403,6 +449,40 @@ def _refused(look: Callable[[], object]):
     return error.value.objections
 
 
+def test_cells_share_balancers_and_each_answers_whatever_becomes_of_the_other(story: Story) -> None:
+    """A second one is brought up; the first one is not touched, and answers when the second one is gone."""
+    second = story.up(story.cell("initech"))
+    assert second.result == "succeeded", second.failures
+    made = {name: story.resources(name) for name in ("globex", "initech")}
+    for rows in made.values():
+        types = Counter(row.type.rpartition(":")[2] for row in rows)
+        assert types["LoadBalancer"] == 0
+        assert [types[one] for one in ("ListenerRule", "ListenerCertificate", "Listener", "TargetGroup")] == [
+            1,
+            1,
+            2,
+            3,
+        ]
+    first = story.cell("globex").outputs()
+    assert first["pollAddresses"] == [f"https://polling.globex.octopus.internal:{n}" for n in (10943, 10944)]
+    assert second.outputs["pollAddresses"] == [f"https://polling.initech.octopus.internal:{n}" for n in (10948, 10949)]
+    assert story.answering("globex") == story.answering("initech") == []
+    assert "initech" in story.answering("globex", host="initech.octopus.internal")[0]
+    assert story.cell("globex").preview(options=story.options).empty
+    reef = [(row.urn, row.outputs) for row in story.resources("reef/r1")]
+    held = select(balancer_slots.c.state).where(balancer_slots.c.state != "available")
+    assert story.rows(held) == [("bound",)] * 4
+    assert story.down(story.cell("initech")).result == "succeeded"
+    assert story.answering("globex") == []
+    assert story.cell("globex").preview(options=story.options).empty
+    assert [(row.urn, row.outputs) for row in story.resources("reef/r1")] == reef
+    assert story.rows(held) == [("bound",)] * 2
+    assert check(story.home).violations == ()
+    gateway = Gateway("reef-r1-g1", home=story.home)
+    (slot,) = [one for one in gateway.status().view.slots if one.state == "quarantined"]
+    assert gateway.scrub(slot.share, ask=lambda _: True, options=story.options) == "succeeded"
+
+
 def test_an_expanded_reef_has_another_host_and_its_file_says_so(story: Story) -> None:
     unchanged = story.home.reef_file("r1").read_text()
     declined = grown(story.reef.spec, story.reef.file, gateways=0, hosts=1)  # type: ignore[arg-type]
@@ -431,7 +511,7 @@ def test_a_cell_that_goes_leaves_its_place_and_never_touches_the_reef(story: Sto
     assert [(row.urn, row.outputs) for row in story.resources("reef/r1")] == reef
     assert story.rows(BOUND.where(bindings.c.until.is_(None))) == [("globex", None)]
     assert story.rows(select(share_slots.c.state).where(share_slots.c.held_data).order_by(share_slots.c.id)) == [
-        ("quarantined",), ("bound",)
+        ("quarantined",), ("bound",), ("available",),
     ]  # fmt: skip
     assert story.rows(select(database_slots.c.database).where(database_slots.c.database != "")) == [("octo_globex_g1",)]
     assert check(story.home).violations == ()

@@ -44,6 +44,12 @@ INPUTS: dict[str, dict[str, object]] = {
         "apiKeySecret": UNKNOWN, "leader": "acme-1", "members": {"acme-1": UNKNOWN}, "machines": {"acme-1": UNKNOWN},
         "address": UNKNOWN, "port": 80, "scheme": "http",
     },
+    "cellctl:octopus:QueueMember": {
+        "region": "eu-west-1", "nodeName": "acme-1", "machine": UNKNOWN, "taskCap": 10, "apiKeySecret": UNKNOWN,
+        "leader": "acme-1", "members": {"acme-1": UNKNOWN}, "machines": {"acme-1": UNKNOWN}, "address": UNKNOWN,
+        "port": 80, "scheme": "http", "queueAddress": UNKNOWN, "queueSecret": UNKNOWN, "mount": UNKNOWN,
+        "folder": "C:\\Octopus\\Shared\\cluster",
+    },
     "cellctl:sql:CellDatabase": {
         "engine": "rds", "region": "eu-west-1", "server": UNKNOWN, "database": "octo_acme_g1",
         "administrator": "master", "administratorSecret": UNKNOWN, "login": "octo_acme_a", "loginSecret": UNKNOWN,

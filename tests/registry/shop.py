@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 from sqlalchemy import Text, cast, func, insert, literal, select, update
 
 from cellctl.placement import Request
@@ -17,8 +20,12 @@ _BIRTH = ("stack_creating", "booted", "activated", "cache_ready", "shares_creati
 def reef(
     database: Database, name: str = "r1", *, hosts: int = 1, gateways: int = 1, capacity: int = 5, reserve: int = 1,
     slots: int = 4, max_cells: int = 1000, account: str = ACCOUNT, size: str = "db.m6i.xlarge",
+    doors: Mapping[str, Sequence[int]] = MappingProxyType({}),
 ) -> int:  # fmt: skip
-    """Make a reef in service and return its id; gateways are `g0`, `g1`, hosts `h0`, `h1`."""
+    """Make a reef in service and return its id; gateways are `g0`, `g1`, hosts `h0`, `h1`.
+
+    `doors` are load balancers for cells to share: of each kind (`web`, `polling`) how many cells each one takes.
+    """
     new = stock.NewReef(name=name, account=account, cloud="aws", region=REGION, max_cells=max_cells)
     reef_id = stock.add_reef(database, new)
     stock.move(database, "reef", reef_id, "in_service")
@@ -26,7 +33,19 @@ def reef(
         host(database, reef_id, f"h{number}", capacity=capacity, reserve=reserve, size=size)
     for number in range(gateways):
         gateway(database, reef_id, f"{name}-g{number}", slots=slots)
+    for kind, counts in doors.items():
+        for number, count in enumerate(counts, start=1):
+            balancer(database, reef_id, kind, f"{name}-{kind}-{number}", slots=count)
     return reef_id
+
+
+def balancer(database: Database, reef_id: int, kind: str, name: str, *, slots: int) -> int:
+    new = stock.NewBalancer(name=name, kind=kind, slots=slots, object_id=f"arn:{name}")
+    balancer_id = stock.add_balancer(database, reef_id, new)
+    mine = update(tables.balancers).where(tables.balancers.c.id == balancer_id)
+    database.write(lambda connection: connection.execute(mine.values(place={f"{kind}_arn": f"arn:{name}"})))
+    stock.move(database, "balancer", balancer_id, "in_service")
+    return balancer_id
 
 
 def host(database: Database, reef_id: int, name: str, *, capacity: int, reserve: int, size: str) -> int:

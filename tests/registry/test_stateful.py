@@ -20,7 +20,8 @@ from cellctl.registry.invariants import violations
 from cellctl.registry.migrating import migrate
 
 _EMPTY = [
-    "binding_shares", "bindings", "nodes", "share_slots", "database_slots", "gateways", "hosts", "reefs", "cells",
+    "binding_balancers", "binding_shares", "bindings", "nodes", "balancer_slots", "balancers", "share_slots",
+    "database_slots", "gateways", "hosts", "reefs", "cells",
 ]  # fmt: skip
 
 
@@ -36,9 +37,12 @@ class Registry(RuleBasedStateMachine):
     def two_reefs(self) -> None:
         self.clear()
         self.number = 0
-        self.places: dict[str, tuple[int, tuple[int, ...]]] = {}
-        for name in ("r1", "r2"):
-            shop.reef(self.database, name, hosts=1, gateways=1, capacity=3, reserve=1, slots=2, max_cells=2)
+        self.places: dict[str, tuple[int, tuple[int, ...], tuple[int, ...]]] = {}
+        doors = {"r1": {}, "r2": {"web": [2], "polling": [1, 1]}}
+        for name, shared in doors.items():
+            shop.reef(
+                self.database, name, hosts=1, gateways=1, capacity=3, reserve=1, slots=2, max_cells=2, doors=shared
+            )
 
     def clear(self) -> None:
         def work(connection):
@@ -60,7 +64,8 @@ class Registry(RuleBasedStateMachine):
         if isinstance(found, Refusal):
             assert found.shortages
             return multiple()
-        self.places[request.cell] = (found.database_slot, found.shares)
+        assert len(found.doors) == (2 if found.reef == "r2" else 0)
+        self.places[request.cell] = (found.database_slot, found.shares, found.doors)
         return found
 
     @rule(target=bound, claimed=consumes(reserved))
@@ -70,7 +75,7 @@ class Registry(RuleBasedStateMachine):
         except claims.ClaimLost:
             self.places.pop(claimed.cell, None)
             return multiple()
-        assert (found.database_slot, found.shares) == self.places[claimed.cell]
+        assert (found.database_slot, found.shares, found.doors) == self.places[claimed.cell]
         return found
 
     @rule(claimed=consumes(reserved))
@@ -107,7 +112,7 @@ class Registry(RuleBasedStateMachine):
         if found.state == "verifying":
             stock.scrubbed(self.database, found.id, remaining=remaining)
 
-    @rule(kind=st.sampled_from(["reef", "host", "gateway"]), number=st.integers(1, 99), on=st.booleans())
+    @rule(kind=st.sampled_from(["reef", "host", "gateway", "balancer"]), number=st.integers(1, 99), on=st.booleans())
     def cordon(self, kind, number, on):
         found = self.some(stock.TABLES[kind], number)
         if found.state in ("in_service", "cordoned"):
@@ -126,7 +131,7 @@ class Registry(RuleBasedStateMachine):
             query = select(tables.cells.c.name, tables.bindings.c.database_slot_id).where(open_)
             joined = query.join(tables.cells, tables.cells.c.id == tables.bindings.c.cell_id)
             recorded = {row.name: row.database_slot_id for row in connection.execute(joined)}
-        assert recorded.items() <= {cell: slot for cell, (slot, _) in getattr(self, "places", {}).items()}.items()
+        assert recorded.items() <= {cell: slot for cell, (slot, _, _) in getattr(self, "places", {}).items()}.items()
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])

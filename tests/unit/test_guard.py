@@ -140,7 +140,7 @@ OLD = {
         ({"octopus": {"version": "2026.4.7100"}, "nodes": {"count": 1}}, []),
         ({"nodes": {"count": 3}}, []),
         ({"nodes": {"count": 4}}, ["licence_limit"]),
-        ({"ingress": {"polling": "redis"}}, ["polling_change"]),
+        ({"ingress": {"polling": "redis"}}, []),
         ({"database": {"retentionDays": 21}}, []),
     ],
 )

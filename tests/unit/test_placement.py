@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from cellctl.facts.capacity import capacity
 from cellctl.facts.document import FactsError
-from cellctl.placement import Gateway, Host, Inventory, Placement, Quota, Reef, Refusal, Request, place, room
+from cellctl.placement import Balancer, Gateway, Host, Inventory, Placement, Quota, Reef, Refusal, Request, place, room
 
+KINDS = ("web", "polling")
 PLACE = {"account": "aws:1", "cloud": "aws", "region": "eu-west-1"}
 REQUEST = Request(cell="acme", protocol="nfs", today="2026-11-28", **PLACE)
 
@@ -40,15 +41,31 @@ def gateways() -> st.SearchStrategy[Gateway]:
     )  # fmt: skip
 
 
+def balancers(kind: str) -> st.SearchStrategy[Balancer]:
+    return st.builds(
+        lambda number, slots, used, in_service: Balancer(
+            name=f"{kind}-{number}", kind=kind, slots=slots, used=min(used, slots), in_service=in_service,  # type: ignore[arg-type]
+        ),
+        st.integers(0, 99), st.integers(1, 6), st.integers(0, 6), st.booleans(),
+    )  # fmt: skip
+
+
+def doors() -> st.SearchStrategy[tuple[Balancer, ...]]:
+    """None, or some of each kind."""
+    some = [st.lists(balancers(kind), min_size=1, max_size=2, unique_by=lambda one: one.name) for kind in KINDS]
+    return st.one_of(st.just(()), st.builds(lambda web, polling: (*web, *polling), *some))
+
+
 def reefs() -> st.SearchStrategy[Reef]:
     return st.builds(
-        lambda number, region, in_service, max_cells, cells, found_hosts, found_gateways: Reef(
+        lambda number, region, in_service, max_cells, cells, found_hosts, found_gateways, found_doors: Reef(
             name=f"r{number}", account="aws:1", cloud="aws", region=region, in_service=in_service, max_cells=max_cells,
             cells=min(cells, max_cells), hosts=tuple(found_hosts), gateways=tuple(found_gateways),
+            balancers=found_doors,
         ),
         st.integers(0, 99), st.sampled_from(["eu-west-1", "eu-west-1", "eu-west-2"]), st.booleans(),
         st.integers(1, 9), st.integers(0, 9), st.lists(hosts(), max_size=3, unique_by=lambda host: host.name),
-        st.lists(gateways(), max_size=3, unique_by=lambda gateway: gateway.name),
+        st.lists(gateways(), max_size=3, unique_by=lambda gateway: gateway.name), doors(),
     )  # fmt: skip
 
 
@@ -57,7 +74,7 @@ INVENTORIES = st.builds(
     st.lists(reefs(), max_size=4, unique_by=lambda reef: reef.name),
     st.lists(
         st.builds(Quota, key=st.just("kms.keys"), limit=st.integers(0, 20), used=st.integers(0, 9),
-                  per_cell=st.integers(0, 3)),
+                  per_cell=st.integers(0, 3), per_shared=st.integers(0, 2)),
         max_size=2,
     ),
 )  # fmt: skip
@@ -70,16 +87,24 @@ REQUESTS = st.builds(
 
 def possible(inventory: Inventory, request: Request) -> Iterator[Placement]:
     """Yield every place that no rule forbids: the rules once more, without order or words."""
-    if any(quota.per_cell and quota.used + quota.per_cell > quota.limit for quota in inventory.quotas):
-        return
     for reef in inventory.reefs:
+        takes = [(quota, quota.per_shared if reef.balancers else quota.per_cell) for quota in inventory.quotas]
+        if any(each and quota.used + each > quota.limit for quota, each in takes):
+            continue
         if reef.region != request.region or not reef.in_service or reef.cells >= reef.max_cells:
             continue
-        for host, gateway in itertools.product(reef.hosts, reef.gateways):
+        webs, pollings = ([one for one in reef.balancers if one.kind == kind] for kind in KINDS)
+        doors = [("", "")]
+        if reef.balancers:
+            free = [
+                [one.name for one in found if one.in_service and one.used < one.slots] for found in (webs, pollings)
+            ]
+            doors = list(itertools.product(*free))
+        for host, gateway, (web, polling) in itertools.product(reef.hosts, reef.gateways, doors):
             room_for_database = host.in_service and host.used + host.reserve < host.capacity
             supported = gateway.deprecated in ("", "2027-01-01") and gateway.in_service
             if room_for_database and supported and gateway.protocol == "nfs" and gateway.clean >= request.shares:
-                yield Placement(reef=reef.name, host=host.name, gateway=gateway.name)
+                yield Placement(reef=reef.name, host=host.name, gateway=gateway.name, web=web, polling=polling)
 
 
 def after(inventory: Inventory, placed: Placement, request: Request) -> Inventory:
@@ -97,14 +122,21 @@ def after(inventory: Inventory, placed: Placement, request: Request) -> Inventor
         shares = request.shares
         return dataclasses.replace(item, used=item.used + shares, clean=item.clean - shares, tiers=tiers(item))
 
+    def balancer(item: Balancer) -> Balancer:
+        return dataclasses.replace(item, used=item.used + (item.name in (placed.web, placed.polling)))
+
     def reef(item: Reef) -> Reef:
         if item.name != placed.reef:
             return item
         return dataclasses.replace(
-            item, cells=item.cells + 1, hosts=tuple(map(host, item.hosts)), gateways=tuple(map(gateway, item.gateways))
-        )
+            item, cells=item.cells + 1, hosts=tuple(map(host, item.hosts)), gateways=tuple(map(gateway, item.gateways)),
+            balancers=tuple(map(balancer, item.balancers)),
+        )  # fmt: skip
 
-    quotas = tuple(dataclasses.replace(quota, used=quota.used + quota.per_cell) for quota in inventory.quotas)
+    def quota(item: Quota) -> Quota:
+        return dataclasses.replace(item, used=item.used + (item.per_shared if placed.web else item.per_cell))
+
+    quotas = tuple(map(quota, inventory.quotas))
     return Inventory(reefs=tuple(map(reef, inventory.reefs)), quotas=quotas)
 
 
@@ -130,6 +162,7 @@ def test_the_order_of_the_inventory_does_not_matter(
             reef,
             hosts=tuple(chance.sample(reef.hosts, len(reef.hosts))),
             gateways=tuple(chance.sample(reef.gateways, len(reef.gateways))),
+            balancers=tuple(chance.sample(reef.balancers, len(reef.balancers))),
         )
 
     shuffled = [mixed(reef) for reef in chance.sample(inventory.reefs, len(inventory.reefs))]

@@ -168,8 +168,8 @@ def test_an_alias_that_says_too_little_is_refused(wrong: str, tmp_path: Path, mo
 
 @pytest.mark.parametrize(("key", "made_by"), [("cellctl", "0.99.0"), ("template", "9"), ("checkpoint", "5")], ids=str)
 def test_an_older_cellctl_leaves_a_newer_stack_alone(key: str, made_by: str, tmp_path: Path) -> None:
-    ours = versions.versions("")[key]
-    home = laid(STATES[-1], tmp_path, {f'"{key}":"{ours}"': f'"{key}":"{made_by}"'})
+    ours, theirs = versions.versions("")[key], recorded(STATES[-1])[key]
+    home = laid(STATES[-1], tmp_path, {f'"{key}":"{theirs}"': f'"{key}":"{made_by}"'})
     cell = Cell.open("acme", home=home)
     ask = lambda _plan, _objections: True  # noqa: E731
     for run in (cell.preview, lambda: cell.up(ask=ask), lambda: cell.down(ask=ask), lambda: cell.refresh(ask=ask)):

@@ -16,6 +16,7 @@ class PlacementKind(StrEnum):
     """Where the cells are."""
 
     REEF = "reef"
+    SHARED = "shared"
     DEDICATED = "dedicated"
 
 
@@ -34,7 +35,8 @@ def quotas(
     """Show what so many cells need of an account's quotas, or of the default ones.
 
     Names each quota that breaks and the cell at which it does. An account is asked what it was raised to and what is
-    in use; what it does not tell is the default, and marked. Reefs have the size that `cellctl reef up` writes.
+    in use; what it does not tell is the default, and marked. Reefs have the size that `cellctl reef up` writes; with
+    `shared` their cells share its load balancers.
     """
     from cellctl.cli import streams
     from cellctl.cli.place import open_home

@@ -14,7 +14,11 @@ def cordon(
     reef: ReefArgument,
     part: Annotated[
         Optional[str],  # noqa: UP045  typer reads the annotation
-        typer.Option("--part", help="A host or gateway of it by name; without, all of the reef.", show_default=False),
+        typer.Option(
+            "--part",
+            help="A host, gateway or load balancer of it by name; without, all of the reef.",
+            show_default=False,
+        ),
     ] = None,
     off: Annotated[bool, typer.Option("--off", help="Take new cells again.")] = False,
     home: HomeOption = None,

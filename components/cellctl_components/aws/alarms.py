@@ -17,13 +17,17 @@ _DAY_S = 86_400
 
 @dataclass(frozen=True, kw_only=True)
 class EntryWatched:
-    """The ways in: load balancers and target groups as CloudWatch writes them (`arn_suffix`), and the certificate."""
+    """The ways in: load balancers and target groups as CloudWatch writes them (`arn_suffix`), and the certificate.
+
+    Of a balancer that is `shared` only what is the cell's own is watched.
+    """
 
     balancer: pulumi.Input[str]
     web_target: pulumi.Input[str]
     polling_balancer: pulumi.Input[str]
     polling_targets: Mapping[str, pulumi.Input[str]]
     certificate: pulumi.Input[str]
+    shared: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,11 +192,12 @@ def _queue(label: str, machines: pulumi.Input[Sequence[str]]) -> list[Watch]:
 def _balancers(args: EntryWatched) -> list[Watch]:
     web: dict[str, pulumi.Input[str]] = {"LoadBalancer": args.balancer}
     space = "AWS/ApplicationELB"
+    answers = {**web, "TargetGroup": args.web_target} if args.shared else web
     return [
         Watch(label="web-unhealthy", namespace=space, metric="UnHealthyHostCount", statistic="Maximum", above=1,
               dimensions={**web, "TargetGroup": args.web_target}, period_s=60, says="A node does not answer its ping"),
-        Watch(label="web-errors", namespace=space, metric="HTTPCode_Target_5XX_Count", dimensions=web, statistic="Sum",
-              above=10, missing="notBreaching", says="Octopus answers with errors"),
+        Watch(label="web-errors", namespace=space, metric="HTTPCode_Target_5XX_Count", dimensions=answers,
+              statistic="Sum", above=10, missing="notBreaching", says="Octopus answers with errors"),
         Watch(label="certificate", namespace="AWS/CertificateManager", metric="DaysToExpiry", period_s=_DAY_S,
               dimensions={"CertificateArn": args.certificate}, statistic="Minimum", below=30, periods=1,
               missing="notBreaching", says="The certificate of the web portal ends soon"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cellctl_components.aws.layout import GRPC_PORT, WEB_PORT, AwsLayout, ShareLayout
+from cellctl_components.aws.layout import WEB_PORT, AwsLayout, ShareLayout
 
 
 def nodes(layout: AwsLayout) -> list[dict[str, object]]:
@@ -43,6 +43,6 @@ def entries(layout: AwsLayout) -> dict[str, list[dict[str, object]]]:
         "web": [{"host": host.host, "port": 443, "nodes": [node.name for node in layout.nodes.items]}],
         "redirect": [{"host": host.host, "port": 80}],
         "polling": [{"host": host.polling_host, "port": port} for port in polling_ports(layout)],
-        **({"grpc": [{"host": host.polling_host, "port": GRPC_PORT}]} if host.grpc_target else {}),
+        **({"grpc": [{"host": host.polling_host, "port": layout.grpc_port}]} if host.grpc_target else {}),
         "closed": closed,
     }

@@ -15,12 +15,13 @@ from cellctl_components.aws.existing_network import ExistingNetwork, ExistingNet
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.ingress import Ingress, IngressArgs
 from cellctl_components.aws.joined_network import JoinedNetwork, JoinedNetworkArgs
-from cellctl_components.aws.layout import GRPC_PORT, AwsLayout, PlaceLayout, QueueLayout, SiteLayout
+from cellctl_components.aws.layout import AwsLayout, PlaceLayout, QueueLayout, SiteLayout
 from cellctl_components.aws.network import Network, NetworkArgs
 from cellctl_components.aws.nodes import NodeReferences, Nodes, NodesArgs
 from cellctl_components.aws.options import child, stateful
 from cellctl_components.aws.placed_files import PlacedFiles, PlacedFilesArgs
 from cellctl_components.aws.polling_queue import PollingQueue, PollingQueueArgs
+from cellctl_components.aws.queue_members import QueueMembersArgs, queue_members
 from cellctl_components.aws.secrets import Secrets, SecretsArgs
 from cellctl_components.aws.share_set import ShareSet, ShareSetArgs
 from cellctl_components.aws.sql_server_host import SqlServerHost, SqlServerHostArgs
@@ -81,6 +82,8 @@ class Cell(pulumi.ComponentResource):
         self.database = self._database()
         self.queue = self._queue(args.layout.queue) if args.layout.queue else None
         self.nodes = self._nodes()
+        if self.queue:
+            self._queue_members(self.queue)
         self.alarms = self._alarms()
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
         self.register_outputs({"url": self.facts["url"]})
@@ -145,7 +148,7 @@ class Cell(pulumi.ComponentResource):
         )
 
     def _ingress(self) -> Ingress:
-        layout, network = self._layout, self.network
+        layout, network, entry = self._layout, self.network, self._layout.entry
         return Ingress(
             f"{self._name}-ingress",
             IngressArgs(
@@ -153,8 +156,10 @@ class Cell(pulumi.ComponentResource):
                 nodes=layout.nodes.items,
                 vpc_id=network.vpc_id,
                 subnet_ids=network.subnet_ids("ingress" if layout.ingress.internal else "public"),
-                web_group_id=network.groups["web"].id,
-                polling_group_id=network.groups["polling"].id,
+                web_group_id=entry.web_group if entry else network.groups["web"].id,
+                polling_group_id=entry.polling_group if entry else network.groups["polling"].id,
+                grpc_port=layout.grpc_port,
+                entry=entry,
                 zone_id=layout.site.zone if layout.site else "",
                 associate=bool(layout.site and layout.site.associate),
             ),
@@ -319,6 +324,19 @@ class Cell(pulumi.ComponentResource):
             opts=child(self),
         )
 
+    def _queue_members(self, queue: PollingQueue) -> None:
+        nodes, files = self.nodes, self._files
+        args = QueueMembersArgs(
+            layout=self._layout,
+            machines={ordinal: instance.id for ordinal, instance in nodes.instances.items()},
+            api_key_secret=nodes.cluster.administrator.api_key_secret,
+            address=queue.address,
+            token_secret=queue.secret.arn,
+            gateway_id=files.gateway_id,
+            after=[nodes, queue.group, queue.token, *files.ready],
+        )
+        queue_members(f"{self._name}-queue", args, self)
+
     def _alarms(self) -> Alarms:
         layout, ingress, sql, files = self._layout, self.ingress, self._sql.host, self._files.host
         nodes = {f"node-{key}": instance.id for key, instance in self.nodes.instances.items()}
@@ -331,9 +349,10 @@ class Cell(pulumi.ComponentResource):
                 gateways={"gateway": (files.gateway_id, layout.gateway.name)} if files else {},
                 instances={**({"gateway": files.instance.id} if files else {}), **nodes},
                 entry=EntryWatched(
-                    balancer=ingress.web.arn_suffix,
+                    balancer=ingress.web.suffix,
                     web_target=ingress.web_target.arn_suffix,
-                    polling_balancer=ingress.polling.arn_suffix,
+                    polling_balancer=ingress.polling.suffix,
+                    shared=layout.entry is not None,
                     polling_targets={key: target.arn_suffix for key, target in ingress.polling_groups.items()},
                     certificate=ingress.certificate_arn,
                 ),
@@ -353,7 +372,7 @@ class Cell(pulumi.ComponentResource):
             "entries": answering.entries(layout) if host.internal else {},
             "pollAddresses": [f"https://{host.polling_host}:{port}" for port in answering.polling_ports(layout)],
             "pollingAddress": self.ingress.polling.dns_name,
-            **({"grpcAddress": f"{host.polling_host}:{GRPC_PORT}"} if host.grpc_target else {}),
+            **({"grpcAddress": f"{host.polling_host}:{layout.grpc_port}"} if host.grpc_target else {}),
             "database": {
                 "kind": "rds",
                 "server": self._sql.address,

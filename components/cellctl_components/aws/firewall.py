@@ -21,7 +21,7 @@ from cellctl_components.aws.layout import (
 from cellctl_components.layout import covered
 
 if TYPE_CHECKING:
-    from cellctl_components.aws.reef_layout import ReefLayout
+    from cellctl_components.aws.reef_layout import ReefEntry, ReefLayout
 
 Group = Literal["web", "polling", "nodes", "gateway", "database", "endpoints", "members", "queue"]
 GROUPS: tuple[Group, ...] = ("web", "polling", "nodes", "gateway", "database", "endpoints")
@@ -32,6 +32,9 @@ CELL_GROUPS: tuple[Group, ...] = ("web", "polling", "nodes")
 
 REEF_GROUPS: tuple[Group, ...] = ("members", "gateway", "database", "endpoints")
 """Groups of a reef. Nodes of its cells carry `members`, which has no rule: it is what the others admit."""
+
+DOOR_GROUPS: tuple[Group, ...] = ("web", "polling")
+"""Groups of load balancers: a cell's own, or those that the cells of a reef share."""
 
 PURPOSES: dict[Group, str] = {
     "web": "Load balancer of web and API",
@@ -83,12 +86,9 @@ class Rule:
 def groups(layout: AwsLayout) -> tuple[Group, ...]:
     """Return the groups that a cell declares; a queue has one of its own."""
     own = CELL_GROUPS if layout.place else _without_endpoints(GROUPS, layout.site)
+    if layout.entry:
+        own = tuple(group for group in own if group not in DOOR_GROUPS)
     return (*own, "queue") if layout.queue else own
-
-
-def reef_groups(layout: ReefLayout) -> tuple[Group, ...]:
-    """Return the groups that a reef declares."""
-    return _without_endpoints(REEF_GROUPS, layout.site)
 
 
 def _without_endpoints(own: tuple[Group, ...], site: SiteLayout | None) -> tuple[Group, ...]:
@@ -98,10 +98,17 @@ def _without_endpoints(own: tuple[Group, ...], site: SiteLayout | None) -> tuple
 
 def rules(layout: AwsLayout, *, control: str) -> tuple[Rule, ...]:
     """Return all rules of a cell. `control` is the range where cellctl runs."""
-    own = (*_balancers(layout, control), *_nodes(layout, control), *(_queue() if layout.queue else ()))
+    doors = () if layout.entry else _balancers(layout, control)
+    own = (*doors, *_nodes(layout, control), *(_queue() if layout.queue else ()))
     if layout.place:
         return own
     return (*own, *gateway_rules(layout, control=control), *database_rules(layout, control=control))
+
+
+def reef_groups(layout: ReefLayout) -> tuple[Group, ...]:
+    """Return the groups that a reef declares; load balancers that cells share have two of their own."""
+    own = _without_endpoints(REEF_GROUPS, layout.site)
+    return (*own, *DOOR_GROUPS) if layout.entry else own
 
 
 def reef_rules(layout: ReefLayout, *, control: str) -> tuple[Rule, ...]:
@@ -112,7 +119,29 @@ def reef_rules(layout: ReefLayout, *, control: str) -> tuple[Rule, ...]:
         *_gateway(protocol, cidr, control, clients="members", site=layout.site),
         *(_rule("gateway", "in", "tcp", port, control, "cellctl tries a share no cell has") for port in tried),
         *_database(layout.hosts[0].port, control, clients="members"),
+        *(_doors(layout.entry, control) if layout.entry else ()),
     )
+
+
+def _doors(entry: ReefEntry, control: str) -> Sequence[Rule]:
+    """One set for all cells, whichever there are: what each port leads to is the business of their listeners."""
+    allow = [*entry.allow, *([] if covered(control, entry.allow) else [control])]
+    most = max(one.slots for one in entry.balancers if one.kind == "polling") * entry.ports
+    last = POLLING_PORT + most - 1
+    return [
+        *(_rule("web", "in", "tcp", 443, peer, "People and Tentacles") for peer in allow),
+        *(_rule("web", "in", "tcp", 80, peer, "Sent on to HTTPS") for peer in allow),
+        _rule("web", "out", "tcp", WEB_PORT, "members", "Web and API"),
+        *(
+            Rule(
+                group="polling", way="in", protocol="tcp", first=POLLING_PORT, last=last, peer=peer,
+                reason="Polling Tentacles and gRPC",
+            )
+            for peer in allow
+        ),
+        _rule("polling", "out", "tcp", POLLING_PORT, "members", "Polling Tentacles"),
+        _rule("polling", "out", "tcp", GRPC_PORT, "members", "gRPC"),
+    ]  # fmt: skip
 
 
 def _rule(  # noqa: PLR0917  a row of a table

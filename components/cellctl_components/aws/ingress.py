@@ -1,4 +1,7 @@
-"""Ingress: how people and Tentacles reach a cell, by name: web over HTTPS, polling straight through to each node."""
+"""Ingress: how people and Tentacles reach a cell, by name: web over HTTPS, polling straight through to each node.
+
+Load balancers are the cell's own, or its reef's, which cells share: then what is behind them is the cell's.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,19 @@ import pulumi
 from pulumi_aws import acm, lb, route53
 
 from cellctl_components.aws.certificate import self_signed
-from cellctl_components.aws.layout import GRPC_PORT, POLLING_PORT, WEB_PORT, IngressLayout, NodeLayout
+from cellctl_components.aws.layout import GRPC_PORT, POLLING_PORT, WEB_PORT, EntryLayout, IngressLayout, NodeLayout
 from cellctl_components.aws.options import child
 
 PING = "/api/octopusservernodes/ping"
-_TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
-_IDLE_S = 300  # uploads of packages take minutes; at most 4,000
+TLS_POLICY = "ELBSecurityPolicy-TLS13-1-2-2021-06"
+IDLE_S = 300  # uploads of packages take minutes; at most 4,000
 
 
 @dataclass(frozen=True, kw_only=True)
 class IngressArgs:
-    """What the ingress is made of. `subnet_ids` lie in two zones or more.
+    """What the ingress is made of. `subnet_ids` lie in two zones or more; with an `entry` balancers are its reef's.
+
+    `grpc_port` is where gRPC answers from outside.
 
     `zone_id` is a zone that is there, empty for one of the cell's own; with `associate` the network is let see it.
     """
@@ -31,8 +36,20 @@ class IngressArgs:
     subnet_ids: Sequence[pulumi.Input[str]]
     web_group_id: pulumi.Input[str]
     polling_group_id: pulumi.Input[str]
+    grpc_port: int = GRPC_PORT
+    entry: EntryLayout | None = None
     zone_id: str = ""
     associate: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Door:
+    """A load balancer as what is behind it knows it. `suffix` is its name in metrics."""
+
+    arn: pulumi.Input[str]
+    dns_name: pulumi.Input[str]
+    zone_id: pulumi.Input[str]
+    suffix: pulumi.Input[str]
 
 
 class Ingress(pulumi.ComponentResource):
@@ -52,11 +69,13 @@ class Ingress(pulumi.ComponentResource):
         self.zone_id = args.zone_id or self._zone().zone_id
         self._seen = [self._association()] if args.associate else []
         self.certificate_arn = self._certificate()
-        self.web = self._balancer("web", self._layout.web_name, "application", args.web_group_id)
         self.web_target = self._web_target()
-        self._web_listener()
-        self._redirect()
-        self.polling = self._balancer("polling", self._layout.polling_name, "network", args.polling_group_id)
+        self.web = self._joined(args.entry) if args.entry else self._web()
+        self.polling = (
+            _door(args.entry, "polling")
+            if args.entry
+            else self._balancer("polling", self._layout.polling_name, "network", args.polling_group_id)
+        )
         self.polling_groups = self._polling_groups()
         self.polling_targets = self._polling_targets()
         self.grpc_target = self._grpc() if self._layout.grpc_target else None
@@ -92,9 +111,34 @@ class Ingress(pulumi.ComponentResource):
         )
         return own.arn
 
-    def _balancer(self, label: str, name: str, kind: str, group: pulumi.Input[str]) -> lb.LoadBalancer:
+    def _web(self) -> Door:
+        balancer = self._balancer("web", self._layout.web_name, "application", self._args.web_group_id)
+        self._web_listener(balancer)
+        redirect(f"{self._name}-redirect", balancer.arn, child(self))
+        return balancer
+
+    def _joined(self, entry: EntryLayout) -> Door:
+        """Answer for the cell's name on a listener that other cells answer on too, each with its certificate."""
+        shown = lb.ListenerCertificate(
+            f"{self._name}-web",
+            listener_arn=entry.web_listener,
+            certificate_arn=self.certificate_arn,
+            opts=child(self, delete_first=True),
+        )
+        named = lb.ListenerRuleConditionHostHeaderArgs(values=[self._layout.host])
+        lb.ListenerRule(
+            f"{self._name}-web",
+            listener_arn=entry.web_listener,
+            priority=entry.web_slot,
+            conditions=[lb.ListenerRuleConditionArgs(host_header=named)],
+            actions=[lb.ListenerRuleActionArgs(type="forward", target_group_arn=self.web_target.arn)],
+            opts=child(self, shown, delete_first=True),
+        )
+        return _door(entry, "web")
+
+    def _balancer(self, label: str, name: str, kind: str, group: pulumi.Input[str]) -> Door:
         web = kind == "application"
-        return lb.LoadBalancer(
+        made = lb.LoadBalancer(
             f"{self._name}-{label}",
             name=name,
             internal=self._layout.internal,
@@ -105,9 +149,10 @@ class Ingress(pulumi.ComponentResource):
             enable_cross_zone_load_balancing=True,
             drop_invalid_header_fields=True if web else None,
             desync_mitigation_mode="defensive" if web else None,
-            idle_timeout=_IDLE_S if web else None,
+            idle_timeout=IDLE_S if web else None,
             opts=child(self, delete_first=True),
         )
+        return Door(arn=made.arn, dns_name=made.dns_name, zone_id=made.zone_id, suffix=made.arn_suffix)
 
     def _web_target(self) -> lb.TargetGroup:
         return lb.TargetGroup(
@@ -126,27 +171,15 @@ class Ingress(pulumi.ComponentResource):
             opts=child(self, delete_first=True),
         )  # fmt: skip
 
-    def _web_listener(self) -> None:
+    def _web_listener(self, balancer: Door) -> None:
         lb.Listener(
             f"{self._name}-web",
-            load_balancer_arn=self.web.arn,
+            load_balancer_arn=balancer.arn,
             port=443,
             protocol="HTTPS",
-            ssl_policy=_TLS_POLICY,
+            ssl_policy=TLS_POLICY,
             certificate_arn=self.certificate_arn,
             default_actions=[_forward(self.web_target)],
-            opts=child(self),
-        )
-
-    def _redirect(self) -> None:
-        """Who types the name alone comes by port 80: he is told of HTTPS and gets nothing else."""
-        onward = lb.ListenerDefaultActionRedirectArgs(protocol="HTTPS", port="443", status_code="HTTP_301")
-        lb.Listener(
-            f"{self._name}-redirect",
-            load_balancer_arn=self.web.arn,
-            port=80,
-            protocol="HTTP",
-            default_actions=[lb.ListenerDefaultActionArgs(type="redirect", redirect=onward)],
             opts=child(self),
         )
 
@@ -154,7 +187,9 @@ class Ingress(pulumi.ComponentResource):
         """Return the target groups of polling by what tells their logical names apart: ordinals, or nothing."""
         nodes = self._args.nodes
         if _shared(nodes):
-            return {"": self._polling_target(f"{self._name}-polling", nodes[0])}
+            # A cell that polled each node had a listener of its first one at this port: it becomes the one of all.
+            label = f"{self._name}-polling"
+            return {"": self._polling_target(label, nodes[0], was=f"{label}-{nodes[0].ordinal}")}
         return {str(node.ordinal): self._polling_target(f"{self._name}-polling-{node.ordinal}", node) for node in nodes}
 
     def _polling_targets(self) -> dict[int, lb.TargetGroup]:
@@ -163,14 +198,16 @@ class Ingress(pulumi.ComponentResource):
             return {node.ordinal: self.polling_groups[""] for node in nodes if node.role != "ui"}
         return {node.ordinal: self.polling_groups[str(node.ordinal)] for node in nodes}
 
-    def _polling_target(self, label: str, node: NodeLayout) -> lb.TargetGroup:
-        return self._passed_through(label, node.polling_target, node.polling_port, POLLING_PORT)
+    def _polling_target(self, label: str, node: NodeLayout, *, was: str = "") -> lb.TargetGroup:
+        return self._passed_through(label, node.polling_target, (node.polling_port, POLLING_PORT), was=was)
 
     def _grpc(self) -> lb.TargetGroup:
         """A balancer that reads HTTP/2 would drop streams that are quiet for a minute; this one sees packets."""
-        return self._passed_through(f"{self._name}-grpc", self._layout.grpc_target, GRPC_PORT, GRPC_PORT)
+        return self._passed_through(f"{self._name}-grpc", self._layout.grpc_target, (self._args.grpc_port, GRPC_PORT))
 
-    def _passed_through(self, label: str, name: str, outside: int, inside: int) -> lb.TargetGroup:
+    def _passed_through(self, label: str, name: str, ports: tuple[int, int], *, was: str = "") -> lb.TargetGroup:
+        """Declare a port outside that leads to one inside; `was` is what its listener was called before."""
+        outside, inside = ports
         target = lb.TargetGroup(
             label,
             name=name,
@@ -193,11 +230,13 @@ class Ingress(pulumi.ComponentResource):
             port=outside,
             protocol="TCP",
             default_actions=[_forward(target)],
-            opts=child(self),
+            opts=pulumi.ResourceOptions.merge(
+                child(self), pulumi.ResourceOptions(aliases=[pulumi.Alias(name=was)] if was else None)
+            ),
         )
         return target
 
-    def _record(self, label: str, host: str, balancer: lb.LoadBalancer) -> None:
+    def _record(self, label: str, host: str, balancer: Door) -> None:
         alias = route53.RecordAliasArgs(name=balancer.dns_name, zone_id=balancer.zone_id, evaluate_target_health=True)
         route53.Record(
             f"{self._name}-{label}",
@@ -208,6 +247,24 @@ class Ingress(pulumi.ComponentResource):
             allow_overwrite=False,
             opts=child(self, *self._seen, delete_first=True),
         )
+
+
+def redirect(name: str, balancer: pulumi.Input[str], opts: pulumi.ResourceOptions) -> None:
+    """Declare the listener for who types a name alone and comes by port 80: he is sent on to HTTPS, no more."""
+    onward = lb.ListenerDefaultActionRedirectArgs(protocol="HTTPS", port="443", status_code="HTTP_301")
+    lb.Listener(
+        name,
+        load_balancer_arn=balancer,
+        port=80,
+        protocol="HTTP",
+        default_actions=[lb.ListenerDefaultActionArgs(type="redirect", redirect=onward)],
+        opts=opts,
+    )
+
+
+def _door(entry: EntryLayout, kind: str) -> Door:
+    arn, name, zone, suffix = (getattr(entry, f"{kind}_{what}") for what in ("arn", "name", "zone", "suffix"))
+    return Door(arn=arn, dns_name=name, zone_id=zone, suffix=suffix)
 
 
 def _shared(nodes: Sequence[NodeLayout]) -> bool:

@@ -33,7 +33,9 @@ class JoinedNetwork(pulumi.ComponentResource):
         self._place, self._layout = args.place, args.layout
         self.vpc_id: pulumi.Input[str] = args.place.network
         self.groups = security_groups.declare(self, name, args.layout.name, args.place.network, args.groups)
-        self.rules = security_groups.admit(self, name, self.groups, args.rules, {})
+        entry = args.place.entry
+        shared = {"web": entry.web_group, "polling": entry.polling_group} if entry else None
+        self.rules = security_groups.admit(self, name, self.groups, args.rules, {}, others=shared)
         self.ways_out: list[pulumi.Resource] = []
         self.register_outputs({"vpcId": self.vpc_id})
 

@@ -228,12 +228,48 @@ class OctopusLayout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class EntryLayout:
+    """What a cell uses of load balancers that its reef shares, and does not own: ARNs, names, groups, its slots.
+
+    Its slot of web is the priority of its rule; its slot of polling says which `ports` are its own.
+    """
+
+    web_arn: str
+    web_listener: str
+    web_name: str
+    web_zone: str
+    web_suffix: str
+    web_group: str
+    web_slot: int
+    polling_arn: str
+    polling_name: str
+    polling_zone: str
+    polling_suffix: str
+    polling_group: str
+    polling_slot: int
+    ports: int
+    allow: tuple[str, ...]
+    internal: bool
+
+    @property
+    def first_port(self) -> int:
+        """Where its first node is polled."""
+        return POLLING_PORT + (self.polling_slot - 1) * self.ports
+
+    @property
+    def last_port(self) -> int:
+        """Its last port: gRPC's, if it has any."""
+        return self.first_port + self.ports - 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PlaceLayout:
     """The place of a cell on a reef: what it uses there and does not own. Resolved before the run, then frozen.
 
     `number` is the place's own among all of the reef's: the addresses of its nodes follow from it. `subnets` are ids
     by tier and zone letter, `members` is the group that the reef's database and gateways admit. `share` is the one
-    pair that the cell has claimed; the gateway writes to its bucket as `writer`.
+    pair that the cell has claimed; the gateway writes to its bucket as `writer`. Without an `entry` the cell brings
+    load balancers of its own.
     """
 
     reef: str
@@ -252,6 +288,7 @@ class PlaceLayout:
     share_arn: str
     bucket: str
     writer: str
+    entry: EntryLayout | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -299,6 +336,16 @@ class AwsLayout:
     place: PlaceLayout | None = None
     queue: QueueLayout | None = None
     site: SiteLayout | None = None
+
+    @property
+    def entry(self) -> EntryLayout | None:
+        """The load balancers of its reef that the cell shares, None where it has its own."""
+        return self.place.entry if self.place else None
+
+    @property
+    def grpc_port(self) -> int:
+        """Where gRPC answers from outside."""
+        return self.entry.last_port if self.entry else GRPC_PORT
 
     def to_json(self) -> Mapping[str, Json]:
         """Return all of it as JSON-like data, equal for equal layouts."""

@@ -6,7 +6,7 @@ network that was there before it has `zones` too: no rule says where in them the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,7 @@ def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
     Raises:
         SpecError: It has no place yet, or one that an older cellctl wrote.
     """
-    names = [field.name for field in fields(parts.PlaceLayout)]
+    names = [field.name for field in fields(parts.PlaceLayout) if field.name != "entry"]
     given = place or {}
     cidr = given.get("cidr")
     if not isinstance(cidr, str) or any(name not in given for name in names):
@@ -79,7 +79,41 @@ def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
         raise SpecError([Problem(field="spec.placement.reef", message=message, hint="cellctl preview claims one")])
     number = given["number"]
     values = {name: given[name] for name in names} | {"number": int(number) if isinstance(number, int | float) else 0}
-    layout = parts.PlaceLayout(**values)  # type: ignore[arg-type]  # the registry's own values, by their names
+    layout = parts.PlaceLayout(**values, entry=_entry(spec, given))  # type: ignore[arg-type]  # by their names
     rows = given.get("zones")
     zones = site.zones_of(given) if isinstance(rows, list) else sizing.zones(spec.spec.region, cidr)
     return Ground(layout=layout, cidr=cidr, zones=zones)
+
+
+def _entry(spec: CellSpec, given: Mapping[str, Json]) -> parts.EntryLayout | None:
+    """Return what the cell shares of its reef's load balancers; raises SpecError where its file asks for more."""
+    entry = given.get("entry")
+    if not isinstance(entry, dict):
+        return None
+    allow, whole = entry.get("allow"), ("web_slot", "polling_slot", "ports")
+    values: dict[str, object] = {field.name: str(entry.get(field.name, "")) for field in fields(parts.EntryLayout)}
+    values |= {name: int(found) for name in whole if isinstance(found := entry.get(name), int | float)}
+    values["allow"] = tuple(map(str, allow if isinstance(allow, list | tuple) else ()))
+    values["internal"] = entry.get("internal") is True
+    layout = parts.EntryLayout(**values)  # type: ignore[arg-type]  # the registry's own values, by their names
+    problems = list(_differs(spec, layout, str(given.get("reef"))))
+    if problems:
+        raise SpecError(problems)
+    return layout
+
+
+def _differs(spec: CellSpec, entry: parts.EntryLayout, reef: str) -> Iterator[Problem]:
+    """Yield what a cell cannot have of load balancers that it shares."""
+    asked, count = spec.spec.ingress, spec.spec.nodes.count
+    shared = f"the load balancers of reef '{reef}' are shared"
+    exposure = "internal" if entry.internal else "public"
+    if asked.exposure != exposure:
+        yield Problem(field="spec.ingress.exposure", message=f"{shared}, and are {exposure}", hint=f"say {exposure}")
+    if {*asked.allow} != {*entry.allow}:
+        ranges = ", ".join(entry.allow)
+        yield Problem(field="spec.ingress.allow", message=f"{shared}, and admit {ranges}", hint=f"say [{ranges}]")
+    needed = (1 if asked.polling == "redis" else count) + (1 if asked.grpc else 0)
+    if needed > entry.ports:
+        message = f"needs {needed} ports for Tentacles and gRPC; {shared}, and each cell has {entry.ports}"
+        hint = "fewer nodes, polling: redis, or a reef with more portsPerCell"
+        yield Problem(field="spec.nodes.count", message=message, hint=hint)

@@ -15,7 +15,8 @@ from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewa
 from cellctl_components.aws.layout import HostLayout
 from cellctl_components.aws.network import TIERS, Network, NetworkArgs
 from cellctl_components.aws.options import child
-from cellctl_components.aws.reef_layout import ReefGateway, ReefLayout
+from cellctl_components.aws.reef_balancers import ReefBalancers, ReefBalancersArgs
+from cellctl_components.aws.reef_layout import ReefEntry, ReefGateway, ReefLayout
 from cellctl_components.aws.sealing_key import sealing_key
 from cellctl_components.aws.share_set import ShareSet, ShareSetArgs
 from cellctl_components.aws.sql_server_host import HostGroups, SqlServerHost, SqlServerHostArgs, host_groups
@@ -55,6 +56,7 @@ class Reef(pulumi.ComponentResource):
         self.hosts = {host.identifier: self._host(number, host, groups) for number, host in _numbered(args.layout)}
         self.gateways = {gateway.label: self._gateway(gateway) for gateway in args.layout.gateways}
         self.shares = {gateway.label: self._shares(gateway) for gateway in args.layout.gateways}
+        self.balancers = self._balancers(args.layout.entry) if args.layout.entry else None
         self.alarms = self._alarms()
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
         self.register_outputs({"vpcId": self.network.vpc_id})
@@ -82,7 +84,7 @@ class Reef(pulumi.ComponentResource):
                 account=self._args.account,
                 rules=firewall.reef_rules(layout, control=self._args.control),
                 key_arn=self.key_arn,
-                groups=firewall.REEF_GROUPS,
+                groups=firewall.reef_groups(layout),
             ),
             opts=child(self),
         )
@@ -155,6 +157,20 @@ class Reef(pulumi.ComponentResource):
             opts=child(self),
         )
 
+    def _balancers(self, entry: ReefEntry) -> ReefBalancers:
+        network = self.network
+        return ReefBalancers(
+            f"{self._name}-ingress",
+            ReefBalancersArgs(
+                layout=entry,
+                zone=self._layout.zone,
+                subnet_ids=network.subnet_ids("ingress" if entry.internal else "public"),
+                groups={"web": network.groups["web"].id, "polling": network.groups["polling"].id},
+                protected=self._layout.protected,
+            ),
+            opts=child(self),
+        )
+
     def _alarms(self) -> Alarms:
         layout = self._layout
         return Alarms(
@@ -190,6 +206,7 @@ class Reef(pulumi.ComponentResource):
             "maxCells": layout.max_cells,
             "hosts": [self._host_facts(host) for host in layout.hosts],
             "gateways": [self._gateway_facts(number, gateway) for number, gateway in enumerate(layout.gateways)],
+            **({"balancers": self.balancers.facts()} if self.balancers else {}),
             "entries": {"closed": closed},
             "alarmTopic": self.alarms.topic_arn,
         }

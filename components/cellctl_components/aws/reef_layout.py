@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from cellctl.facts.capacity import capacity
 from cellctl_components import naming
 from cellctl_components.aws import rules, sizing
 from cellctl_components.aws.layout import (
@@ -38,6 +39,26 @@ class ReefGateway:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class ReefBalancer:
+    """A load balancer that cells share: for so many of them, each with a slot."""
+
+    label: str
+    kind: Literal["web", "polling"]
+    name: str
+    slots: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReefEntry:
+    """The ways in that cells share: each cell has `ports` of a balancer of polling, and a rule of one of web."""
+
+    internal: bool
+    allow: tuple[str, ...]
+    ports: int
+    balancers: tuple[ReefBalancer, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ReefLayout:
     """All of a reef on AWS. `zone` is the private domain in which gateways have their names; `cell` is the stack's."""
 
@@ -56,6 +77,7 @@ class ReefLayout:
     gateways: tuple[ReefGateway, ...]
     alarms: AlarmsLayout
     cloud: str = "aws"
+    entry: ReefEntry | None = None
     site: SiteLayout | None = None
 
     def to_json(self) -> Mapping[str, Json]:
@@ -96,6 +118,7 @@ def reef_layout(spec: ReefSpec, *, incarnation: int = 1, site: Mapping[str, Json
         hosts=tuple(_host(spec, number, incarnation) for number in range(1, body.database.hosts + 1)),
         gateways=tuple(_gateway(spec, number, network, incarnation) for number in range(1, body.storage.gateways + 1)),
         alarms=_alarms(reef),
+        entry=_entry(spec),
         site=stands_on,
     )
 
@@ -159,6 +182,34 @@ def _pairs(spec: ReefSpec, label: str, incarnation: int) -> list[ShareLayout]:
         )
         for index, name in enumerate(names, start=1)
     ]
+
+
+def _entry(spec: ReefSpec) -> ReefEntry | None:
+    """As many balancers as the cells need that the gateways have room for: a cell takes one share of ten."""
+    asked, reef = spec.spec.ingress, spec.metadata.name
+    if not asked.shared:
+        return None
+    known = capacity("aws").shared
+    cells = SHARE_COUNT * spec.spec.storage.gateways
+    kinds: tuple[tuple[Literal["web", "polling"], int], ...] = (
+        ("web", known["web"].places()),
+        ("polling", known["polling"].places(asked.ports_per_cell)),
+    )
+    return ReefEntry(
+        internal=asked.exposure == "internal",
+        allow=asked.allow,
+        ports=asked.ports_per_cell,
+        balancers=tuple(
+            ReefBalancer(
+                label=f"{kind}-{number}",
+                kind=kind,
+                name=naming.reef_name(reef, f"{kind}-{number}", limit=32),
+                slots=each,
+            )
+            for kind, each in kinds
+            for number in range(1, -(-cells // each) + 1)
+        ),
+    )
 
 
 def _alarms(reef: str) -> AlarmsLayout:

@@ -93,8 +93,8 @@ def _on_reef(spec: CellSpec, incarnation: int, ground: Ground) -> parts.AwsLayou
         database=ground.database(spec.metadata.name),
         gateway=ground.gateway(f"files.{body.ingress.host}", body.storage.protocol),
         shares=ground.shares(*_kinds(spec)),
-        nodes=_nodes(spec, network, first=ground.first_address),
-        ingress=_ingress(spec),
+        nodes=_nodes(spec, network, first=ground.first_address, entry=place.entry),
+        ingress=_shared(_ingress(spec)) if place.entry else _ingress(spec),
         alarms=_alarms(spec),
         octopus=_octopus(spec),
         place=place,
@@ -172,7 +172,10 @@ def _shares(spec: CellSpec, incarnation: int) -> tuple[parts.ShareLayout, ...]:
     )
 
 
-def _nodes(spec: CellSpec, network: parts.NetworkLayout, *, first: int = _NODE_OFFSET) -> parts.NodesLayout:
+def _nodes(
+    spec: CellSpec, network: parts.NetworkLayout, *, first: int = _NODE_OFFSET, entry: parts.EntryLayout | None = None
+) -> parts.NodesLayout:
+    polled = entry.first_port if entry else parts.POLLING_PORT
     body, cell, data = spec.spec, spec.metadata.name, facts("aws", "sizes")["nodes"]
     places, shared = round_robin(network.zones, body.nodes.count), body.ingress.polling == "redis"
     items = tuple(
@@ -183,7 +186,7 @@ def _nodes(spec: CellSpec, network: parts.NetworkLayout, *, first: int = _NODE_O
             address=address_in(zone.nodes, first + ordinal),
             role=role,
             task_cap=0 if role == "ui" else body.octopus.task_cap,
-            polling_port=parts.POLLING_PORT + (0 if shared else ordinal - 1),
+            polling_port=polled + (0 if shared else ordinal - 1),
             polling_target=naming.cell_name(cell, "poll" if shared else f"poll-{ordinal}", limit=32),
         )
         for ordinal, (zone, role) in enumerate(zip(places, body.nodes.roles, strict=True), start=1)
@@ -209,6 +212,11 @@ def _ingress(spec: CellSpec) -> parts.IngressLayout:
         polling_name=naming.cell_name(cell, "polling", limit=32),
         grpc_target=naming.cell_name(cell, "grpc", limit=32) if body.grpc else "",
     )
+
+
+def _shared(own: parts.IngressLayout) -> parts.IngressLayout:
+    """Without load balancers of its own it has no names for them."""
+    return replace(own, web_name="", polling_name="")
 
 
 def _queue(spec: CellSpec, incarnation: int) -> parts.QueueLayout | None:

@@ -37,9 +37,19 @@ def admit(
     groups: Mapping[Group, ec2.SecurityGroup],
     rules: Sequence[Rule],
     prefix_lists: Mapping[str, pulumi.Input[str]],
+    *,
+    others: Mapping[str, pulumi.Input[str]] | None = None,
 ) -> dict[str, AnyRule]:
-    """Declare rules of these groups, by label; `prefix_lists` are by the peer that stands for each."""
-    return {rule.label: _rule(parent, name, groups, rule, prefix_lists.get(rule.peer)) for rule in rules}
+    """Declare rules of these groups, by label; `prefix_lists` are by the peer that stands for each.
+
+    `others` are ids of groups that another stack owns, by peer: rules name them and never touch them.
+    """
+    peers: dict[str, pulumi.Input[str]] = {**(others or {})}
+    peers.update({key: group.id for key, group in groups.items()})
+    return {
+        rule.label: _rule(parent, name, groups, rule, (prefix_lists.get(rule.peer), peers.get(rule.peer)))
+        for rule in rules
+    }
 
 
 def _rule(
@@ -47,10 +57,10 @@ def _rule(
     name: str,
     groups: Mapping[Group, ec2.SecurityGroup],
     rule: Rule,
-    prefix_list: pulumi.Input[str] | None,
+    known: tuple[pulumi.Input[str] | None, pulumi.Input[str] | None],
 ) -> AnyRule:
     kind = vpc.SecurityGroupIngressRule if rule.way == "in" else vpc.SecurityGroupEgressRule
-    peer = next((group for key, group in groups.items() if key == rule.peer), None)
+    prefix_list, peer = known
     return kind(
         f"{name}-{rule.label}",
         security_group_id=groups[rule.group].id,
@@ -58,7 +68,7 @@ def _rule(
         from_port=rule.first,
         to_port=rule.last,
         cidr_ipv4=rule.peer if "/" in rule.peer else None,
-        referenced_security_group_id=peer.id if peer else None,
+        referenced_security_group_id=peer,
         prefix_list_id=prefix_list,
         description=rule.reason,
         opts=child(parent),

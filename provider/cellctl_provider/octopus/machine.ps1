@@ -1,6 +1,10 @@
-# What cellctl asks of a machine that runs Octopus Server: fetch, stop, start or upgrade. It holds no secret, needs none
-# and prints none. Every action looks first, so it may run again; $run only makes one request differ from the last.
-param([string] $action, [string] $version, [string] $run)
+# What cellctl asks of a machine that runs Octopus Server: fetch, stop, start, upgrade or queue. It holds no secret, is
+# given none and prints none. Every action looks first, so it may run again; $run only makes one request differ from the
+# last. What follows it is for queue: where it answers, which secret is its token, and a folder that its nodes share.
+param(
+    [string] $action, [string] $version, [string] $run, [string] $address, [string] $secret, [string] $region,
+    [string] $folder, [string] $mount, [string] $leads
+)
 $ErrorActionPreference = 'Stop'
 $ProgressPreference = 'SilentlyContinue'
 $octopus = "$env:ProgramFiles\Octopus Deploy\Octopus\Octopus.Server.exe"
@@ -50,6 +54,26 @@ function Install-Octopus {
     Remove-Item $installer
 }
 
+function Add-Folder {
+    # The task that mounts the files at each start learns of one folder more, and then starts the service.
+    $task, $start = 'C:\Octopus\mount.ps1', 'Start-Service OctopusDeploy'
+    $text = [IO.File]::ReadAllText($task)
+    if ($text.Contains($folder)) { return }
+    if (-not $text.Contains($start)) { throw "$task does not start Octopus" }
+    [IO.File]::WriteAllText("$task.draft", $text.Replace($start, "$mount`r`n$start"))
+    Move-Item -Force "$task.draft" $task
+}
+
+function Join-Queue {
+    Add-Folder
+    $token = (Get-SECSecretValue -SecretId $secret -Region $region).SecretString
+    Stop-Octopus
+    # One setting for all nodes, in their database.
+    if ($leads -eq 'true') { Invoke-Octopus path --instance Default --clusterShared $folder }
+    $queue = "$address,ssl=true,password=$token"
+    Invoke-Octopus configure --instance Default "--multiNodePollingTentaclesRedisConnectionString=$queue"
+}
+
 # One at a time: a command that was sent again waits for the one under way.
 $turn = [Threading.Mutex]::new($false, 'Global\cellctl-machine')
 try { [void] $turn.WaitOne() } catch [Threading.AbandonedMutexException] { Write-Verbose 'the last run was cut off' }
@@ -59,6 +83,7 @@ try {
         'stop' { Stop-Octopus }
         'start' { Start-Octopus }
         'upgrade' { Install-Octopus; Start-Octopus }
+        'queue' { Join-Queue; Start-Octopus }
         default { throw "there is no action '$action'" }
     }
 } finally { $turn.ReleaseMutex() }

@@ -1,7 +1,8 @@
 """Runs one script on the machine of a node: Systems Manager's Run Command on AWS, managed Run Command on Azure.
 
-Both are agents that the clouds keep on the machine, so no port is open for this. Arguments are an action and a version;
-there is no secret to pass. A run that was begun is waited for; one that is sent again finds its work done.
+Both are agents that the clouds keep on the machine, so no port is open for this. Arguments are an action, a version,
+and names of what else it needs; there is no secret to pass. A run that was begun is waited for; one that is sent again
+finds its work done.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from cellctl_provider.protocol import ErrorCode, ProviderError
 if TYPE_CHECKING:
     import httpx
 
-    from cellctl.state.values import Struct
+    from cellctl.state.values import Struct, Value
     from cellctl_provider.context import Context
 
-Action = Literal["fetch", "stop", "start", "upgrade"]
+Action = Literal["fetch", "stop", "start", "upgrade", "queue"]
 SCRIPT = files("cellctl_provider.octopus").joinpath("machine.ps1").read_text(encoding="utf-8")
 LIMIT_S = 3600
 """How long an action may take; an upgrade of a large schema is the longest."""
@@ -41,8 +42,18 @@ _CODES: Mapping[int, ErrorCode] = {401: "auth", 403: "auth", 404: "not_found", 4
 _UNDER_WAY = ("Pending", "InProgress", "Delayed", "Cancelling")
 
 
-def run(context: Context, machine: str, action: Action, *, region: str = "", version: str = "") -> None:
+def run(
+    context: Context,
+    machine: str,
+    action: Action,
+    *,
+    region: str = "",
+    version: str = "",
+    more: Mapping[str, str] | None = None,
+) -> None:
     """Run an action on a machine (an EC2 instance id, or the ARM id of a virtual machine) and wait for its end.
+
+    `more` are further parameters of the script by name; nobody but the cloud and the machine reads them.
 
     Raises:
         ProviderError: It failed, with the last line it wrote; or the machine takes no commands (`unreachable`).
@@ -50,9 +61,9 @@ def run(context: Context, machine: str, action: Action, *, region: str = "", ver
     if version and not _VERSION.fullmatch(version):
         raise ProviderError(f"{version} is not a version of Octopus Server", code="invalid")
     if _VIRTUAL_MACHINE.fullmatch(machine):
-        _on_azure(context, machine, action, region, version)
+        _on_azure(context, machine, action, region, {"version": version, **(more or {})})
     else:
-        _on_aws(context, machine, action, region, version)
+        _on_aws(context, machine, action, region, {"version": version, **(more or {})})
 
 
 def _failed(action: Action, machine: str, wrote: str) -> ProviderError:
@@ -60,10 +71,16 @@ def _failed(action: Action, machine: str, wrote: str) -> ProviderError:
     return ProviderError(f"{action} failed on {machine.rpartition('/')[2]}: {last[:300]}")
 
 
-def _on_aws(context: Context, machine: str, action: Action, region: str, version: str) -> None:
+def _quoted(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _on_aws(context: Context, machine: str, action: Action, region: str, given: Mapping[str, str]) -> None:
     client = context.aws.systems_manager(region)
     what = f"{action} on {machine}"
-    call = f"& {{\n{SCRIPT}\n}} -action '{action}' -version '{version}'"
+    call = f"& {{\n{SCRIPT}\n}} -action '{action}'" + "".join(
+        f" -{key} {_quoted(value)}" for key, value in given.items()
+    )
 
     def sent() -> str | None:
         """A machine that has just booted is not known yet."""
@@ -72,7 +89,7 @@ def _on_aws(context: Context, machine: str, action: Action, region: str, version
             answer = client.send_command(
                 InstanceIds=[machine],
                 DocumentName="AWS-RunPowerShellScript",
-                Comment=f"cellctl: {action} {version}".strip(),
+                Comment=f"cellctl: {action} {given['version']}".strip(),
                 Parameters={"commands": call.split("\n"), "executionTimeout": [str(LIMIT_S)]},
             )
         command = answer.get("Command")
@@ -91,19 +108,17 @@ def _on_aws(context: Context, machine: str, action: Action, region: str, version
         raise _failed(action, machine, str(result.get("StandardErrorContent") or result["Status"]))
 
 
-def _on_azure(context: Context, machine: str, action: Action, region: str, version: str) -> None:
+def _on_azure(context: Context, machine: str, action: Action, region: str, given: Mapping[str, str]) -> None:
     path = f"{machine}/runCommands/{_COMMAND}"
     what = f"{action} on {machine.rpartition('/')[2]}"
+    # A request that is like the last one would not be run again.
+    told = {"action": action, **given, "run": secrets.token_hex(8)}
+    parameters: list[Value] = [{"name": key, "value": value} for key, value in told.items()]
     body: Struct = {
         "location": region,
         "properties": {
             "source": {"script": SCRIPT},
-            # A request that is like the last one would not be run again.
-            "parameters": [
-                {"name": "action", "value": action},
-                {"name": "version", "value": version},
-                {"name": "run", "value": secrets.token_hex(8)},
-            ],
+            "parameters": parameters,
             "timeoutInSeconds": LIMIT_S,
             "asyncExecution": False,
         },

@@ -69,7 +69,7 @@ def member_of(values: Mapping[str, Value], key: str) -> Member:
         machine=needed(values, "machine"),
         machines=text_map(values, "machines"),
         region=text(values, "region"),
-        version=needed(values, "version"),
+        version=text(values, "version"),
         cap=_whole(values, "taskCap"),
         leader=text(values, "leader") or name,
         limit=_whole(values, "nodeLimit"),

@@ -34,12 +34,22 @@ def hindrance(network: AwsNetwork, machine: CloudObject, kept: KeptSecrets, *, w
     return found if found or waits or not boot.first[0] else next(_first(network, place, boot), "")
 
 
-def queue_cut_off(network: AwsNetwork, machine: CloudObject) -> str:
-    """Return why a node does not reach the queue that its script names, `` if it does."""
+def queue_cut_off(network: AwsNetwork, machine: CloudObject, host: str, port: int) -> str:
+    """Return why a node does not reach a queue, `` if it does."""
+    return network.reach(aws_names.instance_place(network.estate, machine), host, port).why
+
+
+def share_closed(network: AwsNetwork, machine: CloudObject, share: str) -> str:
+    """Return why a node cannot mount a share of the gateway that its script names, `` if it can."""
     boot = boot_of(machine)
     if boot is None:
         return ""
-    return network.reach(aws_names.instance_place(network.estate, machine), *boot.queue[:2]).why
+    return next(_closed(network, aws_names.instance_place(network.estate, machine), boot, share), "")
+
+
+def secret_unread(network: AwsNetwork, machine: CloudObject, secret: str) -> str:
+    """Return why a node may not read a secret, `` if it may."""
+    return reads_secrets(network.estate, machine, (secret,))
 
 
 def unmet(network: AwsNetwork, machine: CloudObject) -> str:

@@ -114,14 +114,24 @@ class Reachability:
             lambda: hindrance_of(network_of(estate), estate.find(machine.id) or machine, kept),
         )
 
-    def queue_cut_off(self, machine: CloudObject) -> str:
-        """Return why a node does not reach the queue that its script names, `` if it does."""
+    def queue_cut_off(self, machine: CloudObject, host: str, port: int) -> str:
+        """Return why a node does not reach a queue, `` if it does."""
         estate = self._estates.of(machine.cell)
         return self._once(
             estate,
-            (machine.cell, machine.id, "queue"),
-            lambda: aws_nodes.queue_cut_off(AwsNetwork(estate), estate.find(machine.id) or machine),
+            (machine.cell, machine.id, "queue", host, str(port)),
+            lambda: aws_nodes.queue_cut_off(AwsNetwork(estate), estate.find(machine.id) or machine, host, port),
         )
+
+    def share_closed(self, machine: CloudObject, share: str) -> str:
+        """Return why a node cannot mount a share, `` if it can."""
+        estate = self._estates.of(machine.cell)
+        return aws_nodes.share_closed(AwsNetwork(estate), estate.find(machine.id) or machine, share)
+
+    def secret_unread(self, machine: CloudObject, secret: str) -> str:
+        """Return why a node may not read a secret, `` if it may."""
+        estate = self._estates.of(machine.cell)
+        return aws_nodes.secret_unread(AwsNetwork(estate), estate.find(machine.id) or machine, secret)
 
     def appliance_hindrance(self, machine: CloudObject, endpoint: str) -> str:
         """Return why a gateway's appliance cannot talk to its service, `` if it can."""

@@ -11,7 +11,7 @@ import contextlib
 import fnmatch
 import json
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -105,7 +105,8 @@ class OctopusBench:
             disturb=self.kill.disturb,
         )
         self.cluster = self.octopus.cluster
-        self.runs = Runs(Documents(self.database, "runs"), self.cluster)
+        self.told: list[Mapping[str, str]] = []
+        self.runs = Runs(Documents(self.database, "runs"), self.cluster, told=self._tell)
         services = [
             secrets_manager_service(self._values, self.view, interference=self.kill),
             systems_manager_service(self.runs, interference=self.kill),
@@ -211,6 +212,17 @@ class OctopusBench:
         }
         return _struct(given | changed)
 
+    def queue_member(self, ordinal: int, **changed: object) -> Struct:
+        """Return inputs of a QueueMember."""
+        node = self.node(ordinal)
+        given = {key: value for key, value in node.items() if key not in ("version", "nodeLimit")} | {
+            "queueAddress": "master.cell-acme-queue.eu-west-1.cache.amazonaws.com:6379",
+            "queueSecret": self.reference("queue-token"),
+            "folder": "C:\\Octopus\\Shared\\cluster",
+            "mount": "mount.exe -o 'nolock' '\\\\files.acme\\free-6' '*'",
+        }
+        return _struct(given | changed)
+
     def create(self, kind: str, name: str, inputs: Struct) -> Struct:
         """Create a resource with a fresh provider; return its outputs."""
         request = Create(urn=self.urn(kind, name), type=f"cellctl:octopus:{kind}", properties=inputs)
@@ -288,6 +300,13 @@ class OctopusBench:
             provider.close()
         self._providers.clear()
         self.dialer.close()
+
+    def _tell(self, machine: str, given: Mapping[str, str]) -> str:
+        """Let a machine know of its queue, and reach it."""
+        self.told.append({"machine": machine, **given})
+        number = next(number for number, node in enumerate(self.found, 1) if node.machine == machine)
+        self.age(number, queue="")
+        return ""
 
     def _door(self, ordinal: int) -> dict[str, object]:
         address = f"10.64.{ordinal}.21"

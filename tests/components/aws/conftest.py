@@ -54,11 +54,16 @@ _EMPTY_BUT_NEEDED: dict[str, dict[str, object]] = {
         "dnsEntries": [{"dnsName": "vpce-1.storagegateway.eu-west-1.vpce.amazonaws.com", "hostedZoneId": "Z1"}],
         "prefixListId": "pl-1",
     },
+    "aws:lb/targetGroup:TargetGroup": {"arnSuffix": "targetgroup/acme/1"},
     "aws:elasticache/replicationGroup:ReplicationGroup": {
         "primaryEndpointAddress": "master.cell-acme-queue.abc.eu-west-1.cache.amazonaws.com",
         "memberClusters": ["cell-acme-queue-001"],
     },
-    "aws:lb/loadBalancer:LoadBalancer": {"dnsName": "internal-acme.eu-west-1.elb.amazonaws.com", "zoneId": "Z32"},
+    "aws:lb/loadBalancer:LoadBalancer": {
+        "dnsName": "internal-acme.eu-west-1.elb.amazonaws.com",
+        "zoneId": "Z32",
+        "arnSuffix": "app/acme/1",
+    },
     "cellctl:aws:FileGateway": {"gatewayArn": "arn:aws:storagegateway:eu-west-1:1:gateway/sgw-1", "gatewayId": "sgw-1"},
     "cellctl:octopus:Administrator": {"apiKeySecret": "arn:api-key", "nodeLimit": 0},
     "cellctl:octopus:MasterKey": {"reference": "arn:key", "fingerprint": "f" * 32},

@@ -22,7 +22,7 @@ from cellctl.spec.account import AccountSpec
 from cellctl.spec.reef import ReefSpec
 from cellctl_components import naming
 from cellctl_components.aws import firewall
-from cellctl_components.aws.layout import AwsLayout, PlaceLayout
+from cellctl_components.aws.layout import AwsLayout, EntryLayout, PlaceLayout
 from cellctl_components.aws.reef_layout import ReefLayout, reef_layout
 from cellctl_components.aws.resolve import layout
 
@@ -90,6 +90,32 @@ def shared(record: Callable[[Callable[[], None]], Recording], recorded: dict[str
     return recorded["reef"]
 
 
+ENTRY = {
+    **{f"{kind}_{what}": f"{kind}-{what}" for kind in ("web", "polling") for what in ("arn", "name", "zone", "suffix")},
+    "web_group": "sg-web", "polling_group": "sg-polling", "web_listener": "listener-1", "web_slot": 3,
+    "polling_slot": 2, "ports": 5, "allow": ["10.0.0.0/8"], "internal": True,
+}  # fmt: skip
+
+
+@pytest.fixture
+def guest(record: Callable[[Callable[[], None]], Recording], recorded: dict[str, Recording]) -> Recording:
+    """A cell that shares load balancers of its reef."""
+    wanted = Wanted(level="cell", spec=cell_spec(ingress={"grpc": True}).to_json(), place={**PLACE, "entry": ENTRY})  # type: ignore[arg-type,dict-item]
+    if "guest" not in recorded:
+        recorded["guest"] = record(declaring(load("aws"), wanted, ACCOUNT))
+    return recorded["guest"]
+
+
+@pytest.fixture
+def doors(record: Callable[[Callable[[], None]], Recording], recorded: dict[str, Recording]) -> Recording:
+    """A reef whose cells share load balancers."""
+    body = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", "ingress": {"shared": True}}
+    spec = ReefSpec.model_validate({"metadata": {"name": "r1"}, "spec": body}).to_json()
+    if "doors" not in recorded:
+        recorded["doors"] = record(declaring(load("aws"), Wanted(level="reef", spec=spec), ACCOUNT))  # type: ignore[arg-type]
+    return recorded["doors"]
+
+
 def counted(recording: Recording) -> dict[str, int]:
     found = Counter(
         name
@@ -106,6 +132,101 @@ def test_cells_and_reefs_take_of_quotas_what_is_counted(cell: Recording, shared:
     assert counted(shared) == {one.quota: one.base + one.host + one.gateway for one in takes}
 
 
+def test_cells_that_share_balancers_take_of_quotas_what_is_counted(guest: Recording, doors: Recording) -> None:
+    takes = capacity("aws").takes
+    assert counted(guest) == {one.quota: one.shared for one in takes}
+    own = {one.quota: one.base + one.host + one.gateway + one.doors + one.web + one.polling for one in takes}
+    assert counted(doors) == own
+
+
+def test_a_cell_declares_what_is_its_own_on_balancers_that_it_shares(guest: Recording) -> None:
+    assert guest.of("aws:lb/loadBalancer:LoadBalancer") == []
+    (rule,) = guest.of("aws:lb/listenerRule:ListenerRule")
+    (shown,) = guest.of("aws:lb/listenerCertificate:ListenerCertificate")
+    assert {rule.inputs["listenerArn"], shown.inputs["listenerArn"]} == {"listener-1"}
+    assert rule.inputs["conditions"] == [{"hostHeader": {"values": ["acme.octopus.internal"]}}]
+    assert rule.inputs["priority"] == 3
+    assert str(shown.inputs["certificateArn"]).endswith(":acme-ingress-certificate")
+    listeners = guest.of("aws:lb/listener:Listener")
+    assert {item.inputs["loadBalancerArn"] for item in listeners} == {"polling-arn"}
+    # The second place: five ports from 10948 on; two nodes, and gRPC at the last.
+    assert sorted(item.inputs["port"] for item in listeners) == [10948, 10949, 10952]
+    targets = {item.inputs["port"] for item in guest.of("aws:lb/targetGroup:TargetGroup")}
+    assert targets == {8080, 10943, 8443}
+    aliases = {
+        item.inputs["aliases"][0]["name"]
+        for item in guest.of("aws:route53/record:Record")
+        if item.inputs["type"] == "A"
+    }  # type: ignore[index]
+    assert aliases == {"web-name", "polling-name"}
+    assert guest.outputs["pollAddresses"] == [
+        f"https://polling.acme.octopus.internal:{port}" for port in (10948, 10949)
+    ]
+    assert guest.outputs["grpcAddress"] == "polling.acme.octopus.internal:10952"
+    watched = {item.name: item.inputs.get("dimensions") for item in guest.of("aws:cloudwatch/metricAlarm:MetricAlarm")}
+    assert watched["acme-alarms-web-errors"].keys() == {"LoadBalancer", "TargetGroup"}, (
+        "its own answers, no other cell's"
+    )
+
+
+def test_nodes_admit_the_balancers_that_they_share_and_no_run_of_a_cell_touches_a_rule_of_theirs(
+    guest: Recording, doors: Recording
+) -> None:
+    rules = guest.of("aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule")
+    assert {item.inputs["securityGroupId"] for item in rules} == {"acme-network-nodes-id"}
+    peers = {(item.inputs["fromPort"], item.inputs.get("referencedSecurityGroupId")) for item in rules}
+    assert {(8080, "sg-web"), (10943, "sg-polling"), (8443, "sg-polling")} <= peers
+    theirs = [item for item in doors.resources if "securityGroup" in item.type and "Rule" in item.type]
+    ways = {
+        (item.inputs["securityGroupId"], item.inputs["fromPort"], item.inputs["toPort"],
+         str(item.inputs.get("referencedSecurityGroupId") or item.inputs.get("cidrIpv4")))
+        for item in theirs if item.name.startswith(("reef-r1-network-web", "reef-r1-network-polling"))
+    }  # fmt: skip
+    web, polling, members = (f"reef-r1-network-{group}-id" for group in ("web", "polling", "members"))
+    assert ways == {
+        (web, 443, 443, "10.0.0.0/8"), (web, 80, 80, "10.0.0.0/8"), (web, 8080, 8080, members),
+        (polling, 10943, 10992, "10.0.0.0/8"), (polling, 10943, 10943, members), (polling, 8443, 8443, members),
+    }  # fmt: skip
+
+
+def test_shared_balancers_are_locked_turn_strangers_away_and_say_what_a_place_needs(doors: Recording) -> None:
+    made = doors.of("aws:lb/loadBalancer:LoadBalancer")
+    assert [item.inputs["name"] for item in made] == ["reef-r1-web-1", "reef-r1-polling-1"]
+    for item in made:
+        assert (item.inputs["enableDeletionProtection"], item.inputs["enableCrossZoneLoadBalancing"]) == (True, True)
+    secure = next(item for item in doors.of("aws:lb/listener:Listener") if item.inputs["port"] == 443)
+    (action,) = secure.inputs["defaultActions"]  # type: ignore[misc]
+    assert (action["type"], action["fixedResponse"]["statusCode"]) == ("fixed-response", "404")
+    facts = {one["kind"]: one for one in doors.outputs["balancers"]}  # type: ignore[index,attr-defined]
+    assert {kind: one["slots"] for kind, one in facts.items()} == {"web": 25, "polling": 10}
+    said = {**facts["web"]["place"], **facts["polling"]["place"]}
+    assert {*said, "web_slot", "polling_slot"} == {field.name for field in fields(EntryLayout)} == {*ENTRY}
+
+
+def test_a_reef_shares_as_many_balancers_as_its_gateways_have_room_for() -> None:
+    many = reef(ingress={"shared": True}, storage={"gateways": 5}).entry
+    assert many is not None
+    assert [one.label for one in many.balancers] == ["web-1", "web-2", *(f"polling-{n}" for n in range(1, 6))]
+    broad = reef(ingress={"shared": True, "portsPerCell": 9}, storage={"gateways": 2}).entry
+    assert broad is not None
+    assert [(one.kind, one.slots) for one in broad.balancers] == [("web", 25), *[("polling", 5)] * 4]
+    assert reef().entry is None
+
+
+def test_a_cell_cannot_ask_more_of_balancers_than_they_have() -> None:
+    asked = cell_spec(ingress={"allow": ["10.0.0.0/16"], "grpc": True, "exposure": "internal"}, nodes={"count": 5})
+    with pytest.raises(SpecError) as refused:
+        layout(asked, place={**PLACE, "entry": ENTRY})  # type: ignore[dict-item]
+    problems = {problem.field: problem.message for problem in refused.value.problems}
+    assert set(problems) == {"spec.ingress.allow", "spec.nodes.count"}
+    assert "needs 6 ports for Tentacles and gRPC" in problems["spec.nodes.count"]
+    public = {**ENTRY, "internal": False}
+    with pytest.raises(SpecError, match=r"spec\.ingress\.exposure"):
+        layout(cell_spec(), place={**PLACE, "entry": public})  # type: ignore[dict-item]
+    one = layout(cell_spec(nodes={"count": 6}, ingress={"polling": "redis"}), place={**PLACE, "entry": ENTRY})  # type: ignore[dict-item]
+    assert {node.polling_port for node in one.nodes.items} == {10948}
+
+
 def test_the_default_quotas_break_where_load_balancers_run_out() -> None:
     found = {fit.quota: fit for fit in quotas("aws", 300, "reef")}
     assert {name: fit.breaks_at for name, fit in found.items() if fit.breaks_at} == {
@@ -113,6 +234,13 @@ def test_the_default_quotas_break_where_load_balancers_run_out() -> None:
     }  # fmt: skip
     assert (found["rds.sqlserver-instances"].needed, found["s3.buckets"].needed) == (6, 300)
     assert all(fit.breaks_at == 0 for fit in quotas("aws", 50, "reef"))
+    together = {fit.quota: fit for fit in quotas("aws", 300, "shared")}
+    # What is left is a reef's: three NAT gateways and a network each.
+    assert {name: fit.breaks_at for name, fit in together.items() if fit.breaks_at} == {
+        "ec2.elastic-ips": 51, "ec2.vpcs": 251,
+    }  # fmt: skip
+    needed = [together[f"lb.{kind}-load-balancers"].needed for kind in ("application", "network")]
+    assert needed == [12, 30], "six reefs: two of web and five of polling each"
     assert min(fit.breaks_at for fit in quotas("aws", 300, "dedicated") if fit.breaks_at) == 3
 
 
@@ -120,9 +248,9 @@ def test_a_place_is_made_of_what_the_reef_says(shared: Recording) -> None:
     """Reef, host and gateway each say their part; the registry adds share and database."""
     (host,), (gateway,) = shared.outputs["hosts"], shared.outputs["gateways"]
     said = {**shared.outputs["place"], **host["place"], **gateway["place"]}  # type: ignore[dict-item]
-    assert {*said, "share", "share_arn", "bucket", "database"} == {field.name for field in fields(PlaceLayout)} | {
-        "cidr"
-    }
+    assert {*said, "share", "share_arn", "bucket", "database", "entry"} == {
+        field.name for field in fields(PlaceLayout)
+    } | {"cidr"}
     assert len(gateway["shares"]) == 10
     assert {"arn", "name", "bucket"} == set(gateway["shares"][0])
     assert database_name("acme-eu") == naming.database_name("acme-eu", 1)
@@ -199,7 +327,7 @@ def base(record: Callable[[Callable[[], None]], Recording], recorded: dict[str, 
 
 
 def test_the_permissions_are_those_of_what_programs_declare(
-    record: Callable[[Callable[[], None]], Recording], base: Recording, cell: Recording, shared: Recording
+    record: Callable[[Callable[[], None]], Recording], base: Recording, guest: Recording, doors: Recording
 ) -> None:
     gold = {"placement": "dedicated", "preset": "gold", "storage": {"protocol": "smb"}, "ingress": {"polling": "redis"}}
     alone = record(declaring(load("aws"), Wanted(level="cell", spec=cell_spec(**gold).to_json()), ACCOUNT))  # type: ignore[arg-type]
@@ -219,7 +347,7 @@ def test_the_permissions_are_those_of_what_programs_declare(
     there = record(
         declaring(load("aws"), Wanted(level="cell", spec=cell_spec(**existing).to_json(), site=rows), ACCOUNT)
     )  # type: ignore[arg-type]
-    programs = (base, cell, shared, alone, of_others, there)
+    programs = (base, guest, doors, alone, of_others, there)
     declared = {item.type for program in programs for item in program.resources if item.custom}
     assert {token for token in declared if not token.startswith("pulumi:")} == set(permissions("aws"))
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 from cellctl.clouds import AccountFacts, Wanted, declaring, load
 from cellctl.spec import CellSpec
 from cellctl.spec.account import AccountSpec
 from cellctl.spec.reef import ReefSpec
+from cellctl_components.aws.layout import EntryLayout, PlaceLayout
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "resource-names.md"
 BEGIN, END = "<!-- aws: begin -->", "<!-- aws: end -->"
@@ -35,15 +37,28 @@ def program_of(*, site: dict[str, object] | None = None, **body: object) -> Call
     return lambda: cloud.program(layout, AccountFacts(id="123456789012", sandbox=True))
 
 
+def on_a_reef() -> Callable[[], None]:
+    """Return the program of a cell that shares load balancers of its reef."""
+    facts = AccountFacts(id="123456789012", sandbox=True)
+    body = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", "placement": {"reef": "r1"}}
+    spec = CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body}).to_json()
+    numbers = {"number": 0, "web_slot": 1, "polling_slot": 1, "ports": 5, "allow": ["10.0.0.0/8"], "internal": True}
+    tiers = {tier: dict.fromkeys("abc", "subnet-1") for tier in ("public", "ingress", "nodes", "data")}
+    entry = {field.name: numbers.get(field.name, "x") for field in fields(EntryLayout)}
+    place = {field.name: numbers.get(field.name, "x") for field in fields(PlaceLayout)}
+    place |= {"subnets": tiers, "cidr": "10.64.0.0/16", "entry": entry}
+    return declaring(load("aws"), Wanted(level="cell", spec=spec, place=place), facts)  # type: ignore[arg-type]
+
+
 def general(name: str) -> str:
     """Return a name with CELL, N (ordinal of a node), Z (letter of a zone) and RANGE (of an ingress rule)."""
     name = re.sub(r"^acme(?=-|$)", "CELL", name)
     name = re.sub(r"^account-prod(?=-|$)", "ACCOUNT", name)
     if name.startswith("reef-r1"):
         name = re.sub(r"-g1-\d\d$", "-gN-NN", name.replace("reef-r1", "REEF"))
-        name = re.sub(r"-(g|sql-)1(?=-|$)", r"-\1N", name)
+        name = re.sub(r"-(g|sql-|web-|polling-)1(?=-|$)", r"-\1N", name)
     name = re.sub(r"-nodes-\d(?=-|$)", "-nodes-N", name)
-    name = re.sub(r"-(polling|node)-\d(?=-|$)", r"-\1-N", name)
+    name = re.sub(r"-(polling|node|queue)-\d(?=-|$)", r"-\1-N", name)
     name = re.sub(r"-(public|ingress|nodes|data|nat|private)-[a-z](?=-nat$|$)", r"-\1-Z", name)
     name = re.sub(r"(in-tcp-(?:80|443|8443|10943(?:-\d+)?))-[\d.]+-\d+$", r"\1-RANGE", name)
     return re.sub(r"-tcp-10943-1094\d-", "-tcp-10943-LAST-", name)
@@ -63,7 +78,8 @@ def rows(*recordings: object) -> list[str]:
 def of_level(level: str) -> Callable[[], None]:
     facts = AccountFacts(id="123456789012", sandbox=True)
     if level == "reef":
-        spec = ReefSpec.minimal("r1", cloud="aws", region="eu-west-1").to_json()
+        body = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", "ingress": {"shared": True}}
+        spec = ReefSpec.model_validate({"metadata": {"name": "r1"}, "spec": body}).to_json()
         return declaring(load("aws"), Wanted(level="reef", spec=spec), facts)  # type: ignore[arg-type]
     base = AccountSpec.of("prod", cloud="aws", region="eu-west-1").to_json()
     return declaring(load("aws"), Wanted(level="account", spec=base), facts)  # type: ignore[arg-type]
@@ -72,7 +88,8 @@ def of_level(level: str) -> Callable[[], None]:
 def test_the_document_lists_every_name_and_token(record) -> None:
     gold = {"preset": "gold", "storage": {"protocol": "smb"}, "nodes": {"count": 4}}
     shared = {"ingress": {"polling": "redis", "grpc": True}}
-    cells = rows(record(program_of()), record(program_of(**gold)), record(program_of(**shared)))
+    programs = [program_of(), program_of(**gold), program_of(**shared), on_a_reef()]
+    cells = rows(*(record(program) for program in programs))
     there = rows(record(program_of(site=SITE, **EXISTING)))
     zoned = rows(record(program_of(site={"network": "", "zone": "Z1", "associate": True}, **ZONED)))
     cells += [row for row in (*there, *zoned) if row not in cells]

@@ -89,7 +89,7 @@ class ResourceManagerStandin:
         except (ValueError, KeyError, TypeError, RecursionError):
             return _error(400, "InvalidRequestContent", "The request content was invalid.")
         action, version = parameters.get("action", ""), parameters.get("version", "")
-        run = self._runs.begin(name, machine, script=str(script), action=action, version=version)
+        run = self._runs.begin(name, machine, script=str(script), action=action, version=version, more=parameters)
         return self._described(run)
 
     def _described(self, run: Run) -> Response:

@@ -7,6 +7,7 @@ on Octopus Server is what the documentation says of the commands in it.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 from cellctl.state.values import Struct
@@ -15,7 +16,7 @@ from cellctl_sandbox.standins.documents import Documents
 from cellctl_sandbox.standins.octopus.cluster import Cluster, Moment
 from cellctl_sandbox.standins.octopus.nodes import NodeFacts
 
-SECONDS = {"fetch": 60.0, "stop": 20.0, "start": 60.0, "upgrade": 240.0}
+SECONDS = {"fetch": 60.0, "stop": 20.0, "start": 60.0, "upgrade": 240.0, "queue": 90.0}
 """How long each action takes. Source: estimate; Octopus says 5 to 10 minutes for a whole upgrade (2026-11)."""
 _NEWEST_YEAR = 2099
 _VERSION = re.compile(r"(?P<year>\d{4})\.\d+\.\d+")
@@ -32,11 +33,21 @@ class Run:
 
 
 class Runs:
-    """All runs of one sandbox, kept in `documents`."""
+    """All runs of one sandbox, kept in `documents`.
 
-    def __init__(self, documents: Documents, cluster: Cluster) -> None:
+    `told` writes down what a machine was told of a queue, and says why that fails, `` if it does not.
+    """
+
+    def __init__(
+        self,
+        documents: Documents,
+        cluster: Cluster,
+        *,
+        told: Callable[[str, Mapping[str, str]], str] = lambda _, __: "no queue is known here",
+    ) -> None:
         self._documents = documents
         self._cluster = cluster
+        self._told = told
 
     @property
     def now(self) -> float:
@@ -47,12 +58,23 @@ class Runs:
         """Tell whether an agent on this machine takes commands: it exists and has booted."""
         return self._node(machine) is not None
 
-    def begin(self, run_id: str, machine: str, *, script: str, action: str, version: str) -> Run:
-        """Start a script; its effect on Octopus Server begins at once."""
+    def begin(
+        self,
+        run_id: str,
+        machine: str,
+        *,
+        script: str,
+        action: str,
+        version: str,
+        more: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Start a script; its effect on Octopus Server begins at once. `more` are its other parameters."""
         node = self._node(machine)
         failed = _refusal(script, action, version)
         with self._documents.transaction() as transaction:
             count = len(transaction.all("run"))
+        if node is not None and not failed and action == "queue":
+            failed = self._told(machine, more or {})
         if node is not None and not failed:
             with self._cluster.moment(node.cell) as moment:
                 failed = _act(moment, node, action, version)

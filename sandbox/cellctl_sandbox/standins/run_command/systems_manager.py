@@ -10,7 +10,12 @@ from cellctl_sandbox.standins.aws_json import ApiError, Call, Interference, Json
 from cellctl_sandbox.standins.run_command.runs import Runs
 
 _DOCUMENT = "AWS-RunPowerShellScript"
-_CALL = re.compile(r"& \{\n(?P<script>.*)\n\} -action '(?P<action>[a-z]*)' -version '(?P<version>[0-9.]*)'", re.DOTALL)
+_CALL = re.compile(
+    r"& \{\n(?P<script>.*)\n\} -action '(?P<action>[a-z]*)' -version '(?P<version>[0-9.]*)'"
+    r"(?P<more>(?: -[a-z]+ '(?:[^']|'')*')*)",
+    re.DOTALL,
+)
+_PARAMETER = re.compile(r" -(?P<name>[a-z]+) '(?P<value>(?:[^']|'')*)'")
 
 
 class RunCommand:
@@ -33,9 +38,10 @@ class RunCommand:
         script, action, version = (
             (called["script"], called["action"], called["version"]) if called else ("", "stop", "")
         )
+        more = {name: value.replace("''", "'") for name, value in _PARAMETER.findall(called["more"] if called else "")}
         command = str(uuid.uuid4())
         for machine in machines:
-            self._runs.begin(command, machine, script=script, action=action, version=version)
+            self._runs.begin(command, machine, script=script, action=action, version=version, more=more)
         return {"Command": {"CommandId": command, "DocumentName": _DOCUMENT, "Status": "Pending"}}
 
     def invocation(self, call: Call) -> Struct:

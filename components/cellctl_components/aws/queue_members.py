@@ -1,0 +1,82 @@
+"""QueueMembers: nodes that run learn of the queue they share, one after another; those that booted with it know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+
+from cellctl_components.aws.layout import CLUSTER, QUEUE_PORT, WEB_PORT, AwsLayout, ShareLayout
+from cellctl_components.octopus import QueueMember
+
+FOLDER = f"C:\\Octopus\\Shared\\{CLUSTER}"
+"""Where a node keeps what all that share a queue share besides: `Octopus.Server path --clusterShared`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class QueueMembersArgs:
+    """Who learns of what. `machines` are ids by ordinal; `after` must be there before a node reads and mounts it."""
+
+    layout: AwsLayout
+    machines: Mapping[int, pulumi.Input[str]]
+    api_key_secret: pulumi.Input[str]
+    address: pulumi.Input[str]
+    token_secret: pulumi.Input[str]
+    gateway_id: pulumi.Input[str]
+    after: Sequence[pulumi.Resource]
+
+
+def queue_members(name: str, args: QueueMembersArgs, parent: pulumi.ComponentResource) -> list[QueueMember]:
+    """Declare a member for each node, each after the one before it: the others serve while one is told."""
+    found: list[QueueMember] = []
+    nodes = args.layout.nodes.items
+    for node in nodes:
+        found.append(
+            QueueMember(
+                f"{name}-{node.ordinal}",
+                node_name=node.name,
+                machine=args.machines[node.ordinal],
+                region=args.layout.region,
+                address=node.address,
+                port=WEB_PORT,
+                scheme="http",
+                task_cap=node.task_cap,
+                api_key_secret=args.api_key_secret,
+                leader=nodes[0].name,
+                members={one.name: one.address for one in nodes},
+                machines={one.name: args.machines[one.ordinal] for one in nodes},
+                queue_address=pulumi.Output.concat(args.address, f":{QUEUE_PORT}"),
+                queue_secret=args.token_secret,
+                folder=FOLDER,
+                mount=_mount(args),
+                opts=pulumi.ResourceOptions(parent=parent, depends_on=[*args.after, *found[-1:]]),
+            )
+        )
+    return found
+
+
+def _mount(args: QueueMembersArgs) -> pulumi.Output[str]:
+    """Return the line that a node's task of files gets: as its first boot would have written it."""
+    layout = args.layout
+    share = next(one for one in layout.shares if one.kind == CLUSTER)
+    return pulumi.Output.from_input(args.gateway_id).apply(lambda gateway: mount_line(layout, share, gateway))
+
+
+def mount_line(layout: AwsLayout, share: ShareLayout, gateway: str) -> str:
+    """Return one line of PowerShell that mounts a share, links its folder and proves that it returns what is written.
+
+    Run where the task already has the share, it mounts nothing twice.
+    """
+    remote = f"\\\\{layout.gateway.host}\\{share.name}"
+    steps = []
+    if not share.folder:
+        smb = f"net use '{remote}' $guest '/user:{gateway}\\smbguest' /persistent:no"
+        steps.append(
+            smb if layout.gateway.protocol == "smb" else f"mount.exe -o 'nolock,mtype=hard,anon' '{remote}' '*'"
+        )
+    else:
+        remote = f"{remote}\\{share.folder}"
+        steps.append(f"New-Item -ItemType Directory -Force '{remote}' | Out-Null")
+    link = f"New-Item -ItemType SymbolicLink -Path '{FOLDER}' -Value '{remote}' | Out-Null"
+    return "; ".join([*steps, f"if (-not (Test-Path '{FOLDER}')) {{ {link} }}", f"Test-Share '{FOLDER}'"])
