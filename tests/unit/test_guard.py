@@ -156,7 +156,8 @@ def test_another_package_may_bring_a_guard_of_its_own(tmp_path: Path, monkeypatc
         "from cellctl.errors import Objection\n"
         "def judge(plan, case):\n"
         "    if not case.labels.get('owner'):\n"
-        "        yield Objection(code='no_owner', reason='nobody owns it', remedy='label it', flag='--override no_owner')\n"
+        "        flag = '--override no_owner'\n"
+        "        yield Objection(code='no_owner', reason='nobody owns it', remedy='label it', flag=flag)\n"
     )
     about = tmp_path / "outside-1.0.dist-info"
     about.mkdir()
