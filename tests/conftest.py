@@ -41,6 +41,11 @@ TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     "tmux": (lambda: shutil.which("tmux") is not None, "no `tmux` on PATH"),
     "postgresql": (postgresql, "no PostgreSQL server (apt-get install postgresql)"),
     "chromium": (lambda: shutil.which("chromium") is not None, "no `chromium` on PATH (apt-get install chromium)"),
+    "jq": (lambda: shutil.which("jq") is not None, "no `jq` on PATH (apt-get install jq)"),
+    "shellcheck": (
+        lambda: shutil.which("shellcheck") is not None,
+        "no `shellcheck` on PATH (apt-get install shellcheck)",
+    ),
     "conformance": (lambda: conformance_kit() is not None, "no conformance kit (set CELLCTL_CONFORMANCE)"),
 }
 

@@ -13,7 +13,7 @@ from cellctl.state.values import Value
 
 FROZEN = ("cloud", "account", "region", "placement", "network", "ingress.zone", "protection.key")
 _VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
-_POLLING = "ingress.polling"
+_POLLING, _SYSTEM = "ingress.polling", "nodes.os"
 _OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get another licence first"
 
 
@@ -47,11 +47,25 @@ def running_nodes(case: Case) -> Iterator[Objection]:
             reason=f"{_VERSION} and {_COUNT} would change at once, and a node must never join in another version",
             remedy="change one of them, run `cellctl up`, then the other",
         )
+    had_os, wants_os = _at(case.recorded_spec, _SYSTEM), _at(case.wanted_spec, _SYSTEM)
+    if had_os and wants_os and had_os != wants_os:
+        yield Objection(
+            code="nodes_os_change",
+            reason=f"{_SYSTEM} is {had_os} and cannot become {wants_os}: all nodes read the paths of files in the "
+            "database",
+            remedy=f"set it back to {had_os}; another cell can have {wants_os}",
+        )
     was, wanted = _at(case.recorded_spec, _POLLING), _at(case.wanted_spec, _POLLING)
     if was == "redis" and wanted and was != wanted:
         yield Objection(
             code="polling_change",
             reason=f"{_POLLING} is {was} and cannot become {wanted}: Octopus keeps what nodes with a queue share there",
+            remedy=f"set it back to {was}; another cell can have {wanted}",
+        )
+    elif was and wanted and was != wanted and had_os == "linux":
+        yield Objection(
+            code="polling_change",
+            reason=f"{_POLLING} is {was} and cannot become {wanted}: Linux nodes learn of a queue at their first boot",
             remedy=f"set it back to {was}; another cell can have {wanted}",
         )
     other = _at(case.recorded_spec, _LICENCE) != _at(case.wanted_spec, _LICENCE)  # then `licensed` judges its limit

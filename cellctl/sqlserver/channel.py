@@ -16,6 +16,7 @@ import struct
 import sys
 
 from cellctl.dialer import Route
+from cellctl.facts.roots import root_of
 
 _PRELOGIN, _REPLY = 0x12, 0x04
 _HEADER = struct.Struct(">BBHHBB")
@@ -45,7 +46,7 @@ class Channel:
     """A socket-like object for `pytds.connect(sock=…)`, encrypted from the first login byte on."""
 
     def __init__(self, route: Route, server_name: str, *, timeout_s: float, fedauth: bool = False) -> None:
-        self._context = ssl.create_default_context(cadata=route.trust_anchor or None)
+        self._context = ssl.create_default_context(cadata=route.trust_anchor or root_of(server_name) or None)
         self._context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._context.maximum_version = ssl.TLSVersion.TLSv1_2  # TDS 7.4 has no TLS 1.3
         self._socket = socket.create_connection((route.host, route.port), timeout_s)

@@ -73,8 +73,9 @@ class Administrator(pulumi.CustomResource):
 class Node(pulumi.CustomResource):
     """One node in its cluster: joined at task cap 0, looked at, then given its cap; drained before it goes.
 
-    `machine` is the id of its EC2 instance or virtual machine. `leader` is the name of the first node, `members` and
-    `machines` map the names of all nodes to addresses and ids. Another `version` is an upgrade of the whole cell.
+    `machine` is the id of its EC2 instance or virtual machine, `os` what runs there (Windows unless `linux`). `leader`
+    is the name of the first node, `members` and `machines` map the names of all nodes to addresses and ids. Another
+    `version` is an upgrade of the whole cell.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class Node(pulumi.CustomResource):
         machines: pulumi.Input[Mapping[str, pulumi.Input[str]]],
         node_limit: pulumi.Input[int],
         tls_name: pulumi.Input[str] | None = None,
+        os: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props: dict[str, object] = {
@@ -112,6 +114,7 @@ class Node(pulumi.CustomResource):
             "members": members,
             "machines": machines,
             "nodeLimit": node_limit,
+            "os": os,
             "nodeId": None,
             "state": None,
         }
@@ -180,7 +183,10 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterArgs:
-    """What a cluster is made of; `members` are in order, the first one leads. References as in `Administrator`."""
+    """What a cluster is made of; `members` are in order, the first one leads, and all run the same `os`.
+
+    References as in `Administrator`.
+    """
 
     region: str
     port: int
@@ -193,6 +199,7 @@ class ClusterArgs:
     members: Sequence[Member]
     tls_name: str = ""
     licence_secret: str = ""
+    os: str = "windows"
 
 
 class Cluster:
@@ -246,6 +253,7 @@ class Cluster:
             members={one.name: one.address for one in args.members},
             machines={one.name: one.machine for one in args.members},
             node_limit=self.administrator.node_limit,
+            os=args.os if args.os != "windows" else None,
             opts=pulumi.ResourceOptions(parent=self._parent, depends_on=list(after), delete_before_replace=True),
         )
 

@@ -7,11 +7,13 @@ import binascii
 import json
 import re
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from cellctl.facts.conditions import at
 from cellctl.state.values import Struct, Value, bare_struct
+from cellctl_provider.octopus.machines import System
 from cellctl_provider.protocol import Invoke
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
@@ -21,6 +23,9 @@ from cellctl_sandbox.clouds.view import ObjectView
 from cellctl_sandbox.standins.cloud_view import CloudObject
 from cellctl_sandbox.standins.octopus.nodes import DEFAULT_CAP, FirstAdministrator, NodeFacts, NodePort
 from cellctl_sandbox.standins.tds.servers import CloudDatabase, SqlServerFacts
+
+if TYPE_CHECKING:
+    from cellctl_sandbox.network.boot import Boot
 
 INSTANCE = "aws:ec2/instance:Instance"
 RDS = "aws:rds/instance:Instance"
@@ -32,8 +37,8 @@ RUN_COMMAND = "azure-native:compute:VirtualMachineRunCommandByVirtualMachine"
 NETWORK_INTERFACE = "azure-native:network:NetworkInterface"
 IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 APPLIANCE_IMAGE = "/aws/service/storagegateway/ami/FILE_S3/latest"
-BOOT_S = 480.0
-"""From a running EC2 machine to an Octopus Server that answers. Source: estimate, Windows first boot, 2026-11."""
+BOOT_S: Mapping[System, float] = {"windows": 480.0, "linux": 210.0}
+"""From a running EC2 machine to an Octopus Server that answers, first boot. Source: estimate, 2026-11."""
 _POLLING = NodePort(port=10943, tls=True, polling=True)
 _GRPC = NodePort(port=8443, tls=True, polling=True)
 AWS_PORTS = (NodePort(port=8080), NodePort(port=80), _POLLING, _GRPC)
@@ -169,21 +174,23 @@ class Nodes:
                 yield self._aws(item)
 
     def _aws(self, item: CloudObject) -> NodeFacts:
-        script = item.text("userData")
+        script, told = item.text("userData"), _boot_of(item)
+        system = told.system if told else "windows"
         return NodeFacts(
             cell=item.cell,
             name=str(at(item.properties, "tags.Name") or item.id),
             address=item.text("privateIp"),
             ports=AWS_PORTS,
-            up_from_s=item.born_s + BOOT_S,
+            up_from_s=item.born_s + BOOT_S[system],
             database=self._has_database(item),
             version=str(at(item.properties, "tags.octopus-version") or ""),
             machine=item.id,
             store=self._rds_store(item),
             task_cap=_joins_with(script),
-            administrator=_administrator(script),
+            administrator=_scripted(told) or _administrator(script),
             hindered=self._hindrance(item),
             queue=self._queue(item),
+            system=system,
         )
 
     def _store(self, type_: str, cell: str) -> str:
@@ -233,9 +240,7 @@ class Nodes:
 
     def _opened(self, machine: CloudObject) -> str:
         """Return which database a node opens on a server of another stack, `` while there is none."""
-        from cellctl_sandbox.network.boot import boot_of  # the network knows machines by this module
-
-        boot = boot_of(machine)
+        boot = _boot_of(machine)
         if boot is None:
             return ""
         wanted = (boot.server.casefold(), boot.database.casefold())
@@ -263,6 +268,20 @@ def _joins_with(script: str) -> int:
     """Return the task cap that a boot script joins with."""
     found = _TASK_CAP.search(script)
     return int(found[1]) if found else DEFAULT_CAP
+
+
+def _boot_of(machine: CloudObject) -> Boot | None:
+    from cellctl_sandbox.network.boot import boot_of  # the network knows machines by this module
+
+    return boot_of(machine)
+
+
+def _scripted(told: Boot | None) -> FirstAdministrator | None:
+    """Return whom a script in bash makes administrator."""
+    if told is None or not told.administrator[0]:
+        return None
+    username, email, secret = told.administrator
+    return FirstAdministrator(username=username, email=email, password_secret=secret)
 
 
 def _administrator(script: str) -> FirstAdministrator | None:

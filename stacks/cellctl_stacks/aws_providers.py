@@ -13,7 +13,8 @@ from cellctl.facts.accounts import needs
 from cellctl_components import resources as cellctl
 from cellctl_stacks.renamed import alias_renamed
 
-GATEWAY_IMAGE, NODE_IMAGE = needs("aws").images["gateway"], needs("aws").images["node"]
+GATEWAY_IMAGE = needs("aws").images["gateway"]
+NODE_IMAGES = {"windows": needs("aws").images["node"], "linux": needs("aws").images["linux-node"]}
 """Parameters that AWS keeps: the newest image. A machine that runs never follows them."""
 
 

@@ -247,8 +247,8 @@ def test_labels_that_cellctl_sets_itself_are_refused() -> None:
 
 def test_an_option_of_a_later_version_is_not_yet() -> None:
     later = spec().model_copy(deep=True)
-    body = later.spec.model_copy(update={"nodes": later.spec.nodes.model_copy(update={"os": "linux"})})
-    with pytest.raises(NotYet, match="Linux"):
+    body = later.spec.model_copy(update={"storage": later.spec.storage.model_copy(update={"backend": "fsx"})})
+    with pytest.raises(NotYet, match="FSx"):
         layout(later.model_copy(update={"spec": body}))
 
 

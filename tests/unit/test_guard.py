@@ -125,8 +125,15 @@ def test_ranges_of_a_network_may_come_or_go_but_not_change() -> None:
 
 
 OLD = {
-    "octopus": {"taskCap": 10, "version": "2026.4.7000"}, "nodes": {"count": 2}, "ingress": {"polling": "per_node"},
+    "octopus": {"taskCap": 10, "version": "2026.4.7000"}, "nodes": {"count": 2, "os": "windows"},
+    "ingress": {"polling": "per_node"},
 }  # fmt: skip
+
+
+def test_linux_nodes_learn_of_a_queue_at_their_first_boot_only() -> None:
+    before: dict[str, Value] = {**OLD, "nodes": {"count": 2, "os": "linux"}}
+    case = Case(recorded_spec=before, wanted_spec={**before, "ingress": {"polling": "redis"}})
+    assert [objection.code for objection in running_nodes(case)] == ["polling_change"]
 
 
 @pytest.mark.parametrize(
@@ -141,6 +148,7 @@ OLD = {
         ({"nodes": {"count": 3}}, []),
         ({"nodes": {"count": 4}}, ["licence_limit"]),
         ({"ingress": {"polling": "redis"}}, []),
+        ({"nodes": {"count": 2, "os": "linux"}}, ["nodes_os_change"]),
         ({"database": {"retentionDays": 21}}, []),
     ],
 )

@@ -43,6 +43,11 @@ if ((Get-AuthenticodeSignature $installer).Status -ne 'Valid') { throw 'the inst
 Start-Process msiexec -Wait -ArgumentList '/i', $installer, '/quiet', '/norestart'
 $octopus = 'C:\Program Files\Octopus Deploy\Octopus\Octopus.Server.exe'
 
+# Amazon signs the certificates of RDS itself, with roots that Windows does not bring.
+$roots = 'C:\Octopus\rds.p7b'
+Invoke-WebRequest -UseBasicParsing -OutFile $roots -Uri 'https://truststore.pki.rds.amazonaws.com/global/global-bundle.p7b'
+Import-Certificate -FilePath $roots -CertStoreLocation Cert:\LocalMachine\Root | Out-Null
+
 $login = Read-Secret '@@login_secret@@'
 $database = 'Server=tcp:@@server@@,1433;Database=@@database@@;User ID=@@login@@;' +
     "Password=$login;Encrypt=True;TrustServerCertificate=False;MultiSubnetFailover=True"

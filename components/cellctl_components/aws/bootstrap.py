@@ -1,5 +1,7 @@
 """What a node does at its first boot, as EC2 user data: names and references, never a secret. Pure.
 
+Here for Windows; a Linux node's is in `linux_boot`.
+
 User data stays as it was when the machine was made. What changes later is not in it: the version is in a tag of the
 machine (`VERSION_TAG`), the task cap in Octopus.
 """
@@ -10,6 +12,7 @@ import re
 from dataclasses import dataclass
 from importlib.resources import files
 
+from cellctl_components.aws import linux_boot
 from cellctl_components.aws.layout import (
     CLUSTER,
     QUEUE_PORT,
@@ -17,12 +20,16 @@ from cellctl_components.aws.layout import (
     AwsLayout,
     NodeLayout,
     OctopusLayout,
+    OperatingSystem,
     Protocol,
     ShareLayout,
 )
 
 VERSION_TAG = "octopus-version"
 """Tag of a machine: the version that a first boot installs where no other node runs. It changes in place."""
+
+OS_TAG = "os"
+"""Tag of a machine that does not run Windows: prices differ."""
 
 USER_DATA_LIMIT = 16_384
 """Bytes of user data EC2 takes, before base64 (EC2 user guide)."""
@@ -116,6 +123,7 @@ class Boot:
     first: NodeLayout
     second: NodeLayout
     queued: bool = False
+    os: OperatingSystem = "windows"
 
     @classmethod
     def of(cls, layout: AwsLayout) -> Boot:
@@ -131,11 +139,14 @@ class Boot:
             first=layout.nodes.items[0],
             second=layout.nodes.items[1],
             queued=layout.queue is not None,
+            os=layout.nodes.os,
         )
 
 
 def user_data(boot: Boot, node: NodeLayout, references: References) -> str:
-    """Return the PowerShell script of one node, at most `USER_DATA_LIMIT` bytes."""
+    """Return the script of one node, at most `USER_DATA_LIMIT` bytes: PowerShell, or on Linux bash."""
+    if boot.os == "linux":
+        return linux_boot.script(boot, node, references, options=FOLDERS, tag=VERSION_TAG)
     carried = [share for share in boot.shares if share.kind]
     values = {
         "region": boot.region,

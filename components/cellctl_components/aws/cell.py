@@ -82,7 +82,7 @@ class Cell(pulumi.ComponentResource):
         self.database = self._database()
         self.queue = self._queue(args.layout.queue) if args.layout.queue else None
         self.nodes = self._nodes()
-        if self.queue:
+        if self.queue and self._layout.nodes.os == "windows":  # a Linux node is told at its first boot only
             self._queue_members(self.queue)
         self.alarms = self._alarms()
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()

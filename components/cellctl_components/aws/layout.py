@@ -14,6 +14,7 @@ from cellctl_components.layout import Json, json_object
 from cellctl_components.naming import HASH_LENGTH, digest
 
 Protocol = Literal["nfs", "smb"]
+OperatingSystem = Literal["windows", "linux"]
 
 SHARE_COUNT = 10
 """Bucket and share pairs of one gateway: the seed's number. Five carry a dedicated cell's files, five stay free."""
@@ -162,6 +163,7 @@ class NodesLayout:
     instance_type: str
     disk_gib: int
     role: str
+    os: OperatingSystem = "windows"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

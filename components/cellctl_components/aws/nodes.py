@@ -9,7 +9,7 @@ import pulumi
 from pulumi_aws import ec2, iam, lb
 
 from cellctl_components.aws import policies
-from cellctl_components.aws.bootstrap import VERSION_TAG, Boot, References, user_data
+from cellctl_components.aws.bootstrap import OS_TAG, VERSION_TAG, Boot, References, user_data
 from cellctl_components.aws.layout import WEB_PORT, NodeLayout, NodesLayout
 from cellctl_components.aws.options import child
 from cellctl_components.octopus import Cluster, ClusterArgs, Member
@@ -144,9 +144,14 @@ class Nodes(pulumi.ComponentResource):
             maintenance_options=ec2.InstanceMaintenanceOptionsArgs(auto_recovery="default"),
             user_data=self._user_data(node),
             user_data_replace_on_change=False,
-            tags={"Name": node.name, VERSION_TAG: self._args.boot.octopus.version},
+            tags=self._tags(node),
             opts=child(self, *self._permissions, *self._args.after, ignore=["ami", "userData"], delete_first=True),
         )
+
+    def _tags(self, node: NodeLayout) -> dict[str, str]:
+        boot = self._args.boot
+        system = {OS_TAG: boot.os} if boot.os != "windows" else {}
+        return {"Name": node.name, VERSION_TAG: boot.octopus.version, **system}
 
     def _targets(self, node: NodeLayout) -> list[pulumi.Resource]:
         """A worker takes tasks and no web traffic."""
@@ -173,6 +178,7 @@ class Nodes(pulumi.ComponentResource):
             password_secret=args.references.administrator_secret,
             api_key_secret=args.api_key_secret,
             licence_secret=args.licence_secret,
+            os=args.boot.os,
             members=members,
         )
 

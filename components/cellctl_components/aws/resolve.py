@@ -196,6 +196,7 @@ def _nodes(
         instance_type=sizing.of(data, "types", body.nodes.size, str),
         disk_gib=sizing.one(data, "disk_gib", int),
         role=naming.cell_name(cell, "node", limit=64),
+        os=body.nodes.os,
     )
 
 

@@ -70,7 +70,7 @@ def _now(cluster: Cluster, row: Row) -> Row:
 def _stop(context: Context, member: Member) -> None:
     """Stop the service. A machine that takes no commands is deleted next, which stops it too."""
     try:
-        machines.run(context, member.machine, "stop", region=member.region)
+        machines.run(context, member.machine, "stop")
     except ProviderError as error:
         if error.code == "cancelled":
             raise

@@ -1,5 +1,7 @@
 """Runs one script on the machine of a node: Systems Manager's Run Command on AWS, managed Run Command on Azure.
 
+On Windows it is PowerShell, on Linux bash.
+
 Both are agents that the clouds keep on the machine, so no port is open for this. Arguments are an action, a version,
 and names of what else it needs; there is no secret to pass. A run that was begun is waited for; one that is sent again
 finds its work done.
@@ -10,6 +12,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal
 
@@ -25,7 +28,10 @@ if TYPE_CHECKING:
     from cellctl_provider.context import Context
 
 Action = Literal["fetch", "stop", "start", "upgrade", "queue"]
+System = Literal["windows", "linux"]
 SCRIPT = files("cellctl_provider.octopus").joinpath("machine.ps1").read_text(encoding="utf-8")
+SHELL_SCRIPT = files("cellctl_provider.octopus").joinpath("machine.sh").read_text(encoding="utf-8")
+DOCUMENTS: Mapping[System, str] = {"windows": "AWS-RunPowerShellScript", "linux": "AWS-RunShellScript"}
 LIMIT_S = 3600
 """How long an action may take; an upgrade of a large schema is the longest."""
 _EVERY_S = 15.0
@@ -42,16 +48,19 @@ _CODES: Mapping[int, ErrorCode] = {401: "auth", 403: "auth", 404: "not_found", 4
 _UNDER_WAY = ("Pending", "InProgress", "Delayed", "Cancelling")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Machine:
+    """Where a node runs: an EC2 instance id or the ARM id of a virtual machine, its region, what it runs."""
+
+    id: str
+    region: str = ""
+    system: System = "windows"
+
+
 def run(
-    context: Context,
-    machine: str,
-    action: Action,
-    *,
-    region: str = "",
-    version: str = "",
-    more: Mapping[str, str] | None = None,
+    context: Context, machine: Machine, action: Action, *, version: str = "", more: Mapping[str, str] | None = None
 ) -> None:
-    """Run an action on a machine (an EC2 instance id, or the ARM id of a virtual machine) and wait for its end.
+    """Run an action on a machine and wait for its end.
 
     `more` are further parameters of the script by name; nobody but the cloud and the machine reads them.
 
@@ -60,47 +69,60 @@ def run(
     """
     if version and not _VERSION.fullmatch(version):
         raise ProviderError(f"{version} is not a version of Octopus Server", code="invalid")
-    if _VIRTUAL_MACHINE.fullmatch(machine):
-        _on_azure(context, machine, action, region, {"version": version, **(more or {})})
+    given = {"version": version, **(more or {})}
+    if not _VIRTUAL_MACHINE.fullmatch(machine.id):
+        _on_aws(context, machine, action, given)
+    elif machine.system == "linux":
+        raise ProviderError(f"{action} on {_short(machine)}: Linux nodes on Azure come later", code="invalid")
     else:
-        _on_aws(context, machine, action, region, {"version": version, **(more or {})})
+        _on_azure(context, machine, action, given)
 
 
-def _failed(action: Action, machine: str, wrote: str) -> ProviderError:
-    last = next((line.strip() for line in reversed(wrote.splitlines()) if line.strip()), "it wrote nothing")
-    return ProviderError(f"{action} failed on {machine.rpartition('/')[2]}: {last[:300]}")
+def _short(machine: Machine) -> str:
+    return machine.id.rpartition("/")[2]
+
+
+def call_of(system: System, action: Action, given: Mapping[str, str]) -> str:
+    """Return the script of an operating system with the call of one action in it; `given` has at least `version`."""
+    if system == "linux":
+        return f"{SHELL_SCRIPT}\nmain '{action}' '{given['version']}'"
+    more = "".join(f" -{key} {_quoted(value)}" for key, value in given.items())
+    return f"& {{\n{SCRIPT}\n}} -action '{action}'{more}"
 
 
 def _quoted(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _on_aws(context: Context, machine: str, action: Action, region: str, given: Mapping[str, str]) -> None:
-    client = context.aws.systems_manager(region)
-    what = f"{action} on {machine}"
-    call = f"& {{\n{SCRIPT}\n}} -action '{action}'" + "".join(
-        f" -{key} {_quoted(value)}" for key, value in given.items()
-    )
+def _failed(action: Action, machine: Machine, wrote: str) -> ProviderError:
+    last = next((line.strip() for line in reversed(wrote.splitlines()) if line.strip()), "it wrote nothing")
+    return ProviderError(f"{action} failed on {_short(machine)}: {last[:300]}")
+
+
+def _on_aws(context: Context, machine: Machine, action: Action, given: Mapping[str, str]) -> None:
+    client = context.aws.systems_manager(machine.region)
+    what = f"{action} on {machine.id}"
+    call = call_of(machine.system, action, given)
 
     def sent() -> str | None:
         """A machine that has just booted is not known yet."""
         answer: Mapping[str, object] = {}
         with translated(what), tolerated("InvalidInstanceId"):
             answer = client.send_command(
-                InstanceIds=[machine],
-                DocumentName="AWS-RunPowerShellScript",
+                InstanceIds=[machine.id],
+                DocumentName=DOCUMENTS[machine.system],
                 Comment=f"cellctl: {action} {given['version']}".strip(),
                 Parameters={"commands": call.split("\n"), "executionTimeout": [str(LIMIT_S)]},
             )
         command = answer.get("Command")
         return str(command["CommandId"]) if isinstance(command, Mapping) else None
 
-    command = poll(context, sent, what=f"{machine} taking commands", every_s=_EVERY_S, limit_s=600)
+    command = poll(context, sent, what=f"{machine.id} taking commands", every_s=_EVERY_S, limit_s=600)
 
     def ended() -> Mapping[str, object] | None:
         found: Mapping[str, object] = {}
         with translated(what), tolerated("InvocationDoesNotExist"):
-            found = client.get_command_invocation(CommandId=command, InstanceId=machine)
+            found = client.get_command_invocation(CommandId=command, InstanceId=machine.id)
         return found if found.get("Status", "Pending") not in _UNDER_WAY else None
 
     result = poll(context, ended, what=what, every_s=_EVERY_S, limit_s=LIMIT_S)
@@ -108,14 +130,14 @@ def _on_aws(context: Context, machine: str, action: Action, region: str, given: 
         raise _failed(action, machine, str(result.get("StandardErrorContent") or result["Status"]))
 
 
-def _on_azure(context: Context, machine: str, action: Action, region: str, given: Mapping[str, str]) -> None:
-    path = f"{machine}/runCommands/{_COMMAND}"
-    what = f"{action} on {machine.rpartition('/')[2]}"
+def _on_azure(context: Context, machine: Machine, action: Action, given: Mapping[str, str]) -> None:
+    path = f"{machine.id}/runCommands/{_COMMAND}"
+    what = f"{action} on {_short(machine)}"
     # A request that is like the last one would not be run again.
     told = {"action": action, **given, "run": secrets.token_hex(8)}
     parameters: list[Value] = [{"name": key, "value": value} for key, value in told.items()]
     body: Struct = {
-        "location": region,
+        "location": machine.region,
         "properties": {
             "source": {"script": SCRIPT},
             "parameters": parameters,

@@ -9,6 +9,7 @@ from cellctl.state.values import Value, bare
 from cellctl_provider.inputs import Field, needed, text, text_map
 from cellctl_provider.octopus.api import Door
 from cellctl_provider.octopus.doors import DOOR_FIELDS, NODE, door_of, doors_of
+from cellctl_provider.octopus.machines import Machine, System
 
 FIELDS = (
     *DOOR_FIELDS,
@@ -25,6 +26,7 @@ FIELDS = (
     Field(name="machines", kind="text_map", required=True),
     Field(name="nodeLimit", kind="whole", default=0),
     Field(name="drainSeconds", kind="whole", default=600),
+    Field(name="os", kind="text", replaces=True, pattern="windows|linux", reason="must be windows or linux"),
 )  # fmt: skip
 """Inputs of `cellctl:octopus:Node`. `members` maps names of all the cell's nodes to addresses, `machines` to ids."""
 
@@ -38,9 +40,8 @@ class Member:
     name: str
     door: Door
     doors: Sequence[Door]
-    machine: str
-    machines: Mapping[str, str]
-    region: str
+    machine: Machine
+    machines: Mapping[str, Machine]
     version: str
     cap: int
     leader: str
@@ -66,9 +67,8 @@ def member_of(values: Mapping[str, Value], key: str) -> Member:
         name=name,
         door=door,
         doors=doors_of(values, door),
-        machine=needed(values, "machine"),
-        machines=text_map(values, "machines"),
-        region=text(values, "region"),
+        machine=_machine(values, needed(values, "machine")),
+        machines={name: _machine(values, machine) for name, machine in text_map(values, "machines").items()},
         version=text(values, "version"),
         cap=_whole(values, "taskCap"),
         leader=text(values, "leader") or name,
@@ -76,6 +76,12 @@ def member_of(values: Mapping[str, Value], key: str) -> Member:
         drain_s=float(_whole(values, "drainSeconds")),
         key=key,
     )
+
+
+def _machine(values: Mapping[str, Value], machine: str) -> Machine:
+    """Return a machine of a cell; all of them are in one region and run the same."""
+    system: System = "linux" if text(values, "os") == "linux" else "windows"
+    return Machine(id=machine, region=text(values, "region"), system=system)
 
 
 def _whole(values: Mapping[str, Value], key: str) -> int:

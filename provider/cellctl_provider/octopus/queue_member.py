@@ -132,12 +132,12 @@ class QueueMemberHandler:
         more = {
             "address": needed(values, "queueAddress"),
             "secret": needed(values, "queueSecret"),
-            "region": member.region,
+            "region": member.machine.region,
             "folder": needed(values, "folder"),
             "mount": needed(values, "mount"),
             "leads": "true" if member.leads else "false",
         }
-        machines.run(self._context, member.machine, "queue", region=member.region, more=more)
+        machines.run(self._context, member.machine, "queue", more=more)
         await_answer(self._context, member, limit_s=RESTART_LIMIT_S)
         poll(
             self._context,

@@ -47,20 +47,18 @@ def bring_to_version(context: Context, member: Member) -> None:
 
 def _first(context: Context, member: Member) -> None:
     """Stop the whole cell and upgrade its first node."""
-    _on_all(
-        lambda machine: machines.run(context, machine, "fetch", region=member.region, version=member.version), member
-    )
+    _on_all(lambda machine: machines.run(context, machine, "fetch", version=member.version), member)
     cluster = Cluster(context, member.doors, member.key)
     before = _rows(cluster)
     _quiesce(context, cluster, member, before)
     try:
         for row in _rows(cluster):
             cluster.change(row, draining=True)
-        _on_all(lambda machine: machines.run(context, machine, "stop", region=member.region), member)
+        _on_all(lambda machine: machines.run(context, machine, "stop"), member)
     except ProviderError:
         _take_back(context, cluster, member, before)
         raise
-    machines.run(context, member.machine, "upgrade", region=member.region, version=member.version)
+    machines.run(context, member.machine, "upgrade", version=member.version)
     _await_version(context, member)
 
 
@@ -74,8 +72,8 @@ def _next(context: Context, member: Member) -> None:
         )
     if status_of(context, member.door):
         # It was started behind our back in its old version: it must not stay up beside the new one.
-        machines.run(context, member.machine, "stop", region=member.region)
-    machines.run(context, member.machine, "upgrade", region=member.region, version=member.version)
+        machines.run(context, member.machine, "stop")
+    machines.run(context, member.machine, "upgrade", version=member.version)
     _await_version(context, member)
 
 
@@ -106,7 +104,7 @@ def _quiesce(context: Context, cluster: Cluster, member: Member, rows: list[Row]
 
 def _take_back(context: Context, cluster: Cluster, member: Member, before: Iterable[Row]) -> None:
     """Start what was stopped, in its old version, as it was."""
-    _on_all(lambda machine: _tried(context, machine, member), member)
+    _on_all(lambda machine: _tried(context, machine), member)
     poll(
         context,
         lambda: _rows(cluster) or None,
@@ -119,15 +117,15 @@ def _take_back(context: Context, cluster: Cluster, member: Member, before: Itera
         cluster.change(row, cap=known.cap, draining=known.draining)
 
 
-def _tried(context: Context, machine: str, member: Member) -> None:
+def _tried(context: Context, machine: machines.Machine) -> None:
     try:
-        machines.run(context, machine, "start", region=member.region)
+        machines.run(context, machine, "start")
     except ProviderError as error:
         if error.code == "cancelled":
             raise
 
 
-def _on_all(step: Callable[[str], None], member: Member) -> None:
+def _on_all(step: Callable[[machines.Machine], None], member: Member) -> None:
     """Run a step on all machines at once; the first failure is raised after all have ended."""
     with baton.aside(), ThreadPoolExecutor(max_workers=8) as pool:
         begun = [pool.submit(step, machine) for machine in member.machines.values()]

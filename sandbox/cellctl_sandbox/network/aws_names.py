@@ -23,7 +23,14 @@ RECORD = "aws:route53/record:Record"
 ASSOCIATION = "aws:route53/zoneAssociation:ZoneAssociation"
 PUBLIC = "198.51.100.1"
 """Stands for any public address (TEST-NET-2, RFC 5737)."""
-_PUBLIC_NAMES = ("*.amazonaws.com", "*.octopusdeploy.com", "*.microsoft.com", "*.amazon.pool.ntp.org")
+_PUBLIC_NAMES = (
+    "*.amazonaws.com",
+    "*.octopusdeploy.com",
+    "*.microsoft.com",
+    "*.docker.io",
+    "*.docker.com",
+    "*.amazon.pool.ntp.org",
+)
 _NEVER_PUBLIC = (".internal", ".local", ".test")
 _REGIONAL = ("secretsmanager", "storagegateway", "s3", "ssm", "kms", "logs", "monitoring", "sns")
 

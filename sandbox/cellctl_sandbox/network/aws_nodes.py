@@ -76,8 +76,8 @@ def _hindrances(network: AwsNetwork, place: Place, boot: Boot, kept: KeptSecrets
         yield from _said(_met(network, place, need, boot.files), f"the file shares on {boot.files}")
     for share in boot.shares:
         yield from _closed(network, place, boot, share)
-    for need in needs_of("installer"):
-        yield from _said(_met(network, place, need, need.to), f"the installer at {need.to}")
+    for need in needs_of(boot.installs):
+        yield from _said(_met(network, place, need, need.to), f"the {boot.installs} at {need.to}")
     region = text(network.estate.find(place.key), "region")
     yield from _said(network.reach(place, f"service:secretsmanager:{region}", 443), "Secrets Manager")
     machine = network.estate.find(place.key)

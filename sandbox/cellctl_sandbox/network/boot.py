@@ -9,13 +9,14 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 from cellctl.facts.conditions import at
 from cellctl.state.values import Value
+from cellctl_provider.octopus.machines import System
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
 _SERVER = re.compile(
@@ -32,6 +33,8 @@ _FIRST = re.compile(r"https?://(?P<address>[\d.]+):(?P<port>\d+)/api/octopusserv
 _UNC = re.compile(r"\\\\(?P<host>[^\\]+)\\(?P<share>[^\\]+)")
 _LINK = re.compile(r"-Path '(?P<folder>[^']+)' -Value '\\\\(?P<host>[^\\']+)\\(?P<share>[^']+)'")
 _PATIENCE = re.compile(r"function Wait-For\(.*?-lt (?P<tries>\d+); .*?Start-Sleep -Seconds (?P<every>\d+)", re.DOTALL)
+_TOLD = re.compile(r"^cat > \S+/node\.json <<'FACTS'\n(?P<facts>.*?)\nFACTS$", re.DOTALL | re.MULTILINE)
+_SHELL_PATIENCE = re.compile(r"^wait_for\(\).*?try < (?P<tries>\d+);.*?sleep (?P<every>\d+)", re.DOTALL | re.MULTILINE)
 MARK = ".cellctl-first"
 """File by which a script tells that a share is the one of the first node."""
 
@@ -42,8 +45,12 @@ class Boot:
 
     It waits for node `first`, for `patience_s` at most.
 
+    `administrator` is whom it makes administrator: name, e-mail, and the secret with the password; empty for none.
+
     `queue` is where the queue of polling Tentacles answers and the secret of its token, if nodes share one;
     `cluster_shared` the folder that Octopus then demands.
+
+    It needs what `installs` says (a kind of `needs`) to be reachable, and its machine runs `system`.
 
     The node that `leads` makes the database's schema; the others need it. `folders` are what it keeps in which share;
     with `compares` it starts only where the first node keeps the same there.
@@ -67,6 +74,9 @@ class Boot:
     leads: bool = True
     queue: tuple[str, int, str] = ("", 0, "")
     cluster_shared: str = ""
+    installs: Literal["installer", "image"] = "installer"
+    system: System = "windows"
+    administrator: tuple[str, str, str] = ("", "", "")
 
 
 def boot_of(machine: CloudObject) -> Boot | None:
@@ -79,6 +89,8 @@ def boot_of(machine: CloudObject) -> Boot | None:
 def _read(data: str) -> Boot | None:
     if data.startswith("<powershell>"):
         return _script(data)
+    if data.startswith("#!"):
+        return _shell(data)
     try:
         told: Value = json.loads(base64.b64decode(data, validate=True))
     except (binascii.Error, ValueError):
@@ -113,6 +125,60 @@ def _script(text: str) -> Boot | None:
         queue=(queue["host"], int(queue["port"]), queue["secret"]) if queue else ("", 0, ""),
         cluster_shared=cluster["folder"] if cluster else "",
     )
+
+
+def _shell(text: str) -> Boot | None:
+    """Return what a script in bash is told: facts in JSON, which the rest of it reads."""
+    found = _TOLD.search(text)
+    try:
+        told: Value = json.loads(found["facts"]) if found else None
+    except ValueError:
+        return None
+    if not isinstance(told, dict):
+        return None
+    first, patience = str(at(told, "first.name") or ""), _SHELL_PATIENCE.search(text)
+    waits = told.get("node") != first
+    host, folders = str(at(told, "files.host") or ""), tuple(_kinds(told))
+    queue, _, port = str(told.get("queue") or "").partition(":")
+    read = [str(secret) for name, secret in _table(told, "secrets").items() if name != "administrator" or not waits]
+    person = (at(told, "administrator.username"), at(told, "administrator.email"), at(told, "secrets.administrator"))
+    return Boot(
+        server=str(at(told, "database.server") or ""),
+        port=1433,
+        database=str(at(told, "database.name") or ""),
+        login=str(at(told, "database.login") or ""),
+        files=host,
+        shares=tuple(dict.fromkeys(share.partition("/")[0] for _, share in folders)),
+        folders=tuple((path, f"{host}/{share}") for path, share in folders),
+        compares=waits and MARK in text,
+        protocol="nfs" if at(told, "files.protocol") == "nfs" else "smb",
+        secrets=tuple(dict.fromkeys(read)),
+        first=(str(at(told, "first.address")), _port(told.get("port"))) if waits else ("", 0),
+        patience_s=float(patience["tries"]) * float(patience["every"]) if patience and waits else float("inf"),
+        leads=not waits,
+        queue=(queue, int(port or 0), str(at(told, "secrets.queue") or "")) if queue else ("", 0, ""),
+        cluster_shared=next((path for path, _ in folders if path.endswith("/clusterShared")), ""),
+        installs="image",
+        system="linux",
+        administrator=tuple(map(str, person)) if not waits and all(person) else ("", "", ""),  # type: ignore[arg-type]
+    )
+
+
+def _kinds(told: Mapping[str, Value]) -> Iterator[tuple[str, str]]:
+    """Yield where each kind of file is for Octopus, and its share with its folder there."""
+    kinds = at(dict(told), "files.kinds")
+    for kind in kinds if isinstance(kinds, list) else []:
+        share, folder, path = (str(at(kind, key) or "") for key in ("share", "folder", "path"))
+        yield path, f"{share}/{folder}" if folder else share
+
+
+def _table(told: Mapping[str, Value], key: str) -> Mapping[str, Value]:
+    found = told.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+def _port(value: Value) -> int:
+    return int(value) if isinstance(value, int | float) else 0
 
 
 def _facts(told: Mapping[str, Value]) -> Boot | None:

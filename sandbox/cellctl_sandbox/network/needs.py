@@ -32,11 +32,11 @@ def _document() -> dict[str, tuple[Need, ...]]:
     return {kind: tuple(_need(item, sources) for item in table.tables(kind)) for kind in _KINDS}
 
 
-_KINDS = ("appliance", "nfs", "smb", "installer")
+_KINDS = ("appliance", "nfs", "smb", "installer", "image")
 
 
 def needs_of(kind: str) -> tuple[Need, ...]:
-    """Return the needs of an appliance, of a mount (`nfs`, `smb`) or of an installation."""
+    """Return the needs of an appliance, of a mount (`nfs`, `smb`) or of an installation (`installer`, `image`)."""
     return _document()[kind]
 
 

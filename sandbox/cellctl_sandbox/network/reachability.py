@@ -82,12 +82,13 @@ class Reachability:
 
     def hindrance(self, machine: CloudObject) -> str:
         """Return why Octopus Server does not work on a machine, `` if nothing hinders it."""
-        why = self._boot_failed(machine, machine.born_s + BOOT_S) if machine.type == INSTANCE else ""
+        why = self._boot_failed(machine) if machine.type == INSTANCE else ""
         return f"its first boot failed, and does not come again: {why}" if why else self._hindered_now(machine)
 
-    def _boot_failed(self, machine: CloudObject, booted_s: float) -> str:
+    def _boot_failed(self, machine: CloudObject) -> str:
         """Return why the script of an instance ended early, `` if it did not, or has not come so far."""
         boot, now = boot_of(machine), self._clock.now()
+        booted_s = machine.born_s + BOOT_S[boot.system] if boot else now
         if boot is None or now < booted_s:
             return ""
         why = self._boots.of(machine.id, lambda: self._met_at_boot(machine, booted_s))

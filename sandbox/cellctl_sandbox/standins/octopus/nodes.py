@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from cellctl_provider.octopus.machines import System
+
 DEFAULT_CAP = 5
 """Task cap of a node that joins and was told nothing else (reference/octopus.md 38)."""
 
@@ -37,7 +39,8 @@ class NodeFacts:
     whether the cell's database exists and `store` which one it is, `tls_names` are the names its certificate carries.
     `machine` is the id of the machine, `version` what its boot installs, `task_cap` what it joins with. `hindered` says
     why the server does not work (whom it cannot reach, what it may not use), `` if it does. `queue` says why the queue
-    of polling Tentacles does not serve it, `` if it does, None where the node was told of none.
+    of polling Tentacles does not serve it, `` if it does, None where the node was told of none. `system` is what its
+    machine runs.
     """
 
     cell: str
@@ -54,6 +57,7 @@ class NodeFacts:
     administrator: FirstAdministrator | None = None
     hindered: str = ""
     queue: str | None = None
+    system: System = "windows"
 
     @property
     def works(self) -> bool:

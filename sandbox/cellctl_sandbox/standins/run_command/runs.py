@@ -1,7 +1,7 @@
-"""What a script does to a simulated machine, and how the run ended. The sandbox knows one script: provider cellctl's.
+"""What a script does to a simulated machine, and how the run ended. The sandbox knows provider cellctl's own only.
 
-No PowerShell runs here. The script's text is compared, its action and version are taken from its call, and the effect
-on Octopus Server is what the documentation says of the commands in it.
+No PowerShell and no bash runs here. The script's text is compared, its action and version are taken from its call, and
+the effect on Octopus Server is what the documentation says of the commands in it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 from cellctl.state.values import Struct
-from cellctl_provider.octopus.machines import SCRIPT
+from cellctl_provider.octopus.machines import SCRIPT, SHELL_SCRIPT, System
 from cellctl_sandbox.standins.documents import Documents
 from cellctl_sandbox.standins.octopus.cluster import Cluster, Moment
 from cellctl_sandbox.standins.octopus.nodes import NodeFacts
@@ -66,11 +66,14 @@ class Runs:
         script: str,
         action: str,
         version: str,
+        system: System = "windows",
         more: Mapping[str, str] | None = None,
     ) -> Run:
         """Start a script; its effect on Octopus Server begins at once. `more` are its other parameters."""
         node = self._node(machine)
-        failed = _refusal(script, action, version)
+        failed = _refusal(script, action, version, system)
+        if node is not None and node.system != system:
+            failed = f"a document for {system} does not run on {node.system}"
         with self._documents.transaction() as transaction:
             count = len(transaction.all("run"))
         if node is not None and not failed and action == "queue":
@@ -97,8 +100,8 @@ class Runs:
         return next((node for node in found if node.up_from_s <= catalogue.now()), None)
 
 
-def _refusal(script: str, action: str, version: str) -> str:
-    if script.strip() != SCRIPT.strip():
+def _refusal(script: str, action: str, version: str, system: System) -> str:
+    if script.strip() != (SHELL_SCRIPT if system == "linux" else SCRIPT).strip():
         return "the sandbox runs provider cellctl's own script only"
     if action not in SECONDS:
         return f"there is no action '{action}'"

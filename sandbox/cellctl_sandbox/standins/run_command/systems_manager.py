@@ -1,20 +1,30 @@
-"""AWS Systems Manager: Run Command with the document AWS-RunPowerShellScript."""
+"""AWS Systems Manager: Run Command with the documents that run PowerShell and shell scripts."""
 
 from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Mapping
 
 from cellctl.state.values import Struct
+from cellctl_provider.octopus.machines import DOCUMENTS, System
 from cellctl_sandbox.standins.aws_json import ApiError, Call, Interference, JsonService, Undisturbed
 from cellctl_sandbox.standins.run_command.runs import Runs
 
-_DOCUMENT = "AWS-RunPowerShellScript"
-_CALL = re.compile(
-    r"& \{\n(?P<script>.*)\n\} -action '(?P<action>[a-z]*)' -version '(?P<version>[0-9.]*)'"
-    r"(?P<more>(?: -[a-z]+ '(?:[^']|'')*')*)",
-    re.DOTALL,
-)
+_CALLS: Mapping[str, tuple[System, re.Pattern[str]]] = {
+    DOCUMENTS["windows"]: (
+        "windows",
+        re.compile(
+            r"& \{\n(?P<script>.*)\n\} -action '(?P<action>[a-z]*)' -version '(?P<version>[0-9.]*)'"
+            r"(?P<more>(?: -[a-z]+ '(?:[^']|'')*')*)",
+            re.DOTALL,
+        ),
+    ),
+    DOCUMENTS["linux"]: (
+        "linux",
+        re.compile(r"(?P<script>.*)\nmain '(?P<action>[a-z]*)' '(?P<version>[0-9.]*)'(?P<more>)", re.DOTALL),
+    ),
+}
 _PARAMETER = re.compile(r" -(?P<name>[a-z]+) '(?P<value>(?:[^']|'')*)'")
 
 
@@ -28,21 +38,23 @@ class RunCommand:
         """Start a command on the instances that are named."""
         instances = call.parameters.get("InstanceIds")
         machines = [str(item) for item in instances] if isinstance(instances, list) else []
-        if call.text("DocumentName") != _DOCUMENT:
-            raise ApiError("InvalidDocument", f"the sandbox has {_DOCUMENT} only")
+        known = _CALLS.get(call.text("DocumentName"))
+        if known is None:
+            raise ApiError("InvalidDocument", f"the sandbox has {' and '.join(_CALLS)} only")
+        system, form = known
         if not machines or not all(self._runs.knows(machine) for machine in machines):
             raise ApiError("InvalidInstanceId", "Instances not in a valid state for account")
         parameters = call.parameters.get("Parameters")
         commands = parameters.get("commands") if isinstance(parameters, dict) else None
-        called = _CALL.fullmatch("\n".join(map(str, commands)) if isinstance(commands, list) else "")
+        called = form.fullmatch("\n".join(map(str, commands)) if isinstance(commands, list) else "")
         script, action, version = (
             (called["script"], called["action"], called["version"]) if called else ("", "stop", "")
         )
         more = {name: value.replace("''", "'") for name, value in _PARAMETER.findall(called["more"] if called else "")}
         command = str(uuid.uuid4())
         for machine in machines:
-            self._runs.begin(command, machine, script=script, action=action, version=version, more=more)
-        return {"Command": {"CommandId": command, "DocumentName": _DOCUMENT, "Status": "Pending"}}
+            self._runs.begin(command, machine, script=script, action=action, version=version, system=system, more=more)
+        return {"Command": {"CommandId": command, "DocumentName": call.text("DocumentName"), "Status": "Pending"}}
 
     def invocation(self, call: Call) -> Struct:
         """Return how a command stands on one instance."""
