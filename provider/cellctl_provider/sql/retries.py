@@ -38,8 +38,9 @@ class Retries:
                 if number == self._attempts:
                     raise ProviderError(f"could not {what}: {lost}", code="unreachable") from None
             except SqlFailure as failure:
-                # A database that was just made may not be open yet; 3702: a killed session may take a moment to go.
-                if number == self._attempts or not (failure.transient or failure.number in {4060, 3702, 15434}):
+                # A database that was just made may not be open yet; 3702: a killed session may take a moment to go, or
+                # be gone before it is killed (6106).
+                if number == self._attempts or not (failure.transient or failure.number in {4060, 3702, 6106, 15434}):
                     code = _CODES.get(failure.number, "throttle" if failure.transient else "internal")
                     raise ProviderError(f"could not {what}: {failure}", code=code) from None
             self._sleep(wait)

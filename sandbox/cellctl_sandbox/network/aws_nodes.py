@@ -78,6 +78,8 @@ def _hindrances(network: AwsNetwork, place: Place, boot: Boot, kept: KeptSecrets
         yield from _closed(network, place, boot, share)
     for need in needs_of(boot.installs):
         yield from _said(_met(network, place, need, need.to), f"the {boot.installs} at {need.to}")
+    for need in needs_of("trust"):
+        yield from _said(_met(network, place, need, need.to), f"the roots of RDS at {need.to}")
     region = text(network.estate.find(place.key), "region")
     yield from _said(network.reach(place, f"service:secretsmanager:{region}", 443), "Secrets Manager")
     machine = network.estate.find(place.key)

@@ -32,11 +32,11 @@ def _document() -> dict[str, tuple[Need, ...]]:
     return {kind: tuple(_need(item, sources) for item in table.tables(kind)) for kind in _KINDS}
 
 
-_KINDS = ("appliance", "nfs", "smb", "installer", "image")
+_KINDS = ("appliance", "nfs", "smb", "installer", "image", "trust")
 
 
 def needs_of(kind: str) -> tuple[Need, ...]:
-    """Return the needs of an appliance, of a mount (`nfs`, `smb`) or of an installation (`installer`, `image`)."""
+    """Return the needs of an appliance, of a mount (`nfs`, `smb`) or of an installation (`installer`, `image`, `trust`)."""
     return _document()[kind]
 
 
