@@ -72,6 +72,15 @@ def _prices() -> str:
     return _with_table("docs/concepts/cost.md", "prices", table())
 
 
+def _two_clouds() -> str:
+    from cellctl.run.comparing import compare
+    from cellctl.spec import CellSpec
+    from cellctl.views.clouds_text import clouds_markdown
+
+    found = compare(CellSpec.minimal("acme", cloud="aws", region="eu-west-1"))
+    return _with_table("docs/concepts/two-clouds.md", "promises", clouds_markdown(found))
+
+
 def _pyproject() -> str:
     from sdk_modules import pyproject_text, used_modules
 
@@ -88,6 +97,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "docs/sandbox.md": _sandbox,
     "docs/concepts/embedded-engine.md": _engine,
     "docs/concepts/cost.md": _prices,
+    "docs/concepts/two-clouds.md": _two_clouds,
     "pyproject.toml": _pyproject,
 }
 

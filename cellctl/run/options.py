@@ -35,8 +35,8 @@ class RunOptions:
     at once. `at_once`: cells of real accounts that a look at many works on side by side. `clock`: of the sandbox, ``
     for its own setting, `stepped` or a scale. `engine`: `embedded`, `pulumi` or `` (by account). `deadline_s`: the
     operation is interrupted after so many seconds, 0 for never. `command`: the words the user typed, for the lease and
-    the run record. `environment`: the caller's environment; of it only PATH and the like, and for a real account what proves
-    this machine's identity, reach an engine. `start` makes the operation process, None for a fresh interpreter.
+    the run record. `environment`: the caller's environment; of it only PATH and the like, and for a real account what
+    proves this machine's identity, reach an engine. `start` makes the operation process, None for a fresh interpreter.
     `approval`: the plan that was approved; `up` applies nothing else; `manifest`: who approved it by signature.
     `hooks`: what the caller puts in.
     """

@@ -36,3 +36,15 @@ def test_a_resource_is_explained_by_its_name_or_urn(
     assert (shown.returncode, "holds data" in shown.stdout, "USD a month" in shown.stdout) == (0, True, True)
     refused = client.cellctl("explain", "urn:pulumi:cell-acme::octopus-cells::a:b:C::x", cwd=world.root)
     assert (refused.returncode, "no cell of this home has a resource" in refused.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("cloud", ["aws", "azure"])
+def test_a_cell_that_runs_keeps_what_its_cloud_promises(
+    cloud: str, running_home: Callable[[str, Path], RunningHome], tmp_path: Path
+) -> None:
+    world = running_home(cloud, tmp_path)
+    told = json.loads(client.cellctl("explain", "--clouds", "acme", "--format", "json", cwd=world.root).stdout)
+    assert told["broken"] == []
+    assert set(told["regions"]) == {"aws", "azure"}
+    shown = client.cellctl("explain", "--clouds", "acme", cwd=world.root)
+    assert (shown.returncode, "A zone with the files is lost" in shown.stdout) == (0, True)

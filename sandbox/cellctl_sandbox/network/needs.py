@@ -36,7 +36,7 @@ _KINDS = ("appliance", "nfs", "smb", "installer", "image", "trust")
 
 
 def needs_of(kind: str) -> tuple[Need, ...]:
-    """Return the needs of an appliance, of a mount (`nfs`, `smb`) or of an installation (`installer`, `image`, `trust`)."""
+    """Return the needs of an appliance, a mount (`nfs`, `smb`) or an installation (`installer`, `image`, `trust`)."""
     return _document()[kind]
 
 

@@ -1,0 +1,79 @@
+"""One cell on two clouds: every difference is explained, and nothing is explained that is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from cellctl.errors import SpecError
+from cellctl.facts.conditions import at
+from cellctl.facts.promises import topics
+from cellctl.run.comparing import Comparison, compare, on_cloud
+from cellctl.spec import CellSpec
+
+REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
+
+
+def cell(cloud: str = "aws", **body: object) -> CellSpec:
+    given = {"cloud": cloud, "account": "sandbox", "region": REGIONS[cloud], **body}
+    return CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": given})
+
+
+CELLS: dict[str, CellSpec] = {
+    "trial": cell(preset="trial"),
+    "standard": cell(),
+    "gold": cell(preset="gold"),
+    "smb": cell(storage={"protocol": "smb"}),
+    "queued": cell(ingress={"polling": "redis"}),
+    "copied": cell(database={"geoBackup": True}),
+    "one zone": cell(database={"multiZone": False}),
+    "azure": cell("azure"),
+    "azure gold": cell("azure", preset="gold"),
+}
+
+
+def differing(found: Comparison) -> set[str]:
+    return {row.topic for row in found.rows if not row.same}
+
+
+@pytest.mark.parametrize("kind", CELLS)
+def test_each_difference_is_explained_and_nothing_else(kind: str) -> None:
+    found = compare(CELLS[kind])
+    assert [row.topic for row in found.rows] == [topic.name for topic in topics()]
+    assert {row.topic for row in found.rows if row.difference} == differing(found)
+    assert all(row.promises.keys() == {"aws", "azure"} for row in found.rows)
+
+
+def test_what_is_explained_differs_for_some_cell() -> None:
+    ever = set().union(*(differing(compare(spec)) for spec in CELLS.values()))
+    assert {topic.name for topic in topics() if topic.difference} == ever
+
+
+def test_a_cell_is_the_same_cell_on_the_other_cloud() -> None:
+    spec = cell(
+        preset="gold", database={"retentionDays": 21}, nodes={"count": 3}, maintenance={"window": "Mon 01:00-03:00 UTC"}
+    )
+    there = on_cloud(spec, "azure")
+    for path in ("database.retentionDays", "nodes.count", "nodes.roles", "maintenance.window", "octopus", "preset"):
+        assert at({"s": spec.to_json()["spec"]}, f"s.{path}") == at({"s": there.to_json()["spec"]}, f"s.{path}")  # type: ignore[dict-item]
+    assert (there.spec.cloud, there.spec.region, there.spec.storage.backend) == ("azure", "northeurope", "azure_files")
+    assert on_cloud(spec, "aws") == spec
+
+
+def test_what_a_cloud_does_not_have_yet_is_said_and_left_out() -> None:
+    found = compare(cell(ingress={"polling": "redis"}))
+    assert [problem.field for problem in found.missing["azure"]] == ["spec.ingress.polling"]
+    row = next(row for row in found.rows if row.topic == "polling")
+    assert row.promises["aws"].value == "one port"
+    assert row.promises["azure"].value.startswith("a port for each node")
+
+
+def test_a_cell_that_its_own_cloud_refuses_is_an_error() -> None:
+    with pytest.raises(SpecError):
+        compare(cell(region="nowhere-1"))
+
+
+def test_a_stack_that_does_not_keep_a_promise_is_named() -> None:
+    stack = [("aws:rds/instance:Instance", {"multiAz": True, "backupRetentionPeriod": 7.0})]
+    broken = compare(cell(), stack=stack).broken
+    assert any(text.startswith("database-time: no aws:rds/instance:Instance") for text in broken)
+    assert not any(text.startswith("database-zone") for text in broken)
