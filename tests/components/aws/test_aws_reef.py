@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -366,7 +367,10 @@ def test_one_role_only_looks_and_the_other_changes_nothing_else(base: Recording)
     for statements in found.values():
         assert len(json.dumps(statements, separators=(",", ":"))) < LONGEST
         assert not [
-            action for part in statements for action in part["Action"] if "*" in action.replace("ReEncrypt*", "")
+            action
+            for part in statements
+            for action in part["Action"]
+            if "*" in action.replace("ReEncrypt*", "") and not re.fullmatch(r"(rds|elasti\w+):Describe\*", action)
         ]  # type: ignore[attr-defined]
     by_name = {part["Sid"]: part for part in found["apply"]}
     assert all("/cells/*" in arn for arn in by_name["Roles"]["Resource"])  # type: ignore[attr-defined]
