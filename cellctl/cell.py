@@ -72,20 +72,6 @@ class Cell:
         """Bring the cell to what its file says, and verify it, with `plan` only if nothing moved. As `AsyncCell.up`."""
         return self._cell.up(plan, ask=ask, options=options, on_event=on_event, interrupter=interrupter).here()
 
-    def import_objects(
-        self,
-        objects: Mapping[str, str],
-        *,
-        ask: Ask,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Outcome:
-        """Take objects over that are there, and bring the cell up around them. As `AsyncCell.import_objects`."""
-        return self._cell.import_objects(
-            objects, ask=ask, options=options, on_event=on_event, interrupter=interrupter
-        ).here()
-
     def preview_down(
         self,
         *,
@@ -98,6 +84,20 @@ class Cell:
         """Return what `down` would remove; changes nothing. As `AsyncCell.preview_down`."""
         return self._cell.preview_down(
             keep_data=keep_data, delete_data=delete_data, options=options, on_event=on_event, interrupter=interrupter
+        ).here()
+
+    def import_objects(
+        self,
+        objects: Mapping[str, str],
+        *,
+        ask: Ask,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Outcome:
+        """Take objects over that are there, and bring the cell up around them. As `AsyncCell.import_objects`."""
+        return self._cell.import_objects(
+            objects, ask=ask, options=options, on_event=on_event, interrupter=interrupter
         ).here()
 
     def down(

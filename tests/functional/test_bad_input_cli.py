@@ -159,19 +159,19 @@ def test_ranges_that_overlap(cli: Cli) -> None:
 
 
 def test_options_of_later_versions_are_listed_together(cli: Cli) -> None:
-    cli.write(CELL.replace("eu-west-1}", "eu-west-1, storage: {backend: fsx, protocol: smb}, nodes: {os: linux}}"))
+    cli.write(CELL.replace("eu-west-1}", "eu-west-1, storage: {backend: fsx, protocol: smb}, placement: {reef: r1}}"))
     done = cli("up", "acme", "--yes")
     assert done.returncode == 2
     assert "not yet" in done.stderr
     assert "spec.storage.backend" in done.stderr
-    assert "spec.nodes.os" in done.stderr
+    assert "spec.storage.protocol" in done.stderr
     assert re.search(r"cells/acme\.yaml:2:\d+: spec\.storage\.backend: not yet", done.stderr)
     assert "(use backend: gateway)" in done.stderr
     done = cli("preview", "acme", "--output", "jsonl")
     errors = json.loads(done.stdout.splitlines()[-1])["errors"]
     assert [(error["code"], error["hint"]) for error in errors] == [
         ("not_yet", "use backend: gateway"),
-        ("not_yet", "use os: windows"),
+        ("not_yet", "use protocol: nfs"),
     ]
 
 

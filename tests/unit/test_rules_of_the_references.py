@@ -59,7 +59,6 @@ def test_what_octopus_cannot_run_is_refused(body: dict[str, object], words: str)
     ("body", "words"),
     [
         pytest.param({"storage": {"backend": "fsx", "protocol": "smb"}}, "FSx", id="0.1 storage without one machine"),
-        pytest.param({"nodes": {"os": "linux"}}, "Linux", id="47 no nodes of another kind yet"),
         pytest.param(
             {"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}}, "a domain", id="SMB on a shared gateway"
         ),

@@ -140,7 +140,6 @@ def test_the_model_itself_refuses_contradictions() -> None:
     ("extra", "field"),
     [
         ({"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}}, "spec.storage.protocol"),
-        ({"nodes": {"os": "linux"}}, "spec.nodes.os"),
         ({"storage": {"backend": "fsx"}}, "spec.storage.backend"),
     ],
 )

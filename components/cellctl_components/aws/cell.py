@@ -82,8 +82,9 @@ class Cell(pulumi.ComponentResource):
         self.database = self._database()
         self.queue = self._queue(args.layout.queue) if args.layout.queue else None
         self.nodes = self._nodes()
-        if self.queue and self._layout.nodes.os == "windows":  # a Linux node is told at its first boot only
-            self._queue_members(self.queue)
+        if self.queue and args.layout.nodes.os == "windows":  # a Linux node is told at its first boot only
+            told = QueueMembersArgs.of(args.layout, self.nodes, self.queue, self._files.gateway_id, self._files.ready)
+            queue_members(f"{name}-queue", told, self)
         self.alarms = self._alarms()
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
         self.register_outputs({"url": self.facts["url"]})
@@ -323,19 +324,6 @@ class Cell(pulumi.ComponentResource):
             ),
             opts=child(self),
         )
-
-    def _queue_members(self, queue: PollingQueue) -> None:
-        nodes, files = self.nodes, self._files
-        args = QueueMembersArgs(
-            layout=self._layout,
-            machines={ordinal: instance.id for ordinal, instance in nodes.instances.items()},
-            api_key_secret=nodes.cluster.administrator.api_key_secret,
-            address=queue.address,
-            token_secret=queue.secret.arn,
-            gateway_id=files.gateway_id,
-            after=[nodes, queue.group, queue.token, *files.ready],
-        )
-        queue_members(f"{self._name}-queue", args, self)
 
     def _alarms(self) -> Alarms:
         layout, ingress, sql, files = self._layout, self.ingress, self._sql.host, self._files.host

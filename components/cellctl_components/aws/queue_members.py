@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import pulumi
 
 from cellctl_components.aws.layout import CLUSTER, QUEUE_PORT, WEB_PORT, AwsLayout, ShareLayout
+from cellctl_components.aws.nodes import Nodes
+from cellctl_components.aws.polling_queue import PollingQueue
 from cellctl_components.octopus import QueueMember
 
 FOLDER = f"C:\\Octopus\\Shared\\{CLUSTER}"
@@ -25,6 +27,26 @@ class QueueMembersArgs:
     token_secret: pulumi.Input[str]
     gateway_id: pulumi.Input[str]
     after: Sequence[pulumi.Resource]
+
+    @classmethod
+    def of(
+        cls,
+        layout: AwsLayout,
+        nodes: Nodes,
+        queue: PollingQueue,
+        gateway_id: pulumi.Input[str],
+        files: Sequence[pulumi.Resource],
+    ) -> QueueMembersArgs:
+        """Return what the nodes of a cell learn of its queue; `files` are there before a share is mounted."""
+        return cls(
+            layout=layout,
+            machines={ordinal: instance.id for ordinal, instance in nodes.instances.items()},
+            api_key_secret=nodes.cluster.administrator.api_key_secret,
+            address=queue.address,
+            token_secret=queue.secret.arn,
+            gateway_id=gateway_id,
+            after=[nodes, queue.group, queue.token, *files],
+        )
 
 
 def queue_members(name: str, args: QueueMembersArgs, parent: pulumi.ComponentResource) -> list[QueueMember]:

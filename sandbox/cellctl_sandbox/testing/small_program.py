@@ -80,9 +80,16 @@ class SmallCloud:
         """An account does too."""
         return self
 
-    def layout(self, spec: CellSpec, *, incarnation: int = 1, place: Mapping[str, Value] | None = None) -> SmallLayout:
+    def layout(
+        self,
+        spec: CellSpec,
+        *,
+        incarnation: int = 1,
+        place: Mapping[str, Value] | None = None,
+        site: Mapping[str, Value] | None = None,
+    ) -> SmallLayout:
         """Return a layout."""
-        del incarnation, place
+        del incarnation, place, site
         return SmallLayout(
             cell=self._cell,
             cloud=self.name,

@@ -191,7 +191,7 @@ def test_nodes_admit_the_balancers_that_they_share_and_no_run_of_a_cell_touches_
 
 
 def test_shared_balancers_are_locked_turn_strangers_away_and_say_what_a_place_needs(doors: Recording) -> None:
-    made = doors.of("aws:lb/loadBalancer:LoadBalancer")
+    made = sorted(doors.of("aws:lb/loadBalancer:LoadBalancer"), key=lambda item: item.name, reverse=True)
     assert [item.inputs["name"] for item in made] == ["reef-r1-web-1", "reef-r1-polling-1"]
     for item in made:
         assert (item.inputs["enableDeletionProtection"], item.inputs["enableCrossZoneLoadBalancing"]) == (True, True)
