@@ -234,6 +234,20 @@ CASES = [
         ],
     ),
     Case(
+        "what takes no part refers to what it needs by its new name",
+        [
+            Play(program=[Thing("a", {"size": 1}), Thing("b", {"of": Ref("a")})]),
+            Play(
+                program=[Thing("new", {"size": 1}, {"aliases": [f"{PREFIX}a"]}), Thing("b", {"of": Ref("new")})],
+                options={"targets": frozenset({f"{PREFIX}new"})},
+                calls=[],
+                names=["new", "b"],
+                state={"b": {"dependencies": (f"{PREFIX}new",), "property_dependencies": {"of": (f"{PREFIX}new",)}}},
+            ),
+            Play(calls=[], names=["new", "b"]),
+        ],
+    ),
+    Case(
         "what needs something that is not made is refused",
         [
             Play(program=[], options={"targets": frozenset({f"{PREFIX}b"})}, fails=["could not be found"]),

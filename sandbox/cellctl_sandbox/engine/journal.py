@@ -120,7 +120,7 @@ class Journal:
         self._write(change)
 
     def rename(self, old: str, new: str) -> None:
-        """Let what has not been dealt with yet refer to a resource by its new URN, once that is in the state."""
+        """Let what refers to a resource by its old URN, also what takes no part, name the new one once it is there."""
         if old != new:
             with self._lock:
                 self._names[old] = new
@@ -170,6 +170,8 @@ class Journal:
     def _snapshot(self) -> Checkpoint:
         there = {item.urn for item in self._news.values()} if self._names else ()
         names = {old: new for old, new in self._names.items() if new in there}
+        if names:
+            self._news = {row: renamed(item, names) for row, item in self._news.items()}
         olds = (renamed(item, names) for item in self._olds.values())
         return replace(
             self._base,
