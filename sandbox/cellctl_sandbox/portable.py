@@ -22,8 +22,10 @@ from cellctl_sandbox.clouds.database import Database, Sealer
 from cellctl_sandbox.clouds.quiet import alive
 
 KIND, FORMAT = "cellctl-sandbox", "1"
-OF_THE_MOMENT = {"participants", "waiters"}
-"""Tables about running processes: they are not exported."""
+OF_THE_MOMENT = {"participants", "waiters", "network_versions"}
+"""Tables about running processes and what follows from others: they are not exported."""
+DOCUMENTS = frozenset(f"{what}_documents" for what in ("bucket", "gateway", "octopus", "run", "secret"))
+"""Tables of stand-ins that all look alike."""
 LOST = "[a secret that was not exported]"
 _SCRYPT = {"n": 2**15, "r": 8, "p": 1}
 _Cell: TypeAlias = str | int | float | bytes | None
@@ -114,6 +116,8 @@ def _read(document: Value) -> tuple[dict[str, tuple[list[str], list[list[_Cell]]
         assert isinstance(tables, dict)
         for name, table in tables.items():
             assert isinstance(table, dict)
+            if name in OF_THE_MOMENT:
+                continue
             columns, rows = table["columns"], table["rows"]
             assert isinstance(columns, list)
             assert isinstance(rows, list)
@@ -161,12 +165,13 @@ def _refuse_unknown(database: Database, tables: dict[str, tuple[list[str], list[
 
 def _made_by_standins(name: str) -> str:
     """Return how stand-ins make a table of theirs, `` if it is none."""
+    from cellctl_sandbox.network import first_boots
     from cellctl_sandbox.standins.documents import schema_of
     from cellctl_sandbox.standins.tds.store import SCHEMAS
 
-    if name in ("bucket_documents", "gateway_documents", "octopus_documents", "secret_documents"):
+    if name in DOCUMENTS:
         return schema_of(name)
-    return SCHEMAS.get(name, "")
+    return {**SCHEMAS, first_boots.TABLE: first_boots.SCHEMA}.get(name, "")
 
 
 def _take_key(sealer: Sealer, key: Struct, passphrase: str) -> None:

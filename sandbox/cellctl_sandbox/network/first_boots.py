@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from cellctl_sandbox.clouds.database import Database
 
-_SCHEMA = "CREATE TABLE IF NOT EXISTS octopus_boots (machine TEXT PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID"
+TABLE = "octopus_boots"
+SCHEMA = "CREATE TABLE IF NOT EXISTS octopus_boots (machine TEXT PRIMARY KEY, why TEXT NOT NULL) WITHOUT ROWID"
 
 
 class FirstBoots:
@@ -16,7 +17,7 @@ class FirstBoots:
         self._database = database
         self._known: dict[str, str] = {}
         with database.transaction() as rows:
-            rows.execute(_SCHEMA)
+            rows.execute(SCHEMA)
 
     def of(self, machine: str, judge: Callable[[], str]) -> str:
         """Return why a machine's script failed, `` if it did not; `judge` says it where nobody has asked yet."""
