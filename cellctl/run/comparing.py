@@ -10,9 +10,10 @@ from cellctl import clouds
 from cellctl.errors import NotYet, Problem, SpecError, UsageError
 from cellctl.facts import promises as known
 from cellctl.facts.promises import Promise
-from cellctl.run.status import load
+from cellctl.run.explaining import rows
 
 if TYPE_CHECKING:
+    from cellctl.clouds import Layout
     from cellctl.home import Home
     from cellctl.run.options import RunOptions
     from cellctl.spec import CellSpec
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 
 _REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 _KEPT = ("octopus", "nodes", "database", "ingress", "network", "maintenance", "protection")
-_OWN = {"octopus": ("licence",), "ingress": ("certificate", "balancer"), "network": ("existing",)}
+_GROUND = {"network": ("existing",), "ingress": ("zone",), "protection": ("key",)}
+"""What of others a cell stands on: it is compared as one that has all of its own."""
+_OWN = {"octopus": ("licence",), "ingress": ("certificate", "balancer")}
 """What of a section belongs to one cloud: references to its objects, and choices that only it has."""
 _OPTIONAL = {"nodes": ("os",), "ingress": ("polling", "grpc")}
 """What a cloud may not have yet; the comparison goes on without it, and says so."""
@@ -38,7 +41,7 @@ class Row:
     @property
     def same(self) -> bool:
         """Whether all clouds promise the same."""
-        return len({promise.value for promise in self.promises.values()}) == 1
+        return _alike(self.promises)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,11 +59,12 @@ class Comparison:
 
 
 def compare(spec: CellSpec, *, stack: Sequence[tuple[str, Mapping[str, Value]]] = ()) -> Comparison:
-    """Return what a cell promises on every cloud. It is looked at as a dedicated cell, wherever it is placed.
+    """Return what a cell promises on every cloud. It is looked at as one that stands alone, wherever it is placed.
 
     Args:
         spec: The cell.
-        stack: Types and inputs of what its stack has, to be held against what is promised; nothing if empty.
+        stack: Types and inputs of what its stack has, to be held against what is promised; nothing if empty, or where
+            the cell stands on a reef, or on a network, zone or key of others.
 
     Raises:
         SpecError: A cloud cannot have it at all.
@@ -70,58 +74,66 @@ def compare(spec: CellSpec, *, stack: Sequence[tuple[str, Mapping[str, Value]]] 
     regions: dict[str, str] = {}
     missing: dict[str, tuple[Problem, ...]] = {}
     for cloud in clouds.names():
-        wanted, left_out = _possible(spec, cloud)
-        found[cloud] = known.promises(cloud, clouds.load(cloud).layout(wanted).to_json())
-        regions[cloud] = wanted.spec.region
+        layout, left_out = _possible(spec, cloud)
+        found[cloud], regions[cloud] = known.promises(cloud, layout.to_json()), layout.region
         missing |= {cloud: left_out} if left_out else {}
-    rows = []
+    compared = []
     for number, topic in enumerate(known.topics()):
         given = {cloud: promised[number] for cloud, promised in found.items()}
-        differs = len({promise.value for promise in given.values()}) > 1
-        rows.append(
-            Row(
-                topic=topic.name,
-                title=topic.title,
-                promises=given,
-                difference=topic.difference if differs else "",
-            )
-        )
-    own = spec.spec.placement == "dedicated"
-    broken = known.unkept(found[spec.spec.cloud], stack) if stack and own else []
-    return Comparison(cell=spec.metadata.name, regions=regions, rows=tuple(rows), missing=missing, broken=tuple(broken))
+        difference = "" if _alike(given) else topic.difference
+        compared.append(Row(topic=topic.name, title=topic.title, promises=given, difference=difference))
+    broken = known.unkept(found[spec.spec.cloud], stack) if stack and _alone(spec) else []
+    return Comparison(
+        cell=spec.metadata.name, regions=regions, rows=tuple(compared), missing=missing, broken=tuple(broken)
+    )
+
+
+def _alike(promises: Mapping[str, Promise]) -> bool:
+    return len({promise.value for promise in promises.values()}) == 1
 
 
 def declared(home: Home, cell: str, options: RunOptions) -> list[tuple[str, Mapping[str, Value]]]:
     """Return types and inputs of what a cell's stack has, as its state says; empty where there is none."""
-    loaded = load(home, cell, options)
-    return [(row.type, row.inputs) for row in loaded.checkpoint.resources if not row.delete] if loaded else []
+    return [(row.type, row.inputs) for row in rows(home, cell, options)]
 
 
-def _possible(spec: CellSpec, cloud: str) -> tuple[CellSpec, tuple[Problem, ...]]:
-    """Return the cell on a cloud, without what it cannot have there, and what that was."""
+def _possible(spec: CellSpec, cloud: str) -> tuple[Layout, tuple[Problem, ...]]:
+    """Return the layout of the cell on a cloud, without what it cannot have there, and what that was."""
     from cellctl.spec import refuse_pending
 
-    wanted = on_cloud(spec, cloud)
+    wanted, layout = on_cloud(spec, cloud), clouds.load(cloud).layout
     try:
         refuse_pending(wanted)
-        clouds.load(cloud).layout(wanted)
+        return layout(wanted), ()
     except (NotYet, SpecError) as error:
-        if wanted == spec:
+        if spec.spec.cloud == cloud:
             raise
-        return on_cloud(spec, cloud, plain=True), error.problems
-    return wanted, ()
+        return layout(on_cloud(spec, cloud, plain=True)), error.problems
+
+
+def _alone(spec: CellSpec) -> bool:
+    body = spec.spec
+    return body.placement == "dedicated" and not (body.network.existing or body.ingress.zone or body.protection.key)
 
 
 def on_cloud(spec: CellSpec, cloud: str, *, plain: bool = False) -> CellSpec:
-    """Return a cell as its file would say it for a cloud; `plain` leaves out what clouds may not have yet."""
+    """Return a cell as its file would say it for a cloud, standing alone.
+
+    `plain` leaves out what clouds may not have yet.
+    """
     from cellctl.spec import CellSpec
 
-    if spec.spec.cloud == cloud and spec.spec.placement == "dedicated":
+    if spec.spec.cloud == cloud and _alone(spec):
         return spec
     told = spec.to_json()["spec"]
     assert isinstance(told, dict)
+    alone = {**told, "placement": "dedicated"}
+    for section, borrowed in _GROUND.items():
+        alone[section] = _without(alone[section], borrowed)
+    if spec.spec.network.existing is not None:
+        del alone["network"]  # it has no range of its own to keep
     if spec.spec.cloud == cloud:
-        return CellSpec.model_validate({**spec.to_json(), "spec": {**told, "placement": "dedicated"}})
+        return CellSpec.model_validate({**spec.to_json(), "spec": alone})
     body: dict[str, object] = {
         "cloud": cloud,
         "account": spec.spec.account,
@@ -129,12 +141,15 @@ def on_cloud(spec: CellSpec, cloud: str, *, plain: bool = False) -> CellSpec:
         "preset": spec.spec.preset,
         "storage": {"sizeGiB": spec.spec.storage.size_gib},
     }
-    for section in _KEPT:
+    for section in (section for section in _KEPT if section in alone):
         dropped = (*_OWN.get(section, ()), *(_OPTIONAL.get(section, ()) if plain else ()))
-        values = told.get(section)
-        if isinstance(values, dict):
-            body[section] = {key: value for key, value in values.items() if key not in dropped}
+        body[section] = _without(alone[section], dropped)
     return CellSpec.model_validate({"metadata": spec.to_json()["metadata"], "spec": body})
+
+
+def _without(section: object, keys: Sequence[str]) -> dict[str, object]:
+    assert isinstance(section, dict)
+    return {key: value for key, value in section.items() if key not in keys}
 
 
 def _region(cloud: str) -> str:

@@ -66,8 +66,10 @@ def explain(home: Home, resource: str, *, options: RunOptions, cells: Iterable[s
         cells = [named] if resource.startswith(_PREFIX) and named in home.stack_names() else []
     else:
         cells = [*cells] or home.stack_names()
-    states = {cell: _rows(home, cell, options) for cell in cells}
-    found = [(cell, row) for cell, rows in states.items() for row in rows if resource in (row.urn, row.name)]
+    states = {cell: rows(home, cell, options) for cell in cells}
+    found = [
+        (cell, row) for cell, found_there in states.items() for row in found_there if resource in (row.urn, row.name)
+    ]
     if not found:
         raise UsageError(
             f"no cell of this home has a resource '{resource}'",
@@ -84,7 +86,8 @@ def explain(home: Home, resource: str, *, options: RunOptions, cells: Iterable[s
     return _explained(cell, row, states[cell])
 
 
-def _rows(home: Home, cell: str, options: RunOptions) -> list[ResourceState]:
+def rows(home: Home, cell: str, options: RunOptions) -> list[ResourceState]:
+    """Return what a cell's state has, without what is about to be deleted; empty where there is none."""
     loaded = load(home, cell, options)
     return [row for row in loaded.checkpoint.resources if not row.delete] if loaded else []
 

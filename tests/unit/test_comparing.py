@@ -77,3 +77,20 @@ def test_a_stack_that_does_not_keep_a_promise_is_named() -> None:
     broken = compare(cell(), stack=stack).broken
     assert any(text.startswith("database-time: no aws:rds/instance:Instance") for text in broken)
     assert not any(text.startswith("database-zone") for text in broken)
+
+
+BORROWED: dict[str, dict[str, object]] = {
+    "network": {"network": {"existing": {"id": "vpc-0123456789abcdef0", "subnets": ["subnet-1", "subnet-2"]}}},
+    "zone": {"ingress": {"zone": "Z0123456789ABCDEFGHIJ"}},
+    "key": {"protection": {"key": "arn:aws:kms:eu-west-1:123456789012:key/11111111-2222-3333-4444-555555555555"}},
+    "reef": {"placement": {"reef": "r1"}},
+}
+
+
+@pytest.mark.parametrize("kind", BORROWED)
+def test_a_cell_that_stands_on_what_others_have_is_compared_as_one_that_stands_alone(kind: str) -> None:
+    spec = cell(**BORROWED[kind])
+    alone = compare(cell())
+    found = compare(spec, stack=[("aws:rds/instance:Instance", {"multiAz": False})])
+    assert [row.promises for row in found.rows] == [row.promises for row in alone.rows]
+    assert (found.missing, found.broken) == ({}, ())
