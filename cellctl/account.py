@@ -11,7 +11,7 @@ Nothing here prints, prompts or reads the environment, as in `cellctl.cell`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from cellctl.async_account import AsyncAccount
 from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions, ignore_event
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cellctl.approval import Approval
     from cellctl.home import Home
     from cellctl.plan import Outcome, Plan
-    from cellctl.run.accounts import QuotaFit
+    from cellctl.run.accounts import Placement, QuotaFit
 
 
 class Account:
@@ -63,7 +63,7 @@ class Account:
         ).here()
 
     def quotas(
-        self, cells: int, placement: Literal["reef", "dedicated"] = "reef", *, options: RunOptions | None = None
+        self, cells: int, placement: Placement = "reef", *, options: RunOptions | None = None
     ) -> Sequence[QuotaFit]:
         """Return what so many more cells need of its quotas. As `AsyncAccount.quotas`."""
         return self._account.quotas(

@@ -13,7 +13,7 @@ block. Its name in plans, leases and records is `account/NAME`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from cellctl.run.options import Interrupter, OnEvent, RunOptions, ignore_event
 from cellctl.running import AnyAsk, Line, Running, approved
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cellctl.approval import Approval
     from cellctl.home import Home
     from cellctl.plan import Outcome, Plan
-    from cellctl.run.accounts import QuotaFit
+    from cellctl.run.accounts import Placement, QuotaFit
 
 
 class AsyncAccount:
@@ -84,7 +84,7 @@ class AsyncAccount:
     def quotas(
         self,
         cells: int,
-        placement: Literal["reef", "dedicated"] = "reef",
+        placement: Placement = "reef",
         *,
         options: RunOptions | None = None,
     ) -> Running[Sequence[QuotaFit]]:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from cellctl.spec.account import AccountSpec
     from cellctl.state.values import Value
 
+Placement = Literal["reef", "shared", "dedicated"]
+"""Where cells are; `shared`: on reefs whose load balancers their cells share."""
+
 REEF_CELLS, PORTS = 50, 5
 _HOSTS = {"aws": ("db.m6i.xlarge", "always_on"), "azure": ("GP_Gen5_4", "zone_redundant")}
 """A reef as `cellctl reef up` writes it: the shape that a look at quotas counts with."""
@@ -73,7 +76,7 @@ def spec_of(home: Home, name: str, *, cloud: str, region: str) -> AccountSpec:
 def quotas(
     cloud: str,
     cells: int,
-    placement: Literal["reef", "shared", "dedicated"],
+    placement: Placement,
     *,
     home: Home | None = None,
     account: str = "",

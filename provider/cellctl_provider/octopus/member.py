@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cellctl.state.values import Value, bare
+from cellctl_provider.context import Context
 from cellctl_provider.inputs import Field, needed, text, text_map
 from cellctl_provider.octopus.api import Door
 from cellctl_provider.octopus.doors import DOOR_FIELDS, NODE, door_of, doors_of
 from cellctl_provider.octopus.machines import Machine, System
+from cellctl_provider.protocol import ProviderError
 
 FIELDS = (
     *DOOR_FIELDS,
@@ -57,6 +59,19 @@ class Member:
     def door_of(self, name: str) -> Door:
         """Return the door of a node of the cell."""
         return next(door for door in self.doors if door.node.casefold() == name.casefold())
+
+
+def member_with_key(context: Context, values: Mapping[str, Value]) -> Member:
+    """Return what inputs or outputs say, with the API key that their secret holds.
+
+    Raises:
+        ProviderError: The secret has no value (`not_found`).
+    """
+    reference = needed(values, "apiKeySecret")
+    stored = context.secrets.get(reference)
+    if stored is None:
+        raise ProviderError(f"the API key is to be in {reference}, which has no value", code="not_found")
+    return member_of(values, stored.value)
 
 
 def member_of(values: Mapping[str, Value], key: str) -> Member:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from cellctl.state.values import Struct, contains_unknown
 from cellctl_provider.context import Context
-from cellctl_provider.inputs import check, diff, needed, preview_of, text
+from cellctl_provider.inputs import check, diff, preview_of, text
 from cellctl_provider.octopus import leaving, upgrade
 from cellctl_provider.octopus.cluster import Cluster, Row
 from cellctl_provider.octopus.joining import RESTART_LIMIT_S, await_answer, await_row, gates, version_of
-from cellctl_provider.octopus.member import FIELDS, OUTPUTS, Member, member_of, version_key
+from cellctl_provider.octopus.member import FIELDS, OUTPUTS, Member, member_with_key, version_key
 from cellctl_provider.protocol import (
     Check,
     Checked,
@@ -90,11 +90,7 @@ class NodeHandler:
         leaving.leave(self._context, self._member(request.properties))
 
     def _member(self, values: Struct) -> Member:
-        reference = needed(values, "apiKeySecret")
-        stored = self._context.secrets.get(reference)
-        if stored is None:
-            raise ProviderError(f"the API key is to be in {reference}, which has no value", code="not_found")
-        return member_of(values, stored.value)
+        return member_with_key(self._context, values)
 
     def _settle(self, member: Member) -> Struct:
         """Bring the node to its version, through the gates, to its task cap; return the outputs."""

@@ -16,7 +16,7 @@ from cellctl_provider.octopus.cluster import Cluster
 from cellctl_provider.octopus.joining import CHECK_IN_LIMIT_S, RESTART_LIMIT_S, await_answer, await_row
 from cellctl_provider.octopus.leaving import ended
 from cellctl_provider.octopus.member import FIELDS as NODE_FIELDS
-from cellctl_provider.octopus.member import Member, member_of
+from cellctl_provider.octopus.member import Member, member_with_key
 from cellctl_provider.polling import poll
 from cellctl_provider.protocol import (
     Check,
@@ -105,11 +105,7 @@ class QueueMemberHandler:
         """Do nothing: the node goes, or its whole cell."""
 
     def _member(self, values: Struct) -> Member:
-        reference = needed(values, "apiKeySecret")
-        stored = self._context.secrets.get(reference)
-        if stored is None:
-            raise ProviderError(f"the API key is to be in {reference}, which has no value", code="not_found")
-        return member_of(values, stored.value)
+        return member_with_key(self._context, values)
 
     def _reaches(self, member: Member) -> bool:
         try:
