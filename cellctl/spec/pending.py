@@ -26,12 +26,6 @@ def not_yet(spec: CellSpec) -> list[Problem]:
             "SMB on a shared gateway needs a domain, which comes later",
             "protocol: nfs",
         ),
-        (
-            body.nodes.os == "linux" and body.cloud == "azure",
-            "nodes.os",
-            "Linux nodes on Azure come later",
-            "os: windows",
-        ),
         (body.storage.backend == "fsx", "storage.backend", "FSx for Windows comes later", "backend: gateway"),
         (
             body.ingress.polling == "redis" and body.cloud == "azure",

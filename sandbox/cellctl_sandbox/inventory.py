@@ -223,6 +223,7 @@ class Nodes:
                     task_cap=_joins_with(str(at(boot.properties, "source.script")) if boot else ""),
                     administrator=_told_administrator(told),
                     hindered=self._hindrance(item),
+                    system="linux" if told.get("system") == "linux" else "windows",
                 )
             )
         return found

@@ -158,12 +158,12 @@ def test_later_options_are_valid_now_and_answer_not_yet(extra: dict[str, object]
 def test_all_later_options_are_listed_together() -> None:
     body = {
         "cloud": "azure", "account": "sandbox", "region": "westeurope", "placement": {"reef": "r1"},
-        "nodes": {"os": "linux"}, "ingress": {"polling": "redis", "balancer": "application_gateway"},
+        "ingress": {"polling": "redis", "balancer": "application_gateway"},
     }  # fmt: skip
     spec = validated({"metadata": {"name": "acme"}, "spec": body})
     with pytest.raises(NotYet) as caught:
         refuse_pending(spec, file="cells/acme.yaml")
-    for field in ("placement", "nodes.os", "ingress.polling", "ingress.balancer"):
+    for field in ("placement", "ingress.polling", "ingress.balancer"):
         assert f"spec.{field}" in str(caught.value)
 
 

@@ -1,7 +1,7 @@
 """What a Linux node does at its first boot: one script for all nodes, and in it the facts of this one as JSON. Pure.
 
-Octopus Server runs as a container of its own image (reference/octopus.md 2.3), as the account that shares give files
-to, with no rights that it does not need. Like a Windows node it is told names and references, never a secret.
+What it has in common with Azure's is in `cellctl_components.linux_node`. Like a Windows node it is told names and
+references, never a secret.
 """
 
 from __future__ import annotations
@@ -11,20 +11,11 @@ from collections.abc import Mapping
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from cellctl_components.aws.layout import CLUSTER, QUEUE_PORT, WEB_PORT, NodeLayout, ShareLayout
+from cellctl_components import linux_node
+from cellctl_components.aws.layout import QUEUE_PORT, WEB_PORT, NodeLayout, ShareLayout
 
 if TYPE_CHECKING:
     from cellctl_components.aws.bootstrap import Boot, References
-
-PATHS = {
-    "packages": "/repository",
-    "artifacts": "/artifacts",
-    "task-logs": "/taskLogs",
-    "imports": "/imports",
-    "event-exports": "/eventExports",
-    CLUSTER: "/clusterShared",
-}
-"""Kind of file -> where it is in the container; the image's own mount points (reference/octopus.md 2.3)."""
 
 _MARK = "@@facts@@"
 
@@ -33,7 +24,7 @@ def script(boot: Boot, node: NodeLayout, references: References, *, options: Map
     """Return the script of one node. `options` are by kind of file, `tag` is the one that names the version."""
     template = files("cellctl_components.aws").joinpath("bootstrap.sh").read_text(encoding="utf-8")
     told = facts(boot, node, references, options=options, tag=tag)
-    return template.replace(_MARK, json.dumps(told, indent=1, ensure_ascii=True))
+    return linux_node.assembled(template).replace(_MARK, json.dumps(told, indent=1, ensure_ascii=True))
 
 
 def facts(
@@ -74,6 +65,6 @@ def _kind(share: ShareLayout, options: Mapping[str, str]) -> dict[str, str]:
         "kind": share.kind,
         "share": share.name,
         "folder": share.folder,
-        "path": PATHS[share.kind],
+        "path": linux_node.PATHS[share.kind],
         "option": options[share.kind],
     }

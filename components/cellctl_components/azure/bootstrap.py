@@ -15,10 +15,20 @@ from importlib import resources
 
 import pulumi
 
-from cellctl_components.azure.layout import NodeLayout
+from cellctl_components import linux_node
+from cellctl_components.azure.layout import NodeLayout, OperatingSystem
 
 ONCE = ("octopus_version", "administrator", "email", "administrator_password_secret")
 """Facts that matter at a first boot only: on a running node they are `cellctl:octopus:Node`'s and `Administrator`'s."""
+
+OPTIONS = {
+    "packages": "nugetRepository",
+    "artifacts": "artifacts",
+    "task_logs": "taskLogs",
+    "imports": "imports",
+    "event_exports": "eventExports",
+}
+"""Kind of file -> the option of `Octopus.Server path` that moves it (reference/octopus.md 2.4)."""
 
 MAX_USER_DATA = 65536
 """Characters of user data after encoding (learn.microsoft.com, User Data for Azure Virtual Machine: 64 KB)."""
@@ -49,19 +59,38 @@ class BootFacts:
     certificate: str
 
 
-def user_data(facts: BootFacts, node: NodeLayout) -> pulumi.Output[str]:
+def user_data(facts: BootFacts, node: NodeLayout, system: OperatingSystem = "windows") -> pulumi.Output[str]:
     """Return a node's user data, base64 of JSON with sorted keys."""
-    tree: dict[str, object] = {
+    return pulumi.Output.json_dumps(facts_of(facts, node, system), sort_keys=True).apply(_encoded)
+
+
+def facts_of(facts: BootFacts, node: NodeLayout, system: OperatingSystem) -> dict[str, object]:
+    """Return what a node is told; a script in bash is told besides where each kind of file is in the container."""
+    return {
         **vars(facts),
         "node": node.computer_name,
         "first": node.ordinal == 1,
+        **({"system": system, "files": {"kinds": _kinds(facts)}} if system == "linux" else {}),
     }
-    return pulumi.Output.json_dumps(tree, sort_keys=True).apply(_encoded)
 
 
-def digest(facts: BootFacts, node: NodeLayout) -> pulumi.Output[str]:
+def _kinds(facts: BootFacts) -> list[dict[str, str]]:
+    """Return each kind of file for the script in bash: its share, where it is in the container, Octopus' option."""
+    return [
+        {
+            "kind": kind,
+            "share": unc.rpartition("\\")[2],
+            "folder": "",
+            "path": linux_node.PATHS[kind.replace("_", "-")],
+            "option": OPTIONS[kind],
+        }
+        for kind, unc in facts.shares.items()
+    ]
+
+
+def digest(facts: BootFacts, node: NodeLayout, system: OperatingSystem = "windows") -> pulumi.Output[str]:
     """Return the sha256, in hex, of what a node is told and takes also when its script runs again."""
-    return user_data(facts, node).apply(_digest)
+    return user_data(facts, node, system).apply(_digest)
 
 
 def decode(data: str) -> Mapping[str, object]:
@@ -71,8 +100,11 @@ def decode(data: str) -> Mapping[str, object]:
     return tree
 
 
-def script() -> str:
-    """Return the PowerShell script that makes an empty Windows Server a node; equal for all nodes and all cells."""
+def script(system: OperatingSystem = "windows") -> str:
+    """Return the script that makes an empty machine a node, PowerShell or bash; equal for all nodes and all cells."""
+    if system == "linux":
+        template = resources.files(__package__).joinpath("bootstrap.sh").read_text(encoding="utf-8")
+        return linux_node.assembled(template)
     return resources.files(__package__).joinpath("bootstrap.ps1").read_text(encoding="utf-8")
 
 

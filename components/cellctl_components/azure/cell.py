@@ -176,6 +176,7 @@ class Cell(pulumi.ComponentResource):
                 self.database.access,
             ],
             cluster=self._cluster,
+            os=self._layout.nodes_os,
         )
         return Nodes(f"{self._name}-node", args, self._inside)
 
@@ -194,6 +195,7 @@ class Cell(pulumi.ComponentResource):
             api_key_secret=f"{vault}/{API_KEY}",
             licence_secret=licence if not licence or licence.startswith("https://") else f"{vault}/{licence}",
             members=members,
+            os=layout.nodes_os,
         )
 
     def _boot_facts(self) -> BootFacts:

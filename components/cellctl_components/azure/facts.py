@@ -89,9 +89,9 @@ def share_rules() -> ShareRules:
     )
 
 
-def image() -> Image:
-    """Return the pinned image of nodes."""
-    row = _table("sizes", "nodes_image")
+def image(system: str) -> Image:
+    """Return the pinned image of nodes that run `windows` or `linux`."""
+    row = _inner(_table("sizes", "nodes_image"), system)
     return Image(
         publisher=_text(row["publisher"]),
         offer=_text(row["offer"]),

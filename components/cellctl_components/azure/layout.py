@@ -27,6 +27,8 @@ RESERVED_ADDRESSES = 4
 FIRST_NODE_ADDRESS = 10
 """Offset of the first node in its subnet; what lies between is free for later."""
 
+OperatingSystem = Literal["windows", "linux"]
+
 SHARE_KINDS = ("packages", "artifacts", "task_logs", "imports", "event_exports")
 """Kinds of files, in the order of the cell file."""
 
@@ -138,6 +140,7 @@ class AzureLayout:
     database: DatabaseLayout
     storage: StorageLayout
     nodes: tuple[NodeLayout, ...]
+    nodes_os: OperatingSystem
     ingress: IngressLayout
     octopus_version: str
     licence_secret: str
@@ -187,6 +190,7 @@ def azure_layout(
         database=_database(spec, cell_names),
         storage=_storage(spec, cell_names),
         nodes=_nodes(spec, network),
+        nodes_os=body.nodes.os,
         ingress=_ingress(spec, cell_names, network),
         octopus_version=body.octopus.version,
         licence_secret=body.octopus.licence.secret if body.octopus.licence else "",

@@ -1,4 +1,4 @@
-"""Nodes: the Windows machines that run Octopus Server, one for each ordinal, spread over zones."""
+"""Nodes: the machines that run Octopus Server, one for each ordinal, spread over zones."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 from pulumi_azure_native import compute, network
 
 from cellctl_components.azure import bootstrap, facts
-from cellctl_components.azure.layout import NodeLayout
+from cellctl_components.azure.layout import NodeLayout, OperatingSystem
 from cellctl_components.azure.place import Place, child, dying_with, named
 from cellctl_components.octopus import Cluster, ClusterArgs, Member
+
+ADMINISTRATOR = "cellctl"
+"""The account that Azure makes on every machine; nobody can sign in as it."""
 
 BOOT_TIMEOUT_S = 5400
 """Longest run of a managed Run Command (learn.microsoft.com: 90 minutes); a bootstrap takes 8 to 25."""
@@ -24,7 +29,7 @@ class NodesArgs:
 
     `subnet_id` and `pool_ids` answer for one node. `ready` must exist before a machine boots: names resolve, roles are
     assigned, the database admits the identity, the master key is in its place. `cluster` tells what the nodes make
-    together.
+    together, and all of them run `os`.
     """
 
     place: Place
@@ -35,6 +40,7 @@ class NodesArgs:
     boot: bootstrap.BootFacts
     ready: Sequence[pulumi.Resource]
     cluster: Callable[[Sequence[Member]], ClusterArgs]
+    os: OperatingSystem = "windows"
 
 
 class Nodes(pulumi.ComponentResource):
@@ -108,14 +114,14 @@ class Nodes(pulumi.ComponentResource):
                     compute.NetworkInterfaceReferenceArgs(id=interface.id, primary=True, delete_option="Detach")
                 ]
             ),
-            os_profile=_os_profile(node),
+            os_profile=_linux_profile(node) if args.os == "linux" else _os_profile(node),
             security_profile=compute.SecurityProfileArgs(
                 security_type="TrustedLaunch",
                 encryption_at_host=True,
                 uefi_settings=compute.UefiSettingsArgs(secure_boot_enabled=True, v_tpm_enabled=True),
             ),
-            storage_profile=_storage_profile(),
-            user_data=bootstrap.user_data(args.boot, node),
+            storage_profile=_storage_profile(args.os),
+            user_data=bootstrap.user_data(args.boot, node, args.os),
             diagnostics_profile=compute.DiagnosticsProfileArgs(
                 boot_diagnostics=compute.BootDiagnosticsArgs(enabled=True)
             ),
@@ -133,10 +139,12 @@ class Nodes(pulumi.ComponentResource):
             vm_name=named(machine, node.name),
             run_command_name="bootstrap",
             location=self._args.place.location,
-            source=compute.VirtualMachineRunCommandScriptSourceArgs(script=bootstrap.script()),
+            source=compute.VirtualMachineRunCommandScriptSourceArgs(script=bootstrap.script(self._args.os)),
             # New facts run the script again; Azure would otherwise see no reason to.
             parameters=[
-                compute.RunCommandInputParameterArgs(name="digest", value=bootstrap.digest(self._args.boot, node))
+                compute.RunCommandInputParameterArgs(
+                    name="digest", value=bootstrap.digest(self._args.boot, node, self._args.os)
+                )
             ],
             timeout_in_seconds=BOOT_TIMEOUT_S,
             treat_failure_as_deployment_failure=True,
@@ -154,7 +162,7 @@ def _os_profile(node: NodeLayout) -> pulumi.Output[compute.OSProfileArgs]:
     return pulumi.Output.secret(
         compute.OSProfileArgs(
             computer_name=node.computer_name,
-            admin_username="cellctl",
+            admin_username=ADMINISTRATOR,
             admin_password="Aa1!" + secrets.token_urlsafe(32),
             windows_configuration=compute.WindowsConfigurationArgs(
                 provision_vm_agent=True,
@@ -167,14 +175,38 @@ def _os_profile(node: NodeLayout) -> pulumi.Output[compute.OSProfileArgs]:
     )
 
 
-def _storage_profile() -> compute.StorageProfileArgs:
-    image = facts.image()
+def _linux_profile(node: NodeLayout) -> compute.OSProfileArgs:
+    """Return the profile of a Linux machine: Azure wants a way in, so it gets a key that nobody has the other half of.
+
+    The script locks the account too, and no rule of the network opens port 22.
+    """
+    public = ed25519.Ed25519PrivateKey.generate().public_key()
+    key = public.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    return compute.OSProfileArgs(
+        computer_name=node.computer_name,
+        admin_username=ADMINISTRATOR,
+        linux_configuration=compute.LinuxConfigurationArgs(
+            disable_password_authentication=True,
+            provision_vm_agent=True,
+            ssh=compute.SshConfigurationArgs(
+                public_keys=[compute.SshPublicKeyArgs(key_data=key, path=f"/home/{ADMINISTRATOR}/.ssh/authorized_keys")]
+            ),
+            patch_settings=compute.LinuxPatchSettingsArgs(
+                patch_mode="AutomaticByPlatform", assessment_mode="AutomaticByPlatform"
+            ),
+        ),
+    )
+
+
+def _storage_profile(system: OperatingSystem) -> compute.StorageProfileArgs:
+    image = facts.image(system)
     return compute.StorageProfileArgs(
         image_reference=compute.ImageReferenceArgs(
             publisher=image.publisher, offer=image.offer, sku=image.sku, version=image.version
         ),
         os_disk=compute.OSDiskArgs(
             create_option="FromImage",
+            os_type=compute.OperatingSystemTypes.LINUX if system == "linux" else None,
             delete_option="Delete",
             disk_size_gb=image.os_disk_gib,
             managed_disk=compute.ManagedDiskParametersArgs(storage_account_type="Premium_LRS"),

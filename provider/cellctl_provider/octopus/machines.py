@@ -72,8 +72,6 @@ def run(
     given = {"version": version, **(more or {})}
     if not _VIRTUAL_MACHINE.fullmatch(machine.id):
         _on_aws(context, machine, action, given)
-    elif machine.system == "linux":
-        raise ProviderError(f"{action} on {_short(machine)}: Linux nodes on Azure come later", code="invalid")
     else:
         _on_azure(context, machine, action, given)
 
@@ -134,12 +132,15 @@ def _on_azure(context: Context, machine: Machine, action: Action, given: Mapping
     path = f"{machine.id}/runCommands/{_COMMAND}"
     what = f"{action} on {_short(machine)}"
     # A request that is like the last one would not be run again.
-    told = {"action": action, **given, "run": secrets.token_hex(8)}
+    run = secrets.token_hex(8)
+    told = {"action": action, **given, "run": run} if machine.system == "windows" else {"run": run}
     parameters: list[Value] = [{"name": key, "value": value} for key, value in told.items()]
+    # PowerShell takes parameters by name; for bash their call is in the text.
+    script = SCRIPT if machine.system == "windows" else call_of(machine.system, action, given)
     body: Struct = {
         "location": machine.region,
         "properties": {
-            "source": {"script": SCRIPT},
+            "source": {"script": script},
             "parameters": parameters,
             "timeoutInSeconds": LIMIT_S,
             "asyncExecution": False,

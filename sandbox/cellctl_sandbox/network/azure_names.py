@@ -28,7 +28,15 @@ SERVICES = {
     "file.core.windows.net": ("azure-native:storage:StorageAccount", "file", "privatelink.file.core.windows.net"),
 }
 """Public suffix -> type, subresource, private zone (Microsoft Learn, private DNS zone values, 2026-11)."""
-_PUBLIC_NAMES = ("*.azure.com", "*.microsoftonline.com", "*.octopusdeploy.com", "*.microsoft.com")
+_PUBLIC_NAMES = (
+    "*.azure.com",
+    "*.microsoftonline.com",
+    "*.octopusdeploy.com",
+    "*.microsoft.com",
+    "*.docker.io",
+    "*.docker.com",
+    "*.ubuntu.com",
+)
 
 
 def resolve(estate: Estate, name: str, network: str) -> Names:

@@ -45,7 +45,7 @@ def _hindrances(network: AzureNetwork, place: Place, boot: Boot) -> Iterator[str
             yield f"cannot reach {what} {name}: {verdict.why}"
     needed = [
         ("management.azure.com", 443),
-        *((need.to, port) for need in needs_of("installer") for port in need.ports),
+        *((need.to, port) for need in needs_of(boot.installs) for port in need.ports),
     ]
     for name, port in needed:
         verdict = network.reach(place, name, port)

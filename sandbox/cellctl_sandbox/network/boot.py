@@ -74,7 +74,7 @@ class Boot:
     leads: bool = True
     queue: tuple[str, int, str] = ("", 0, "")
     cluster_shared: str = ""
-    installs: Literal["installer", "image"] = "installer"
+    installs: Literal["installer", "image", "azure-image"] = "installer"
     system: System = "windows"
     administrator: tuple[str, str, str] = ("", "", "")
 
@@ -204,6 +204,8 @@ def _facts(told: Mapping[str, Value]) -> Boot | None:
         account=str(told.get("storage_account_id") or ""),
         client=str(told.get("identity_client_id") or ""),
         leads=leads,
+        installs="azure-image" if told.get("system") == "linux" else "installer",
+        system="linux" if told.get("system") == "linux" else "windows",
     )
 
 

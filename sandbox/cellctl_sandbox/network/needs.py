@@ -32,11 +32,11 @@ def _document() -> dict[str, tuple[Need, ...]]:
     return {kind: tuple(_need(item, sources) for item in table.tables(kind)) for kind in _KINDS}
 
 
-_KINDS = ("appliance", "nfs", "smb", "installer", "image", "trust")
+_KINDS = ("appliance", "nfs", "smb", "installer", "image", "azure-image", "trust")
 
 
 def needs_of(kind: str) -> tuple[Need, ...]:
-    """Return the needs of an appliance, a mount (`nfs`, `smb`) or an installation (`installer`, `image`, `trust`)."""
+    """Return the needs of an appliance, a mount (`nfs`, `smb`) or an installation (any other of `_KINDS`)."""
     return _document()[kind]
 
 

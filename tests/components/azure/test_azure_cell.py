@@ -514,3 +514,17 @@ def test_the_first_node_alone_then_the_others_boot(record) -> None:
     assert administrator["licenceSecret"] == f"{vault}/licence"
     assert (administrator["apiKeySecret"], administrator["nodes"]) == (f"{vault}/octopus-api-key", 3)
     assert nodes[0].plain["machines"].keys() == {"acme-1", "acme-2", "acme-3"}
+
+
+def test_linux_machines_hold_no_secret_and_let_nobody_in(record) -> None:
+    cell = record(program_of(nodes={"os": "linux"}))
+    for machine in cell.of("VirtualMachine"):
+        profile = machine.inputs["osProfile"]
+        assert "adminPassword" not in profile  # and it is no secret as a whole
+        linux = profile["linuxConfiguration"]
+        assert linux["disablePasswordAuthentication"] is True
+        assert linux["ssh"]["publicKeys"][0]["keyData"].startswith("ssh-ed25519 ")
+        assert machine.inputs["storageProfile"]["imageReference"]["publisher"] == "Canonical"
+        assert machine.inputs["securityProfile"]["securityType"] == "TrustedLaunch"
+    assert all(boot.inputs["source"]["script"].startswith("#!/bin/bash\n") for boot in cell.of("ByVirtualMachine"))
+    assert all(node.inputs["os"] == "linux" for node in cell.of("Node"))

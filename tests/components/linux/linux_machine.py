@@ -34,22 +34,56 @@ case "$*" in
   */api) [ -n "${RUNNING:-}" ] && echo "{\\"Version\\": \\"$RUNNING\\"}" || exit 7 ;;
   *api/token*) echo token ;;
   *tags/instance*) echo 2026.4.7000 ;;
+  *compute/userData*) cat "$MACHINE/told" ;;
+  *oauth2/token*) echo '{"access_token": "value of a token"}' ;;
+  *vault.azure.net/secrets/*)
+    cat >> "$MACHINE/given"
+    name=$(sed 's/.*secrets.\\([^?]*\\).*/\\1/' <<< "$*")
+    [ ! -e "$MACHINE/vault/$name" ] || { cat "$MACHINE/vault/$name"; exit; }
+    echo "{\\"value\\": \\"value of $name\\"}" ;;
+  *listKeys*) cat >> "$MACHINE/given"; echo '{"keys": [{"value": "value of key1"}, {"value": "value of key2"}]}' ;;
   *global-bundle.pem*) echo roots > "$(sed 's/.*-o \\([^ ]*\\).*/\\1/' <<< "$*")" ;;
+esac
+"""
+_OPENSSL = """
+while [ $# -gt 0 ]; do
+  case $1 in
+    pkcs12) read -r given ;;
+    -out | -keyout) echo "${given:-made here}" > "$2" ;;
+  esac
+  shift
+done
+"""
+_SYSTEMCTL = """
+case "$*" in
+  "is-active"*) [ -e "$MACHINE/active" ] ;;
+  *"start octopus") touch "$MACHINE/active" ;;
 esac
 """
 _COMMANDS = {
     "dnf": "",
+    "apt-get": "",
+    "modprobe": "",
+    "passwd": "",
+    "timeout": "",
+    "getent": 'echo "${ADDRESS:-10.64.4.5} STREAM $2"',
+    "openssl": _OPENSSL,
     "docker": _DOCKER,
     "aws": 'echo "value of $(sed "s/.*--secret-id \\([^ ]*\\).*/\\1/" <<< "$*")"',
     "curl": _CURL,
-    "mount": 'for last; do :; done; cat "$MACHINE"/run/octopus/guest >> "$MACHINE/credentials" 2> /dev/null; exit 0',
+    "mount": 'cat "$MACHINE"/run/octopus/{guest,share} >> "$MACHINE/credentials" 2> /dev/null; exit 0',
     "mountpoint": "exit 1",
-    "systemctl": "",
+    "systemctl": _SYSTEMCTL,
     "hostnamectl": "",
     "chown": "",
     "sleep": "",
     "setpriv": 'while [[ $1 == --* ]]; do shift; done; exec "$@"',
 }
+_RECORDED = ("calls", "given", "credentials", "told")
+_FOLDERS = (
+    "etc/pki/tls/certs", "etc/ssl/certs", "etc/systemd/system", "etc/nginx/conf.d", "usr/local/sbin", "run/lock",
+    "var/lib", "srv",
+)  # fmt: skip
 
 
 @dataclass
@@ -68,9 +102,10 @@ class Machine:
             path = commands / name
             path.write_text(_RECORD.format(name=name, body=body), encoding="utf-8")
             path.chmod(0o755)
-        for folder in ("etc/pki/tls/certs", "etc/systemd/system", "usr/local/sbin", "run/lock", "var/lib", "srv"):
+        for folder in _FOLDERS:
             (self.root / folder).mkdir(parents=True)
-        (self.root / "etc/pki/tls/certs/ca-bundle.crt").write_text("system\n", encoding="utf-8")
+        for roots in ("etc/pki/tls/certs/ca-bundle.crt", "etc/ssl/certs/ca-certificates.crt"):
+            (self.root / roots).write_text("system\n", encoding="utf-8")
 
     def run(self, script: str, *, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a script with bash; absolute paths of a machine are those below `root`."""
@@ -117,5 +152,5 @@ class Machine:
     def stored(self) -> str:
         """Return the text of every file that the script left on the machine."""
         left = [path for path in self.root.rglob("*") if path.is_file() and "commands" not in path.parts]
-        kept = [path for path in left if path.name not in ("calls", "given", "credentials")]
+        kept = [path for path in left if path.name not in _RECORDED and "vault" not in path.parts]
         return "\n".join(path.read_text(encoding="utf-8") for path in kept)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from cellctl.dialer import Route
 from cellctl.state.values import Struct, Value
 from cellctl_sandbox.standins.authority import Authority
-from cellctl_sandbox.standins.run_command.runs import Run, Runs
+from cellctl_sandbox.standins.run_command.runs import SHELL_CALL, Run, Runs
 from cellctl_sandbox.standins.web import Answer, Listener, Request, Response, json_response, undisturbed
 
 HOST = "management.azure.com"
@@ -88,6 +88,11 @@ class ResourceManagerStandin:
             script, parameters = properties["source"]["script"], _pairs(properties["parameters"])
         except (ValueError, KeyError, TypeError, RecursionError):
             return _error(400, "InvalidRequestContent", "The request content was invalid.")
+        shell = SHELL_CALL.fullmatch(str(script))
+        if shell:
+            script, action, version = shell.group("script", "action", "version")
+            run = self._runs.begin(name, machine, script=script, action=action, version=version, system="linux")
+            return self._described(run)
         action, version = parameters.get("action", ""), parameters.get("version", "")
         run = self._runs.begin(name, machine, script=str(script), action=action, version=version, more=parameters)
         return self._described(run)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from cellctl.state.values import Struct
 from cellctl_provider.octopus.machines import DOCUMENTS, System
 from cellctl_sandbox.standins.aws_json import ApiError, Call, Interference, JsonService, Undisturbed
-from cellctl_sandbox.standins.run_command.runs import Runs
+from cellctl_sandbox.standins.run_command.runs import SHELL_CALL, Runs
 
 _CALLS: Mapping[str, tuple[System, re.Pattern[str]]] = {
     DOCUMENTS["windows"]: (
@@ -22,7 +22,7 @@ _CALLS: Mapping[str, tuple[System, re.Pattern[str]]] = {
     ),
     DOCUMENTS["linux"]: (
         "linux",
-        re.compile(r"(?P<script>.*)\nmain '(?P<action>[a-z]*)' '(?P<version>[0-9.]*)'(?P<more>)", re.DOTALL),
+        SHELL_CALL,
     ),
 }
 _PARAMETER = re.compile(r" -(?P<name>[a-z]+) '(?P<value>(?:[^']|'')*)'")
@@ -50,7 +50,10 @@ class RunCommand:
         script, action, version = (
             (called["script"], called["action"], called["version"]) if called else ("", "stop", "")
         )
-        more = {name: value.replace("''", "'") for name, value in _PARAMETER.findall(called["more"] if called else "")}
+        more = {
+            name: value.replace("''", "'")
+            for name, value in _PARAMETER.findall(called.groupdict().get("more", "") if called else "")
+        }
         command = str(uuid.uuid4())
         for machine in machines:
             self._runs.begin(command, machine, script=script, action=action, version=version, system=system, more=more)
