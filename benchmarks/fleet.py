@@ -55,8 +55,8 @@ def _previews(folder: Path, runs: int) -> list[Figure]:
         Figure(
             name=f"aws: memory of previewing {CELLS} cells",
             value=best["own_mb"] + best["worker_mb"], target=400, unit=" MB",
-            detail=f"peak of the library's process, {best['own_mb']:.0f} MB, and of its one operation process, "
-            f"{best['worker_mb']:.0f} MB, however many cells there are",
+            detail=f"peaks of the library's process, {best['own_mb']:.0f} MB, and of its operation processes "
+            f"(one for each core), {best['worker_mb']:.0f} MB, however many cells there are",
         ),
     ]  # fmt: skip
 

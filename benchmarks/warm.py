@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -14,20 +13,21 @@ from cellctl.plan import Plan
 from cellctl.run.options import RunOptions
 
 
-def child() -> int:
-    """Return the process id of the operation process of this process."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return next(int(pid) for pid in children if b"engine.child" in Path(f"/proc/{pid}/cmdline").read_bytes())
+def children() -> list[int]:
+    """Return the process ids of the operation processes of this process: each is the child of a thread."""
+    found = {int(pid) for task in Path("/proc/self/task").iterdir() for pid in (task / "children").read_text().split()}
+    return sorted(pid for pid in found if b"engine.child" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
 def main(home: Path) -> None:
     """Preview every cell; refresh is off, as the naive way reads nothing either."""
     resources, memory, first = 0, {}, {}
-    for name, plan in preview_all(Home(home), options=RunOptions(clock="stepped", refresh="none")):
+    options = RunOptions(clock="stepped", refresh="none", at_once=1)  # one process: what a preview costs, not how fast
+    for name, plan in preview_all(Home(home), options=options):
         if not isinstance(plan, Plan) or plan.errored:
             raise RuntimeError(f"{name}: {plan if not isinstance(plan, Plan) else plan.diagnostics}")
         resources = len(plan.changes)
-        memory = memory_of(child())
+        memory = memory_of(children()[0])
         first = first or memory
     sys.stdout.write(json.dumps({"resources": resources, **first, "after_all_mb": memory["peak_mb"]}) + "\n")
 

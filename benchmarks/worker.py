@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from benchmarks.memory import memory_of
-from benchmarks.warm import child
+from benchmarks.warm import children
 from cellctl.cell import preview_all
 from cellctl.home import Home
 from cellctl.plan import Plan
@@ -28,7 +28,7 @@ def main(home: Home, count: int, engine: str = "") -> None:
     first: Plan | None = None
     costs: list[float] = []
     sizes: list[float] = []
-    options = RunOptions(clock="stepped", refresh="none", engine=engine, environment=dict(os.environ))
+    options = RunOptions(clock="stepped", refresh="none", at_once=1, engine=engine, environment=dict(os.environ))
     for name, plan in preview_all(home, names, options=options):
         if not isinstance(plan, Plan) or plan.errored:
             raise RuntimeError(f"{name}: {plan if not isinstance(plan, Plan) else plan.diagnostics}")
@@ -36,7 +36,7 @@ def main(home: Home, count: int, engine: str = "") -> None:
         strangers = [row.urn for row in plan.changes if not row.urn.startswith(f"urn:pulumi:cell-{name}::")]
         if strangers or plan.summary() != first.summary():
             raise RuntimeError(f"{name}: {plan.summary()} is not {first.summary()}; strangers: {strangers[:3]}")
-        pid = child()
+        pid = children()[0]
         costs.append(time.process_time() + _cpu_of(pid))
         sizes.append(memory_of(pid)["rss_mb"])
     each = [after - before for before, after in itertools.pairwise(costs[SETTLED - 1 :])]

@@ -347,9 +347,9 @@ def preview_all(
     """Yield each cell's name with what its `preview` returns, or with the error that it raises.
 
     In the order of `names` (without: every cell file of the home); a spec stands for its cell or reef as it would be
-    with that file. Sandbox cells share one warm process, one after another, which is several times cheaper than one
-    for each; cells of real accounts get a process each, at most `options.at_once` at a time. A broken cell never stops
-    the others. Consume the iterator in one thread; closing it early ends the process.
+    with that file. For sandbox cells there is one warm process for each core, which is several times cheaper than
+    one for each cell; cells of real accounts get a process each. At most `options.at_once` are looked at side by side.
+    A broken cell never stops the others. Consume the iterator in one thread; closing it early ends the processes.
 
     Raises:
         Interrupted: `interrupter` was used; what was yielded before stands.

@@ -1,4 +1,4 @@
-"""From two sides of a repository to a Report: find the cells, preview them one after another, group what comes out."""
+"""From two sides of a repository to a Report: find the cells, preview them, group what comes out."""
 
 from __future__ import annotations
 

@@ -1,18 +1,19 @@
 """One operation that only looks, for many cells: a broken cell never stops the others.
 
-Cells of the sandbox share one warm process, one after another: they are bound by computing. Those of real accounts wait
-for clouds, and each has a process that ends with it: a few of them are looked at side by side.
+Cells of the sandbox are bound by computing: there is one warm process for each core, which looks at one after another.
+Those of real accounts wait for clouds, and each has a process that ends with it: a few of them are looked at side by
+side.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from cellctl.engine.operation import fresh_interpreter
 from cellctl.errors import CellctlError, Interrupted
@@ -20,6 +21,7 @@ from cellctl.run.options import Interrupter
 from cellctl.run.worker import Worker
 
 if TYPE_CHECKING:
+    from cellctl.engine.operation import Start
     from cellctl.run.options import RunOptions
     from cellctl.run.target import AnySpec
 
@@ -37,37 +39,47 @@ def each(
 ) -> Iterator[tuple[str, T | CellctlError]]:
     """Yield each cell's name, in order, with what `look` returns, or with the error that it raises.
 
-    Those of which `real` is true are looked at on threads, `options.at_once` at a time and never further ahead of who
-    takes the results; they get no worker. What `real` raises counts as no, so that `look` says what is wrong.
+    Cells are looked at on threads, never further ahead of who takes the results than there are places: those of which
+    `real` is true at `options.at_once` places and without a worker, the others at one for each core, each with a worker
+    of its own. What `real` raises counts as no, so that `look` says what is wrong.
 
     Raises:
         Interrupted: `interrupter` was used; what was yielded before stands.
     """
     switch = _Switch(interrupter or Interrupter())
+    at_once = max(1, options.at_once)
 
     def one(cell: C, worker: Worker | None) -> T:
         with switch.one() as own:
             return look(cell, worker, own)
 
-    with Worker(options.start or fresh_interpreter) as worker, switch, _pool(options.at_once, switch) as pool:
-        waiting: deque[tuple[str, Callable[[], T]]] = deque()
+    waiting: deque[tuple[str, Future[T]]] = deque()
+
+    def taken() -> tuple[str, T | CellctlError]:
+        name, looked = waiting.popleft()
+        try:
+            switch.stop_if_used()
+            return name, looked.result()
+        except Interrupted:
+            raise
+        except CellctlError as error:
+            return name, error
+
+    waiters = _Places[T](at_once, switch)
+    computers = _Places[T](min(at_once, cores()), switch, options.start or fresh_interpreter)
+    with switch, waiters, computers:
         for cell in cells:
-            apart = _is(real, cell)
-            waiting.append((_name(cell), pool.submit(one, cell, None).result if apart else partial(one, cell, worker)))
-            while len(waiting) >= (options.at_once if apart else 1):
-                yield _taken(switch, *waiting.popleft())
+            places = waiters if _is(real, cell) else computers
+            waiting.append((_name(cell), places.look(one, cell)))
+            while len(waiting) >= places.count:
+                yield taken()
         while waiting:
-            yield _taken(switch, *waiting.popleft())
+            yield taken()
 
 
-def _taken(switch: _Switch, name: str, result: Callable[[], T]) -> tuple[str, T | CellctlError]:
-    try:
-        switch.stop_if_used()
-        return name, result()
-    except Interrupted:
-        raise
-    except CellctlError as error:
-        return name, error
+def cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _name(cell: str | AnySpec) -> str:
@@ -81,17 +93,50 @@ def _is(real: Callable[[C], bool], cell: C) -> bool:
         return False
 
 
-@contextmanager
-def _pool(at_once: int, switch: _Switch) -> Iterator[ThreadPoolExecutor]:
-    """Give threads; where the block ends early, what they look at is stopped and waited for."""
-    pool = ThreadPoolExecutor(max_workers=max(1, at_once), thread_name_prefix="cellctl look")
-    try:
-        yield pool
-    except BaseException:
-        switch.stop()
-        raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+class _Places(Generic[T]):
+    """Threads that look, `count` of them; with `start` each has a worker of its own. Use as a context manager.
+
+    Where the block ends early, what they look at is stopped and waited for.
+    """
+
+    def __init__(self, count: int, switch: _Switch, start: Start | None = None) -> None:
+        self.count = count
+        self._switch, self._start = switch, start
+        self._pool = ThreadPoolExecutor(max_workers=count, thread_name_prefix="cellctl look")
+        self._own = threading.local()
+        self._workers: list[Worker] = []
+        self._under_way: set[Future[T]] = set()
+
+    def look(self, one: Callable[[C, Worker | None], T], cell: C) -> Future[T]:
+        """Look at a cell as soon as a thread is free."""
+        looked = self._pool.submit(lambda: one(cell, self._worker()))
+        self._under_way.add(looked)
+        looked.add_done_callback(self._under_way.discard)
+        return looked
+
+    def _worker(self) -> Worker | None:
+        """Return this thread's: an operation process dies with the thread that started it."""
+        if self._start is None:
+            return None
+        if not hasattr(self._own, "worker"):
+            self._own.worker = Worker(self._start)
+            self._workers.append(self._own.worker)
+        worker: Worker = self._own.worker
+        return worker
+
+    def __enter__(self) -> _Places[T]:
+        """No thread is started before the first cell."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
+        """End the workers while their threads live, then the threads."""
+        if kind is not None:
+            self._switch.stop()
+        left = [looked for looked in list(self._under_way) if not looked.cancel()]
+        wait(left)
+        for worker in self._workers:
+            worker.end()
+        self._pool.shutdown()
 
 
 class _Switch:

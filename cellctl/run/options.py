@@ -32,7 +32,8 @@ class RunOptions:
     (`frozen`, `policy_retention`) that the caller takes upon himself. `adopt`: URN -> cloud id of the object to take
     over for a stateful resource that is gone; `importing`: those of them that the stack does not know yet. `forget`:
     URNs of gone stateful resources to drop from the state, so that the plan creates them anew. `parallel`: engine steps
-    at once. `at_once`: cells of real accounts that a look at many works on side by side. `clock`: of the sandbox, ``
+    at once. `at_once`: cells that a look at many works on side by side, in the sandbox one for
+    each core at most. `clock`: of the sandbox, ``
     for its own setting, `stepped` or a scale. `engine`: `embedded`, `pulumi` or `` (by account). `deadline_s`: the
     operation is interrupted after so many seconds, 0 for never. `command`: the words the user typed, for the lease and
     the run record. `environment`: the caller's environment; of it only PATH and the like, and for a real account what

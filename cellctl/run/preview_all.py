@@ -1,4 +1,4 @@
-"""Previews of many cells: one warm process for sandbox cells of a cloud, a few of real accounts side by side."""
+"""Previews of many cells: warm processes for sandbox cells, one for each core, a process each in real accounts."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+from dataclasses import replace
 from itertools import cycle, islice
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from cellctl.engine.wire import Setup
 from cellctl.errors import CellctlError, EngineError, Interrupted, SpecError, UsageError
 from cellctl.home import Home
 from cellctl.plan import Plan
+from cellctl.run import many
 from cellctl.run.options import Interrupter, RunOptions
 from cellctl.spec import CellSpec
 from cellctl.views.saved_plan import approval_of
@@ -30,7 +32,7 @@ def start(setup: Setup, channel: socket.socket) -> Process:
     return PROCESSES[-1]
 
 
-OPTIONS = RunOptions(clock="stepped", start=start)
+OPTIONS = RunOptions(clock="stepped", start=start, at_once=1)
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +76,19 @@ def test_plans_equal_those_of_previews_alone_and_cells_of_one_cloud_share_a_proc
         assert f"cell-{other}::" not in text
         assert all(json.loads(line) for line in text.splitlines())
         assert (home.runs_folder / run.id / "log.txt").exists()
+
+
+def test_cells_previewed_side_by_side_have_the_plans_they_have_alone(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(many, "cores", lambda: 2)
+    before = len(PROCESSES)
+    found = dict(preview_all(home, ["anna", "bert"], options=replace(OPTIONS, at_once=2)))
+    assert len(PROCESSES) == before + 2
+    assert all(process.poll() is not None for process in PROCESSES)
+    alone = dict(preview_all(home, ["bert"], options=OPTIONS))
+    assert _said(alone["bert"]) == _said(found["bert"])
+    assert [plan.cell for plan in found.values() if isinstance(plan, Plan)] == ["anna", "bert"]
 
 
 @pytest.mark.parametrize("count", [12, pytest.param(500, marks=pytest.mark.explore)])
@@ -154,8 +169,9 @@ def test_a_real_account_never_gets_a_warm_process(home: Home) -> None:
     assert not Operation(setup).alive
 
 
-def _said(plan: Plan) -> tuple[object, ...]:
+def _said(plan: Plan | CellctlError) -> tuple[object, ...]:
     """Return all of a plan but its order and what a new cell draws by lot: a certificate of its own."""
+    assert isinstance(plan, Plan), plan
     rows = [
         (
             row.urn,

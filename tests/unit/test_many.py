@@ -1,4 +1,4 @@
-"""Looks at many cells: those of real accounts side by side and in order, those of the sandbox one after another."""
+"""Looks at many cells: in order; side by side in real accounts, one for each core in the sandbox."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from contextlib import aclosing
 import pytest
 
 from cellctl.errors import CellctlError, EngineError, Interrupted
+from cellctl.run import many
 from cellctl.run.many import each, one_at_a_time
 from cellctl.run.options import Interrupter, RunOptions
 from cellctl.run.worker import Worker
@@ -27,12 +28,14 @@ class Looks:
         self.lock = threading.Lock()
         self.now = self.most = self.begun = 0
         self.workers: list[bool] = []
+        self.known: set[Worker | None] = set()
 
     def __call__(self, cell: str, worker: Worker | None, own: Interrupter) -> str:
         with self.lock:
             self.now, self.begun = self.now + 1, self.begun + 1
             self.most = max(self.most, self.now)
             self.workers.append(worker is not None)
+            self.known.add(worker)
         try:
             if cell == "c2":
                 raise EngineError("broken")
@@ -61,10 +64,14 @@ def test_real_cells_are_looked_at_side_by_side_in_order_and_a_broken_one_stops_n
     assert look.workers == [False] * 7
 
 
-def test_sandbox_cells_share_a_worker_one_after_another() -> None:
-    look = Looks(1)
+def test_sandbox_cells_are_looked_at_by_one_worker_for_each_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many, "cores", lambda: 2)
+    look = Looks(2)
     assert [name for name, _ in looked(look, real=False, at_once=4)] == CELLS
-    assert (look.most, look.workers) == (1, [True] * 7)
+    assert (look.most, look.workers, len(look.known)) == (2, [True] * 7, 2)
+    alone = Looks(1)
+    assert [name for name, _ in looked(alone, real=False, at_once=1)] == CELLS
+    assert (alone.most, len(alone.known)) == (1, 1)
 
 
 def test_what_cannot_be_told_apart_is_left_to_the_look() -> None:
