@@ -167,7 +167,8 @@ class Cockpit:
 
     def _environment(self, task: Task) -> Mapping[str, str]:
         backend = {"PULUMI_BACKEND_URL": task.backend} if task.backend else {}
-        return {**self.setup.environment, **self.host.environment, **backend}
+        looking: Mapping[str, str] = getattr(self.host, "looking", {}) if task.verb.startswith("preview") else {}
+        return {**self.setup.environment, **self.host.environment, **looking, **backend}
 
     def _inline(self) -> None:
         """The inline program: what this run changes, the cell, and the record of what made it."""

@@ -140,6 +140,14 @@ class SimulatedCliHost(CliHost):
         self.dialer = self._sandbox.dialer
 
     @property
+    def looking(self) -> Mapping[str, str]:
+        """Variables of a command that changes nothing: its plugins are served by this process, which has them loaded.
+
+        What changes something keeps processes of its own: a plugin that dies takes nothing else with it.
+        """
+        return self._sandbox.desk()
+
+    @property
     def secrets(self) -> SecretReader | None:
         """Reads secrets of the simulated clouds."""
         return secrets_of(self._sandbox)

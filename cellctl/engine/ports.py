@@ -105,6 +105,9 @@ class PluginSandbox(EngineHost, AccountReader, Protocol):
     def plugins(self, pulumi_home: Path, *, clock: str = "") -> Mapping[str, str]:
         """Write launchers into a PULUMI_HOME; return the variables that the engine must hand on to them."""
 
+    def desk(self) -> Mapping[str, str]:
+        """Serve the providers from this process too, until `close`; return the variables that lead launchers to it."""
+
 
 class GatewayReaderFactory(Protocol):
     """Entry-point group `cellctl.gateways`."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cellctl.dialer import Dialer
     from cellctl.state.values import Value
     from cellctl_provider.gateways import ProviderGateways
+    from cellctl_provider.hosts.desk import Desk
     from cellctl_provider.protocol import ProviderFactory
     from cellctl_provider.reading import ProviderSecrets
     from cellctl_sandbox.engine.command import EmbeddedCommand
@@ -82,6 +83,7 @@ class SandboxHost:
         self._cloud = cloud
         self._probe = probe
         self._standins = DataPlane(database, clock, cell, probe)
+        self._desk: Desk | None = None
 
     @property
     def version(self) -> str:
@@ -106,6 +108,15 @@ class SandboxHost:
 
         plugin.install(pulumi_home, self.providers().values())
         return plugin.variables(home=self._database.path.parent.parent, cell=self._cell, cloud=self._cloud, clock=clock)
+
+    def desk(self) -> Mapping[str, str]:
+        """Serve the same providers from this process until it closes; return the variables that lead launchers here."""
+        from cellctl_provider.hosts.desk import Desk
+        from cellctl_provider.hosts.launcher import VARIABLE
+
+        if self._desk is None:
+            self._desk = Desk(self.providers())
+        return {VARIABLE: str(self._desk.path)}
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -197,7 +208,9 @@ class SandboxHost:
         return self._standins.served()
 
     def close(self) -> None:
-        """Stop stand-ins and leave the clock."""
+        """Stop stand-ins and the desk, and leave the clock."""
+        if self._desk is not None:
+            self._desk.close()
         self._standins.close()
         self._clock.close()
         self._clock.pace = None

@@ -1,1 +1,1 @@
-"""The two hosts of a provider: in-process (the plain object) and a gRPC plugin (`plugin`)."""
+"""The hosts of a provider: in-process (the plain object), a gRPC plugin (`plugin`), many of them in a run (`desk`)."""

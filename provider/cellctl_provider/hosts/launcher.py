@@ -8,12 +8,17 @@ from pathlib import Path
 
 from cellctl.errors import EngineError
 from cellctl.state.files import write_atomically
+from cellctl_provider.hosts import visitor
+
+VARIABLE = "CELLCTL_PLUGIN_DESK"
+"""Where a launcher finds the socket of a desk (`desk`); without it the plugin serves itself."""
 
 
 def place(pulumi_home: Path, package: str, version: str, words: str) -> None:
     """Let the CLI find a plugin: a script that becomes `python -P -m WORDS` of this interpreter.
 
-    `words` are shell words; the engine's own argument, its address, is not needed.
+    `words` are shell words; the engine's own argument, its address, is not needed. Where a desk serves (`desk`), the
+    script becomes a visitor of that.
 
     Raises:
         EngineError: The folder cannot be written (code `home_not_writable`).
@@ -21,7 +26,11 @@ def place(pulumi_home: Path, package: str, version: str, words: str) -> None:
     folder = pulumi_home / "plugins" / f"resource-{package}-v{version}"
     path = folder / f"pulumi-resource-{package}"
     paths = shlex.quote(":".join(entry for entry in sys.path if entry))
-    text = f"#!/bin/sh\nPYTHONPATH={paths} exec {shlex.quote(sys.executable)} -P -m {words}\n".encode()
+    python, guest = shlex.quote(sys.executable), shlex.quote(str(Path(visitor.__file__)))
+    text = (
+        f'#!/bin/sh\n[ -n "${VARIABLE}" ] && exec {python} -I -S {guest} "${VARIABLE}" {shlex.quote(package)}\n'
+        f"PYTHONPATH={paths} exec {python} -P -m {words}\n"
+    ).encode()
     try:
         if path.exists() and path.read_bytes() == text:
             return

@@ -255,7 +255,8 @@ class PluginServer:
     def __init__(self, factory: ProviderFactory) -> None:
         options = [("grpc.max_receive_message_length", LIMIT_BYTES), ("grpc.max_send_message_length", LIMIT_BYTES)]
         self._servicer = PluginServicer(factory)
-        self._server = grpc.server(ThreadPoolExecutor(max_workers=THREADS), options=options)
+        self._threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="cellctl plugin")
+        self._server = grpc.server(self._threads, options=options)
         provider_pb2_grpc.add_ResourceProviderServicer_to_server(self._servicer, self._server)
         self.port = self._server.add_insecure_port("127.0.0.1:0")
         self._server.start()
@@ -263,6 +264,7 @@ class PluginServer:
     def close(self) -> None:
         """Stop serving; calls under way have a second."""
         self._server.stop(grace=1.0).wait()
+        self._threads.shutdown(wait=False)
         self._servicer.close()
 
 
