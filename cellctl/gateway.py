@@ -1,4 +1,4 @@
-"""A gateway as a handle: its gates, and its way into and out of service. Each method is a line over `cellctl.run`.
+"""A gateway as a handle that blocks: `cellctl.async_gateway.AsyncGateway`, each call performed on the calling thread.
 
     from cellctl.gateway import Gateway
 
@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cellctl import async_gateway
+from cellctl.async_gateway import AsyncGateway
 from cellctl.run.options import Interrupter, OnEvent, RunOptions, ignore_event
 
 if TYPE_CHECKING:
@@ -28,19 +30,12 @@ class Gateway:
     """One gateway of a home, by the name that the cloud and the registry know it by."""
 
     def __init__(self, name: str, *, home: Home) -> None:
-        self.name = name
-        self.home = home
+        self._gateway = AsyncGateway(name, home=home)
+        self.name, self.home = name, home
 
     def status(self) -> Found:
-        """Return what the registry knows of it.
-
-        Raises:
-            UsageError: There is no gateway of that name.
-        """
-        from cellctl.run import serving
-
-        (found,) = serving.status(self.home, self.name)
-        return found
+        """Return what the registry knows of it. As `AsyncGateway.status`."""
+        return self._gateway.status().here()
 
     def probe(
         self,
@@ -49,17 +44,8 @@ class Gateway:
         on_event: OnEvent = ignore_event,
         interrupter: Interrupter | None = None,
     ) -> Judged:
-        """Try every gate and record what was found; it changes neither service nor cells.
-
-        Raises:
-            UsageError: There is no such gateway on a reef.
-            Locked: Its reef is being changed.
-        """
-        from cellctl.run import serving
-
-        return serving.probe(
-            self.home, self.name, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
-        )
+        """Try every gate and record what was found. As `AsyncGateway.probe`."""
+        return self._gateway.probe(options=options, on_event=on_event, interrupter=interrupter).here()
 
     def into_service(
         self,
@@ -68,22 +54,12 @@ class Gateway:
         on_event: OnEvent = ignore_event,
         interrupter: Interrupter | None = None,
     ) -> bool:
-        """Try every gate and bring it into service; tell whether it was out of service before.
-
-        Raises:
-            GuardError: A gate is shut (`gate_shut`), or it is not complete (`registry_state`).
-        """
-        from cellctl.run import serving
-
-        return serving.into_service(
-            self.home, self.name, options=options or RunOptions(), on_event=on_event, interrupter=interrupter
-        )
+        """Try every gate and bring it into service. As `AsyncGateway.into_service`."""
+        return self._gateway.into_service(options=options, on_event=on_event, interrupter=interrupter).here()
 
     def cordon(self, *, on: bool = True) -> str:
         """Let it take no new cells, or take them again; return its state."""
-        from cellctl.run import serving
-
-        return serving.cordon(self.home, self.name, on=on)
+        return self._gateway.cordon(on=on).here()
 
     def scrub(
         self,
@@ -94,23 +70,12 @@ class Gateway:
         on_event: OnEvent = ignore_event,
         interrupter: Interrupter | None = None,
     ) -> Result:
-        """Delete all that a share holds whose cell is gone, and let a cell have it again.
-
-        `ask` is told what would be deleted; its no changes nothing.
-
-        Raises:
-            GuardError: The share is not quarantined (`not_quarantined`), or its bucket cannot be emptied (`not_empty`).
-        """
-        from cellctl.run import scrubbing
-
-        return scrubbing.scrub(
-            self.home, self.name, share, ask, options=options or RunOptions(), on_event=on_event,
-            interrupter=interrupter,
-        )  # fmt: skip
+        """Delete all that a share holds whose cell is gone. As `AsyncGateway.scrub`."""
+        return self._gateway.scrub(
+            share, ask=ask, options=options, on_event=on_event, interrupter=interrupter
+        ).here()  # fmt: skip
 
 
 def gateways(home: Home) -> Sequence[Found]:
-    """Return what the registry knows of every gateway of a home, those of reefs first."""
-    from cellctl.run import serving
-
-    return serving.status(home)
+    """Return what the registry knows of every gateway of a home. As `cellctl.async_gateway.gateways`."""
+    return async_gateway.gateways(home).here()

@@ -15,11 +15,13 @@ import click
 import pytest
 import typer.main
 
-from cellctl import AsyncCell, Cell, RunOptions, async_cell, async_reef, cell, reef
+from cellctl import AsyncCell, Cell, RunOptions, async_cell, async_gateway, async_reef, cell, gateway, reef
 from cellctl.account import Account
 from cellctl.async_account import AsyncAccount
+from cellctl.async_gateway import AsyncGateway
 from cellctl.async_reef import AsyncReef
 from cellctl.cli.app import app
+from cellctl.gateway import Gateway
 from cellctl.reef import Reef
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -124,9 +126,14 @@ PAIRS = {
     "cell": (AsyncCell, Cell),
     "reef": (AsyncReef, Reef),
     "account": (AsyncAccount, Account),
+    "gateway": (AsyncGateway, Gateway),
 }
 """Handles whose methods are awaited, and those that block: module `cellctl.NAME`, and what it holds of the other."""
-MANY = {"cell": (async_cell, cell, ["cells", "preview_all", "drift_all"]), "reef": (async_reef, reef, ["reefs"])}
+MANY = {
+    "cell": (async_cell, cell, ["cells", "preview_all", "drift_all"]),
+    "reef": (async_reef, reef, ["reefs"]),
+    "gateway": (async_gateway, gateway, ["gateways"]),
+}
 """Functions of both forms."""
 
 
