@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -24,6 +25,7 @@ from sqlalchemy import select
 from warm import client, keys
 
 from cellctl import verify
+from cellctl.async_gateway import AsyncGateway
 from cellctl.cell import Cell
 from cellctl.doctor import examine
 from cellctl.engine.workspace import stack_name
@@ -247,7 +249,11 @@ def test_a_gateway_goes_out_of_service_and_comes_back_only_through_its_gates(sto
     for key, value in (("cacheDirtyPercent", 0.0), ("deprecationDate", "")):
         sandbox.edit(listed["object_id"], key, value)
     assert "cells may be placed on it" in story.cellctl("gateway into-service reef-r1-g1").stderr
-    assert not Gateway("reef-r1-g1", home=story.home).into_service(options=story.options)
+
+    async def again() -> bool:
+        return await AsyncGateway("reef-r1-g1", home=story.home).into_service(options=story.options)
+
+    assert not asyncio.run(again())  # it was in service already
     told = story.rows(select(events.c.kind).where(events.c.target == "reef-r1-g1").order_by(events.c.id))
     assert [kind for (kind,) in told] == ["in_service", "judged", "judged", "in_service"]
     assert check(story.home).violations == ()
