@@ -56,6 +56,8 @@ class AsyncGateway:
     ) -> Running[Judged]:
         """Try every gate and record what was found; it changes neither service nor cells.
 
+        Quarantined shares that admit nobody and whose buckets hold nothing are free again (`clean`).
+
         Raises:
             UsageError: There is no such gateway on a reef.
             Locked: Its reef is being changed.

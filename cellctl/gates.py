@@ -36,7 +36,10 @@ class ShareTarget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayTarget:
-    """A gateway as its stack says it is. `control` is the range from which cellctl dials."""
+    """A gateway as its stack says it is. `control` is the range from which cellctl dials.
+
+    `probe` is a share that no cell has, None where none is known; `unproven` are those that may hold somebody's files.
+    """
 
     name: str
     region: str
@@ -46,6 +49,7 @@ class GatewayTarget:
     control: str
     shares: tuple[ShareTarget, ...]
     probe: ShareTarget | None
+    unproven: tuple[ShareTarget, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,12 +79,18 @@ class GatewayFacts:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Judged:
-    """A gateway and its gates; with `serve` it goes into service if they all hold."""
+    """A gateway and its gates; with `serve` it goes into service if they all hold.
+
+    `clean`: ARNs of shares that were unproven, and that nobody may use and whose buckets hold nothing. `doubt`: why
+    that could not be looked at, as a sentence or ``.
+    """
 
     gateway: str
     gates: tuple[Gate, ...]
     facts: GatewayFacts = field(default_factory=GatewayFacts)
     serve: bool = False
+    clean: tuple[str, ...] = ()
+    doubt: str = ""
 
     @property
     def passed(self) -> bool:
@@ -108,7 +118,7 @@ def judged_of(row: Mapping[str, object], *, serve: bool = False) -> Judged:
     gates, facts = row.get("gates"), row.get("facts")
     listed = [one for one in gates if isinstance(one, dict)] if isinstance(gates, list) else []
     known = facts if isinstance(facts, dict) else {}
-    dirty = known.get("dirty_percent")
+    dirty, clean = known.get("dirty_percent"), row.get("clean")
     texts = {key: str(known.get(key) or "") for key in ("software", "deprecated", "updates_end", "window")}
     return Judged(
         gateway=str(row.get("gateway") or ""),
@@ -121,4 +131,6 @@ def judged_of(row: Mapping[str, object], *, serve: bool = False) -> Judged:
         ),
         facts=GatewayFacts(**texts, dirty_percent=float(dirty) if isinstance(dirty, int | float) else None),
         serve=serve,
+        clean=tuple(str(one) for one in clean) if isinstance(clean, list | tuple) else (),
+        doubt=str(row.get("doubt") or ""),
     )  # fmt: skip

@@ -38,7 +38,10 @@ class Host:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gateway:
-    """Shared files. `free` slots are clean and taken by nobody; `deprecated` is an ISO date or ``."""
+    """Shared files. `free` slots are clean and taken by nobody; `deprecated` is an ISO date or ``.
+
+    `held` slots may hold files of a cell that left: nobody gets one before it is proven clean.
+    """
 
     name: str
     in_service: bool
@@ -46,6 +49,7 @@ class Gateway:
     slots: int
     used: int
     clean: int
+    held: int = 0
     deprecated: str = ""
     tiers: Mapping[str, int] = field(default_factory=dict)
 
@@ -285,7 +289,9 @@ def _missing(reef: Reef, request: Request) -> Iterator[Shortage]:
         most = max((gateway.free(request.today) for gateway in gateways), default=0)
         limit, used = sum(gateway.slots for gateway in gateways), sum(gateway.used for gateway in gateways)
         wanted = f"{request.shares} free {request.protocol} share{'s' if request.shares > 1 else ''}"
-        words = f"has no gateway with {wanted}, the freest has {most}"
+        held = sum(gateway.held for gateway in gateways)
+        look = f"; {held} are quarantined: `cellctl gateway probe` frees those that hold nothing" if held else ""
+        words = f"has no gateway with {wanted}, the freest has {most}{look}"
         yield _shortage(reef, "shares", (limit, used, request.shares), words)
     if reef.balancers:
         yield from (_no_door(reef, kind) for kind in _DOORS if not any(one.free for one in reef.doors(kind)))

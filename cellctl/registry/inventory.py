@@ -56,6 +56,7 @@ _GATEWAYS = (
         gateways,
         func.count(share_slots.c.id).filter(_slot == _FREE).label("clean"),
         func.count(share_slots.c.id).filter(_slot.not_in((_FREE, *_GONE))).label("used"),
+        func.count(share_slots.c.id).filter(_slot == "quarantined").label("held"),
     )
     .outerjoin(share_slots, share_slots.c.gateway_id == gateways.c.id)
     .where(gateways.c.reef_id.in_(_IDS))
@@ -131,7 +132,7 @@ def _gateways(connection: Connection, ids: Mapping[str, list[int]], bound: _Boun
     for row in connection.execute(_GATEWAYS, ids):
         gateway = Gateway(
             name=row.name, in_service=row.state == "in_service", protocol=row.protocol, slots=row.max_slots,
-            used=row.used, clean=row.clean, deprecated=row.deprecation_date, tiers=bound["gateway", row.id],
+            used=row.used, clean=row.clean, held=row.held, deprecated=row.deprecation_date, tiers=bound["gateway", row.id],
         )  # fmt: skip
         found[row.reef_id].append(gateway)
     return found

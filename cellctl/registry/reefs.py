@@ -86,7 +86,9 @@ class ReefRecorder(Recorder):
         life = {**self._life, "state": "probing" if survey.whole else "planned"}
         row = self._put(gateways, f"gateway {name}", {"reef_id": reef, "name": name}, values, born=life)
         self._ready(row, survey)
-        born = {"state": "available", "state_since": self.now, "client_list": []}
+        # What was in a bucket before this registry knew of it is not known: a look at it proves it clean (I6).
+        fresh = "quarantined" if gateway.keeps else "available"
+        born = {"state": fresh, "state_since": self.now, "client_list": []}
         for number, (share_id, share, bucket) in enumerate(gateway.shares, start=1):
             self._put(
                 share_slots, f"share {share}", {"gateway_id": row, "number": number},
@@ -137,7 +139,7 @@ class ReefRecorder(Recorder):
             change(self._connection, gateways, row_id, int(found.version), values)
 
     def _anew(self, kind: str, row_id: int) -> None:
-        """Open the slots of a host or gateway that was made again: nothing of what its last one held is there."""
+        """Open the slots of a host that was made again; those of a gateway once their buckets are proven empty."""
         fresh: dict[str, object] = {"state": "available", "state_since": self.now}
         if kind == "host":
             mine = (database_slots.c.host_id == row_id) & (database_slots.c.state == "retired")
@@ -147,8 +149,8 @@ class ReefRecorder(Recorder):
             self._connection.execute(update(balancer_slots).where(mine).values(**fresh))
         elif kind == "gateway":
             mine = (share_slots.c.gateway_id == row_id) & (share_slots.c.state == "retired")
-            empty: dict[str, object] = {"held_data": False, "scrub_remaining": None, "client_list": []}
-            self._connection.execute(update(share_slots).where(mine).values(**fresh, **empty))
+            unseen: dict[str, object] = {"state": "quarantined", "scrub_remaining": None, "client_list": []}
+            self._connection.execute(update(share_slots).where(mine).values(**{**fresh, **unseen}))
 
     def _retire(self, reef: int, survey: ReefSurvey) -> None:
         """Retire hosts and gateways that the reef has no more."""

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
@@ -61,6 +61,11 @@ class GatewayView:
         return sum(slot.state == "available" for slot in self.slots)
 
     @property
+    def unproven(self) -> tuple[str, ...]:
+        """Names of its quarantined shares: a look at their buckets may prove that they hold nothing."""
+        return tuple(slot.share for slot in self.slots if slot.state == "quarantined" and not slot.cell)
+
+    @property
     def unfinished(self) -> bool:
         """Whether the run that makes it has not come to its end."""
         return self.state in states.BUILDING
@@ -104,7 +109,8 @@ def probing(database: Database, account: str, gateway: str) -> Iterator[str]:
 def record(database: Database, account: str, found: Judged, *, by: str) -> str:
     """Record how a gateway's gates were found; one that is to serve, and whose gates all hold, goes into service.
 
-    Returns its state then. `by` is who did it, in words.
+    If all hold, shares that were found clean, and that were quarantined, are free. Returns its state then. `by` is who did it, in
+    words.
 
     Raises:
         UsageError: There is no such gateway.
@@ -123,8 +129,9 @@ def record(database: Database, account: str, found: Judged, *, by: str) -> str:
         if served:
             values |= {"state": "in_service", "state_since": now}
         change(connection, gateways, int(row.id), int(row.version), values)
+        freed = _freed(connection, now, int(row.id), found.clean) if found.passed else []
         shut = [one.gate for one in found.shut]
-        detail = {"by": by, **({"shut": shut} if shut else {})}
+        detail = {"by": by, **({"shut": shut} if shut else {}), **({"proven_clean": freed} if freed else {})}
         tell(connection, now, (account, "gateway", found.gateway), "in_service" if served else "judged", detail)
         return str(values.get("state", row.state))
 
@@ -197,6 +204,18 @@ def _taken(connection: Connection, now: float, account: str, gateway: str) -> Ro
     if slot is not None and slot.state == "available":
         change(connection, share_slots, int(slot.id), int(slot.version), {"state": "reserved", "state_since": now})
     return slot
+
+
+def _freed(connection: Connection, now: float, gateway: int, clean: Sequence[str]) -> list[str]:
+    """Free the quarantined slots whose buckets were counted empty; return the names of their shares."""
+    held = select(binding_shares.c.share_slot_id).where(_OPEN)
+    mine = (share_slots.c.gateway_id == gateway) & share_slots.c.share_id.in_(clean)
+    quarantined = mine & (share_slots.c.state == "quarantined") & share_slots.c.id.not_in(held)
+    rows = connection.execute(select(share_slots).where(quarantined).order_by(share_slots.c.number)).all()
+    for row in rows:
+        values = {"state": "available", "state_since": now, "scrub_remaining": 0}
+        change(connection, share_slots, int(row.id), int(row.version), values)
+    return [str(row.share_name) for row in rows]
 
 
 def _returned(connection: Connection, now: float, slot: int) -> None:

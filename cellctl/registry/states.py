@@ -61,7 +61,7 @@ SHARE_SLOT: Moves = {
     "reserved": ("available", "bound"),
     "bound": ("detaching",),
     "detaching": ("quarantined",),
-    "quarantined": ("archiving", "scrubbing", "retired"),
+    "quarantined": ("archiving", "scrubbing", "verifying", "retired"),
     "archiving": ("scrubbing", "retired"),
     "scrubbing": ("verifying", "retired"),
     "verifying": ("available", "scrubbing", "retired"),

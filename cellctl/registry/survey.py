@@ -97,12 +97,16 @@ class ReefHost:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReefGateway:
-    """A gateway of a reef with its shares in order: id, name and bucket of each. `place` as of a host."""
+    """A gateway of a reef with its shares in order: id, name and bucket of each. `place` as of a host.
+
+    `keeps`: shares outlive the cells that used them, so one of which nothing is known may hold a customer's files.
+    """
 
     seen: GatewaySeen
     zone: str
     shares: tuple[tuple[str, str, str], ...]
     place: Mapping[str, object]
+    keeps: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

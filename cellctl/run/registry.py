@@ -28,12 +28,14 @@ class Report:
     """What a check found, or a rebuild mended.
 
     `registry`: where it is. `cells`: how many states were compared. `skipped`: cells that were left out, each with why.
+    `unproven`: how many shares of a gateway no cell has and none gets, because nobody has seen that they hold nothing.
     """
 
     registry: str
     cells: int
     violations: tuple[Violation, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
+    unproven: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,7 @@ def rebuild(home: Home, *, options: RunOptions | None = None) -> Report:
         seen = _seen(home, database, options or RunOptions())
         sandbox = registering.account_key(home, home.account("sandbox"))
         mended = books.refilled(database, seen.surveys, seen.gone, account=sandbox)
-        return _report(database, seen, map(_violation, mended))
+        return _report(database, seen, map(_violation, mended), unproven=_unproven(home, database))
 
 
 def _seen(home: Home, database: Database, options: RunOptions) -> _Seen:
@@ -138,6 +140,15 @@ def _unsaid(home: Home, database: Database) -> list[Violation]:
     return found
 
 
+def _unproven(home: Home, database: Database) -> dict[str, int]:
+    from cellctl.registry import serving
+
+    with database.read() as connection:
+        keys = [registering.account_key(home, account) for account in _accounts(home)]
+        found = [view for key in keys for view in serving.listed(connection, key)]
+    return {view.name: len(view.unproven) for view in found if view.unproven}
+
+
 def _accounts(home: Home) -> list[Account]:
     return [home.account("sandbox"), *home.settings.accounts.values()]
 
@@ -156,6 +167,13 @@ def _again(name: str) -> str:
     return f"cellctl reef up {name.removeprefix(REEF)}" if "/" in name else f"cellctl up {name}"
 
 
-def _report(database: Database, seen: _Seen, violations: Iterable[Violation]) -> Report:
-    cells = sum(one.key.kind == "cell" for one in seen.surveys)
-    return Report(registry=database.where, cells=cells, violations=tuple(violations), skipped=dict(seen.skipped))
+def _report(
+    database: Database, seen: _Seen, violations: Iterable[Violation], *, unproven: Mapping[str, int] | None = None
+) -> Report:
+    return Report(
+        registry=database.where,
+        cells=sum(one.key.kind == "cell" for one in seen.surveys),
+        violations=tuple(violations),
+        skipped=dict(seen.skipped),
+        unproven=unproven or {},
+    )

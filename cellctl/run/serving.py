@@ -72,6 +72,8 @@ def probe(
 ) -> Judged:
     """Try the gates of a reef's gateway and record what was found; with `serve` it goes into service if all hold.
 
+    A quarantined share that admits nobody, and whose bucket was counted empty while all of the cache was in S3, is free.
+
     Raises:
         UsageError: There is no such gateway, or it is a dedicated cell's.
         EngineError: Its stack cannot be read.
@@ -95,7 +97,7 @@ def probe(
         with registering.opened(home) as database:
             account = registering.account_key(home, target.account)
             with serving.probing(database, account, name) as share:
-                (judged,) = session.gates([{**row, "probe": share}])
+                (judged,) = session.gates([{**row, "probe": share, "unproven": [*found.view.unproven]}])
         judged = replace(judged, serve=serve)
         outcome = replace(ledger.outcome("succeeded"), gates=(judged,), checks=_good((judged,)))
         ledger.close(outcome if judged.passed else _failed(outcome))
@@ -180,23 +182,24 @@ def _new(database: Database, account: str, outcome: Outcome) -> list[Struct]:
 
 @contextmanager
 def _with_share(database: Database, account: str, row: Struct) -> Iterator[Struct]:
-    """Yield a row with the share to try; of a gateway that the registry has not seen, nobody can have any."""
+    """Yield a row with the share to try; where the registry has seen none, those that a look proves empty will do."""
     from cellctl.registry import serving
 
     name = str(row.get("name"))
     try:
+        with database.read() as connection:
+            view = serving.named(connection, account, name)
         with serving.probing(database, account, name) as share:
-            yield {**row, "probe": share or _last(row)}
+            yield {**row, "probe": share, "unproven": [*(view.unproven if view.slots else _all(row))]}
     except UsageError as error:
         if error.code != "no_gateway":
             raise
-        yield {**row, "probe": _last(row)}
+        yield {**row, "probe": "", "unproven": _all(row)}
 
 
-def _last(row: Struct) -> str:
+def _all(row: Struct) -> list[Value]:
     shares = row.get("shares")
-    last = shares[-1] if isinstance(shares, list) and shares else None
-    return str(last.get("name")) if isinstance(last, dict) else ""
+    return [one.get("name") for one in (shares if isinstance(shares, list) else []) if isinstance(one, dict)]
 
 
 def _rows(outputs: Mapping[str, Value]) -> dict[str, Struct]:

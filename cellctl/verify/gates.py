@@ -3,8 +3,9 @@
     found = gates.judged(outputs["gateways"][0], host.dialer, host.gateways, sleep=host.sleep)
 
 Keys of an entry of the stack's output `gateways` that are read here: `name`, `region`, `arn`, `host`, `protocol`,
-`control` (the range that dials), `shares` (`[{"name", "arn", "bucket"}]`), and `probe`: the name of a share that no
-cell has, through which a file may be written, `` for none.
+`control` (the range that dials), `shares` (`[{"name", "arn", "bucket"}]`), `probe`: the name of a share that no cell
+has, through which a file may be written, `` for none, and `unproven`: the names of shares that may hold files of a cell
+that left, each of which is looked at. One that is proven to hold nothing serves as `probe` where none is named.
 """
 
 from __future__ import annotations
@@ -36,6 +37,9 @@ class GatewayReader(Protocol):
     def probe(self, target: GatewayTarget, share: ShareTarget) -> str:
         """Write, read, find in the bucket and remove a file; return a sentence. Nobody is admitted before and after."""
 
+    def unused(self, target: GatewayTarget) -> tuple[str, ...]:
+        """Return the ARNs of the unproven shares that admit nobody and whose buckets hold nothing."""
+
     def scrub(self, region: str, bucket: str, share: str) -> int:
         """Return how many versions, markers and uploads a bucket holds; with its share's ARN, remove them first."""
 
@@ -55,6 +59,8 @@ def target_of(row: Mapping[str, object]) -> GatewayTarget:
         ShareTarget(name=str(one.get("name")), arn=str(one.get("arn")), bucket=str(one.get("bucket"))) for one in rows
     )
     texts = {key: str(row.get(key) or "") for key in ("name", "region", "arn", "host", "protocol", "control")}
+    unproven = row.get("unproven")
+    asked = unproven if isinstance(unproven, list | tuple) else ()
     missing = [key for key, value in texts.items() if not value]
     if missing or not shares:
         raise EngineError(
@@ -66,6 +72,7 @@ def target_of(row: Mapping[str, object]) -> GatewayTarget:
         name=texts["name"], region=texts["region"], arn=texts["arn"], host=texts["host"], protocol=texts["protocol"],
         control=texts["control"], shares=shares,
         probe=next((share for share in shares if share.name == row.get("probe")), None),
+        unproven=tuple(share for share in shares if share.name in asked),
     )  # fmt: skip
 
 
@@ -82,9 +89,11 @@ def judged(
         return Judged(gateway=target.name, gates=(_shut("connected", "nobody here can ask the service", hint),))
     look = _Look(target, dialer, reader, sleep)
     gates = [look.connected(), look.shares(), look.name()]
+    if all(one.passed for one in gates):
+        look.unused()
     gates.append(look.write() if all(one.passed for one in gates) else _untried("write", gates))
     gates.append(look.cache() if gates[0].passed else _untried("cache", gates))
-    return Judged(gateway=target.name, gates=tuple(gates), facts=look.facts)
+    return Judged(gateway=target.name, gates=tuple(gates), facts=look.facts, clean=look.clean, doubt=look.doubt)
 
 
 class _Look:
@@ -93,6 +102,8 @@ class _Look:
     ) -> None:
         self._target, self._dialer, self._reader, self._sleep = target, dialer, reader, sleep
         self.facts = GatewayFacts()
+        self.clean: tuple[str, ...] = ()
+        self.doubt = ""
 
     def connected(self) -> Gate:
         def look() -> Gate:
@@ -134,8 +145,21 @@ class _Look:
             hint = "the control network must resolve the reef's zone and reach the gateway"
             return _shut("name", f"{target.host}:{port} does not lead to it: {error}", hint)
 
+    def unused(self) -> None:
+        """Look at shares of which nothing is proven: what waits in the cache may belong to any of them."""
+        if not self._target.unproven:
+            return
+        if self.facts.dirty_percent != 0:
+            self.doubt = "what waits in the gateway's cache may belong to a share of which nothing is known"
+            return
+        try:
+            self.clean = self._reader.unused(self._target)
+        except CellctlError as error:  # what cannot be looked at stays unproven
+            self.doubt = error.summary
+
     def write(self) -> Gate:
-        share = self._target.probe
+        proven = [one for one in self._target.unproven if one.arn in self.clean]
+        share = self._target.probe or (proven[-1] if proven else None)
         if share is None:
             return _shut("write", "no share is free for a file to be written", "scrub one, or expand the reef")
         try:

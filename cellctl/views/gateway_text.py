@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cellctl.gates import GATES, TITLES, ends_soon
-from cellctl.views.text import SANDBOX_NOTE
+from cellctl.views.text import SANDBOX_NOTE, count
 
 if TYPE_CHECKING:
     from cellctl.gates import Judged
@@ -42,7 +42,10 @@ def gateways_text(found: Sequence[Found], *, whole: bool) -> RenderableType:
 def judged_text(judged: Judged) -> RenderableType:
     """Return each gate as it was found."""
     head = "every gate holds" if judged.passed else f"{len(judged.shut)} of {len(GATES)} gates are shut"
-    return Group(Text(f"{judged.gateway}: {head}", style="bold"), *_lines(judged))
+    proven = f"  {count(len(judged.clean), 'share')} of unknown content hold nothing and are free"
+    said = [Text(proven, style="green")] if judged.clean and judged.passed else []
+    said += [Text(f"  not looked at: {judged.doubt}", style="yellow")] if judged.doubt else []
+    return Group(Text(f"{judged.gateway}: {head}", style="bold"), *_lines(judged), *said)
 
 
 def state_text(state: str) -> Text:

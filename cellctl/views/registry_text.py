@@ -26,7 +26,13 @@ def rebuilt_text(report: Report) -> RenderableType:
     """Return one line for each thing that was mended."""
     lines = [*_head(report), *_wrong(report, remedies=False), *_skipped(report)]
     mended = f"{count(len(report.violations), 'thing')} mended." if report.violations else "Nothing had to be mended."
-    return Group(*lines, Text(mended, style="green"))
+    return Group(*lines, Text(mended, style="green"), *_unproven(report))
+
+
+def _unproven(report: Report) -> Iterator[Text]:
+    for gateway, number in report.unproven.items():
+        held = f"{count(number, 'share')} of {gateway} may hold files of cells that left: no cell gets one."
+        yield Text(f"{held} cellctl gateway probe {gateway} frees those that hold nothing", style="yellow")
 
 
 def _head(report: Report) -> Iterator[Text]:

@@ -13,6 +13,7 @@ from cellctl.errors import EngineError
 from cellctl.gates import GatewayFacts
 from cellctl_provider.aws import cache, s3, share_probe
 from cellctl_provider.aws.clients import translated
+from cellctl_provider.aws.share_access import ShareAccessHandler
 from cellctl_provider.context import Context
 from cellctl_provider.credentials import Credentials, FederatedCredentials
 from cellctl_provider.protocol import ProviderError
@@ -79,6 +80,24 @@ class ProviderGateways:
         """
         with _typed("probe_failed"):
             return share_probe.probed(self._context, target, share)
+
+    def unused(self, target: GatewayTarget) -> tuple[str, ...]:
+        """Return the ARNs of the unproven shares that admit nobody and whose buckets hold nothing.
+
+        What a probe that was killed left in one is removed. A share that admits somebody is a cell's, whatever any
+        registry says. What the gateway remembers of files that are gone ends with its cache's time (300 s).
+
+        Raises:
+            EngineError: One of them cannot be read (code `scrub_failed`).
+        """
+        access = ShareAccessHandler(self._context)
+        with _typed("scrub_failed"):
+            return tuple(
+                share.arn
+                for share in target.unproven
+                if access.closed(target.region, share.arn, target.protocol)
+                and share_probe.untouched(self._context, target.region, share.bucket)
+            )
 
     def scrub(self, region: str, bucket: str, share: str = "") -> int:
         """Count what a bucket holds: versions, delete markers, unfinished uploads.

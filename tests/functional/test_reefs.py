@@ -420,8 +420,9 @@ def test_a_lost_registry_is_filled_anew_with_reefs_slots_and_bindings(story: Sto
     for file in story.home.private.glob("registry.db*"):
         file.unlink()
     assert {item.subject for item in check(story.home).violations} == {"reef r1", "cell acme", "cell globex"}
-    rebuild(story.home)
+    assert rebuild(story.home).unproven == {"reef-r1-g1": 8}
     assert check(story.home).violations == ()
+    assert len(Gateway("reef-r1-g1", home=story.home).probe(options=story.options).clean) == 8
     after = known()
     assert [sorted(map(str, part)) for part in after] == [sorted(map(str, part)) for part in before]
 
@@ -529,6 +530,17 @@ def test_a_share_that_held_files_is_free_again_once_its_bucket_is_counted_empty(
     objects = BucketObjects(Documents(story.home.sandbox_database, "bucket_documents"), _view(story.home))
     for name, body in (("ServerTasks-1.log", b"acme"), ("Octopus.1.nupkg", b"acme"), ("ServerTasks-1.log", None)):
         objects.put(slot.bucket, name, body)
+    for file in story.home.private.glob("registry.db*"):
+        file.unlink()  # a registry that is filled anew knows as little of what acme left as of the others
+    said = client.cellctl("registry", "rebuild", "--home", str(story.home.root), cwd=story.home.root).stdout
+    assert "9 shares of reef-r1-g1 may hold files" in " ".join(said.split())
+    (shortage,) = _refused(lambda: story.cell("initech").preview(options=story.options))
+    assert "9 are quarantined" in shortage.reason
+    judged = gateway.probe(options=story.options)
+    assert slot.arn not in judged.clean
+    assert len(judged.clean) == 8
+    (slot,) = [one for one in gateway.status().view.slots if one.state == "quarantined"]
+    assert objects.files(slot.bucket) == {"Octopus.1.nupkg": b"acme"}
     asked: list[Scrub] = []
     assert gateway.scrub(slot.share, ask=lambda one: bool(asked.append(one)), options=story.options) == "nothing"
     assert (asked[0].bucket, asked[0].share) == (slot.bucket, slot.share)

@@ -53,9 +53,10 @@ def run(database: Database, seen: ReefSurvey | None, number: int, *, state: str 
         serving.record(database, shop.ACCOUNT, judged(name), by="ann on host1")
 
 
-def judged(name: str, *shut: str, serve: bool = True) -> Judged:
+def judged(name: str, *shut: str, serve: bool = True, clean: tuple[int, ...] = (1, 2, 3)) -> Judged:
     found = tuple(Gate(gate=gate, passed=gate not in shut, message=f"{gate} seen", hint="") for gate in GATES)
-    return Judged(gateway=name, gates=found, facts=GatewayFacts(software="2.2.4"), serve=serve)
+    shares = tuple(f"arn:{name}-{number}" for number in clean)
+    return Judged(gateway=name, gates=found, facts=GatewayFacts(software="2.2.4"), serve=serve, clean=shares)
 
 
 def states(database: Database, column) -> list[str]:
@@ -143,6 +144,27 @@ def test_a_reef_that_was_taken_away_can_be_made_again(database: Database) -> Non
     assert isinstance(places.claimed(database, shop.cell(database, "acme")), tuple)
 
 
+def test_a_registry_that_was_lost_gives_no_share_of_which_nothing_is_proven(database: Database) -> None:
+    books.refilled(database, [reef(1)], [], account=shop.ACCOUNT)
+    assert states(database, share_slots.c.state) == ["quarantined"] * 3
+    request = shop.cell(database, "acme")
+    serving.record(database, shop.ACCOUNT, judged("g1", clean=()), by="ann")
+    refused = places.claimed(database, request)
+    assert isinstance(refused, Refusal)
+    assert "3 are quarantined: `cellctl gateway probe` frees those that hold nothing" in str(refused)
+    serving.record(database, shop.ACCOUNT, judged("g1", "cache", clean=(1,)), by="ann")
+    assert states(database, share_slots.c.state) == ["quarantined"] * 3  # what waits in the cache may be anybody's
+    serving.record(database, shop.ACCOUNT, judged("g1", clean=(2,)), by="ann")
+    assert states(database, share_slots.c.state) == ["quarantined", "available", "quarantined"]
+    books.refilled(database, [reef(1)], [], account=shop.ACCOUNT)  # what is proven stays so
+    found = places.claimed(database, request)
+    assert isinstance(found, tuple)
+    assert found[1]["share"] == "g1-2"
+    claims.confirm(database, found[0], database_name="octo_acme_g1")
+    serving.record(database, shop.ACCOUNT, judged("g1", clean=(1, 2, 3)), by="ann")
+    assert states(database, share_slots.c.state) == ["available", "bound", "available"]
+
+
 def test_a_place_that_only_the_state_knows_is_bound_again(database: Database) -> None:
     run(database, reef(1), 1)
     place = {"reef": "r1", "host": "sql-1", "share_arn": "arn:g1-2", "database": "octo_acme_g1"}
@@ -172,7 +194,8 @@ def test_nothing_is_placed_on_a_gateway_before_every_gate_holds(database: Databa
     with database.read() as connection:
         told = connection.execute(select(events.c.kind, events.c.detail).where(events.c.target_kind == "gateway"))
         assert [tuple(row) for row in told] == [
-            ("judged", {"by": "ann", "shut": ["cache"]}), ("judged", {"by": "ann"}), ("judged", {"by": "ann"}),
+            ("judged", {"by": "ann", "shut": ["cache"]}),
+            ("judged", {"by": "ann", "proven_clean": ["g1-1", "g1-2", "g1-3"]}), ("judged", {"by": "ann"}),
             ("in_service", {"by": "ann"}),
         ]  # fmt: skip
         (view,) = serving.listed(connection, shop.ACCOUNT)

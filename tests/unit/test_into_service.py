@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -30,7 +30,7 @@ class Doorman:
 
     target: Target
     shut: tuple[str, ...] = ()
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    asked: list[tuple[str, str, list[str]]] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
 
     def begin(self, phase: str) -> None:
@@ -39,8 +39,8 @@ class Doorman:
     def say(self, message: str, severity: str) -> None:
         self.said.append(message)
 
-    def gates(self, rows: list[dict[str, str]]) -> tuple[Judged, ...]:
-        self.asked += [(row["name"], row["probe"]) for row in rows]
+    def gates(self, rows: list[dict[str, Any]]) -> tuple[Judged, ...]:
+        self.asked += [(row["name"], row["probe"], row["unproven"]) for row in rows]
         found = tuple(Gate(gate=gate, passed=gate not in self.shut, message=gate, hint="h") for gate in GATES)
         return tuple(Judged(gateway=row["name"], gates=found) for row in rows)
 
@@ -83,7 +83,7 @@ def tried(session: Doorman, outcome: Outcome = OUTCOME) -> Outcome:
 def test_only_gateways_that_never_served_are_tried_and_serve_where_nobody_asked_for_a_person(home: Home) -> None:
     session = doorman(home)
     outcome = tried(session)
-    assert session.asked == [("g2", "g2-2")]
+    assert session.asked == [("g2", "", ["g2-1", "g2-2"])]  # nobody knows what its shares hold
     assert (outcome.result, outcome.gates[0].serve, outcome.checks[0], len(outcome.checks)) == (
         "succeeded",
         True,

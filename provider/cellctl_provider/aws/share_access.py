@@ -124,6 +124,11 @@ class ShareAccessHandler:
         """Let exactly these clients use a share, nobody for none, and wait until that is so."""
         self._set(self._context.aws.storage_gateway(region), arn, protocol, clients=clients, users=None)
 
+    def closed(self, region: str, arn: str, protocol: str) -> bool:
+        """Tell whether a share admits nobody, as one does that no cell has."""
+        state = _state(self._context.aws.storage_gateway(region), arn, protocol)
+        return list(state.clients) == [NOBODY] if protocol == "nfs" else state.read_only
+
     def _applied(self, inputs: Struct) -> Struct:
         protocol = needed(inputs, "protocol")
         users = texts(inputs, "validUsers") if "validUsers" in inputs else None

@@ -46,7 +46,18 @@ def probed(context: Context, gateway: GatewayTarget, share: ShareTarget) -> str:
     finally:
         access.admit(gateway.region, share.arn, "nfs", [])
     _refused(context, gateway, share, identity)
+    untouched(context, gateway.region, share.bucket)
     return f"a file written through {share.name} came to bucket {share.bucket} and went again"
+
+
+def untouched(context: Context, region: str, bucket: str) -> bool:
+    """Tell whether a bucket holds nothing: no version, delete marker or unfinished upload. What a probe left goes."""
+    found = [*s3.versions(context, region, bucket)]
+    if any(one.key != FILE for one in found):
+        return False
+    for one in found:
+        s3.delete(context, region, bucket, one)
+    return not found or not any(s3.versions(context, region, bucket))
 
 
 def _written(context: Context, gateway: GatewayTarget, share: ShareTarget, identity: Identity) -> None:
