@@ -132,7 +132,8 @@ def _gateways(connection: Connection, ids: Mapping[str, list[int]], bound: _Boun
     for row in connection.execute(_GATEWAYS, ids):
         gateway = Gateway(
             name=row.name, in_service=row.state == "in_service", protocol=row.protocol, slots=row.max_slots,
-            used=row.used, clean=row.clean, held=row.held, deprecated=row.deprecation_date, tiers=bound["gateway", row.id],
+            used=row.used, clean=row.clean, held=row.held, deprecated=row.deprecation_date,
+            tiers=bound["gateway", row.id],
         )  # fmt: skip
         found[row.reef_id].append(gateway)
     return found

@@ -109,8 +109,7 @@ def probing(database: Database, account: str, gateway: str) -> Iterator[str]:
 def record(database: Database, account: str, found: Judged, *, by: str) -> str:
     """Record how a gateway's gates were found; one that is to serve, and whose gates all hold, goes into service.
 
-    If all hold, shares that were found clean, and that were quarantined, are free. Returns its state then. `by` is who did it, in
-    words.
+    If all hold, quarantined shares that were found clean are free. Returns its state; `by` is who did it, in words.
 
     Raises:
         UsageError: There is no such gateway.

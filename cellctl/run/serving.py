@@ -72,7 +72,7 @@ def probe(
 ) -> Judged:
     """Try the gates of a reef's gateway and record what was found; with `serve` it goes into service if all hold.
 
-    A quarantined share that admits nobody, and whose bucket was counted empty while all of the cache was in S3, is free.
+    A quarantined share that admits nobody, and whose bucket was counted empty while the cache was in S3, is free then.
 
     Raises:
         UsageError: There is no such gateway, or it is a dedicated cell's.

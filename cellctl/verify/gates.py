@@ -149,7 +149,7 @@ class _Look:
         """Look at shares of which nothing is proven: what waits in the cache may belong to any of them."""
         if not self._target.unproven:
             return
-        if self.facts.dirty_percent != 0:
+        if not self.cache().passed:
             self.doubt = "what waits in the gateway's cache may belong to a share of which nothing is known"
             return
         try:

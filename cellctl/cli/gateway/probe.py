@@ -20,7 +20,7 @@ def probe(
     """Try every gate of a gateway and record what was found.
 
     Connected, shares available, name, a file written through a free share and found in its bucket, cache clean. A
-    quarantined share whose bucket holds nothing is free again. Nothing of a cell is touched. Exit 1 when a gate is shut.
+    quarantined share whose bucket holds nothing is free then. Nothing of a cell is touched. Exit 1 when a gate is shut.
     """
     from cellctl.cli import streams
     from cellctl.cli.gateway.place import locate_gateway, options_of
