@@ -65,7 +65,7 @@ def examine_account(home: Home, name: str, *, environment: Mapping[str, str], in
     return [
         *plugins(home, account, environment=environment, install=install),
         *_inside(account),
-        *sites(home, account),
+        *sites(home, account, environment),
         *_ways_in(home, account, RunOptions(environment=environment)),
     ]
 

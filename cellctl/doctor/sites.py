@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
-from pkgutil import resolve_name
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from cellctl import clouds
 from cellctl.doctor.findings import Finding
@@ -23,15 +22,17 @@ if TYPE_CHECKING:
     from cellctl.spec.reef import ReefSpec
 
 
-def sites(home: Home, account: Account) -> Iterator[Finding]:
-    """Yield whether the account has what the files of its cells and reefs name; asks nothing where none names any."""
-    target = hosts.SITES.get(account.cloud)
+def sites(home: Home, account: Account, environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Yield whether the account has what the files of its cells and reefs name; asks nothing where none names any.
+
+    `environment` proves this machine's identity.
+    """
     role = account.preview_role or account.apply_role
     for name, spec in _specs(home, account):
         wants = siting.wants(spec.model_dump(mode="json", by_alias=True))
-        if not wants or target is None or not role:
+        reader = hosts.site_reader(account.cloud, role, account.tenant, environment) if wants else None
+        if reader is None:
             continue
-        reader = cast("SiteReader", resolve_name(target)(role))
         yield from _judged(home, account, name, spec, reader, ", ".join(wants))
 
 

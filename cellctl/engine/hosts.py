@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from cellctl.verify.gates import GatewayReader
 
 
-SITES = {"aws": "cellctl_provider.aws.sites:FederatedSites"}
+SITES = {"aws": "cellctl_provider.aws.sites:FederatedSites", "azure": "cellctl_provider.azure.sites:FederatedSites"}
 """Who looks into real accounts, by cloud: a string, as its SDK is not loaded before."""
 
 
@@ -96,8 +96,7 @@ class CliHost:
     @property
     def sites(self) -> SiteReader | None:
         """Looks at networks, zones and keys as the account's role, None without one."""
-        target = SITES.get(self._cloud)
-        return cast("SiteReader", resolve_name(target)(self._account.role)) if target and self._account.role else None
+        return site_reader(self._cloud, self._account.role, self._account.tenant, self._ambient)
 
     @property
     def version(self) -> str:
@@ -245,6 +244,16 @@ def gateways_of(host: EngineHost) -> GatewayReader | None:
     """Return what looks at gateways from this host, None where it has nothing of the kind."""
     reader: GatewayReader | None = getattr(host, "gateways", None)
     return reader
+
+
+def site_reader(cloud: str, role: str, tenant: str, environment: Mapping[str, str]) -> SiteReader | None:
+    """Return who looks into a real account as `role`, None without one.
+
+    Of a cloud with tenants it is told that too, and the `environment` that says who this machine is.
+    """
+    target = SITES.get(cloud)
+    more = (tenant, environment) if cloud == "azure" else ()
+    return cast("SiteReader", resolve_name(target)(role, *more)) if target and role else None
 
 
 def scrub(host: EngineHost, region: str, bucket: str, share: str = "") -> Struct:

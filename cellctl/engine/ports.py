@@ -224,9 +224,9 @@ class SandboxControl(Protocol):
         """
 
     def network(
-        self, name: str, *, region: str, cidr: str, zones: int, domain: str = "", key: bool = False
+        self, name: str, *, region: str, cidr: str, zones: int, domain: str = "", key: bool = False, cloud: str = "aws"
     ) -> Mapping[str, object]:
-        """Make a network of AWS that belongs to no cell, a private zone `domain` and a key, where they are wanted.
+        """Make a network that belongs to no cell, a private zone `domain` and a key, where they are wanted.
 
         Returns what a cell file says to go into it: `{"network": {"existing": …}, "ingress": …, "protection": …}`.
         """

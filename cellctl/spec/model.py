@@ -166,7 +166,8 @@ class Ingress(Section):
     polling: Literal["per_node", "redis"] = "per_node"
     """per_node: each node has its own polling address; redis: one address for all, Octopus 2026.4.6909 or newer."""
     zone: units.Reference | None = None
-    """Id of a hosted zone of Route 53 that is there, for the cell's names; without it the cell has one of its own."""
+    """Id of a hosted zone of Route 53, or of a private DNS zone on Azure, that is there, for the cell's names; without
+    it the cell has one of its own."""
     grpc: bool = False
     """Offer gRPC at port 8443 of the polling name, for Kubernetes monitors and gateways of Argo CD."""
 
@@ -175,15 +176,20 @@ class ExistingNetwork(Section):
     """A network that is already there. Nothing of it is changed, and `down` leaves all of it."""
 
     id: units.Reference
-    """Id of the VPC."""
-    subnets: tuple[units.Reference, ...] = Field(strict=False, min_length=2, max_length=6)
-    """Ids of subnets, one in each of two zones or more: for nodes and gateway, and for what the next two do not say."""
+    """Id of the VPC (AWS) or virtual network (Azure)."""
+    subnets: tuple[units.Reference, ...] = Field(strict=False, min_length=1, max_length=6)
+    """Ids of subnets for nodes and gateway, and for what the next two do not say: on AWS one in each of two zones or
+    more, on Azure one, which spans zones."""
     balancer_subnets: tuple[units.Reference, ...] = Field(default=(), strict=False, max_length=6)
-    """Ids of subnets in the same zones for load balancers and endpoints; public ones where the cell is public."""
+    """Ids of subnets in the same zones for load balancers and endpoints; public ones where the cell is public. On Azure
+    one, for the load balancer."""
     database_subnets: tuple[units.Reference, ...] = Field(default=(), strict=False, max_length=6)
-    """Ids of subnets in two zones or more for the database and the queue."""
+    """Ids of subnets in two zones or more for the database and the queue. On Azure one, for private endpoints."""
     gateway_endpoint: units.Reference | None = None
     """Id of an interface endpoint of Storage Gateway in this network; without it the cell makes one of its own."""
+    private_zones: units.Reference | None = None
+    """Azure: id of the resource group of the `privatelink` zones that this network resolves; without it the cell makes
+    and links its own."""
 
 
 class Network(Section):

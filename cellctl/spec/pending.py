@@ -41,18 +41,6 @@ def not_yet(spec: CellSpec) -> list[Problem]:
             "balancer: load_balancer",
         ),
         (
-            body.network.existing is not None and body.cloud == "azure",
-            "network.existing",
-            "existing networks on Azure come later",
-            "network: {create: true, cidr: 10.64.0.0/20}",
-        ),
-        (
-            body.ingress.zone is not None and body.cloud == "azure",
-            "ingress.zone",
-            "existing zones on Azure come later",
-            "no zone: the cell makes one",
-        ),
-        (
             body.protection.key is not None and body.cloud == "azure",
             "protection.key",
             "existing keys on Azure come later",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -194,13 +195,76 @@ def _network(body: CellBody) -> Iterator[Finding]:
         yield _broken("is needed for a network of its own", "network.cidr", "network.create")
     if network.existing is not None and body.placement != "dedicated":
         yield _broken("a cell on a reef is in the reef's network", "network.existing", "placement", hint="remove it")
-    for field, named in _subnets(network):
-        if len(set(named)) != len(named):
-            yield _broken("names a subnet twice", f"network.existing.{field}")
-        if len(named) == 1:
-            yield _broken("needs subnets in two zones", f"network.existing.{field}")
     if network.cidr is not None and ipaddress.IPv4Network(network.cidr).overlaps(ipaddress.IPv4Network(CONTROL_RANGE)):
         yield _broken(f"overlaps {CONTROL_RANGE}, where cellctl itself runs", "network.cidr")
+
+
+def _named_subnets(body: CellBody) -> Iterator[Finding]:
+    for field, named in _subnets(body.network):
+        if len(set(named)) != len(named):
+            yield _broken("names a subnet twice", f"network.existing.{field}")
+        if len(named) == 1 and body.cloud == "aws":
+            yield _broken("needs subnets in two zones", f"network.existing.{field}")
+        if len(named) > 1 and body.cloud == "azure":
+            yield _broken("names several subnets; on Azure one spans all zones", f"network.existing.{field}", "cloud")
+
+
+_VIRTUAL_NETWORK = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+", re.IGNORECASE
+)
+_PRIVATE_ZONE = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/privateDnsZones/[^/]+", re.IGNORECASE
+)
+_GROUP = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+", re.IGNORECASE)
+
+
+def _azure_zone(body: CellBody) -> Iterator[Finding]:
+    zone = body.ingress.zone
+    if body.cloud != "azure" or zone is None:
+        return
+    if not _PRIVATE_ZONE.fullmatch(zone):
+        yield _broken(
+            "must be the id of a private DNS zone",
+            "ingress.zone",
+            "cloud",
+            hint="`az network private-dns zone list --query [].id`",
+        )
+    if body.ingress.exposure == "public":
+        yield _broken(
+            "a private zone answers inside of its networks only, and the cell is public",
+            "ingress.zone",
+            "ingress.exposure",
+            hint="remove it, and publish the name yourself",
+        )
+
+
+def _other_cloud(body: CellBody) -> Iterator[Finding]:
+    there = body.network.existing
+    if there is not None and there.private_zones is not None and body.cloud == "aws":
+        yield _broken("is for Azure; on AWS a cell has its endpoints", "network.existing.privateZones", "cloud")
+    if there is not None and there.gateway_endpoint is not None and body.cloud == "azure":
+        yield _broken("is for AWS", "network.existing.gatewayEndpoint", "cloud", hint="remove it")
+
+
+def _azure_network(body: CellBody) -> Iterator[Finding]:
+    there = body.network.existing
+    if body.cloud != "azure" or there is None:
+        return
+    if not _VIRTUAL_NETWORK.fullmatch(there.id):
+        hint = "`az network vnet list --query [].id`"
+        yield _broken("must be the id of a virtual network", "network.existing.id", "cloud", hint=hint)
+    for field, named in _subnets(body.network):
+        foreign = [one for one in named if one.lower().rpartition("/subnets/")[0] != there.id.lower()]
+        if foreign:
+            yield _broken(
+                f"{foreign[0]} is no subnet of {there.id}",
+                f"network.existing.{field}",
+                "network.existing.id",
+                hint=f"{there.id}/subnets/NAME",
+            )
+    if there.private_zones is not None and not _GROUP.fullmatch(there.private_zones):
+        hint = "`az group list --query [].id`"
+        yield _broken("must be the id of a resource group", "network.existing.privateZones", "cloud", hint=hint)
 
 
 def _subnets(network: Network) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -236,5 +300,9 @@ _RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (
     _allow,
     _ingress,
     _network,
+    _named_subnets,
+    _other_cloud,
+    _azure_network,
+    _azure_zone,
     _key,
 )

@@ -296,12 +296,15 @@ class Control:
         return made
 
     def network(
-        self, name: str, *, region: str, cidr: str, zones: int, domain: str = "", key: bool = False
+        self, name: str, *, region: str, cidr: str, zones: int, domain: str = "", key: bool = False, cloud: str = "aws"
     ) -> Mapping[str, object]:
         """Make a network that belongs to no cell; return what a cell file says to go into it."""
         from cellctl_sandbox.grounds import lay
 
-        return lay(self._database, self.now(), name=name, region=region, cidr=cidr, zones=zones, domain=domain, key=key)
+        return lay(
+            self._database, self.now(), name=name, region=region, cidr=cidr, zones=zones, domain=domain, key=key,
+            cloud=cloud,
+        )  # fmt: skip
 
     @contextlib.contextmanager
     def _served(self) -> Iterator[list[Mapping[str, object]]]:

@@ -27,8 +27,15 @@ _FOREIGN = {
 }
 """What a cell has of its own that tells in whose network and zone, with whose key and groups it lives."""
 
+_FOREIGN_IDS = {
+    "azure-native:network:NetworkInterface": "ipConfigurations.0.subnet.id",
+    "azure-native:network:PrivateDnsZoneGroup": "privateDnsZoneConfigs.0.privateDnsZoneId",
+}
+"""The same where ids are paths; of a subnet its network's counts."""
+
 _SHARED = (
     "aws:ec2/vpc:Vpc", "aws:route53/zone:Zone", "aws:kms/key:Key", "aws:ec2/securityGroup:SecurityGroup",
+    "azure-native:network:VirtualNetwork", "azure-native:privatedns:PrivateZone",
 )  # fmt: skip
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS network_versions (cell TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",
@@ -180,6 +187,8 @@ class Estates:
         items = [row.settling.item for row in found]
         told = ((item, key) for item in items if (key := _FOREIGN.get(item.type)))
         named = {one.rpartition("/")[2] for item, key in told for one in (item.text(key), *texts(item, key))}
+        paths = (text(item, _FOREIGN_IDS[item.type]) for item in items if item.type in _FOREIGN_IDS)
+        named |= {path.partition("/subnets/")[0] for path in paths}
         foreign = sorted(named - {item.id for item in items} - {""})
         if not foreign:
             return ()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from cellctl.errors import UsageError
 from cellctl.state.values import Struct, Value
 from cellctl_provider.protocol import ProviderError
+from cellctl_sandbox import azure_grounds
 from cellctl_sandbox.clouds.configuration import unconfigured
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.records import Tenancy
@@ -84,8 +85,9 @@ class _Ground:
 
 
 def lay(
-    database: Database, now_s: float, *, name: str, region: str, cidr: str, zones: int, domain: str, key: bool
-) -> dict[str, object]:
+    database: Database, now_s: float, *, name: str, region: str, cidr: str, zones: int, domain: str, key: bool,
+    cloud: str = "aws",
+) -> dict[str, object]:  # fmt: skip
     """Make a network of two or three zones, and what else is wanted; return what a cell file says of it.
 
     `{"network": {"existing": {…}}, "ingress": {"zone": …}, "protection": {"key": …}}`, the last two where wanted. Its
@@ -96,6 +98,9 @@ def lay(
     """
     ground = _Ground(database, Tenancy(package="aws", account=unconfigured("aws").account, region=region), now_s, name)
     try:
+        if cloud == "azure":
+            cidr = str(ipaddress.IPv4Network(cidr))
+            return azure_grounds.lay(database, now_s, name=name, region=region, cidr=cidr, domain=domain)
         vpc = ground.network(str(ipaddress.IPv4Network(cidr)), _ZONES[:zones])
         existing: dict[str, object] = {
             "id": vpc,

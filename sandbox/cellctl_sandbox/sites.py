@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from cellctl.facts.conditions import at, every
 from cellctl.facts.sites import services_named, way
 from cellctl.state.values import Struct, Value
+from cellctl_sandbox.azure_sites import AzureLook
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.view import as_object, records
@@ -33,7 +34,15 @@ class SandboxSites:
 
     def look(self, account: str, question: Mapping[str, Value]) -> Struct:
         """Return what is there of what a question names."""
+        if "privateZones" in question:
+            return AzureLook(self._on_azure(account)).seen(dict(question))
         return _Look(self._of(account, str(question.get("region")))).seen(dict(question))
+
+    def _on_azure(self, account: str) -> Estate:
+        """Return all objects of a subscription: zones are in no region."""
+        now = self._clock.now()
+        found = [one for one in records(self._database) if one.tenancy.package == "azure-native"]
+        return Estate([as_object(one, now) for one in found if one.tenancy.account == account], now)
 
     def _of(self, account: str, region: str) -> Estate:
         """Return all objects of an account in a region; names are in none."""

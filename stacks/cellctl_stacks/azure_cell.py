@@ -12,6 +12,7 @@ from cellctl.errors import UsageError
 from cellctl_components import resources as cellctl
 from cellctl_components.azure.cell import Cell, CellArgs
 from cellctl_components.azure.layout import AzureLayout, azure_layout
+from cellctl_components.azure.site import settle
 from cellctl_components.azure.sql_server import Administrators
 from cellctl_stacks.renamed import alias_renamed
 
@@ -106,4 +107,4 @@ def _of_version(alias: object) -> bool:
     return isinstance(kind, str) and kind.startswith(ALIAS_PREFIX)
 
 
-CLOUD = Cloud(name="azure", layout=azure_layout, program=program)
+CLOUD = Cloud(name="azure", layout=azure_layout, program=program, settle=settle)

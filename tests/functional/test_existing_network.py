@@ -193,7 +193,7 @@ def test_doctor_says_of_every_file_whether_the_account_has_what_it_names(
     monkeypatch.setattr(Looks, "root", tmp_path, raising=False)
     monkeypatch.setitem(hosts.SITES, "aws", f"{__name__}:Looks")
     prod = Home(tmp_path).settings.account("prod")
-    found = [*sites(Home(tmp_path), prod)]
+    found = [*sites(Home(tmp_path), prod, {})]
     assert [(one.subject, one.level) for one in found] == [("acme", "ok"), ("beta", "missing")]
     assert found[1].message.startswith("[zone_missing] there is no hosted zone Z0123456789ABCDEF")
     assert found[1].remedy

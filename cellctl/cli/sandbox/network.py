@@ -8,17 +8,20 @@ import typer
 
 from cellctl.cli.options import HomeOption
 
+_REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the network is called in the account.")]
-RegionOption = Annotated[str, typer.Option("--region", help="Region on AWS.")]
+CloudOption = Annotated[str, typer.Option("--cloud", help="aws or azure.")]
+RegionOption = Annotated[str, typer.Option("--region", help="Its region; eu-west-1 or westeurope without it.")]
 CidrOption = Annotated[str, typer.Option("--cidr", help="Its range, /16 to /20.")]
-ZonesOption = Annotated[int, typer.Option("--zones", min=2, max=3, help="How many zones it is in.")]
+ZonesOption = Annotated[int, typer.Option("--zones", min=2, max=3, help="How many zones it is in, on AWS.")]
 DomainOption = Annotated[str, typer.Option("--domain", help="Also a private zone of this DNS name.")]
-KeyFlag = Annotated[bool, typer.Option("--key", help="Also a key of KMS.")]
+KeyFlag = Annotated[bool, typer.Option("--key", help="Also a key of KMS, on AWS.")]
 
 
 def network(  # noqa: PLR0917  typer reads the signature
     name: NameArgument = "shared",
-    region: RegionOption = "eu-west-1",
+    cloud: CloudOption = "aws",
+    region: RegionOption = "",
     cidr: CidrOption = "10.80.0.0/16",
     zones: ZonesOption = 3,
     domain: DomainOption = "",
@@ -30,13 +33,21 @@ def network(  # noqa: PLR0917  typer reads the signature
     `cellctl sandbox network shared >> cells/acme.yaml`, then indent below `spec:` and `cellctl up acme`
 
     `cellctl sandbox network shared --domain corp.internal --key`
+
+    `cellctl sandbox network hub --cloud azure --domain corp.internal`
     """
     import yaml
 
     from cellctl.cli import streams
     from cellctl.cli.sandbox.control import open_control
+    from cellctl.errors import UsageError
 
-    found = open_control(home).network(name, region=region, cidr=cidr, zones=zones, domain=domain, key=key)
+    if cloud not in _REGIONS:
+        raise UsageError(
+            f"there is no cloud '{cloud}'", hint=f"clouds are: {', '.join(_REGIONS)}", code="unknown_cloud"
+        )
+    region = region or _REGIONS[cloud]
+    found = open_control(home).network(name, region=region, cidr=cidr, zones=zones, domain=domain, key=key, cloud=cloud)
     text = yaml.safe_dump(dict(found), sort_keys=False, default_flow_style=None, width=1000)
     for line in text.splitlines():
         streams.out().line(f"  {line}")

@@ -10,6 +10,7 @@ from pulumi_azure_native import managedidentity, operationalinsights, resources
 
 from cellctl_components.azure.alarms import Alarms, AlarmsArgs
 from cellctl_components.azure.bootstrap import BootFacts
+from cellctl_components.azure.existing_network import ExistingNetwork
 from cellctl_components.azure.file_shares import FileShares, FileSharesArgs
 from cellctl_components.azure.ingress import Ingress, IngressArgs
 from cellctl_components.azure.layout import AzureLayout
@@ -100,11 +101,13 @@ class Cell(pulumi.ComponentResource):
             opts=child(self),
         )
 
-    def _network(self) -> Network:
+    def _network(self) -> Network | ExistingNetwork:
         layout = self._layout
         args = NetworkArgs(
             place=self._place, layout=layout.network, allow=layout.ingress.allow, control=self._args.control
         )
+        if layout.site is not None and layout.site.network:
+            return ExistingNetwork(f"{self._name}-network", args, layout.site, self._inside)
         return Network(f"{self._name}-network", args, self._inside)
 
     def _nodes_grant(self) -> Grant:
@@ -155,6 +158,7 @@ class Cell(pulumi.ComponentResource):
             nodes=self._layout.nodes,
             network_id=self.network.network_id,
             subnet_id=self.network.ingress_subnet_id,
+            site=self._layout.site,
         )
         return Ingress(f"{self._name}-ingress", args, self._inside)
 
@@ -167,7 +171,7 @@ class Cell(pulumi.ComponentResource):
             identity_id=self.identity.id,
             boot=self._boot_facts(),
             ready=[
-                *[zone.link for zone in self.network.zones.values()],
+                *self.network.links,
                 *self.files.shares.values(),
                 self.files.endpoint.zone_group,
                 self.files.role,
@@ -177,6 +181,7 @@ class Cell(pulumi.ComponentResource):
             ],
             cluster=self._cluster,
             os=self._layout.nodes_os,
+            group_id=self.network.nodes_group_id,
         )
         return Nodes(f"{self._name}-node", args, self._inside)
 
@@ -230,7 +235,9 @@ class Cell(pulumi.ComponentResource):
             size_gib=sum(share.size_gib for share in layout.storage.shares),
             machines=self.nodes.machine_ids,
             nat_gateways={
-                subnet.zone: self.network.nat_gateways[subnet.name].id for subnet in layout.network.node_subnets
+                subnet.zone: self.network.nat_gateways[subnet.name].id
+                for subnet in layout.network.node_subnets
+                if subnet.nat_gateway
             },
         )
         return Alarms(f"{self._name}-alarms", args, self._inside)
@@ -284,5 +291,6 @@ def _entries(layout: AzureLayout) -> dict[str, list[dict[str, object]]]:
     nodes = [node.computer_name for node in layout.nodes if node.role != "worker"]
     # Port 80 is for the load balancer's probe, the file shares are for nodes only.
     closed: list[dict[str, object]] = [{"host": node.address, "port": 80} for node in layout.nodes]
-    closed.append({"host": f"{layout.storage.account}.file.core.windows.net", "port": 445})
+    if not layout.network.existing:  # who reaches private endpoints there is for that network's own groups to say
+        closed.append({"host": f"{layout.storage.account}.file.core.windows.net", "port": 445})
     return {"web": [{"host": host, "port": 443, "nodes": nodes}], "polling": polling, "closed": closed}

@@ -10,7 +10,8 @@ from pulumi_azure_native import network, privatedns
 
 from cellctl_components.azure.layout import IngressLayout, NodeLayout
 from cellctl_components.azure.place import Place, child, lock, named, stateful
-from cellctl_components.azure.private_names import linked_zone
+from cellctl_components.azure.private_names import linked_zone, record_in, zone_link
+from cellctl_components.azure.site import SiteLayout
 
 FRONTEND, WEB_POOL, PING = "fe", "nodes", "octopus-ping"
 PING_PATH = "/api/octopusservernodes/ping"
@@ -26,6 +27,7 @@ class IngressArgs:
     nodes: Sequence[NodeLayout]
     network_id: pulumi.Input[str]
     subnet_id: pulumi.Input[str]
+    site: SiteLayout | None = None
 
 
 class Ingress(pulumi.ComponentResource):
@@ -160,6 +162,11 @@ class Ingress(pulumi.ComponentResource):
     def _private_name(self) -> privatedns.PrivateRecordSet:
         """Declare a zone of exactly the host: a zone of its parent would hide the customer's other names."""
         args = self._args
+        if args.site is not None and args.site.zone:
+            after = [self.load_balancer]
+            if args.site.link:
+                zone_link(self, f"{self._name}-host", args.site.zone, args.place, args.network_id)
+            return record_in(self, f"{self._name}-host", args.site.zone, args.layout.host, args.layout.address, *after)
         zone = linked_zone(self, f"{self._name}-host", args.place, args.layout.host, args.network_id).zone
         return privatedns.PrivateRecordSet(
             f"{self._name}-host-record",

@@ -14,6 +14,7 @@ from cellctl_components import layout as shared
 from cellctl_components import naming
 from cellctl_components.azure import facts, refusals
 from cellctl_components.azure.names import AzureNames, names
+from cellctl_components.azure.site import SiteLayout, site_of
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
@@ -57,6 +58,7 @@ class NetworkLayout:
     endpoint_cidr: str
     nodes_group: str
     endpoints_group: str
+    existing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -147,6 +149,7 @@ class AzureLayout:
     administrator: str
     email: str
     locked: bool
+    site: SiteLayout | None = None
 
     def to_json(self) -> Mapping[str, shared.Json]:
         """Return all of it as JSON-like data, stable under equal input."""
@@ -166,17 +169,19 @@ def azure_layout(
         spec: The cell.
         incarnation: Part of every name that Azure holds after deletion.
         place: Never given: reefs on Azure come later, and a cell that asks for one is refused.
-        site: Never given, for the same reason: existing networks, zones and keys.
+        site: What it uses of the subscription and does not own, as `site.settled` made it.
 
     Raises:
         SpecError: It cannot be built on Azure; every problem is listed.
     """
-    del place, site
+    del place
     refusals.check(spec)
+    found = site_of(spec, site)
     body = spec.spec
     cell_names = names(account=body.account, cell=spec.metadata.name, incarnation=incarnation)
     zones = facts.zones(body.region)
-    network = _network(spec, zones[: body.nodes.count])
+    used = zones[: body.nodes.count]
+    network = _joined(spec, used, found) if found is not None and found.network else _network(spec, used)
     return AzureLayout(
         cell=spec.metadata.name,
         cloud="azure",
@@ -189,14 +194,15 @@ def azure_layout(
         network=network,
         database=_database(spec, cell_names),
         storage=_storage(spec, cell_names),
-        nodes=_nodes(spec, network),
+        nodes=_nodes(spec, network, first=0 if network.existing else FIRST_NODE_ADDRESS),
         nodes_os=body.nodes.os,
-        ingress=_ingress(spec, cell_names, network),
+        ingress=_ingress(spec, cell_names, network, found),
         octopus_version=body.octopus.version,
         licence_secret=body.octopus.licence.secret if body.octopus.licence else "",
         administrator=body.octopus.administrator.username,
         email=body.octopus.administrator.email,
         locked=body.protection.deletion,
+        site=found,
     )
 
 
@@ -232,6 +238,25 @@ def _network(spec: CellSpec, zones: tuple[str, ...]) -> NetworkLayout:
         endpoint_cidr=_at_most(eighths[4], 26),
         nodes_group=f"nsg-oct-{cell}-nodes",
         endpoints_group=f"nsg-oct-{cell}-endpoints",
+    )
+
+
+def _joined(spec: CellSpec, zones: tuple[str, ...], site: SiteLayout) -> NetworkLayout:
+    """Return a network of others: one subnet of theirs, of which the cell has a block, in every zone."""
+    cell, subnet = spec.metadata.name, site.subnets["nodes"].rpartition("/")[2]
+    return NetworkLayout(
+        name=site.network.rpartition("/")[2],
+        cidr="",
+        node_subnets=tuple(
+            NodeSubnet(zone=zone, name=subnet, cidr=site.block, nat_gateway="", nat_address="") for zone in zones
+        ),
+        ingress_subnet=site.subnets["ingress"].rpartition("/")[2],
+        ingress_cidr="",
+        endpoint_subnet=site.subnets["endpoints"].rpartition("/")[2],
+        endpoint_cidr="",
+        nodes_group=f"nsg-oct-{cell}-nodes",
+        endpoints_group="",
+        existing=True,
     )
 
 
@@ -272,14 +297,14 @@ def _storage(spec: CellSpec, cell_names: AzureNames) -> StorageLayout:
     return StorageLayout(account=cell_names.storage_account, sku=rules.sku, shares=shares)
 
 
-def _nodes(spec: CellSpec, network: NetworkLayout) -> tuple[NodeLayout, ...]:
+def _nodes(spec: CellSpec, network: NetworkLayout, *, first: int) -> tuple[NodeLayout, ...]:
     nodes = spec.spec.nodes
     cell = spec.metadata.name
     subnets = shared.round_robin(network.node_subnets, nodes.count)
     used: dict[str, int] = {}
     resolved = []
     for index, subnet in enumerate(subnets):
-        place = used.setdefault(subnet.name, FIRST_NODE_ADDRESS)
+        place = used.setdefault(subnet.name, first)
         used[subnet.name] += 1
         ordinal = index + 1
         role = nodes.roles[index]
@@ -300,16 +325,19 @@ def _nodes(spec: CellSpec, network: NetworkLayout) -> tuple[NodeLayout, ...]:
     return tuple(resolved)
 
 
-def _ingress(spec: CellSpec, cell_names: AzureNames, network: NetworkLayout) -> IngressLayout:
+def _ingress(spec: CellSpec, cell_names: AzureNames, network: NetworkLayout, site: SiteLayout | None) -> IngressLayout:
     ingress = spec.spec.ingress
     cell = spec.metadata.name
     internal = ingress.exposure == "internal"
+    address = (
+        site.entry if site is not None and site.entry else shared.address_in(network.ingress_cidr, RESERVED_ADDRESSES)
+    )
     return IngressLayout(
         load_balancer=f"lb-oct-{cell}",
         exposure=ingress.exposure,
         host=ingress.host,
         allow=tuple(ingress.allow),
-        address=shared.address_in(network.ingress_cidr, RESERVED_ADDRESSES) if internal else "",
+        address=address if internal else "",
         public_address="" if internal else f"pip-oct-{cell}",
         dns_label="" if internal else cell_names.dns_label,
         certificate=ingress.certificate or "",

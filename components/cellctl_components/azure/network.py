@@ -11,7 +11,8 @@ from pulumi_azure_native import network
 from cellctl_components.azure.endpoint import EndpointArgs
 from cellctl_components.azure.layout import NetworkLayout, NodeSubnet
 from cellctl_components.azure.place import Place, child, lock, stateful
-from cellctl_components.azure.private_names import SERVICE_ZONES, linked_zone
+from cellctl_components.azure.private_names import linked_zone
+from cellctl_components.azure.zones import SERVICE_ZONES
 from cellctl_components.layout import covered
 
 PROBE_SOURCE = "AzureLoadBalancer"
@@ -45,8 +46,12 @@ class Network(pulumi.ComponentResource):
     def __init__(self, name: str, args: NetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cells:azure:Network", name, None, opts)
         self._name, self._args = name, args
-        self.nodes_group = self._security_group("nodes", args.layout.nodes_group, self._node_rules())
-        self.endpoints_group = self._security_group("endpoints", args.layout.endpoints_group, self._endpoint_rules())
+        layout = args.layout
+        self.nodes_group = security_group(self, f"{name}-nodes-nsg", args.place, layout.nodes_group, node_rules(args))
+        self.endpoints_group = security_group(
+            self, f"{name}-endpoints-nsg", args.place, layout.endpoints_group, self._endpoint_rules()
+        )
+        self.nodes_group_id: pulumi.Output[str] | None = None  # it is on the subnets
         self.nat_gateways = {subnet.name: self._nat_gateway(subnet) for subnet in args.layout.node_subnets}
         self.network = self._network()
         self.network_id = self.network.id
@@ -54,6 +59,7 @@ class Network(pulumi.ComponentResource):
             group: linked_zone(self, f"{name}-{group.lower()}", args.place, zone, self.network_id)
             for group, zone in SERVICE_ZONES.items()
         }
+        self.links: list[pulumi.Resource] = [zone.link for zone in self.zones.values()]
         self.endpoint_subnet_id = self.subnet_id(args.layout.endpoint_subnet)
         self.ingress_subnet_id = self.subnet_id(args.layout.ingress_subnet)
         self.register_outputs({"networkId": self.network_id, "endpointSubnetId": self.endpoint_subnet_id})
@@ -66,30 +72,6 @@ class Network(pulumi.ComponentResource):
         """Return where the private endpoint of a service goes; `group` is a key of `SERVICE_ZONES`."""
         zone = self.zones[group]
         return EndpointArgs(subnet_id=self.endpoint_subnet_id, zone_id=zone.zone.id, link=zone.link, after=after)
-
-    def _security_group(
-        self, role: str, group_name: str, rules: Sequence[network.SecurityRuleArgs]
-    ) -> network.NetworkSecurityGroup:
-        return network.NetworkSecurityGroup(
-            f"{self._name}-{role}-nsg",
-            resource_group_name=self._args.place.resource_group,
-            network_security_group_name=group_name,
-            location=self._args.place.location,
-            security_rules=[*rules, _deny_rest()],
-            tags=self._args.place.tags,
-            opts=child(self),
-        )
-
-    def _node_rules(self) -> list[network.SecurityRuleArgs]:
-        allow, control = list(self._args.allow), self._args.control
-        # cellctl asks every node, and every way in; where people come from the same range, their rules are its too.
-        own = [] if covered(control, allow) else [_allow("in-control", 120, [control], ["443", "10943"])]
-        return [
-            _allow("in-https", 100, allow, ["443"]),
-            _allow("in-polling", 110, allow, ["10943"]),
-            *own,
-            _probe("in-probe", 130, "80"),
-        ]
 
     def _endpoint_rules(self) -> list[network.SecurityRuleArgs]:
         nodes = [subnet.cidr for subnet in self._args.layout.node_subnets]
@@ -161,6 +143,38 @@ class Network(pulumi.ComponentResource):
             nat_gateway=network.SubResourceArgs(id=self.nat_gateways[subnet.name].id),
             network_security_group=network.NetworkSecurityGroupArgs(id=self.nodes_group.id),
         )
+
+
+def security_group(
+    parent: pulumi.ComponentResource,
+    name: str,
+    place: Place,
+    group_name: str,
+    rules: Sequence[network.SecurityRuleArgs],
+) -> network.NetworkSecurityGroup:
+    """Declare a group of `rules` that denies the rest."""
+    return network.NetworkSecurityGroup(
+        name,
+        resource_group_name=place.resource_group,
+        network_security_group_name=group_name,
+        location=place.location,
+        security_rules=[*rules, _deny_rest()],
+        tags=place.tags,
+        opts=child(parent),
+    )
+
+
+def node_rules(args: NetworkArgs) -> list[network.SecurityRuleArgs]:
+    """Return who reaches nodes."""
+    allow, control = list(args.allow), args.control
+    # cellctl asks every node, and every way in; where people come from the same range, their rules are its too.
+    own = [] if covered(control, allow) else [_allow("in-control", 120, [control], ["443", "10943"])]
+    return [
+        _allow("in-https", 100, allow, ["443"]),
+        _allow("in-polling", 110, allow, ["10943"]),
+        *own,
+        _probe("in-probe", 130, "80"),
+    ]
 
 
 def _allow(name: str, priority: int, sources: Sequence[str], ports: Sequence[str]) -> network.SecurityRuleArgs:

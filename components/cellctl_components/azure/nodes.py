@@ -29,7 +29,8 @@ class NodesArgs:
 
     `subnet_id` and `pool_ids` answer for one node. `ready` must exist before a machine boots: names resolve, roles are
     assigned, the database admits the identity, the master key is in its place. `cluster` tells what the nodes make
-    together, and all of them run `os`.
+    together, and all of them run `os`. `group_id` is the security group of their interfaces where their subnet's is not
+    theirs.
     """
 
     place: Place
@@ -41,6 +42,7 @@ class NodesArgs:
     ready: Sequence[pulumi.Resource]
     cluster: Callable[[Sequence[Member]], ClusterArgs]
     os: OperatingSystem = "windows"
+    group_id: pulumi.Input[str] | None = None
 
 
 class Nodes(pulumi.ComponentResource):
@@ -93,6 +95,7 @@ class Nodes(pulumi.ComponentResource):
                     ],
                 )
             ],
+            network_security_group=network.NetworkSecurityGroupArgs(id=args.group_id) if args.group_id else None,
             tags=args.place.tags,
             opts=child(self),
         )

@@ -9,13 +9,6 @@ from pulumi_azure_native import privatedns
 
 from cellctl_components.azure.place import Place, child, named
 
-SERVICE_ZONES = {
-    "sqlServer": "privatelink.database.windows.net",
-    "file": "privatelink.file.core.windows.net",
-    "vault": "privatelink.vaultcore.azure.net",
-}
-"""Zone of each private endpoint group (learn.microsoft.com, Azure Private Endpoint private DNS zone values)."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class LinkedZone:
@@ -49,3 +42,44 @@ def linked_zone(
         opts=child(parent),
     )
     return LinkedZone(zone=zone, link=link)
+
+
+def zone_link(
+    parent: pulumi.ComponentResource, name: str, zone_id: str, place: Place, network_id: pulumi.Input[str]
+) -> privatedns.VirtualNetworkLink:
+    """Declare the link (`NAME-link`) of a zone of others to the cell's own network."""
+    group, zone = _parts(zone_id)
+    return privatedns.VirtualNetworkLink(
+        f"{name}-link",
+        resource_group_name=group,
+        private_zone_name=zone,
+        virtual_network_link_name=f"link-{name}",
+        location="global",
+        registration_enabled=False,
+        virtual_network=privatedns.SubResourceArgs(id=network_id),
+        tags=place.tags,
+        opts=child(parent),
+    )
+
+
+def record_in(
+    parent: pulumi.ComponentResource, name: str, zone_id: str, host: str, address: str, *after: pulumi.Resource
+) -> privatedns.PrivateRecordSet:
+    """Declare a host's record (`NAME-record`) in a zone of others."""
+    group, zone = _parts(zone_id)
+    return privatedns.PrivateRecordSet(
+        f"{name}-record",
+        resource_group_name=group,
+        private_zone_name=zone,
+        relative_record_set_name=host.removesuffix(zone).rstrip(".") or "@",
+        record_type="A",
+        ttl=60,
+        a_records=[privatedns.ARecordArgs(ipv4_address=address)],
+        opts=child(parent, *after),
+    )
+
+
+def _parts(id: str) -> tuple[str, str]:
+    """Return resource group and name of an id."""
+    words = id.split("/")
+    return words[4], words[-1]

@@ -78,9 +78,8 @@ def _storage(spec: CellSpec) -> Iterator[Problem]:
 
 def _network(spec: CellSpec) -> Iterator[Problem]:
     network = spec.spec.network
-    if not network.create or network.cidr is None:
-        yield Problem(field="spec.network", message="existing networks are not supported on Azure yet")
-        return
+    if network.existing is not None or network.cidr is None:
+        return  # looked at before the first run (`site`)
     cidr = ipaddress.IPv4Network(network.cidr)
     if cidr.prefixlen > _SMALLEST_NETWORK:
         yield Problem(

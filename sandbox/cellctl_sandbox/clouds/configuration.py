@@ -10,9 +10,9 @@ from cellctl.facts.conditions import at
 from cellctl.state.values import Struct, Value
 from cellctl_sandbox.clouds.records import Tenancy
 
-DEFAULT_ACCOUNTS = {"aws": "000000000000", "azure-native": "00000000-0000-0000-0000-000000000000"}
+DEFAULT_ACCOUNTS = {"aws": "000000000000", "azure-native": "00000000-0000-4000-8000-000000000000"}
 DEFAULT_REGIONS = {"aws": "eu-west-1", "azure-native": "westeurope"}
-DEFAULT_TENANT = "00000000-0000-0000-0000-0000000000aa"
+DEFAULT_TENANT = "00000000-0000-4000-8000-0000000000ff"
 
 
 def unconfigured(package: str) -> Tenancy:

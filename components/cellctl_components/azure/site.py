@@ -1,0 +1,223 @@
+"""What a cell finds in a subscription and does not own: a virtual network, private zones. Pure; others look.
+
+Three steps: `asked` says what to look at, a host looks and answers (`seen`), `settled` judges that and makes of it the
+site, JSON-like data which is frozen into the stack (docs/adr/0008). `SiteLayout` is the site as a layout has it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cellctl.errors import GuardError, Objection, Problem, SpecError, UsageError
+from cellctl.facts.conditions import at
+from cellctl_components import naming
+from cellctl_components.azure import site_rules
+from cellctl_components.azure.seen import Seen
+from cellctl_components.azure.zones import SERVICE_ZONES
+from cellctl_components.layout import Json, facts
+
+if TYPE_CHECKING:
+    from cellctl.spec import CellSpec
+    from cellctl.spec.model import ExistingNetwork
+    from cellctl.spec.reef import ReefSpec
+
+_RESERVED = 4
+"""Azure keeps the first four addresses of a subnet, and the last."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SiteLayout:
+    """What a cell uses and does not own. Ids of Azure; empty where it has its own.
+
+    `block` is the range of its nodes in subnet `nodes`, `entry` the address of its load balancer in subnet `ingress`.
+    `zones` maps a private endpoint's group to its zone. `zone` is where the cell's name is; `link`: to its
+    own network.
+    """
+
+    network: str
+    subnets: Mapping[str, str]
+    block: str
+    entry: str
+    zones: Mapping[str, str]
+    zone: str
+    link: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Asked:
+    """What to look at; `owner` is the stack. `allow` may reach its nodes, if the network's own groups let it."""
+
+    owner: str
+    region: str
+    host: str
+    allow: tuple[str, ...]
+    block: int
+    existing: ExistingNetwork | None = None
+    zone: str = ""
+
+    def subnet(self, role: str) -> str:
+        """Return the id of the subnet of `nodes`, `endpoints` or `ingress`, `` without an existing network."""
+        there = self.existing
+        if there is None:
+            return ""
+        other = {"endpoints": there.database_subnets, "ingress": there.balancer_subnets}
+        return next(iter(other.get(role) or there.subnets))
+
+    def question(self) -> dict[str, Json]:
+        """Return what a host is asked, as JSON-like data."""
+        there = self.existing
+        return {
+            "region": self.region,
+            "network": there.id if there else "",
+            "privateZones": (there.private_zones or "") if there else "",
+            "names": [*SERVICE_ZONES.values(), self.host] if there else [],
+            "zone": self.zone,
+        }
+
+
+ROLES = ("nodes", "endpoints", "ingress")
+"""What a subnet of an existing network is for."""
+
+
+def asked(spec: CellSpec) -> Asked:
+    """Return what a file names that is there already."""
+    body = spec.spec
+    block = facts("azure", "site")["addresses"]["block"]
+    assert isinstance(block, int)
+    return Asked(
+        owner=f"cell-{spec.metadata.name}",
+        region=body.region,
+        host=body.ingress.host,
+        allow=tuple(body.ingress.allow),
+        block=block,
+        existing=body.network.existing,
+        zone=body.ingress.zone or "",
+    )
+
+
+def settle(
+    spec: CellSpec | ReefSpec,
+    look: Callable[[Mapping[str, Json]], dict[str, Json]],
+    *,
+    exists: bool,
+    place: Mapping[str, Json] | None = None,
+) -> dict[str, Json]:
+    """Look and settle (`cellctl.clouds.SettleFunction`); raises GuardError."""
+    del place
+    if spec.kind == "Reef":
+        raise UsageError(
+            "a reef on Azure has a network of its own", hint="take network.existing out", code="no_existing_network"
+        )
+    wanted = asked(spec)
+    return settled(wanted, look(wanted.question()), exists=exists)
+
+
+def settled(asked: Asked, answer: dict[str, Json], *, exists: bool) -> dict[str, Json]:
+    """Return the site of what a host has answered: what layouts need, and nothing that changes from day to day.
+
+    `exists`: something of the stack is there already, and may be among what was seen.
+
+    Raises:
+        GuardError: The subscription does not have it as a cell needs it; every objection is listed.
+    """
+    seen = Seen(answer)
+    objections = [*site_rules.objections(asked, seen, exists=exists)]
+    block, entry = _block(asked, seen), ""
+    nodes, ingress = asked.subnet("nodes"), asked.subnet("ingress")
+    if asked.existing is not None and seen.subnet(nodes) is not None and not block:
+        objections.append(_full(nodes, f"no free aligned block of {asked.block} addresses for nodes"))
+    if asked.existing is not None and seen.subnet(ingress) is not None:
+        entry = _free(asked, seen, ingress, block)
+        objections += [] if entry else [_full(ingress, "no free address for the load balancer")]
+    if objections:
+        raise GuardError(objections)
+    shared = asked.existing is not None and asked.existing.private_zones
+    return {
+        "network": asked.existing.id if asked.existing else "",
+        "subnets": {role: asked.subnet(role) for role in ROLES} if asked.existing else {},
+        "block": block,
+        "entry": entry,
+        "zones": {group: seen.zone_id(name) for group, name in SERVICE_ZONES.items()} if shared else {},
+        "zone": asked.zone,
+        "link": bool(asked.zone) and asked.existing is None,
+    }
+
+
+def site_of(spec: CellSpec, site: Mapping[str, Json] | None) -> SiteLayout | None:
+    """Return the site of a file that names something that is there, None for one that names nothing.
+
+    Raises:
+        SpecError: Nobody has looked yet.
+    """
+    body, given = spec.spec, site or {}
+    if body.network.existing is None and body.ingress.zone is None:
+        return None
+    if "network" not in given:
+        message = "nobody has looked yet at what this file names in the subscription"
+        raise SpecError([Problem(field="spec.network.existing", message=message, hint="cellctl preview looks")])
+    return SiteLayout(
+        network=str(given["network"]),
+        subnets=_texts(given.get("subnets")),
+        block=str(given.get("block") or ""),
+        entry=str(given.get("entry") or ""),
+        zones=_texts(given.get("zones")),
+        zone=str(given.get("zone") or ""),
+        link=given.get("link") is True,
+    )
+
+
+def _texts(value: Json) -> dict[str, str]:
+    return {key: str(item) for key, item in value.items()} if isinstance(value, dict) else {}
+
+
+def _block(asked: Asked, seen: Seen) -> str:
+    """Return an aligned block of a subnet in which nobody has an address, `` where there is none.
+
+    Azure reserves nothing: that a cell's first nodes are in it is what keeps other cells out. Each begins to look
+    elsewhere, so that two that look at the same moment hardly take the same one.
+    """
+    subnet = asked.subnet("nodes")
+    cidr, size = str(at(seen.subnet(subnet), "addressPrefix") or ""), asked.block
+    if not cidr or ipaddress.IPv4Network(cidr).num_addresses < 2 * size:
+        return ""
+    blocks = [*ipaddress.IPv4Network(cidr).subnets(new_prefix=32 - (size.bit_length() - 1))]
+    first, taken = _turn(asked, len(blocks)), _taken(seen, subnet, cidr)
+    for block in (*blocks[first:], *blocks[:first]):
+        if not any(low in block for low in taken):
+            return str(block)
+    return ""
+
+
+def _free(asked: Asked, seen: Seen, subnet: str, block: str) -> str:
+    """Return an address that nobody has; in the nodes' own subnet the last one, far from most blocks."""
+    cidr = str(at(seen.subnet(subnet), "addressPrefix") or "")
+    if not cidr:
+        return ""
+    whole, taken = ipaddress.IPv4Network(cidr), _taken(seen, subnet, cidr)
+    own = ipaddress.IPv4Network(block) if block else None
+    free = [one for one in whole if one not in taken and (own is None or one not in own)]
+    if not free:
+        return ""
+    return str(free[-1] if subnet == asked.subnet("nodes") else free[_turn(asked, len(free))])
+
+
+def _taken(seen: Seen, subnet: str, cidr: str) -> set[ipaddress.IPv4Address]:
+    whole = ipaddress.IPv4Network(cidr)
+    taken = {ipaddress.IPv4Address(one) for one in seen.addresses(subnet)}
+    kept: Sequence[int] = (*range(min(_RESERVED, whole.num_addresses)), whole.num_addresses - 1)
+    return taken | {whole.network_address + offset for offset in kept}
+
+
+def _turn(asked: Asked, count: int) -> int:
+    return int.from_bytes(naming.digest(asked.owner, length=4).encode()) % count
+
+
+def _full(subnet: str, reason: str) -> Objection:
+    return Objection(
+        code="subnet_full",
+        reason=f"{subnet.rpartition('/')[2]} has {reason}",
+        remedy="name a larger or emptier subnet of this network",
+    )

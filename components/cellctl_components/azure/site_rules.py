@@ -1,0 +1,142 @@
+"""What an Azure specialist checks of a network and a zone before something goes into them. Pure: of what was seen.
+
+Every rule yields an Objection with a code, a reason and a remedy; all are always checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from cellctl.errors import Objection
+from cellctl.facts.conditions import at, every
+from cellctl_components.azure.seen import PROBES, Seen
+from cellctl_components.azure.zones import SERVICE_ZONES
+from cellctl_components.layout import facts
+
+if TYPE_CHECKING:
+    from cellctl_components.azure.site import Asked
+
+_ENDPOINT_PORTS = (443, 445, 1433)
+_FIELDS = {"nodes": "subnets", "endpoints": "databaseSubnets", "ingress": "balancerSubnets"}
+
+
+def objections(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]:
+    """Yield everything that keeps a cell out; `exists`: some of it is in already."""
+    if asked.existing is not None:
+        yield from _network(asked, seen)
+        if seen.network is not None:
+            yield from _subnets(asked, seen)
+            yield from _ways(asked, seen)
+            yield from _groups(asked, seen)
+            yield from _zones(asked, seen, exists=exists)
+    if asked.zone:
+        yield from _zone(asked, seen, exists=exists)
+
+
+def _no(code: str, reason: str, remedy: str) -> Objection:
+    return Objection(code=code, reason=reason, remedy=remedy)
+
+
+def _network(asked: Asked, seen: Seen) -> Iterator[Objection]:
+    there = asked.existing
+    assert there is not None
+    if seen.network is None:
+        remedy = "set network.existing.id to a network that this subscription's role may read; `az network vnet list`"
+        yield _no("network_missing", f"there is no virtual network {there.id}", remedy)
+        return
+    location = str(at(seen.network, "location") or "").lower().replace(" ", "")
+    if location != asked.region:
+        reason = f"{_short(there.id)} is in {location}, and the cell in {asked.region}"
+        yield _no("network_elsewhere", reason, "machines and private endpoints must be in their network's region")
+
+
+def _subnets(asked: Asked, seen: Seen) -> Iterator[Objection]:
+    for role, field in _FIELDS.items():
+        subnet = asked.subnet(role)
+        found = seen.subnet(subnet)
+        if found is None:
+            remedy = f"az network vnet subnet list --ids {asked.existing.id if asked.existing else ''}"
+            yield _no("subnet_missing", f"there is no subnet {_short(subnet)} (network.existing.{field})", remedy)
+            continue
+        owner = next((str(at(one, "serviceName")) for one in every(found, "delegations.*")), "")
+        if owner:
+            reason = f"{_short(subnet)} is delegated to {owner}, which lets nothing else in"
+            yield _no("subnet_delegated", reason, f"name another subnet as network.existing.{field}")
+
+
+def _ways(asked: Asked, seen: Seen) -> Iterator[Objection]:
+    subnet = asked.subnet("nodes")
+    if seen.subnet(subnet) is None:
+        return
+    way = seen.way_out(subnet)
+    known = facts("azure", "site")["routes"]["ways"]
+    leads = known.get(way, way) if isinstance(known, dict) else way
+    remedy = "give the subnet a NAT gateway, or route 0.0.0.0/0 to a firewall: nodes fetch Octopus, and deploy"
+    if not way:
+        yield _no("no_way_out", f"{_short(subnet)} has no NAT gateway, and no outbound access by default", remedy)
+    elif leads in ("nowhere", "internet"):
+        reason = f"0.0.0.0/0 of {_short(subnet)} leads to {way}, and nodes have no public address"
+        yield _no("no_way_out", reason, remedy)
+
+
+def _groups(asked: Asked, seen: Seen) -> Iterator[Objection]:
+    """The network's own groups are others': what they close the cell cannot open."""
+    nodes, endpoints = asked.subnet("nodes"), asked.subnet("endpoints")
+    wanted = [(source, port) for source in asked.allow for port in (443, 10943)]
+    for source, port in (*wanted, (PROBES, 80)):
+        rule = seen.closed(nodes, source, port)
+        if rule:
+            reason = f"the group of {_short(nodes)} keeps {source} from port {port} of nodes (rule {rule})"
+            yield _no("group_closed", reason, f"admit {source} to TCP {port} in that group")
+    block = str(at(seen.subnet(nodes), "addressPrefix") or "")
+    if not block or at(seen.subnet(endpoints), "privateEndpointNetworkPolicies") in (None, "Disabled"):
+        return  # groups do not judge what goes to private endpoints there
+    for port in _ENDPOINT_PORTS:
+        rule = seen.closed(endpoints, block, port)
+        if rule:
+            reason = f"the group of {_short(endpoints)} keeps nodes from port {port} of private endpoints (rule {rule})"
+            yield _no("group_closed", reason, f"admit {block} to TCP {port} in that group")
+
+
+def _zones(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]:
+    there = asked.existing
+    assert there is not None
+    own = [] if there.private_zones or exists else [*SERVICE_ZONES.values()]
+    for name in SERVICE_ZONES.values() if there.private_zones else ():
+        if not seen.zone_id(name):
+            remedy = f"make it there, and link it to {_short(there.id)}; or leave privateZones out"
+            yield _no("zone_missing", f"{_short(there.private_zones or '')} has no private zone {name}", remedy)
+        elif there.id.lower() not in seen.zone_networks(name):
+            remedy = f"az network private-dns link vnet create --zone-name {name} --virtual-network {there.id} …"
+            yield _no("zone_unseen", f"private zone {name} is not linked to {_short(there.id)}", remedy)
+    for name in own:
+        if there.id.lower() in seen.zone_networks(name):
+            group = seen.zone_id(name).lower().partition("/providers/")[0]
+            remedy = f"set network.existing.privateZones to its resource group ({group})"
+            yield _no("zone_taken", f"{_short(there.id)} resolves a private zone {name} already", remedy)
+    if not asked.zone and not exists and there.id.lower() in seen.zone_networks(asked.host):
+        remedy = "use another ingress.host, or name that zone as ingress.zone"
+        yield _no("zone_taken", f"{_short(there.id)} resolves a private zone {asked.host} already", remedy)
+
+
+def _zone(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]:
+    if seen.zone is None:
+        remedy = "set ingress.zone to the id of a private zone; `az network private-dns zone list --query [].id`"
+        yield _no("zone_missing", f"there is no private zone {asked.zone}", remedy)
+        return
+    name = asked.zone.rpartition("/")[2].lower()
+    if asked.host != name and not asked.host.endswith(f".{name}"):
+        remedy = f"use an ingress.host below {name}, or another zone"
+        yield _no("zone_foreign", f"zone {name} cannot hold {asked.host}", remedy)
+    linked = {str(one).lower() for one in every(seen.zone, "networks.*")}
+    if asked.existing is not None and asked.existing.id.lower() not in linked:
+        remedy = f"az network private-dns link vnet create --zone-name {name} --virtual-network {asked.existing.id} …"
+        yield _no("zone_unseen", f"private zone {name} is not linked to {_short(asked.existing.id)}", remedy)
+    if not exists and asked.host in seen.records():
+        remedy = "use another ingress.host, or remove the record"
+        yield _no("record_taken", f"zone {name} has a record for {asked.host} already", remedy)
+
+
+def _short(id: str) -> str:
+    return id.rpartition("/")[2]
