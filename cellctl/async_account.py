@@ -94,7 +94,7 @@ class AsyncAccount:
         `cellctl.run.accounts.quotas`.
 
         Raises:
-            UsageError: There is no such account, or the cloud has no reefs yet (code `no_level`).
+            UsageError: There is no such account, or cells there share no load balancers (code `no_level`).
         """
 
         def work(line: Line) -> Sequence[QuotaFit]:

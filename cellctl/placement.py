@@ -80,7 +80,8 @@ class Balancer:
 class Reef:
     """Shared capacity that fails together: its hosts and gateways serve only cells on this reef.
 
-    Without `balancers` each cell brings its own; with them it has a place in one of each kind.
+    Without `balancers` each cell brings its own; with them it has a place in one of each kind. `own_files`: each cell
+    brings its own storage account, so that there are no gateways, and accounts are counted by their quota alone.
     """
 
     name: str
@@ -93,6 +94,7 @@ class Reef:
     hosts: tuple[Host, ...] = ()
     gateways: tuple[Gateway, ...] = ()
     balancers: tuple[Balancer, ...] = ()
+    own_files: bool = False
 
     def doors(self, kind: Doors) -> tuple[Balancer, ...]:
         """Return its load balancers of a kind."""
@@ -142,7 +144,7 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Placement:
-    """Where a cell goes. `web` and `polling` are load balancers that it shares, empty where it brings its own."""
+    """Where a cell goes. `gateway`, `web` and `polling` are what it shares, empty where it brings its own."""
 
     reef: str
     host: str
@@ -187,10 +189,11 @@ def place(inventory: Inventory, request: Request) -> Placement | Refusal:
     reef = min(open_, key=lambda item: (not item.balancers, Fraction(item.cells, item.max_cells), item.name))
     hosts = [host for host in reef.hosts if host.free]
     gateways = [gateway for gateway in _serving(reef, request) if gateway.free(request.today) >= request.shares]
+    gateway = min(gateways, key=lambda one: _gateway_order(one, request)).name if not reef.own_files else ""
     return Placement(
         reef=reef.name,
         host=min(hosts, key=lambda host: _host_order(host, request)).name,
-        gateway=min(gateways, key=lambda gateway: _gateway_order(gateway, request)).name,
+        gateway=gateway,
         web=_emptiest(reef.doors("web")),
         polling=_emptiest(reef.doors("polling")),
     )
@@ -284,8 +287,9 @@ def _missing(reef: Reef, request: Request) -> Iterator[Shortage]:
         limit = sum(host.capacity for host in hosts) - kept
         words = f"has no database left: {used} of {limit} are taken, {kept} more are kept for restores"
         yield _shortage(reef, "databases", (limit, used, 1), words)
-    if not any(gateway.free(request.today) >= request.shares for gateway in _serving(reef, request)):
-        gateways = [gateway for gateway in _serving(reef, request) if gateway.in_service]
+    serving = _serving(reef, request)
+    if not reef.own_files and not any(one.free(request.today) >= request.shares for one in serving):
+        gateways = [gateway for gateway in serving if gateway.in_service]
         most = max((gateway.free(request.today) for gateway in gateways), default=0)
         limit, used = sum(gateway.slots for gateway in gateways), sum(gateway.used for gateway in gateways)
         wanted = f"{request.shares} free {request.protocol} share{'s' if request.shares > 1 else ''}"
@@ -316,6 +320,10 @@ def _room_of(reef: Reef, request: Request) -> dict[Constraint, int]:
     return {
         "cells": max(0, reef.max_cells - reef.cells),
         "databases": sum(host.free for host in reef.hosts),
-        "shares": sum(gateway.free(request.today) // request.shares for gateway in _serving(reef, request)),
+        **({} if reef.own_files else {"shares": _shares_of(reef, request)}),
         **(doors if reef.balancers else {}),
     }
+
+
+def _shares_of(reef: Reef, request: Request) -> int:
+    return sum(gateway.free(request.today) // request.shares for gateway in _serving(reef, request))

@@ -86,7 +86,10 @@ class Counted:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capacity:
-    """The capacity facts of one cloud. `databases`: (size, mode) -> databases that one host takes."""
+    """The capacity facts of one cloud. `databases`: (size, mode) -> databases that one host takes.
+
+    `own_files`: each cell brings its own storage account, so reefs have no gateways.
+    """
 
     databases: Mapping[tuple[str, str], int]
     reserve_share: float
@@ -95,6 +98,7 @@ class Capacity:
     gateway_limit: int
     takes: tuple[Takes, ...]
     shared: Mapping[str, Counted]
+    own_files: bool = False
 
     def databases_of(self, size: str, mode: str) -> int:
         """Return how many databases a host takes: `size` is a class (`db.m6i.xlarge`) or a SKU (`GP_Gen5_4`).
@@ -123,13 +127,14 @@ def capacity(cloud: str) -> Capacity:
     sources = set(table.struct("sources"))
     reserve, gateway = table.table("reserve"), table.table("gateway")
     found = Capacity(
-        databases=_databases(table, sources),
+        databases={**_databases(table, sources), **_pools(table, sources)},
         reserve_share=reserve.number("share"),
         reserve_least=int(reserve.number("least")),
         gateway_slots=int(gateway.number("slots")),
         gateway_limit=_quota(gateway, cloud).default,
         takes=tuple(_takes(entry, cloud, sources) for entry in table.tables("takes")),
         shared={name: _counted(entry, cloud, sources) for name, entry in table.named("balancers")},
+        own_files=gateway.flag("own"),
     )
     for part in (reserve, gateway):
         _sourced(part, sources)
@@ -144,6 +149,27 @@ def _databases(table: Table, sources: set[str]) -> dict[tuple[str, str], int]:
         for size in entry.texts("sizes"):
             found |= {(size, mode): int(modes.number(mode)) for mode in modes.data}
         _sourced(entry, sources)
+    return found
+
+
+def _pools(table: Table, sources: set[str]) -> dict[tuple[str, str], int]:
+    """Return what elastic pools take: the least of the service's limit, storage, vCores and the blast radius."""
+    found: dict[tuple[str, str], int] = {}
+    shares = table.table("pool")
+    for entry in table.tables("pools"):
+        size = entry.text("size")
+        most = min(
+            entry.number("databases"),
+            entry.number("gib") // shares.number("gib_per_cell"),
+            int(size.rpartition("_")[2]) * shares.number("cells_per_vcore"),
+            shares.number("blast_radius"),
+        )
+        found |= {(size, mode): int(most) for mode in shares.texts("modes")}
+        _sourced(entry, sources)
+    if found:
+        for source in shares.struct("sources").values():
+            shares.source(sources, str(source))
+        _sourced(shares, sources)
     return found
 
 

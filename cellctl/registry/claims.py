@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, bindparam, func, select, update
 
 from cellctl.errors import RegistryError, UsageError
 from cellctl.placement import Placement, Refusal, Request, place
-from cellctl.registry import doors
+from cellctl.registry import doors, own_files
 from cellctl.registry.database import Conflict, Database, insert_new
 from cellctl.registry.inventory import inventory
 from cellctl.registry.rows import change, row_of, tell
@@ -135,7 +135,8 @@ def give_back(database: Database, account: str, cell: str) -> bool:
 def left(connection: Connection, now: float, account: str, cell: str) -> None:
     """End the binding of a cell whose resources are gone: its database was dropped, its share admits nobody.
 
-    The database's slot is free again. What the share held is still in its bucket, so its slot is quarantined.
+    The database's slot is free again. What the share held is still in its bucket, so its slot is quarantined; a storage
+    account of the cell's own is gone with it.
     """
     binding = _open_binding(connection, _cell(connection, account, cell).id)
     if binding is None:
@@ -147,7 +148,7 @@ def left(connection: Connection, now: float, account: str, cell: str) -> None:
         values = {"state": "available", "state_since": now, "database": ""}
         change(connection, database_slots, slot.id, slot.version, values)
     for share in (row_of(connection, "share_slot", share_id) for share_id in shares):
-        if share.state == "detaching":
+        if share.state == "detaching" and not own_files.left(connection, int(share.id), now=now):
             values = {"state": "quarantined", "state_since": now, "client_list": []}
             change(connection, share_slots, share.id, share.version, values)
 
@@ -186,7 +187,7 @@ def _reserved(
 ) -> Claim:
     reef, host, gateway = _locked(connection, request, placed)
     slot = _swapped_database(connection, host, since)
-    shares = _swapped_shares(connection, gateway, request.shares, since)
+    gateway, shares = _files(connection, request, reef, gateway, since)
     taken = doors.reserved(connection, reef, placed, since)
     binding = insert_new(
         connection,
@@ -203,18 +204,24 @@ def _reserved(
     tell(connection, since, (request.account, "cell", request.cell), "reserved", {"reef": placed.reef})
     return Claim(
         binding=binding, account=request.account, cell=request.cell, reef=placed.reef, host=placed.host,
-        gateway=placed.gateway, database_slot=slot, shares=shares, reserved_until=until,
+        gateway=placed.gateway or str(row_of(connection, "gateway", gateway).name), database_slot=slot, shares=shares,
+        reserved_until=until,
         doors=tuple(slot for _, slot in taken),
     )  # fmt: skip
 
 
 _ON_REEF = select(func.count()).where(bindings.c.reef_id == reefs.c.id, bindings.c.until.is_(None)).scalar_subquery()
 _PLACE = (
-    select(reefs.c.id, hosts.c.id.label("host"), gateways.c.id.label("gateway"))
+    select(reefs.c.id, hosts.c.id.label("host"), func.coalesce(gateways.c.id, 0).label("gateway"))
     .join(hosts, hosts.c.reef_id == reefs.c.id)
-    .join(gateways, gateways.c.reef_id == reefs.c.id)
-    .where(*(table.c.state == "in_service" for table in (reefs, hosts, gateways)))
-    .where(hosts.c.name == bindparam("host_name"), gateways.c.name == bindparam("gateway_name"))
+    .outerjoin(
+        gateways,
+        (gateways.c.reef_id == reefs.c.id)
+        & (gateways.c.name == bindparam("gateway_name"))
+        & (gateways.c.state == "in_service"),
+    )
+    .where(*(table.c.state == "in_service" for table in (reefs, hosts)))
+    .where(hosts.c.name == bindparam("host_name"))
     .where(reefs.c.id == bindparam("reef"), reefs.c.max_cells > _ON_REEF)
 )
 
@@ -249,11 +256,14 @@ _SHARES = (
 
 
 def _locked(connection: Connection, request: Request, placed: Placement) -> tuple[int, int, int]:
-    """Lock the reef that was chosen and look once more: nobody changes it until this transaction has ended."""
+    """Lock the reef that was chosen and look once more: nobody changes it until this transaction has ended.
+
+    Returns ids; that of the gateway is 0 where the cell brings its own files.
+    """
     reef = connection.execute(_NAMED_REEF, {"account": request.account, "reef": placed.reef}).scalar()
     names = {"reef": reef, "host_name": placed.host, "gateway_name": placed.gateway}
     found = connection.execute(_PLACE, names).one_or_none()
-    if found is None:
+    if found is None or bool(found.gateway) != bool(placed.gateway):
         raise Conflict
     return found.id, found.host, found.gateway
 
@@ -264,6 +274,16 @@ def _swapped_database(connection: Connection, host: int, now: float) -> int:
         raise Conflict
     change(connection, database_slots, slot.id, slot.version, {"state": "reserved", "state_since": now})
     return int(slot.id)
+
+
+def _files(
+    connection: Connection, request: Request, reef: int, gateway: int, now: float
+) -> tuple[int, tuple[int, ...]]:
+    """Reserve shares of a gateway, or record the account that the cell brings; return ids of gateway and slots."""
+    if gateway:
+        return gateway, _swapped_shares(connection, gateway, request.shares, now)
+    gateway, slot = own_files.brought(connection, reef, request.cell, request.protocol, now=now)
+    return gateway, (slot,)
 
 
 def _swapped_shares(connection: Connection, gateway: int, wanted: int, now: float) -> tuple[int, ...]:
@@ -290,6 +310,8 @@ def _end(connection: Connection, binding: Row[tuple[object, ...]], now: float) -
     state = "available" if reserved else "readonly_hold"
     change(connection, database_slots, slot.id, slot.version, {"state": state, "state_since": now})
     for share in _shares(connection, binding.id):
+        if reserved and own_files.left(connection, int(share.id), now=now):
+            continue
         state = "available" if reserved else "detaching"
         change(connection, share_slots, share.id, share.version, {"state": state, "state_since": now})
     mine = binding_shares.c.binding_id == binding.id

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, literal, select
 
-from cellctl.registry import doors
+from cellctl.registry import doors, own_files
 from cellctl.registry.rows import add, change, row_of
 from cellctl.registry.tables import binding_shares, bindings, database_slots, gateways, hosts, reefs, share_slots
 
@@ -20,23 +20,27 @@ if TYPE_CHECKING:
 def restored(connection: Connection, now: float, cell: int, survey: Survey) -> str:
     """Bind a cell to the place that its state names; return what that was, `` if it has a place or none is there."""
     has = select(bindings.c.id).where(bindings.c.cell_id == cell, bindings.c.until.is_(None))
-    found = _place(connection, survey)
+    own = "share_arn" not in survey.place
+    found = _place_with_own_files(connection, survey) if own else _place(connection, survey)
     if found is None or connection.execute(has).first() is not None:
         return ""
-    slot = row_of(connection, "database_slot", int(found.slot))
-    share = row_of(connection, "share_slot", int(found.share))
+    slot, key = row_of(connection, "database_slot", int(found.slot)), survey.key
+    gateway, share_id = int(found.gateway), int(found.share)
+    if own:
+        protocol = survey.gateway.protocol if survey.gateway else "smb"
+        gateway, share_id = own_files.brought(connection, int(found.reef), key.name, protocol, now=now)
+    share = row_of(connection, "share_slot", share_id)
     bound = {"state": "bound", "state_since": now}
     change(connection, database_slots, slot.id, slot.version, {**bound, "database": survey.place["database"]})
     change(connection, share_slots, share.id, share.version, {**bound, "held_data": True, "scrub_remaining": None})
-    _served(connection, now, int(found.gateway))
-    key = survey.key
+    _served(connection, now, gateway)
     binding = add(
         connection,
         bindings,
         {"cell_id": cell, "account": key.account, "cloud": key.cloud, "region": key.region, "reef_id": found.reef,
-         "database_slot_id": slot.id, "gateway_id": found.gateway, "since": now},
+         "database_slot_id": slot.id, "gateway_id": gateway, "since": now},
     )  # fmt: skip
-    values = {"binding_id": binding, "share_slot_id": share.id, "gateway_id": found.gateway, "kind": "files"}
+    values = {"binding_id": binding, "share_slot_id": share.id, "gateway_id": gateway, "kind": "files"}
     connection.execute(binding_shares.insert().values(values))
     doors.restored(connection, now, binding, int(found.reef), survey.place)
     return f"place of {key.name}"
@@ -47,6 +51,29 @@ def _served(connection: Connection, now: float, gateway: int) -> None:
     row = row_of(connection, "gateway", gateway)
     if row.state == "probing":
         change(connection, gateways, gateway, int(row.version), {"state": "in_service", "state_since": now})
+
+
+def _place_with_own_files(connection: Connection, survey: Survey) -> Row[tuple[object, ...]] | None:
+    """Return ids of the reef and database slot that a state names; the slot's number decides the cell's addresses."""
+    place, key = survey.place, survey.key
+    number, none = place.get("number"), literal(0)
+    query = (
+        select(
+            reefs.c.id.label("reef"), none.label("gateway"), none.label("share"), database_slots.c.id.label("slot"),
+            database_slots.c.number, hosts.c.place,
+        )
+        .select_from(reefs)
+        .join(hosts, hosts.c.reef_id == reefs.c.id)
+        .join(database_slots, database_slots.c.host_id == hosts.c.id)
+        .where(reefs.c.account == key.account, reefs.c.name == str(place.get("reef")), reefs.c.kind == "shared")
+        .where(hosts.c.name == str(place.get("host")), database_slots.c.state.in_(("available", "bound")))
+        .where(database_slots.c.database.in_(("", str(place.get("database")))))
+    )  # fmt: skip
+    for row in connection.execute(query):
+        first = row.place.get("number") if isinstance(row.place, dict) else None
+        if isinstance(first, int | float) and first + row.number - 1 == number:
+            return row
+    return None
 
 
 def _place(connection: Connection, survey: Survey) -> Row[tuple[object, ...]] | None:

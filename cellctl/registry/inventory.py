@@ -10,6 +10,7 @@ from sqlalchemy import BindParameter, Connection, bindparam, case, func, select
 
 from cellctl.facts.capacity import capacity
 from cellctl.placement import Balancer, Gateway, Host, Inventory, Quota, Reef
+from cellctl.registry.own_files import KIND
 from cellctl.registry.tables import (
     balancer_slots,
     balancers,
@@ -59,7 +60,7 @@ _GATEWAYS = (
         func.count(share_slots.c.id).filter(_slot == "quarantined").label("held"),
     )
     .outerjoin(share_slots, share_slots.c.gateway_id == gateways.c.id)
-    .where(gateways.c.reef_id.in_(_IDS))
+    .where(gateways.c.reef_id.in_(_IDS), gateways.c.kind != KIND)
     .group_by(gateways.c.id)
 )
 _BALANCERS = (
@@ -101,6 +102,7 @@ def inventory(connection: Connection, *, account: str, cloud: str, region: str) 
             name=row.name, account=row.account, cloud=row.cloud, region=row.region, max_cells=row.max_cells,
             in_service=row.state == "in_service", cells=bound["reef", row.id].total(),
             hosts=tuple(found_hosts[row.id]), gateways=tuple(found_gateways[row.id]), balancers=tuple(doors[row.id]),
+            own_files=capacity(cloud).own_files,
         )
         for row in rows
     )  # fmt: skip

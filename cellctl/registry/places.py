@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from cellctl.errors import RegistryError
 from cellctl.placement import Refusal, Request
-from cellctl.registry import claims, doors, journal
+from cellctl.registry import claims, doors, journal, own_files
 from cellctl.registry.claims import Claim
 from cellctl.registry.database import Database
 from cellctl.registry.journal import CellKey
@@ -73,9 +73,10 @@ def place_of(connection: Connection, claim: Claim) -> Place:
     place: Place = {}
     for part in parts:
         place |= part.place
-    first = place.get("number")
-    place |= {"share": share.share_name, "share_arn": share.share_id, "bucket": share.bucket}
-    place["number"] = (int(first) if isinstance(first, int | float) else 0) + share.number - 1
+    first, own = place.get("number"), gateway.kind == own_files.KIND
+    place |= {} if own else {"share": share.share_name, "share_arn": share.share_id, "bucket": share.bucket}
+    counted = slot if own else share  # what tells the places of one reef apart
+    place["number"] = (int(first) if isinstance(first, int | float) else 0) + int(counted.number) - 1
     place |= doors.place_of(connection, claim.binding)
     place["database"] = slot.database or database_name(claim.cell)
     return place

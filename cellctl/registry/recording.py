@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 
-from cellctl.registry import holding
+from cellctl.registry import holding, own_files
 from cellctl.registry.rows import add, change
 from cellctl.registry.survey import GatewaySeen, HostSeen, ShareSeen, Survey
 from cellctl.registry.tables import (
@@ -178,6 +178,26 @@ class Recorder:
             held = holding.restored(self._connection, self.now, cell, survey)
             if held:
                 self.differences.append(Difference(cell=self._cell, what=held, field="", recorded=None, found=held))
+        if survey.gateway is not None and survey.gateway.kind == own_files.KIND:
+            self._hold_account(cell, survey.gateway)
+
+    def _hold_account(self, cell: int, account: GatewaySeen) -> None:
+        """Record what the storage account that a cell brought to its reef is called in its cloud."""
+        query = (
+            select(share_slots.c.gateway_id, share_slots.c.number, gateways.c.reef_id, gateways.c.name)
+            .join(binding_shares, binding_shares.c.share_slot_id == share_slots.c.id)
+            .join(bindings, bindings.c.id == binding_shares.c.binding_id)
+            .join(gateways, gateways.c.id == share_slots.c.gateway_id)
+            .where(bindings.c.cell_id == cell, bindings.c.until.is_(None), gateways.c.kind == own_files.KIND)
+        )
+        row = self._connection.execute(query).one_or_none()
+        if row is not None:
+            what = f"storage account {account.name}"
+            self._put(gateways, what, {"reef_id": row.reef_id, "name": row.name}, {"object_id": account.object_id})
+            self._put(
+                share_slots, what, {"gateway_id": row.gateway_id, "number": row.number},
+                {"share_id": account.object_id, "share_name": account.name, "bucket": account.name},
+            )  # fmt: skip
 
     def _bind(self, cell: int, survey: Survey, place: tuple[int, int, int], shares: Mapping[str, int]) -> None:
         reef, slot, gateway = place

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from sqlalchemy import Connection, Table, func, select
 
 from cellctl.placement import Quota, Request, room
+from cellctl.registry import own_files
 from cellctl.registry.inventory import inventory
 from cellctl.registry.reefs import cells_of
 from cellctl.registry.tables import balancer_slots, balancers, database_slots, gateways, hosts, reefs, share_slots
@@ -32,7 +33,10 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReefView:
-    """A reef. `free`: how many more cells fit; `binding`: what runs out then. `quotas`: those a cell here takes of."""
+    """A reef. `free`: how many more cells fit; `binding`: what runs out then. `quotas`: those a cell here takes of.
+
+    `own_files`: each cell brings its own storage account, and there are no gateways.
+    """
 
     state: str
     max_cells: int
@@ -43,6 +47,7 @@ class ReefView:
     gateways: tuple[Part, ...] = ()
     balancers: tuple[Part, ...] = ()
     quotas: tuple[Quota, ...] = field(default=())
+    own_files: bool = False
 
 
 def view(connection: Connection, account: str, name: str, *, today: str) -> ReefView | None:
@@ -69,11 +74,15 @@ def view(connection: Connection, account: str, name: str, *, today: str) -> Reef
         gateways=_parts(connection, int(reef.id), gateways),
         balancers=_parts(connection, int(reef.id), balancers),
         quotas=tuple(replace(quota, per_cell=each) for quota in found.quotas if (each := quota.takes(reef_of))),
+        own_files=reef_of.own_files,
     )
 
 
 def _parts(connection: Connection, reef: int, table: Table) -> tuple[Part, ...]:
-    rows = connection.execute(select(table).where(table.c.reef_id == reef).order_by(table.c.name)).all()
+    mine = table.c.reef_id == reef
+    if table is gateways:
+        mine &= gateways.c.kind != own_files.KIND  # a cell's own is no part of the reef
+    rows = connection.execute(select(table).where(mine).order_by(table.c.name)).all()
     counted = _slots(connection, table, [int(row.id) for row in rows])
     if table is hosts:
         return tuple(

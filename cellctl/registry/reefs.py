@@ -7,11 +7,11 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, select, true, update
 
 from cellctl.errors import GuardError, Objection, UsageError
 from cellctl.facts.capacity import capacity
-from cellctl.registry import doors, states
+from cellctl.registry import doors, own_files, states
 from cellctl.registry.recording import Difference, Recorder
 from cellctl.registry.rows import change, row_of, tell
 from cellctl.registry.stock import add_database_slots
@@ -160,6 +160,7 @@ class ReefRecorder(Recorder):
             (balancers, [balancer.name for balancer in survey.balancers]),
         ):
             gone = (table.c.reef_id == reef) & table.c.name.not_in(there) & (table.c.state != "retired")
+            gone &= (gateways.c.kind != own_files.KIND) if table is gateways else true()
             for row in self._connection.execute(select(table).where(gone)).all():
                 self.differences.append(
                     Difference(cell=self._cell, what=str(row.name), field="", recorded=row.name, found=None)

@@ -78,7 +78,7 @@ class GatewayView:
 
 def listed(connection: Connection, account: str) -> list[GatewayView]:
     """Return the gateways of an account that are not retired, those of reefs and those of single cells."""
-    mine = (reefs.c.account == account) & gateways.c.kind.in_(("storage_gateway",)) & (gateways.c.state != "retired")
+    mine = (reefs.c.account == account) & (gateways.c.kind == "storage_gateway") & (gateways.c.state != "retired")
     rows = connection.execute(_GATEWAYS.where(mine).order_by(reefs.c.kind.desc(), gateways.c.name)).all()
     return [_view(connection, row) for row in rows]
 
@@ -149,7 +149,8 @@ _GATEWAYS: Select[tuple[object, ...]] = select(
 
 
 def _row(connection: Connection, account: str, name: str) -> Row[tuple[object, ...]]:
-    found = connection.execute(_GATEWAYS.where(reefs.c.account == account, gateways.c.name == name)).first()
+    mine = (reefs.c.account == account) & (gateways.c.name == name) & (gateways.c.kind == "storage_gateway")
+    found = connection.execute(_GATEWAYS.where(mine)).first()
     if found is None:
         hint = "cellctl gateway status lists them"
         raise UsageError(f"the registry knows no gateway '{name}'", hint=hint, code="no_gateway")

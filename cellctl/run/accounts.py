@@ -91,11 +91,13 @@ def quotas(
     `placement` `shared`: on reefs whose load balancers their cells share.
 
     Raises:
-        UsageError: There is no such account, it is on another cloud, or the cloud has no reefs yet (code `no_level`).
+        UsageError: There is no such account, it is on another cloud, or cells there share no load balancers (code
+            `no_level`).
     """
     known = capacity(cloud)
-    if placement != "dedicated" and cloud != "aws":
-        raise UsageError(f"there are no reefs on {cloud} yet", hint="--placement dedicated", code="no_level")
+    if placement == "shared" and not known.shared:
+        message = f"cells on {cloud} have load balancers of their own"
+        raise UsageError(message, hint="--placement reef", code="no_level")
     databases = known.databases_of(*_HOSTS[cloud])
     shape = Shape(
         reef_cells=REEF_CELLS,

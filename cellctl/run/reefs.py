@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cellctl.errors import CellctlError, Objection, UsageError
+from cellctl.facts.capacity import capacity
 from cellctl.facts.conditions import at
 from cellctl.run import registering
 from cellctl.run.target import REEF, record_of
@@ -43,7 +44,7 @@ class ReefStatus:
         known = self.known
         if known is None or known.state != "in_service" or len(known.cells) >= known.max_cells:
             return ()
-        parts = {"gateways": known.gateways, "hosts": known.hosts}
+        parts = {**({} if known.own_files else {"gateways": known.gateways}), "hosts": known.hosts}
         free = {name: sum(map(_free, found)) for name, found in parts.items()}
         wanted = min(self.low_water, known.max_cells - len(known.cells))
         return tuple(name for name, number in free.items() if number < wanted)
@@ -108,6 +109,9 @@ def grown(spec: ReefSpec, file: Path | None, *, gateways: int, hosts: int) -> Gr
     """
     from cellctl.spec.reef_file import loads_reef
 
+    if gateways and capacity(spec.spec.cloud).own_files:
+        message = f"a reef on {spec.spec.cloud} has no gateways: each cell brings its own storage account"
+        raise UsageError(message, hint="say --hosts 1", code="no_gateways")
     if file is None or not (gateways or hosts):
         raise UsageError("nothing is to be added", hint="say --gateways 1 or --hosts 1", code="nothing_to_add")
     text = file.read_text(encoding="utf-8")

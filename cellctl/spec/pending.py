@@ -15,12 +15,6 @@ def not_yet(spec: CellSpec) -> list[Problem]:
     body = spec.spec
     asked = (
         (
-            body.placement != "dedicated" and body.cloud == "azure",
-            "placement",
-            "shared capacity (reefs) on Azure comes later",
-            "placement: dedicated",
-        ),
-        (
             body.placement != "dedicated" and body.cloud == "aws" and body.storage.protocol == "smb",
             "storage.protocol",
             "SMB on a shared gateway needs a domain, which comes later",

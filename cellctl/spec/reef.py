@@ -33,7 +33,7 @@ class ReefDatabase(Section):
     hosts: int = Field(default=1, ge=1, le=10)
     """How many hosts; `cellctl reef expand` adds one."""
     tier: Literal["small", "standard", "large"] = "standard"
-    """Size of each host: small has 30 databases, standard and large 75 with a second copy; a tenth is for restores."""
+    """Size of each host: on AWS 30, 75 and 75 databases, on Azure 25, 50 and 50; a tenth is for restores."""
     multi_zone: bool = True
     """Keep a synchronous copy in a second zone."""
     retention_days: units.RetentionDays = 14
@@ -54,7 +54,7 @@ class ActiveDirectory(Section):
 
 
 class ReefStorage(Section):
-    """The gateways that cells share: each has ten bucket and share pairs, and a cell takes one pair."""
+    """The gateways that cells share: each has ten bucket and share pairs, and a cell takes one pair. Not on Azure."""
 
     gateways: int = Field(default=1, ge=1, le=20)
     """How many gateways; `cellctl reef expand` adds one."""
@@ -76,7 +76,7 @@ class ReefIngress(Section):
     exposure: Literal["internal", "public"] = "internal"
     """internal: private addresses only; public: addresses on the internet, still limited to `allow`."""
     allow: tuple[units.Cidr, ...] = Field(default=("10.0.0.0/8",), strict=False, min_length=1, max_length=20)
-    """Address ranges that may connect; the cells' files say the same, because they share what judges it."""
+    """Ranges that may connect. Where cells share balancers, their files say the same; on Azure they may say less."""
     ports_per_cell: int = Field(default=5, ge=2, le=9, alias="portsPerCell")
     """Ports for Tentacles that each cell has: one for each node, one for gRPC. With 5 ten cells share a balancer."""
 
@@ -94,7 +94,7 @@ class ReefBody(Section):
     """Everything about a reef but its name."""
 
     cloud: CloudName
-    """aws (reefs on Azure come later); frozen once the reef exists."""
+    """aws or azure; frozen once the reef exists."""
     account: units.Slug
     """Name of an account in cellctl.yaml; `sandbox` always exists and is simulated. Frozen once the reef exists."""
     region: units.Reference

@@ -10,11 +10,13 @@ from cellctl.spec import source
 from cellctl.spec.problems import placed
 from cellctl.spec.reading import doubts, parsed, validate
 from cellctl.spec.reef import ReefSpec
-from cellctl.spec.reef_rules import findings
+from cellctl.spec.reef_rules import NOT_ON_AZURE, findings
 from cellctl.spec.writing import section_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pydantic.main import IncEx
 
 SCHEMA = "../.cellctl/schemas/reef-v1.json"  # where a home keeps it, seen from reefs/
 
@@ -29,6 +31,12 @@ _COMMENTS: Mapping[str, str] = {
     "network": "all cells on the reef live in it: /16 to /20",
     "maintenance": "when the cloud may patch",
     "protection": "deletion locks on everything that holds data",
+}
+
+
+_ON_AZURE: Mapping[str, str] = {
+    "lowWater": "free databases below which the reef should grow",
+    "ingress": "who may reach any cell on the reef; each cell has its own load balancer",
 }
 
 
@@ -56,9 +64,20 @@ def loads_reef(text: str, file: str = "reef.yaml") -> ReefSpec:
 
 def dump_reef(reef: ReefSpec) -> str:
     """Return the text of a reef file: every field, comments, and the line by which editors find the schema."""
-    data = reef.to_json()
+    azure = reef.spec.cloud == "azure"
+    what = "a network and database hosts" if azure else "a network, database hosts and gateways"
     head = [
         f"# yaml-language-server: $schema={SCHEMA}",
-        "# A reef: a network, database hosts and gateways that cells share. Guide: docs/guides/reefs.md",
+        f"# A reef: {what} that cells share. Guide: docs/guides/reefs.md",
     ]
-    return "\n".join([*head, *section_lines(data, _COMMENTS)]) + "\n"
+    data = reef.model_dump(mode="json", by_alias=True, exclude=_left_out() if azure else None)
+    return "\n".join([*head, *section_lines(data, {**_COMMENTS, **(_ON_AZURE if azure else {})})]) + "\n"
+
+
+def _left_out() -> IncEx:
+    """Return what a reef on Azure does not have."""
+    body: dict[str, IncEx | bool] = dict.fromkeys(NOT_ON_AZURE[""], True)
+    for section, fields in NOT_ON_AZURE.items():
+        if section:
+            body[section] = set(fields)
+    return {"spec": body}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from cellctl.errors import NotYet, Problem
@@ -15,8 +15,22 @@ if TYPE_CHECKING:
 _LONGEST_PREFIX = 20  # sixteen subnets of /24
 
 
+# What a reef on Azure does not have, by section and field, and why: written down, it would mean nothing.
+NOT_ON_AZURE: Mapping[str, Mapping[str, str]] = {
+    "": {"storage": "a reef on Azure has no gateways: each cell brings its own storage account"},
+    "database": {
+        "retention_days": "on Azure each cell says how long its own backups are kept",
+        "geo_backup": "on Azure each cell says where its own backups are kept",
+    },
+    "ingress": {"ports_per_cell": "is of load balancers that cells share"},
+}
+
+
 def findings(reef: ReefSpec) -> Iterator[Problem]:
     """Yield what contradicts itself across the fields of a reef."""
+    if reef.spec.cloud == "azure":
+        yield from _of_azure(reef)
+        return
     storage = reef.spec.storage
     if storage.protocol == "smb" and storage.active_directory is None:
         yield Problem(
@@ -33,6 +47,25 @@ def findings(reef: ReefSpec) -> Iterator[Problem]:
         yield Problem(message=message, field="spec.protection.key")
 
 
+def _of_azure(reef: ReefSpec) -> Iterator[Problem]:
+    for section, fields in NOT_ON_AZURE.items():
+        part = getattr(reef.spec, section) if section else reef.spec
+        for name in sorted(part.model_fields_set & set(fields)):
+            alias = type(part).model_fields[name].alias or name
+            where = ".".join(filter(None, ("spec", section, alias)))
+            yield Problem(message=fields[name], field=where, hint="leave it out")
+    network = ipaddress.IPv4Network(reef.spec.network.cidr)
+    if network.prefixlen > _LONGEST_PREFIX:
+        yield Problem(message=f"must be a /{_LONGEST_PREFIX} or larger", field="spec.network.cidr")
+    yield from _ways_in(reef)
+    yield from _control(network)
+
+
+def _control(network: ipaddress.IPv4Network) -> Iterator[Problem]:
+    if network.overlaps(ipaddress.IPv4Network(CONTROL_RANGE)):
+        yield Problem(message=f"overlaps {CONTROL_RANGE}, where cellctl itself runs", field="spec.network.cidr")
+
+
 def _range(reef: ReefSpec) -> Iterator[Problem]:
     storage, network = reef.spec.storage, ipaddress.IPv4Network(reef.spec.network.cidr)
     if network.prefixlen > _LONGEST_PREFIX:
@@ -44,8 +77,7 @@ def _range(reef: ReefSpec) -> Iterator[Problem]:
             hint="a larger network, or fewer gateways",
         )
     yield from _ways_in(reef)
-    if network.overlaps(ipaddress.IPv4Network(CONTROL_RANGE)):
-        yield Problem(message=f"overlaps {CONTROL_RANGE}, where cellctl itself runs", field="spec.network.cidr")
+    yield from _control(network)
 
 
 def _ways_in(reef: ReefSpec) -> Iterator[Problem]:
@@ -59,9 +91,27 @@ def _ways_in(reef: ReefSpec) -> Iterator[Problem]:
 
 def refuse_pending_reef(reef: ReefSpec) -> None:
     """Raise NotYet, which names every option of `reef` that a later version brings; do nothing if there is none."""
+    azure = reef.spec.cloud == "azure"
     asked = (
-        (reef.spec.cloud == "azure", "cloud", "reefs on Azure come later", "cloud: aws"),
         (reef.spec.storage.protocol == "smb", "storage.protocol", "joining a domain comes later", "protocol: nfs"),
+        (
+            azure and reef.spec.ingress.shared,
+            "ingress.shared",
+            "on Azure each cell has its own load balancer; shared ones come later",
+            "shared: false",
+        ),
+        (
+            azure and reef.spec.network.existing is not None,
+            "network.existing",
+            "existing networks of reefs on Azure come later",
+            "cidr: 10.64.0.0/16",
+        ),
+        (
+            azure and reef.spec.protection.key is not None,
+            "protection.key",
+            "existing keys on Azure come later",
+            "no key: the cloud's own seal all data",
+        ),
     )
     problems = [
         Problem(message=f"not yet: {message}", field=f"spec.{field}", hint=f"use {instead}")

@@ -17,7 +17,7 @@
   `azure-sql`; either `login` with `passwordSecret` (a reference, never a value) or `identity` (display name).
 - `buckets`: `{share: bucket}`, and in `files` their `region` and `writer`: ARN of the only role that may write there.
 - of a reef `hosts`: `[{"endpoint", "port", "kind", "region", "login", "passwordSecret"}]`, opened as the administrator,
-  and `gateways`: `[{"region", "writer", "shares": [{"bucket"}]}]`.
+  or as cellctl itself where `kind` is `azure_sql`, and `gateways`: `[{"region", "writer", "shares": [{"bucket"}]}]`.
 
 A missing key means that there is nothing of the kind to check. No message holds a secret.
 """

@@ -58,7 +58,7 @@ class SecretReader(Protocol):
         """
 
     def database_token(self, identity: str) -> str:
-        """Return an access token with which `identity` signs in to Azure SQL."""
+        """Return an access token with which `identity` signs in to Azure SQL, `` for cellctl's own."""
 
     def bucket_policy(self, bucket: str, region: str) -> str:
         """Return the policy of a bucket as JSON, `` if it has none; raises CellctlError (code `policy_unreadable`)."""

@@ -33,7 +33,7 @@ def database_check(database: DatabaseTarget, dialer: Dialer, secrets: SecretRead
             )
         if opened != database.name:
             return _failed(database, f"it opened '{opened}' instead", "", "verify_database_other")
-        who = database.login or database.identity
+        who = database.login or database.identity or "cellctl"
         message = f"database {database.name} opens as {who}"
         return CheckResult(kind="database", target=database.name, passed=True, message=message)
 
@@ -42,7 +42,7 @@ def database_check(database: DatabaseTarget, dialer: Dialer, secrets: SecretRead
 
 def _opened(database: DatabaseTarget, dialer: Dialer, secrets: SecretReader) -> str:
     """Sign in over verified TLS and return the name of the database that opened."""
-    token = secrets.database_token(database.identity) if database.identity else ""
+    token = "" if database.login else secrets.database_token(database.identity)
     password = "" if token else secrets.read(database.password_secret)
     identity = Identity(token=token) if token else Identity(login=database.login, password=password)
     endpoint = Endpoint(dialer=dialer, server=database.server, port=database.port)

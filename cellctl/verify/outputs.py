@@ -136,11 +136,18 @@ def hosts_of(outputs: Mapping[str, object]) -> tuple[DatabaseTarget, ...]:
             name="master",
             kind=_text(item, "kind", "hosts"),
             region=_optional(item, "region"),
-            login=_text(item, "login", "hosts"),
-            password_secret=_text(item, "passwordSecret", "hosts"),
+            **_administrator(item),
         )
         for item in _listed(outputs, "hosts")
     )
+
+
+def _administrator(item: Mapping[object, object]) -> dict[str, str]:
+    """Return login and secret of a host's administrator; a host of Azure SQL has none, cellctl signs in as itself."""
+    if item.get("kind") == "azure_sql":
+        return {}
+    secret = _text(item, "passwordSecret", "hosts")
+    return {"login": _text(item, "login", "hosts"), "password_secret": secret}
 
 
 def shared_buckets_of(outputs: Mapping[str, object]) -> tuple[BucketTarget, ...]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cellctl.run.accounts import QuotaFit
     from cellctl.run.reefs import ReefStatus
 
+_ACCOUNTS = "storage.storage-accounts"
 _STYLES = {"in_service": "green", "cordoned": "yellow", "planned": "dim", "retired": "dim"}
 _BINDING = {
     "cells": "its own limit",
@@ -59,7 +60,13 @@ def _reef(status: ReefStatus) -> Iterator[RenderableType]:
     for part in (*known.hosts, *known.gateways, *known.balancers):
         table.add_row(*_part(part))
     yield table
-    tight = [quota for quota in known.quotas if quota.limit - quota.used < 10 * quota.per_cell]
+    if known.own_files:
+        yield Text("  files: each cell brings its own storage account", style="dim")
+    tight = [
+        quota
+        for quota in known.quotas
+        if quota.limit - quota.used < 10 * quota.per_cell or (known.own_files and quota.key == _ACCOUNTS)
+    ]
     for quota in sorted(tight, key=_left):
         yield Text(f"  quota {quota.key}: {quota.used} of {quota.limit} used, a cell takes {quota.per_cell}", "yellow")
 

@@ -56,13 +56,16 @@ class ProviderSecrets:
         return node_limit(value or self.read(reference))
 
     def database_token(self, identity: str) -> str:
-        """Return a token with which a managed identity signs in to Azure SQL.
+        """Return a token with which a managed identity, or cellctl itself (``), signs in to Azure SQL.
 
         Raises:
             EngineError: It cannot be had from here (code `secret_unreadable`).
         """
         try:
-            return self._context.credentials.azure_token_of(identity, _DATABASE_AUDIENCE)
+            credentials = self._context.credentials
+            if not identity:
+                return credentials.azure_token(_DATABASE_AUDIENCE)
+            return credentials.azure_token_of(identity, _DATABASE_AUDIENCE)
         except ProviderError as error:
             raise EngineError(error.message, code="secret_unreadable") from error
 

@@ -2,109 +2,41 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pulumi
-import pulumi_azure_native as azure_native
 
-from cellctl.clouds import AccountFacts, Cloud, Layout
-from cellctl.errors import UsageError
-from cellctl_components import resources as cellctl
+from cellctl.clouds import AccountFacts, Cloud, Layout, Reefs
 from cellctl_components.azure.cell import Cell, CellArgs
 from cellctl_components.azure.layout import AzureLayout, azure_layout
+from cellctl_components.azure.reef_layout import reef_layout
 from cellctl_components.azure.site import settle
-from cellctl_components.azure.sql_server import Administrators
-from cellctl_stacks.renamed import alias_renamed
-
-ADMINISTRATORS = "octopus-sql-administrators"
-"""Display name of the group that administers databases; the object id decides."""
-
-_SANDBOX = uuid.UUID("8c1f7f3c-53f3-5d3a-9a39-6a3c2a1f5b10")
-
-KEEP_ALIASES = "keepVersionAliases"
-"""Setting of a stack whose checkpoint holds types with an API version (made by azure-native 2): aliases then stay."""
-
-ALIAS_PREFIX = "azure-native:"
-"""azure-native gives each resource about 40 aliases of API versions: 87 % of a preview's CPU (embedded-engine.md 5)."""
+from cellctl_stacks import azure_reef
+from cellctl_stacks.azure_providers import administrators_of, operator_of, providers
 
 
 def program(layout: Layout, account: AccountFacts) -> None:
     """Declare a cell on Azure and export what people and `verify` need; never a secret."""
     assert isinstance(layout, AzureLayout)
-    administrators = _administrators(account)
-    alias_renamed("azure")
-    if not pulumi.Config().get_bool(KEEP_ALIASES):
-        pulumi.runtime.register_stack_transformation(drop_version_aliases)
-    azure = azure_native.Provider(
-        "azure-native",
-        subscription_id=account.id,
-        tenant_id=account.tenant or None,
-        client_id=account.role or None,
-        use_oidc=not account.sandbox,
-        location=layout.region,
-        disable_pulumi_partner_id=True,
-    )
-    steps = cellctl.Provider(
-        "cellctl",
-        azure_tenant=account.tenant,
-        azure_client=account.role,
-        azure_subscription=account.id,
-    )
+    administrators = administrators_of(account)
+    cloud, steps = providers(layout, account)
     cell = Cell(
         layout.cell,
         CellArgs(
             layout=layout,
             subscription=account.id,
             control=account.control_cidr,
-            operator=account.principal or (_sandbox_id("operator", account) if account.sandbox else ""),
+            operator=operator_of(account),
             administrators=administrators,
         ),
-        opts=pulumi.ResourceOptions(providers=[azure, steps]),
+        opts=pulumi.ResourceOptions(providers=[cloud, steps]),
     )
     for key, value in cell.outputs.items():
         pulumi.export(key, value)
 
 
-def _administrators(account: AccountFacts) -> Administrators:
-    """Return who administers databases; the sandbox has a group of its own in each simulated subscription."""
-    if account.administrators:
-        return Administrators(tenant=account.tenant, group=account.administrators, name=ADMINISTRATORS)
-    if not account.sandbox:
-        raise UsageError(
-            "the account names no Entra group that administers databases",
-            hint="add `administrators: OBJECT-ID` to the account in cellctl.yaml",
-            code="account_incomplete",
-        )
-    return Administrators(
-        tenant=account.tenant or _sandbox_id("tenant", account),
-        group=_sandbox_id("administrators", account),
-        name=ADMINISTRATORS,
-    )
-
-
-def _sandbox_id(role: str, account: AccountFacts) -> str:
-    return str(uuid.uuid5(_SANDBOX, f"{role}/{account.id}"))
-
-
-def drop_version_aliases(args: pulumi.ResourceTransformationArgs) -> pulumi.ResourceTransformationResult | None:
-    """Drop aliases that name another API version of the same azure-native type.
-
-    Safe as long as the checkpoint holds no versioned type (`azure-native:network/v20220101:VirtualNetwork`); a stack
-    that does is given the setting `KEEP_ALIASES`, and then this is not registered.
-    """
-    aliases = args.opts.aliases
-    if not aliases or not args.type_.startswith(ALIAS_PREFIX):
-        return None
-    kept = [alias for alias in aliases if not _of_version(alias)]
-    if len(kept) == len(aliases):
-        return None
-    args.opts.aliases = kept
-    return pulumi.ResourceTransformationResult(args.props, args.opts)
-
-
-def _of_version(alias: object) -> bool:
-    kind = getattr(alias, "type_", None)
-    return isinstance(kind, str) and kind.startswith(ALIAS_PREFIX)
-
-
-CLOUD = Cloud(name="azure", layout=azure_layout, program=program, settle=settle)
+CLOUD = Cloud(
+    name="azure",
+    layout=azure_layout,
+    program=program,
+    settle=settle,
+    reefs=Reefs(reef_layout, azure_reef.program),
+)

@@ -25,7 +25,7 @@ from cellctl.cli.options import (
 )
 from cellctl.cli.reef.place import ReefArgument
 
-GatewaysOption = Annotated[int, typer.Option("--gateways", min=0, help="Gateways to add: ten cells each.")]
+GatewaysOption = Annotated[int, typer.Option("--gateways", min=0, help="Gateways to add: ten cells each; on AWS.")]
 HostsOption = Annotated[int, typer.Option("--hosts", min=0, help="Database hosts to add.")]
 
 

@@ -188,25 +188,38 @@ class Alarms(pulumi.ComponentResource):
         return [self._alert(alarm, scope) for alarm in alarms]
 
     def _alert(self, alarm: Alarm, scope: pulumi.Input[str], suffix: str = "") -> monitor.MetricAlert:
-        return monitor.MetricAlert(
-            f"{self._name}-{alarm.name}{suffix}",
-            resource_group_name=self._args.place.resource_group,
-            rule_name=f"{alarm.name}{suffix}",
-            location="global",
-            description=alarm.says,
-            enabled=True,
-            severity=alarm.severity,
-            scopes=[scope],
-            evaluation_frequency="PT5M",
-            window_size="PT1H" if alarm.metric == "FileCapacity" else "PT15M",
-            auto_mitigate=True,
-            criteria=monitor.MetricAlertSingleResourceMultipleMetricCriteriaArgs(
-                odata_type=_SINGLE, all_of=[_criteria(alarm)]
-            ),
-            actions=[monitor.MetricAlertActionArgs(action_group_id=self.group.id)],
-            tags=self._args.place.tags,
-            opts=child(self),
-        )
+        return metric_alert(self, self._name, self._args.place, self.group.id, alarm, scope, suffix)
+
+
+def metric_alert(  # noqa: PLR0917  what an alert is made of
+    parent: pulumi.ComponentResource,
+    name: str,
+    place: Place,
+    group_id: pulumi.Input[str],
+    alarm: Alarm,
+    scope: pulumi.Input[str],
+    suffix: str = "",
+) -> monitor.MetricAlert:
+    """Declare the alert `NAME-ALARM` over the object with id `scope`; `group_id` is of who is told."""
+    return monitor.MetricAlert(
+        f"{name}-{alarm.name}{suffix}",
+        resource_group_name=place.resource_group,
+        rule_name=f"{alarm.name}{suffix}",
+        location="global",
+        description=alarm.says,
+        enabled=True,
+        severity=alarm.severity,
+        scopes=[scope],
+        evaluation_frequency="PT5M",
+        window_size="PT1H" if alarm.metric == "FileCapacity" else "PT15M",
+        auto_mitigate=True,
+        criteria=monitor.MetricAlertSingleResourceMultipleMetricCriteriaArgs(
+            odata_type=_SINGLE, all_of=[_criteria(alarm)]
+        ),
+        actions=[monitor.MetricAlertActionArgs(action_group_id=group_id)],
+        tags=place.tags,
+        opts=child(parent),
+    )
 
 
 def _files_full(size_gib: int) -> Alarm:

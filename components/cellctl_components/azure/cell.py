@@ -17,6 +17,11 @@ from cellctl_components.azure.layout import AzureLayout
 from cellctl_components.azure.network import Network, NetworkArgs
 from cellctl_components.azure.nodes import Nodes, NodesArgs
 from cellctl_components.azure.place import Grant, Place, child, lock, named, stateful
+from cellctl_components.azure.placed_parts import (
+    JoinedNetwork,
+    PooledDatabase,
+    PooledDatabaseArgs,
+)
 from cellctl_components.azure.secrets import ADMINISTRATOR_PASSWORD, API_KEY, MASTER_KEY, Secrets, SecretsArgs
 from cellctl_components.azure.sql_server import Administrators, Owner, SqlServer, SqlServerArgs
 from cellctl_components.octopus import ClusterArgs, Member
@@ -101,11 +106,13 @@ class Cell(pulumi.ComponentResource):
             opts=child(self),
         )
 
-    def _network(self) -> Network | ExistingNetwork:
+    def _network(self) -> Network | ExistingNetwork | JoinedNetwork:
         layout = self._layout
         args = NetworkArgs(
             place=self._place, layout=layout.network, allow=layout.ingress.allow, control=self._args.control
         )
+        if layout.place is not None:
+            return JoinedNetwork(f"{self._name}-network", args, layout.place, self._inside)
         if layout.site is not None and layout.site.network:
             return ExistingNetwork(f"{self._name}-network", args, layout.site, self._inside)
         return Network(f"{self._name}-network", args, self._inside)
@@ -136,16 +143,26 @@ class Cell(pulumi.ComponentResource):
         )
         return Secrets(f"{self._name}-secrets", args, self._inside)
 
-    def _database(self) -> SqlServer:
+    def _database(self) -> SqlServer | PooledDatabase:
+        owner = Owner(
+            identity=named(self.identity, self._layout.names.identity),
+            client_id=self.identity.client_id,
+            master_key_fingerprint=self.secrets.master_key_fingerprint,
+        )
+        if self._layout.place:
+            pooled = PooledDatabaseArgs(
+                place=self._place,
+                on=self._layout.place,
+                layout=self._layout.database,
+                owner=owner,
+                workspace=self.workspace.id,
+            )
+            return PooledDatabase(f"{self._name}-database", pooled, self._inside)
         args = SqlServerArgs(
             place=self._place,
             layout=self._layout.database,
             administrators=self._args.administrators,
-            owner=Owner(
-                identity=named(self.identity, self._layout.names.identity),
-                client_id=self.identity.client_id,
-                master_key_fingerprint=self.secrets.master_key_fingerprint,
-            ),
+            owner=owner,
             endpoint=self.network.endpoint("sqlServer", after=self.secrets.endpoint.endpoint),
             workspace=self.workspace.id,
         )
@@ -237,7 +254,7 @@ class Cell(pulumi.ComponentResource):
             nat_gateways={
                 subnet.zone: self.network.nat_gateways[subnet.name].id
                 for subnet in layout.network.node_subnets
-                if subnet.nat_gateway
+                if subnet.name in self.network.nat_gateways
             },
         )
         return Alarms(f"{self._name}-alarms", args, self._inside)

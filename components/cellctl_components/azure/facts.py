@@ -21,6 +21,18 @@ class DatabaseSize:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PoolSize:
+    """One size of elastic pool. No database takes more than `most_vcores` of its vCores."""
+
+    sku: str
+    tier: str
+    family: str
+    vcores: int
+    most_vcores: int
+    max_size_gib: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ShareRules:
     """How storage is divided into shares; `weights` are per cent by kind, sizes are GiB."""
 
@@ -76,6 +88,24 @@ def database_size(tier: str) -> DatabaseSize:
         vcores=_number(row["vcores"]),
         max_size_gib=_number(row["max_size_gib"]),
     )
+
+
+def pool_size(tier: str) -> PoolSize:
+    """Return what a database tier of a reef file is on Azure."""
+    row = _inner(_table("sizes", "pool"), tier)
+    return PoolSize(
+        sku=_text(row["sku"]),
+        tier=_text(row["tier"]),
+        family=_text(row["family"]),
+        vcores=_number(row["vcores"]),
+        most_vcores=_number(row["most_vcores"]),
+        max_size_gib=_number(row["max_size_gib"]),
+    )
+
+
+def pooled_database_gib() -> int:
+    """Return how large the database of a cell in a pool may become."""
+    return _number(_table("sizes", "pooled_database")["max_size_gib"])
 
 
 def share_rules() -> ShareRules:

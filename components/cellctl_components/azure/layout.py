@@ -18,6 +18,7 @@ from cellctl_components.azure.site import SiteLayout, site_of
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
+    from cellctl_components.azure.placed import Ground
 
 POLLING_PORT = 10943
 """Port of the first node's polling address; node n has 10943 + n - 1 (reference/azure.md 5, mode B)."""
@@ -29,6 +30,9 @@ FIRST_NODE_ADDRESS = 10
 """Offset of the first node in its subnet; what lies between is free for later."""
 
 OperatingSystem = Literal["windows", "linux"]
+
+NODES_OF_PLACE = 3
+"""Addresses that a place on a reef has in each zone: a cell has at most eight nodes, in turn over three zones."""
 
 SHARE_KINDS = ("packages", "artifacts", "task_logs", "imports", "event_exports")
 """Kinds of files, in the order of the cell file."""
@@ -127,6 +131,30 @@ class IngressLayout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PlaceLayout:
+    """What a cell on a reef must know of it. `zones`: id of each service's private zone; `pool` is an id.
+
+    `host` is the registry's name for the database host, `server` the name under which it answers.
+
+    `number` counts the reef's places from 0: no two cells have the same, so they never share an address. `allow` and
+    `internal` bound who may reach the cell.
+    """
+
+    reef: str
+    resource_group: str
+    network: str
+    cidr: str
+    zones: Mapping[str, str]
+    allow: tuple[str, ...]
+    internal: bool
+    host: str
+    server: str
+    pool: str
+    number: int
+    database: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class AzureLayout:
     """One cell on Azure. Satisfies `cellctl.clouds.Layout`."""
 
@@ -150,6 +178,7 @@ class AzureLayout:
     email: str
     locked: bool
     site: SiteLayout | None = None
+    place: PlaceLayout | None = None
 
     def to_json(self) -> Mapping[str, shared.Json]:
         """Return all of it as JSON-like data, stable under equal input."""
@@ -168,20 +197,21 @@ def azure_layout(
     Args:
         spec: The cell.
         incarnation: Part of every name that Azure holds after deletion.
-        place: Never given: reefs on Azure come later, and a cell that asks for one is refused.
+        place: What the registry claimed for a cell on a reef.
         site: What it uses of the subscription and does not own, as `site.settled` made it.
 
     Raises:
         SpecError: It cannot be built on Azure; every problem is listed.
     """
-    del place
+    from cellctl_components.azure.placed import place_of
+
     refusals.check(spec)
     found = site_of(spec, site)
     body = spec.spec
     cell_names = names(account=body.account, cell=spec.metadata.name, incarnation=incarnation)
     zones = facts.zones(body.region)
-    used = zones[: body.nodes.count]
-    network = _joined(spec, used, found) if found is not None and found.network else _network(spec, used)
+    ground = None if body.placement == "dedicated" else place_of(spec, place)
+    network = ground.network if ground else _network_of(spec, zones[: body.nodes.count], found)
     return AzureLayout(
         cell=spec.metadata.name,
         cloud="azure",
@@ -189,21 +219,38 @@ def azure_layout(
         region=body.region,
         incarnation=incarnation,
         names=cell_names,
-        tags=_tags(spec),
+        tags=_tags(spec) | ({"cellctl:reef": ground.layout.reef} if ground else {}),
         zones=zones,
         network=network,
-        database=_database(spec, cell_names),
+        database=ground.database(spec) if ground else _database(spec, cell_names),
         storage=_storage(spec, cell_names),
-        nodes=_nodes(spec, network, first=0 if network.existing else FIRST_NODE_ADDRESS),
+        nodes=_nodes(spec, network, first=_first_address(network, ground)),
         nodes_os=body.nodes.os,
-        ingress=_ingress(spec, cell_names, network, found),
+        ingress=_ingress(spec, cell_names, _entry_address(network, ground, found)),
         octopus_version=body.octopus.version,
         licence_secret=body.octopus.licence.secret if body.octopus.licence else "",
         administrator=body.octopus.administrator.username,
         email=body.octopus.administrator.email,
         locked=body.protection.deletion,
         site=found,
+        place=ground.layout if ground else None,
     )
+
+
+def _network_of(spec: CellSpec, zones: tuple[str, ...], site: SiteLayout | None) -> NetworkLayout:
+    return _joined(spec, zones, site) if site is not None and site.network else _network(spec, zones)
+
+
+def _first_address(network: NetworkLayout, ground: Ground | None) -> int:
+    """Return the offset of the first node in its subnet, or in the cell's block of one."""
+    return ground.first_address if ground else 0 if network.existing else FIRST_NODE_ADDRESS
+
+
+def _entry_address(network: NetworkLayout, ground: Ground | None, site: SiteLayout | None) -> str:
+    if ground:
+        return ground.entry_address
+    there = site.entry if site is not None else ""
+    return there or shared.address_in(network.ingress_cidr, RESERVED_ADDRESSES)
 
 
 def _tags(spec: CellSpec) -> dict[str, str]:
@@ -325,13 +372,10 @@ def _nodes(spec: CellSpec, network: NetworkLayout, *, first: int) -> tuple[NodeL
     return tuple(resolved)
 
 
-def _ingress(spec: CellSpec, cell_names: AzureNames, network: NetworkLayout, site: SiteLayout | None) -> IngressLayout:
+def _ingress(spec: CellSpec, cell_names: AzureNames, address: str) -> IngressLayout:
     ingress = spec.spec.ingress
     cell = spec.metadata.name
     internal = ingress.exposure == "internal"
-    address = (
-        site.entry if site is not None and site.entry else shared.address_in(network.ingress_cidr, RESERVED_ADDRESSES)
-    )
     return IngressLayout(
         load_balancer=f"lb-oct-{cell}",
         exposure=ingress.exposure,

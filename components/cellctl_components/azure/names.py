@@ -53,6 +53,11 @@ def names(*, account: str, cell: str, incarnation: int, generation: int = 1) -> 
     )
 
 
+def distinct(prefix: str, readable: str, limit: int, who: tuple[str, ...]) -> str:
+    """Return a name that is global: prefix, what fits of the readable part, and a digest over `who`."""
+    return _joined(prefix, _readable(readable), limit, who)
+
+
 def _readable(cell: str) -> str:
     text = cell
     for word in RESERVED:

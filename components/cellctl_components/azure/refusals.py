@@ -15,6 +15,7 @@ from cellctl_components.azure import facts
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
+    from cellctl.spec.reef import ReefSpec
 
 # Addresses that Azure itself uses inside every virtual network (learn.microsoft.com, "What is IP address
 # 168.63.129.16" and the virtual network FAQ). Private ranges cannot hold them; existing checks stay true if they widen.
@@ -28,15 +29,23 @@ def check(spec: CellSpec) -> None:
     Raises:
         SpecError: With every problem, each with its field.
     """
-    problems = [*_place(spec), *_database(spec), *_storage(spec), *_network(spec)]
+    own = _network(spec) if spec.spec.placement == "dedicated" else ()
+    problems = [*_place(spec), *_database(spec), *_storage(spec), *own]
     if problems:
         raise SpecError(problems)
 
 
-def _place(spec: CellSpec) -> Iterator[Problem]:
+def of_reef(spec: ReefSpec) -> Iterator[Problem]:
+    """Yield what a reef on Azure cannot be, by region and range."""
+    yield from _place(spec)
+    yield from _range(spec.spec.network.cidr)
+
+
+def _place(spec: CellSpec | ReefSpec) -> Iterator[Problem]:
     body = spec.spec
     if body.cloud != "azure":
-        yield Problem(field="spec.cloud", message=f"a layout for azure was asked for a cell on {body.cloud}")
+        what = spec.kind.lower()
+        yield Problem(field="spec.cloud", message=f"a layout for azure was asked for a {what} on {body.cloud}")
     region = body.region
     if region not in facts.regions():
         close = difflib.get_close_matches(region.lower().replace(" ", "").replace("-", ""), facts.regions(), n=1)
@@ -86,6 +95,11 @@ def _network(spec: CellSpec) -> Iterator[Problem]:
             field="spec.network.cidr",
             message=f"is a /{cidr.prefixlen}; a /{_SMALLEST_NETWORK} or larger is needed for its subnets",
         )
+    yield from _range(network.cidr)
+
+
+def _range(text: str) -> Iterator[Problem]:
+    cidr = ipaddress.IPv4Network(text)
     taken = [block for block in _PLATFORM if cidr.overlaps(ipaddress.IPv4Network(block))]
     if taken:
         yield Problem(field="spec.network.cidr", message=f"overlaps {taken[0]}, which Azure uses itself")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -21,6 +22,10 @@ AUDITED = (
     "DATABASE_PERMISSION_CHANGE_GROUP",
 )
 """Who came in and who was let in. Not every batch: Octopus polls its queue all the time, and logs cost by volume."""
+
+
+DATABASE_TROUBLES = ("Errors", "Timeouts", "Blocks", "Deadlocks")
+"""Log categories of a database."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,28 +175,40 @@ class SqlServer(pulumi.ComponentResource):
         """Declare where audit events (they come from `master`) and the database's own troubles go."""
         master = pulumi.Output.concat(self.server.id, "/databases/master")
         workspace = self._args.workspace
-        troubles = ["Errors", "Timeouts", "Blocks", "Deadlocks"]
         return [
             send_logs(self, f"{self._name}-audit-logs", master, workspace, ["SQLSecurityAuditEvents"], self.database),
-            send_logs(self, f"{self._name}-logs", self.database.id, workspace, troubles),
+            send_logs(self, f"{self._name}-logs", self.database.id, workspace, DATABASE_TROUBLES),
         ]
 
     def _access(self) -> CellDatabase:
-        args, owner = self._args, self._args.owner
-        return CellDatabase(
-            f"{self._name}-access",
-            engine="azure-sql",
-            region=args.place.location,
-            server=self.host,
-            database=named(self.database, args.layout.name),
-            identity=owner.identity,
-            identity_client_id=owner.client_id,
-            collation=args.layout.collation,
-            master_key_fingerprint=owner.master_key_fingerprint,
-            opts=pulumi.ResourceOptions(
-                parent=self,
-                protect=True,
-                deleted_with=self.database,
-                depends_on=[self.database, self.endpoint.zone_group],
-            ),
-        )
+        args = self._args
+        return cell_access(
+            self, self._name, args.place.location, args.layout, args.owner, self.database,
+            host=self.host, after=[self.endpoint.zone_group],
+        )  # fmt: skip
+
+
+def cell_access(  # noqa: PLR0917  what the step is made of
+    parent: pulumi.ComponentResource,
+    name: str,
+    region: str,
+    layout: DatabaseLayout,
+    owner: Owner,
+    database: sql.Database,
+    *,
+    host: pulumi.Input[str],
+    after: Sequence[pulumi.Resource],
+) -> CellDatabase:
+    """Declare `NAME-access`: the owner's identity is db_owner of the database, and of no other on `host`."""
+    return CellDatabase(
+        f"{name}-access",
+        engine="azure-sql",
+        region=region,
+        server=host,
+        database=named(database, layout.name),
+        identity=owner.identity,
+        identity_client_id=owner.client_id,
+        collation=layout.collation,
+        master_key_fingerprint=owner.master_key_fingerprint,
+        opts=pulumi.ResourceOptions(parent=parent, protect=True, deleted_with=database, depends_on=[database, *after]),
+    )

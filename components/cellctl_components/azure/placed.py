@@ -1,0 +1,94 @@
+"""The place of a cell on a reef: from what the registry gave to what a layout needs. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+from cellctl.errors import Problem, SpecError
+from cellctl_components.azure import facts
+from cellctl_components.azure.layout import (
+    FIRST_NODE_ADDRESS,
+    NODES_OF_PLACE,
+    RESERVED_ADDRESSES,
+    DatabaseLayout,
+    NetworkLayout,
+    PlaceLayout,
+)
+from cellctl_components.azure.reef_layout import reef_network
+from cellctl_components.layout import Json, address_in, covered
+
+if TYPE_CHECKING:
+    from cellctl.spec import CellSpec
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ground:
+    """What a cell on a reef stands on."""
+
+    layout: PlaceLayout
+    network: NetworkLayout
+
+    @property
+    def first_address(self) -> int:
+        """Offset of the first node in its zone's subnet."""
+        return FIRST_NODE_ADDRESS + NODES_OF_PLACE * self.layout.number
+
+    @property
+    def entry_address(self) -> str:
+        """Address of the cell's load balancer inside the reef's network."""
+        return address_in(self.network.ingress_cidr, RESERVED_ADDRESSES + self.layout.number)
+
+    def database(self, spec: CellSpec) -> DatabaseLayout:
+        """Return the cell's own database in the reef's pool, which decides its size, tier and zones."""
+        database, server = spec.spec.database, self.layout.server.partition(".")[0]
+        return DatabaseLayout(
+            server=server, name=self.layout.database, sku="", tier="", family="", vcores=0,
+            max_size_bytes=facts.pooled_database_gib() * 1024**3, zone_redundant=False,
+            retention_days=database.retention_days, backup_redundancy="GeoZone" if database.geo_backup else "Zone",
+        )  # fmt: skip
+
+
+def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
+    """Return what the cell stands on.
+
+    Raises:
+        SpecError: It has no place yet, or its file asks for what the reef does not have.
+    """
+    given, names = place or {}, [field.name for field in fields(PlaceLayout)]
+    if any(name not in given for name in names):
+        message = "no place on a reef was claimed for this cell"
+        raise SpecError([Problem(field="spec.placement.reef", message=message, hint="cellctl preview claims one")])
+    number, allow, zones = given["number"], given["allow"], given["zones"]
+    values: dict[str, object] = {name: str(given[name]) for name in names}
+    values |= {
+        "number": int(number) if isinstance(number, int | float) else 0,
+        "allow": tuple(map(str, allow if isinstance(allow, list | tuple) else ())),
+        "zones": {key: str(zone) for key, zone in zones.items()} if isinstance(zones, Mapping) else {},
+        "internal": given["internal"] is True,
+    }
+    layout = PlaceLayout(**values)  # type: ignore[arg-type]  # the registry's own values, by their names
+    problems = list(_differs(spec, layout))
+    if problems:
+        raise SpecError(problems)
+    network = reef_network(layout.reef, layout.cidr, facts.zones(spec.spec.region))
+    return Ground(layout=layout, network=replace(network, nodes_group=f"nsg-oct-{spec.metadata.name}-nodes"))
+
+
+def _differs(spec: CellSpec, place: PlaceLayout) -> Iterator[Problem]:
+    """Yield what the network of a reef keeps from every cell on it."""
+    asked, reef = spec.spec.ingress, f"reef '{place.reef}'"
+    if asked.exposure == "public" and place.internal:
+        yield Problem(
+            field="spec.ingress.exposure",
+            message=f"is public, and {reef} carries internal cells only",
+            hint="say internal, or name a reef whose ingress.exposure is public",
+        )
+    outside = [cidr for cidr in asked.allow if not covered(cidr, place.allow)]
+    if outside:
+        yield Problem(
+            field="spec.ingress.allow",
+            message=f"{', '.join(outside)} cannot reach {reef}, which admits {', '.join(place.allow)}",
+            hint="ranges inside of those, or add to ingress.allow of the reef",
+        )

@@ -1,0 +1,184 @@
+"""A ReefSpec resolved for Azure: every name, size and range decided. Pure: no Pulumi, no look-up, no clock.
+
+A reef has no storage accounts: an account's key opens every share in it, so each cell brings its own
+(reference/azure.md 2.4).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cellctl.errors import Problem, SpecError
+from cellctl_components import naming
+from cellctl_components.azure import facts, refusals
+from cellctl_components.azure.layout import (
+    FIRST_NODE_ADDRESS,
+    NODES_OF_PLACE,
+    RESERVED_ADDRESSES,
+    NetworkLayout,
+    NodeSubnet,
+)
+from cellctl_components.azure.names import distinct
+from cellctl_components.layout import Json, equal_parts, json_object
+
+if TYPE_CHECKING:
+    from cellctl.spec.reef import ReefSpec
+
+POOL = "cells"
+"""Name of the one elastic pool of each host."""
+
+PLACES_OF_HOST = 64
+"""Places that are kept for each host, more than its databases ever are: a place's number decides its addresses."""
+
+_ENDPOINTS_OF_PLACE = 2  # of the cell's files and of its vault
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PoolLayout:
+    """A database host: a logical server with one elastic pool. `first` is the number of its first place."""
+
+    label: str
+    server: str
+    pool: str
+    sku: str
+    tier: str
+    family: str
+    vcores: int
+    most_vcores: int
+    max_size_bytes: int
+    zone_redundant: bool
+    first: int
+
+    @property
+    def size(self) -> str:
+        """Its size as `cellctl.facts.capacity` knows it."""
+        return f"{self.sku}_{self.vcores}"
+
+    @property
+    def mode(self) -> str:
+        """How it survives the loss of a zone, in the registry's words."""
+        return "zone_redundant" if self.zone_redundant else "single"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReefLayout:
+    """All of a reef on Azure. `cell` is the stack's name; `allow` bounds who may reach any cell on it."""
+
+    cell: str
+    reef: str
+    account: str
+    region: str
+    incarnation: int
+    protected: bool
+    max_cells: int
+    tags: Mapping[str, str]
+    resource_group: str
+    workspace: str
+    zones: tuple[str, ...]
+    network: NetworkLayout
+    hosts: tuple[PoolLayout, ...]
+    allow: tuple[str, ...]
+    internal: bool
+    cloud: str = "azure"
+
+    def to_json(self) -> Mapping[str, Json]:
+        """Return all of it as JSON-like data, equal for equal layouts."""
+        return json_object(self)
+
+
+def reef_layout(spec: ReefSpec, *, incarnation: int = 1, site: Mapping[str, Json] | None = None) -> ReefLayout:
+    """Return the layout of a reef on Azure. `site` is never given: existing networks of reefs come later.
+
+    Raises:
+        SpecError: Azure cannot do what the spec asks; every problem is listed.
+    """
+    del site
+    problems = [*refusals.of_reef(spec), *_room(spec)]
+    if problems:
+        raise SpecError(problems)
+    body, reef = spec.spec, spec.metadata.name
+    who = (body.account, reef, str(incarnation))
+    return ReefLayout(
+        cell=f"reef-{reef}",
+        reef=reef,
+        account=body.account,
+        region=body.region,
+        incarnation=incarnation,
+        protected=body.protection.deletion,
+        max_cells=body.max_cells,
+        tags=_tags(spec),
+        resource_group=naming.fitted(f"rg-reef-{reef}", 90, *who),
+        workspace=distinct("log-reef", reef, 63, who),
+        zones=facts.zones(body.region),
+        network=reef_network(reef, body.network.cidr, facts.zones(body.region)),
+        hosts=tuple(_host(spec, number, who) for number in range(1, body.database.hosts + 1)),
+        allow=tuple(body.ingress.allow),
+        internal=body.ingress.exposure == "internal",
+    )
+
+
+def reef_network(reef: str, cidr: str, zones: tuple[str, ...]) -> NetworkLayout:
+    """Return the network of a reef: eighths for the nodes of zones 1 to 3, ways in, endpoints; three stay free."""
+    eighths = equal_parts(cidr, 8)
+    return NetworkLayout(
+        name=f"vnet-reef-{reef}",
+        cidr=cidr,
+        node_subnets=tuple(
+            NodeSubnet(
+                zone=zone,
+                name=f"nodes-{zone}",
+                cidr=eighths[int(zone) - 1],
+                nat_gateway=f"nat-reef-{reef}-{zone}",
+                nat_address=f"pip-reef-{reef}-nat-{zone}",
+            )
+            for zone in zones
+        ),
+        ingress_subnet="ingress",
+        ingress_cidr=eighths[3],
+        endpoint_subnet="endpoints",
+        endpoint_cidr=eighths[4],
+        nodes_group=f"nsg-reef-{reef}-nodes",
+        endpoints_group=f"nsg-reef-{reef}-endpoints",
+    )
+
+
+def _room(spec: ReefSpec) -> Iterator[Problem]:
+    """Yield that an eighth of the network cannot hold the nodes, ways in or endpoints of every place."""
+    hosts = spec.spec.database.hosts
+    places = hosts * PLACES_OF_HOST
+    nodes = FIRST_NODE_ADDRESS + NODES_OF_PLACE * places
+    endpoints = RESERVED_ADDRESSES + _ENDPOINTS_OF_PLACE * places + hosts
+    if max(nodes, endpoints) >= ipaddress.IPv4Network(spec.spec.network.cidr).num_addresses // 8:
+        yield Problem(
+            field="spec.network.cidr",
+            message=f"has no room for the nodes of {places} cells",
+            hint="a larger network, or fewer hosts",
+        )
+
+
+def _tags(spec: ReefSpec) -> dict[str, str]:
+    tags = {"cellctl:reef": spec.metadata.name, "cellctl:account": spec.spec.account}
+    if spec.metadata.owner:
+        tags["owner"] = spec.metadata.owner
+    return tags | dict(sorted(spec.metadata.labels.items()))
+
+
+def _host(spec: ReefSpec, number: int, who: tuple[str, ...]) -> PoolLayout:
+    database, reef = spec.spec.database, spec.metadata.name
+    size, label = facts.pool_size(database.tier), f"sql-{number}"
+    return PoolLayout(
+        label=label,
+        server=distinct("sql-reef", f"{reef}-{number}", 63, (*who, label)),
+        pool=POOL,
+        sku=size.sku,
+        tier=size.tier,
+        family=size.family,
+        vcores=size.vcores,
+        most_vcores=size.most_vcores,
+        max_size_bytes=size.max_size_gib * 1024**3,
+        zone_redundant=database.multi_zone,
+        first=(number - 1) * PLACES_OF_HOST,
+    )
