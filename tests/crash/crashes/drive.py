@@ -7,17 +7,22 @@ import os
 import resource
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+import pytest
 
 from cellctl.cell import Cell
 from cellctl.engine.operation import Start
 from cellctl.errors import CellctlError, GuardError
 from cellctl.facts.policies import CODES
 from cellctl.home import Home
+from cellctl.run import preview
 from cellctl.run.options import RunOptions
+from cellctl.run.session import Session
 from cellctl.spec import CellSpec
 from crashes.aim import Aim, Observer
 from crashes.host import ENGINE, Run, start_operation
@@ -74,6 +79,39 @@ def go_on(home: Path, command: Command, log: Path, aim: Aim | None = None, *, ap
         told = {"result": "crashed", "text": traceback.format_exc()}
     Run.observer.close()
     return ended_of({**told, "cpu_s": _cpu_s() - before})
+
+
+@contextmanager
+def planned(looked: preview.Looked | None) -> Iterator[None]:
+    """Let each `up` of this process and its forks have the plan that an unharmed run made, as one that was approved.
+
+    A preview is most of what a run costs that is struck at once, and no kill point lies in it.
+    """
+    if looked is None:  # of a command that asks no program
+        yield
+        return
+
+    def approved(_session: Session, _adopt: Mapping[str, str]) -> preview.Looked:
+        return looked
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preview, "plan_up", approved)
+        yield
+
+
+@contextmanager
+def plans() -> Iterator[list[preview.Looked]]:
+    """Give the plans that runs of this process make."""
+    made: list[preview.Looked] = []
+    real = preview.plan_up
+
+    def kept(session: Session, adopt: Mapping[str, str]) -> preview.Looked:
+        made.append(real(session, adopt))
+        return made[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preview, "plan_up", kept)
+        yield made
 
 
 def _cpu_s() -> float:

@@ -26,11 +26,12 @@ from typing import TypeVar
 
 import yaml
 
+from cellctl.run.preview import Looked
 from cellctl.state.sealing import PassphraseSealer
 from cellctl_provider.probes import Moment
 from crashes import judge, landscape, passing, warmth, witness
 from crashes.aim import Aim, Victim
-from crashes.drive import Command, Ended, go_on, perform
+from crashes.drive import Command, Ended, go_on, perform, planned, plans
 from crashes.landscape import ACCOUNT, REGION
 from crashes.passing import Past, moments
 
@@ -143,16 +144,25 @@ def _drift(home: Path) -> None:
     open_control(home).edit(f"arn:aws:sns:{REGION}:{ACCOUNT}:witness-1", "tags.owner", "somebody")
 
 
-def census(templates: Templates, name: str, *, inner: bool, saved: bool) -> list[tuple[Moment, int]]:
-    """Run a command unharmed and return the moments that it passes, each with its number.
+@dataclass(frozen=True)
+class Census:
+    """The moments that an unharmed run passes, each with its number, and the plan that it made."""
 
-    They are those of engine and providers; `inner` ones are the calls that provider `cellctl` makes in a step, `saved`
-    ones those after a record of a step's end is in place: what follows is the moment before the next call.
+    points: list[tuple[Moment, int]]
+    looked: Looked | None
+
+
+def census(templates: Templates, name: str, *, inner: bool, saved: bool) -> Census:
+    """Run a command unharmed, in this process.
+
+    The moments are those of engine and providers; `inner` ones are the calls that provider `cellctl` makes in a step,
+    `saved` ones those after a record of a step's end is in place: what follows is the moment before the next call.
     """
     home = templates.home(COMMANDS[name][0], templates.folder / f"census-{name}")
     log = templates.folder / f"census-{name}.log"
     log.unlink(missing_ok=True)
-    ended = perform(home, command(name), log)
+    with plans() as made:
+        ended = go_on(home, command(name), log)
     assert ended.result == "succeeded", (name, ended)
     found = judge.faults(home, command(name), ended, data=name != "up")
     assert not found, (name, found)
@@ -164,18 +174,18 @@ def census(templates: Templates, name: str, *, inner: bool, saved: bool) -> list
             continue  # nothing lies between the beginning of a step and "before_call", which is struck
         if inner == moment.urn.startswith("service:"):
             points.append((moment, seen[moment]))
-    return points
+    return Census(points, made[0] if made else None)
 
 
-def counted(templates: Templates, names: list[str], *, inner: bool, saved: bool) -> list[tuple[str, Moment, int]]:
-    """Return the moments of some commands in their order; two commands run at a time."""
-    found: dict[str, list[tuple[Moment, int]]] = {}
+def counted(templates: Templates, names: list[str], *, inner: bool, saved: bool) -> dict[str, Census]:
+    """Return the censuses of some commands in their order; two commands run at a time."""
+    found: dict[str, Census] = {}
     for batch in (names[start : start + 2] for start in range(0, len(names), 2)):
         answers = [
             (name, _answering(lambda name=name: census(templates, name, inner=inner, saved=saved))) for name in batch
         ]
         found |= {name: answer() for name, answer in answers}
-    return [(name, *item) for name in names for item in found[name]]
+    return found
 
 
 def _answering(work: Callable[[], T]) -> Callable[[], T]:
@@ -209,13 +219,15 @@ def chosen(points: list[tuple[str, Moment, int]], seed: int) -> list[Point]:
     return [Point(*point, VICTIMS[(index + seed) % len(VICTIMS)]) for index, point in enumerate(points)]
 
 
-def strike(templates: Templates, chain: list[Point], place: Path, apart: Collection[Victim]) -> list[dict[str, object]]:
+def strike(
+    templates: Templates, chain: list[Point], place: Path, apart: Collection[Victim], looked: Looked | None
+) -> list[dict[str, object]]:
     """Strike the points of a chain: each run of the same command is killed at the next point, the last one at none.
 
     `apart` are the victims for whom providers have processes of their own. Where the command's process lives on, it
     goes on with the next run, as a service does; the last run is always in a fresh one. What is struck in a chain reads
-    nothing before its preview: no point lies there, and the last run reads. After each kill the judge looks for what
-    nobody knows of; what it found in the end is of the whole chain.
+    nothing and has the plan `looked`: no point lies before a change, and the last run reads and plans. After each kill
+    the judge looks for what nobody knows of; what it found in the end is of the whole chain.
 
     A point of a step that is done already is passed over. Returns a line for each other one, up to the first that no
     run passed (what another kill left open is looked up, not done again): that run was the last, the point is not hit.
@@ -231,7 +243,8 @@ def strike(templates: Templates, chain: list[Point], place: Path, apart: Collect
             continue
         log.unlink(missing_ok=True)
         run = perform if point.victim == "group" else go_on
-        again = run(home, struck, log, Aim(point.moment, point.nth, point.victim), apart=point.victim in apart)
+        with planned(looked):
+            again = run(home, struck, log, Aim(point.moment, point.nth, point.victim), apart=point.victim in apart)
         met = passing.struck(log)
         past.take(log)
         lines.append(_line(point, again, met, _adrift(home, asked, point) if met else []))
@@ -283,6 +296,7 @@ def walk(
     walkers: int,
     until: float,
     apart: Collection[Victim],
+    looked: Mapping[str, Looked | None],
 ) -> None:
     """Strike chains, `walkers` at a time, until it is late; each result is a line of the journal at once."""
     pids = []
@@ -297,7 +311,7 @@ def walk(
             for chain in work[number::walkers]:
                 if time.monotonic() >= until:
                     break
-                lines = strike(templates, chain, place, apart)
+                lines = strike(templates, chain, place, apart, looked[chain[0].command])
                 for line in lines:
                     if line["hit"] or len(lines) == 1:  # from a fresh home it should have been passed
                         append(journal, line)
@@ -354,7 +368,9 @@ def main() -> None:
     journal = given.journal or given.folder / "journal.jsonl"
     templates = Templates(given.folder / "homes")
     names = given.only.split(",") if given.only else list(COMMANDS)
-    points = counted(templates, names, inner=given.inner, saved=given.saved)
+    censuses = counted(templates, names, inner=given.inner, saved=given.saved)
+    looked = {name: found.looked for name, found in censuses.items()}
+    points = [(name, *point) for name, found in censuses.items() for point in found.points]
     every = [Point(*point, who) for who in VICTIMS for point in points]
     kills = chosen(points, given.seed) if given.inner or given.one_victim else every
     known = settled(journal)
@@ -366,7 +382,7 @@ def main() -> None:
     while left and time.monotonic() < began + given.seconds:
         work = chains(left, given.chain)
         random.Random(given.seed).shuffle(work)
-        walk(templates, work, journal, walkers=given.walkers, until=began + given.seconds, apart=apart)
+        walk(templates, work, journal, walkers=given.walkers, until=began + given.seconds, apart=apart, looked=looked)
         met = {str(line["key"]) for line in done(journal)}
         left = [point for point in left if point.key not in met]  # what no link of a chain met comes into another one
     summarize(journal, told, {point.key for point in kills})
