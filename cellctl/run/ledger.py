@@ -176,7 +176,7 @@ def _leased(operation: OperationName, target: Target, options: RunOptions) -> It
         return
     holder = Holder.current(command=options.command or f"cellctl {operation} {target.name}")
     with registering.opened(target.home) as database:
-        leases = registering.leases_of(target.home, target.account, database)
+        leases = registering.leases_of(target.home, target.account, database, environment=options.environment)
         lease = leases.acquire(target.name, holder)
         # The registry has no accounts: what they have is the base on which it counts.
         held.hold(lease, registering.Record(database, target) if target.level != "account" else None)

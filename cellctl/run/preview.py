@@ -99,7 +99,9 @@ def _read_unless_moving(session: Session) -> Read:
     try:
         return read_stateful(session, session.load())
     except GuardError:
-        lease = registering.current_lease(target.home, target.account, target.name)
+        lease = registering.current_lease(
+            target.home, target.account, target.name, environment=session.options.environment
+        )
         if lease is None:
             raise
         raise Locked(

@@ -7,7 +7,7 @@ names it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Protocol
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from cellctl.run.target import Target
     from cellctl.state.objects import Objects
 
-OBJECTS = {"s3": "cellctl_provider.aws.objects:open_objects"}
+OBJECTS = {
+    "s3": "cellctl_provider.aws.objects:open_objects",
+    "azblob": "cellctl_provider.azure.objects:open_objects",
+}
 """Who opens a store of objects beside states, by the scheme of the states' URL (`OpenObjects`, as MODULE:NAME)."""
 GATE = "gate_"
 """Beginning of the code of a Failure: a gate of a gateway that is shut."""
@@ -35,8 +38,12 @@ _LOST = "; `cellctl registry rebuild` makes up for it"
 class OpenObjects(Protocol):
     """Opens the store of leases beside the states at a URL."""
 
-    def __call__(self, url: str, *, account: str, role: str) -> Objects:
-        """Return the store; raises EngineError (code `leases_unreachable`)."""
+    def __call__(self, url: str, *, account: str, role: str, tenant: str, environment: Mapping[str, str]) -> Objects:
+        """Return the store; `environment` proves this machine's identity.
+
+        Raises:
+            EngineError: It cannot be opened (code `leases_unreachable`).
+        """
 
 
 def account_key(home: Home, account: Account) -> str:
@@ -65,35 +72,44 @@ def opened(home: Home) -> Iterator[Database]:
         database.close()
 
 
-def leases_of(home: Home, account: Account, database: Database) -> Leases:
+def leases_of(
+    home: Home, account: Account, database: Database, *, environment: Mapping[str, str] | None = None
+) -> Leases:
     """Return the leases that guard cells of an account against everybody who may change them.
+
+    `environment` proves this machine's identity where they are beside states in Azure.
 
     Raises:
         EngineError: They are beside the account's states, which cannot be reached (code `leases_unreachable`).
     """
     if not home.settings.registry:
-        return _without_registry(home, account)
+        return _without_registry(home, account, environment or {})
     from cellctl.registry.leases import RegistryLeases
 
     return RegistryLeases(database, account_key(home, account))
 
 
-def _without_registry(home: Home, account: Account) -> Leases:
+def _without_registry(home: Home, account: Account, environment: Mapping[str, str]) -> Leases:
     scheme = account.state.partition("://")[0]
     if account.simulated or not account.apply_role or scheme not in OBJECTS:
         return SqliteLeases(home.database)
     opener: OpenObjects = resolve_name(OBJECTS[scheme])
-    return ObjectLeases(opener(account.state, account=account.id, role=account.apply_role))
+    store = opener(
+        account.state, account=account.id, role=account.apply_role, tenant=account.tenant, environment=environment
+    )
+    return ObjectLeases(store)
 
 
-def current_lease(home: Home, account: Account, cell: str) -> Lease | None:
-    """Return the lease that is in force on a cell.
+def current_lease(
+    home: Home, account: Account, cell: str, *, environment: Mapping[str, str] | None = None
+) -> Lease | None:
+    """Return the lease that is in force on a cell; `environment` as in `leases_of`.
 
     Raises:
         RegistryError, EngineError: The leases are in a registry, or beside states, that cannot be reached.
     """
     if not home.settings.registry:
-        return _without_registry(home, account).current(cell)
+        return _without_registry(home, account, environment or {}).current(cell)
     with opened(home) as database:
         return leases_of(home, account, database).current(cell)
 

@@ -55,9 +55,10 @@ def check(home: Home, *, options: RunOptions | None = None) -> Report:
     """
     if not home.private.exists():
         return Report(registry=str(home.registry_file), cells=0)  # nothing was ever done here, and a look makes nothing
+    chosen = options or RunOptions()
     with registering.opened(home) as database:
-        seen = _seen(home, database, options or RunOptions())
-        broken = [*books.violations(database), *_unsaid(home, database)]
+        seen = _seen(home, database, chosen)
+        broken = [*books.violations(database), *_unsaid(home, database, chosen)]
         broken += map(_violation, books.compared(database, seen.surveys, seen.gone))
         return _report(database, seen, broken)
 
@@ -91,7 +92,7 @@ def _seen(home: Home, database: Database, options: RunOptions) -> _Seen:
             skipped[name] = found
         elif found is not None:
             surveys.append(found)
-    return _Seen(surveys=tuple(surveys), gone=tuple(_gone(home, database, surveys, skipped)), skipped=skipped)
+    return _Seen(surveys=tuple(surveys), gone=tuple(_gone(home, database, surveys, skipped, options)), skipped=skipped)
 
 
 def _survey(home: Home, name: str, database: Database, options: RunOptions) -> AnySurvey | str | None:
@@ -100,7 +101,8 @@ def _survey(home: Home, name: str, database: Database, options: RunOptions) -> A
     if loaded is None or not loaded.checkpoint.resources:
         return None
     target = of_stack(home, name, options)
-    lease = registering.leases_of(home, target.account, database).current(name)
+    environment = options.environment
+    lease = registering.leases_of(home, target.account, database, environment=environment).current(name)
     if lease is not None:
         return f"is being changed by {lease.holder.words()}"
     account = registering.account_key(home, target.account)
@@ -110,14 +112,18 @@ def _survey(home: Home, name: str, database: Database, options: RunOptions) -> A
 
 
 def _gone(
-    home: Home, database: Database, surveys: Iterable[AnySurvey], skipped: dict[str, str]
+    home: Home,
+    database: Database,
+    surveys: Iterable[AnySurvey],
+    skipped: dict[str, str],
+    options: RunOptions,
 ) -> Iterable[tuple[str, str]]:
     """Yield cells that the registry has and that no state has; those that another home may have are left out."""
     there = {(found.key.account, found.key.name) for found in surveys if found.key.kind == "cell"}
     known = {record.name for record in home.known_cells()}
     for account in _accounts(home):
         key = registering.account_key(home, account)
-        leases = registering.leases_of(home, account, database)
+        leases = registering.leases_of(home, account, database, environment=options.environment)
         for name, state in books.recorded(database, key).items():
             if (key, name) in there or name in skipped or state in ("purged", "requested"):
                 continue
@@ -127,11 +133,11 @@ def _gone(
                 yield key, name
 
 
-def _unsaid(home: Home, database: Database) -> list[Violation]:
+def _unsaid(home: Home, database: Database, options: RunOptions) -> list[Violation]:
     """Return operations that run and whose lease nobody holds (I10)."""
     found = []
     for account in _accounts(home):
-        leases = registering.leases_of(home, account, database)
+        leases = registering.leases_of(home, account, database, environment=options.environment)
         for cell, operation in journal.running(database, registering.account_key(home, account)):
             if leases.current(cell) is None:
                 message = f"operation {operation} ended without a word"

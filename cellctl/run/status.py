@@ -115,7 +115,7 @@ def status(home: Home, name: str, spec: CellSpec | None, *, options: RunOptions 
         loaded, damaged = None, error.summary
     record, last = _record(home, name, loaded) if not damaged else {}, _last_run(home, name)
     body = spec.spec if spec is not None else None
-    lease, unasked = _lease(home, body.account if body else str(record.get("account") or ""), name)
+    lease, unasked = _lease(home, body.account if body else str(record.get("account") or ""), name, options)
     checkpoint = loaded.checkpoint if loaded else None
     warnings = [text for text in (damaged, unasked) if text]
     if loaded and loaded.recovered:
@@ -142,7 +142,7 @@ def status(home: Home, name: str, spec: CellSpec | None, *, options: RunOptions 
     )
 
 
-def _lease(home: Home, account: str, name: str) -> tuple[Lease | None, str]:
+def _lease(home: Home, account: str, name: str, options: RunOptions | None) -> tuple[Lease | None, str]:
     """Return the lease in force, and why it could not be asked for; those beside a cloud's states are not asked for."""
     try:
         shared = bool(home.settings.registry) and bool(account)
@@ -151,7 +151,9 @@ def _lease(home: Home, account: str, name: str) -> tuple[Lease | None, str]:
     if not shared:
         return (SqliteLeases(home.database).current(name) if home.database.exists() else None), ""
     try:
-        return current_lease(home, home.account(account), name), ""
+        return current_lease(
+            home, home.account(account), name, environment=options.environment if options else None
+        ), ""
     except CellctlError as error:
         return None, error.summary
 

@@ -24,8 +24,11 @@ from cellctl.leases.stored import StoredLeases
 from cellctl.registry.database import Database
 from cellctl.registry.leases import RegistryLeases
 from cellctl.testing import FolderObjects
+from cellctl_provider.azure.objects import BlobObjects
+from cellctl_sandbox.standins.blobs import Blobs
+from cellctl_sandbox.standins.web import Listener
 
-STORES = ["home", "objects", "sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
+STORES = ["home", "objects", "blobs", "sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))]
 ROOT = Path(__file__).resolve().parents[2]
 
 OPEN = """
@@ -38,6 +41,10 @@ def opened(where):
         from cellctl.leases import ObjectLeases
         from cellctl.testing import FolderObjects
         return ObjectLeases(FolderObjects(Path(where)))
+    if where.startswith("http://"):
+        from cellctl.leases import ObjectLeases
+        from cellctl_provider.azure.objects import BlobObjects
+        return ObjectLeases(BlobObjects(where, lambda _client: "token"))
     if "://" not in where:
         from cellctl.leases import SqliteLeases
         return SqliteLeases(Path(where))
@@ -113,9 +120,18 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def blobs() -> Iterator[str]:
+    """Return a folder of a container in Azure Blob Storage, served here."""
+    serving = Listener(Blobs("states").answer)
+    yield f"http://127.0.0.1:{serving.port}/states/.cellctl/leases"
+    serving.close()
+
+
+@pytest.fixture
 def where(kind: str, path: Path, request: pytest.FixtureRequest) -> str:
     own = {"home": path, "objects": path.with_name("objects")}
-    return str(own[kind]) if kind in own else str(request.getfixturevalue("url"))
+    other = "blobs" if kind == "blobs" else "url"
+    return str(own[kind]) if kind in own else str(request.getfixturevalue(other))
 
 
 @pytest.fixture
@@ -127,6 +143,8 @@ def store(kind: str, where: str) -> Iterator[Open]:
             return SqliteLeases(Path(where), **clocks)
         if kind == "objects":
             return ObjectLeases(FolderObjects(Path(where)), **clocks)
+        if kind == "blobs":
+            return ObjectLeases(BlobObjects(where, lambda _client: "token"), **clocks)
         opened.append(Database(where))
         return RegistryLeases(opened[-1], "aws:1", **clocks)
 

@@ -21,12 +21,17 @@ _LOST = ("PreconditionFailed", "ConditionalRequestConflict")
 _ABSENT = ("NoSuchKey", "404")
 
 
-def open_objects(url: str, *, account: str, role: str) -> BucketObjects:
+def open_objects(
+    url: str, *, account: str, role: str, tenant: str = "", environment: Mapping[str, str] | None = None
+) -> BucketObjects:
     """Open the store beside the states of a URL such as `s3://bucket/path?region=eu-west-1`, as a role.
+
+    `tenant` and `environment` are of other clouds: boto3 finds this machine's identity itself.
 
     Raises:
         EngineError: The role cannot be taken on (code `leases_unreachable`).
     """
+    del tenant, environment
     parts = urlsplit(url)
     region = parse_qs(parts.query).get("region", ["us-east-1"])[0]
     credentials = FederatedCredentials({"cellctl:config:awsRole": role, "cellctl:config:awsAccount": account})
