@@ -20,14 +20,19 @@ def not_yet(spec: CellSpec) -> list[Problem]:
             "SMB on a shared gateway needs a domain, which comes later",
             "protocol: nfs",
         ),
-        (body.storage.backend == "fsx", "storage.backend", "FSx for Windows comes later", "backend: gateway"),
         (
-            body.ingress.polling == "redis" and body.cloud == "azure",
+            body.placement != "dedicated" and body.cloud == "azure" and body.ingress.polling == "redis",
             "ingress.polling",
-            "one polling address on Azure comes later",
+            "a queue for cells on reefs of Azure comes later",
             "polling: per_node",
         ),
-        (body.ingress.grpc and body.cloud == "azure", "ingress.grpc", "gRPC on Azure comes later", "grpc: false"),
+        (
+            body.placement != "dedicated" and body.cloud == "azure" and body.ingress.grpc,
+            "ingress.grpc",
+            "gRPC for cells on reefs of Azure comes later",
+            "grpc: false",
+        ),
+        (body.storage.backend == "fsx", "storage.backend", "FSx for Windows comes later", "backend: gateway"),
         (
             body.ingress.balancer == "application_gateway",
             "ingress.balancer",

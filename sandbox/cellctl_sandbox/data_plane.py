@@ -111,6 +111,7 @@ class DataPlane:
             documents=self._documents("run_documents"),
             unread=network.secret_unread,
             closed=network.share_closed,
+            on_azure=network.azure_queue_trouble,
         )
 
     @cached_property

@@ -42,7 +42,7 @@ BOOT_S: Mapping[System, float] = {"windows": 480.0, "linux": 210.0}
 _POLLING = NodePort(port=10943, tls=True, polling=True)
 _GRPC = NodePort(port=8443, tls=True, polling=True)
 AWS_PORTS = (NodePort(port=8080), NodePort(port=80), _POLLING, _GRPC)
-AZURE_PORTS = (NodePort(port=443, tls=True), NodePort(port=80, probe_only=True), _POLLING)
+AZURE_PORTS = (NodePort(port=443, tls=True), NodePort(port=80, probe_only=True), _POLLING, _GRPC)
 _TASK_CAP = re.compile(r"--taskCap=(\d+)")
 _ADMINISTRATOR = re.compile(
     r"admin --instance Default --username '((?:[^']|'')*)' --email '((?:[^']|'')*)' `\s+"
@@ -223,6 +223,7 @@ class Nodes:
                     task_cap=_joins_with(str(at(boot.properties, "source.script")) if boot else ""),
                     administrator=_told_administrator(told),
                     hindered=self._hindrance(item),
+                    queue=self._queue(item),
                     system="linux" if told.get("system") == "linux" else "windows",
                 )
             )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 
 from cellctl_sandbox.network.aws_names import INSTANCE, QUEUE
+from cellctl_sandbox.network.azure_names import MACHINE
 from cellctl_sandbox.network.boot import boot_of
 from cellctl_sandbox.network.kept_secrets import VERSION
 from cellctl_sandbox.standins.cloud_view import CloudObject, CloudView, find
@@ -31,7 +32,7 @@ class Queues:
     """Queues of one sandbox; `cut_off` says why a machine does not reach the one that it was told of.
 
     Machines are told at their first boot, or later: `documents` keep what these were told. `unread` says why a machine
-    may not read a secret, `closed` why it cannot mount a share.
+    may not read a secret, `closed` why it cannot mount a share. `on_azure` answers for machines there.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Queues:
         documents: Documents,
         unread: Callable[[CloudObject, str], str],
         closed: Callable[[CloudObject, str], str],
+        on_azure: Callable[[CloudObject], str | None] = lambda _: None,
     ) -> None:
         self._view = view
         self._cut_off = cut_off
         self._documents = documents
         self._unread = unread
         self._closed = closed
+        self._on_azure = on_azure
 
     def tell(self, machine: str, given: Mapping[str, str]) -> str:
         """Write down what a script tells a machine; return why it fails there, `` if it does not."""
@@ -69,6 +72,8 @@ class Queues:
 
     def trouble(self, machine: CloudObject) -> str | None:
         """Return why its queue does not serve a node, `` if it does, None where its script names none."""
+        if machine.type == MACHINE:
+            return self._on_azure(machine)
         told, boot = self._told(machine.id), boot_of(machine)
         if told is not None:
             host, port, secret = told.host, told.port, told.secret

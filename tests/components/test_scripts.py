@@ -12,6 +12,7 @@ from tree_sitter import Language, Node, Parser
 from cellctl.spec import CellSpec
 from cellctl_components.aws.bootstrap import Boot, References, user_data
 from cellctl_components.aws.resolve import layout
+from cellctl_components.azure import bootstrap
 from cellctl_provider.octopus.machines import SCRIPT
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,7 +42,8 @@ SCRIPTS = {
     "aws-smb": aws_script("smb"),
     "aws-mount-nfs": mount_script("nfs"),
     "aws-mount-smb": mount_script("smb"),
-    "azure": (ROOT / "components/cellctl_components/azure/bootstrap.ps1").read_text(encoding="utf-8"),
+    "azure": bootstrap.script(),
+    "azure-queue": bootstrap.script(queued=True, grpc=True),
     "machine": SCRIPT,
     "machine-as-sent": f"& {{\n{SCRIPT}\n}} -action 'upgrade' -version '2026.4.7100'",
 }

@@ -163,7 +163,7 @@ def test_all_later_options_are_listed_together() -> None:
     spec = validated({"metadata": {"name": "acme"}, "spec": body})
     with pytest.raises(NotYet) as caught:
         refuse_pending(spec, file="cells/acme.yaml")
-    for field in ("placement", "ingress.polling", "ingress.balancer"):
+    for field in ("ingress.polling", "ingress.balancer"):
         assert f"spec.{field}" in str(caught.value)
 
 

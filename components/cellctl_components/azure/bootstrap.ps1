@@ -158,12 +158,14 @@ if ($facts.first -and (Invoke-Sql "SELECT COUNT(*) $prepared") -eq 0) {
     Invoke-Sql "EXEC sys.sp_addextendedproperty @name = N'cellctl:prepared', @value = N'1'" | Out-Null
 }
 
+#@queue@
 # 8. Join without work and answer; cellctl gives the node work once it has passed its gates. The firewall of Windows opens what the network's rules let through.
 foreach ($port in 80, 443, 10943) {
     if (-not (Get-NetFirewallRule -Name "cellctl-$port" -ErrorAction SilentlyContinue)) {
         New-NetFirewallRule -Name "cellctl-$port" -DisplayName "Octopus $port" -Direction Inbound -Protocol TCP -LocalPort $port -Action Allow | Out-Null
     }
 }
+#@grpc@
 if ((Get-Service OctopusDeploy -ErrorAction SilentlyContinue) -eq $null) { Invoke-Octopus node --instance $instance '--taskCap=0' | Out-Null }
 Invoke-Octopus service --instance $instance --install --reconfigure --start | Out-Null
 for ($try = 0; $try -lt 80; $try++) {

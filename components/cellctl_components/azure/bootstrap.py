@@ -16,6 +16,7 @@ from importlib import resources
 import pulumi
 
 from cellctl_components import linux_node
+from cellctl_components.azure.data_layout import CLUSTER
 from cellctl_components.azure.layout import NodeLayout, OperatingSystem
 
 ONCE = ("octopus_version", "administrator", "email", "administrator_password_secret")
@@ -27,6 +28,7 @@ OPTIONS = {
     "task_logs": "taskLogs",
     "imports": "imports",
     "event_exports": "eventExports",
+    CLUSTER: "clusterShared",
 }
 """Kind of file -> the option of `Octopus.Server path` that moves it (reference/octopus.md 2.4)."""
 
@@ -39,7 +41,7 @@ class BootFacts:
     """What every node of a cell is told.
 
     `shares` maps a kind of file to its UNC path. `certificate` names a secret, or is empty: then the node
-    makes one of its own.
+    makes one of its own. Where nodes share a queue, `queue_id` is the database whose keys they fetch.
     """
 
     cell: str
@@ -57,6 +59,9 @@ class BootFacts:
     email: str
     administrator_password_secret: str
     certificate: str
+    queue_host: str | None = None
+    queue_port: int | None = None
+    queue_id: pulumi.Input[str] | None = None
 
 
 def user_data(facts: BootFacts, node: NodeLayout, system: OperatingSystem = "windows") -> pulumi.Output[str]:
@@ -67,7 +72,7 @@ def user_data(facts: BootFacts, node: NodeLayout, system: OperatingSystem = "win
 def facts_of(facts: BootFacts, node: NodeLayout, system: OperatingSystem) -> dict[str, object]:
     """Return what a node is told; a script in bash is told besides where each kind of file is in the container."""
     return {
-        **vars(facts),
+        **{key: value for key, value in vars(facts).items() if value is not None},
         "node": node.computer_name,
         "first": node.ordinal == 1,
         **({"system": system, "files": {"kinds": _kinds(facts)}} if system == "linux" else {}),
@@ -100,12 +105,19 @@ def decode(data: str) -> Mapping[str, object]:
     return tree
 
 
-def script(system: OperatingSystem = "windows") -> str:
-    """Return the script that makes an empty machine a node, PowerShell or bash; equal for all nodes and all cells."""
-    if system == "linux":
-        template = resources.files(__package__).joinpath("bootstrap.sh").read_text(encoding="utf-8")
-        return linux_node.assembled(template)
-    return resources.files(__package__).joinpath("bootstrap.ps1").read_text(encoding="utf-8")
+def script(system: OperatingSystem = "windows", *, queued: bool = False, grpc: bool = False) -> str:
+    """Return the script that makes an empty machine a node; equal for all nodes of all cells with the same options."""
+    if system == "linux":  # it asks its facts
+        return linux_node.assembled(_text("bootstrap.sh"))
+    text = _text("bootstrap.ps1")
+    for part, wanted in (("queue", queued), ("grpc", grpc)):
+        text = text.replace(f"#@{part}@\n", _text(f"bootstrap.{part}.ps1") if wanted else "")
+    return text
+
+
+def _text(name: str) -> str:
+    assert __package__ is not None
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _digest(data: str) -> str:

@@ -76,7 +76,13 @@ uid=1000,gid=1000,file_mode=0660,dir_mode=0770" "//${fact[file_host]}/$share" "$
 
 @@container@@
 
+queue_key() {
+  authorized https://management.azure.com/ --request POST --data '' \
+    "https://management.azure.com${fact[queue_id]}/listKeys?api-version=2025-07-01" | jq -er .primaryKey
+}
+
 configure() {
+  local queue=''
   MASTER_KEY=$(secret "${fact[master_key_secret]}")
   DATABASE="Server=tcp:${fact[sql_host]},1433;Initial Catalog=${fact[database]};"
   DATABASE+="Authentication=Active Directory Managed Identity;User Id=${fact[identity_client_id]};"
@@ -85,8 +91,14 @@ configure() {
   [ -e "$settings" ] || octopus create-instance '--config /home/octopus/.octopus/OctopusServer/OctopusServer.config'
   octopus database "--connectionString \"\$DATABASE\" --masterKey \"\$MASTER_KEY\" $(if leads; then echo --create; fi)"
   unset DATABASE MASTER_KEY
+  if [ -n "${fact[queue_id]:-}" ]; then
+    QUEUE="${fact[queue_host]}:${fact[queue_port]},ssl=true,password=$(queue_key)"
+    queue="\"--multiNodePollingTentaclesRedisConnectionString=\$QUEUE\""
+  fi
+  export QUEUE
   octopus configure "--webForceSSL False --webListenPrefixes http://+:8080/ --commsListenPort 10943 \
-    --serverNodeName ${fact[node]}"
+    --serverNodeName ${fact[node]} $queue"
+  unset QUEUE
   if leads; then prepare; fi
   # It joins without work, once; cellctl raises its cap when it has passed its gates.
   [ -e /etc/cellctl/joined ] || octopus node --taskCap=0
@@ -134,8 +146,9 @@ answers() { curl -fsS -o /dev/null --max-time 10 http://127.0.0.1/api/octopusser
 config_digest() { sha256sum "$settings" 2> /dev/null || true; }
 
 install_node() {
-  local target before
-  for target in "${fact[file_host]} 445" "${fact[sql_host]} 1433" "${fact[vault_host]} 443"; do
+  local target before needed=("${fact[file_host]} 445" "${fact[sql_host]} 1433" "${fact[vault_host]} 443")
+  [ -z "${fact[queue_id]:-}" ] || needed+=("${fact[queue_host]} ${fact[queue_port]}")
+  for target in "${needed[@]}"; do
     private "${target% *}"
     wait_for "$target" port "${target% *}" "${target#* }"
   done

@@ -10,10 +10,11 @@ from pulumi_azure_native import managedidentity, operationalinsights, resources
 
 from cellctl_components.azure.alarms import Alarms, AlarmsArgs
 from cellctl_components.azure.bootstrap import BootFacts
+from cellctl_components.azure.data_layout import QueueLayout
 from cellctl_components.azure.existing_network import ExistingNetwork
 from cellctl_components.azure.file_shares import FileShares, FileSharesArgs
 from cellctl_components.azure.ingress import Ingress, IngressArgs
-from cellctl_components.azure.layout import AzureLayout
+from cellctl_components.azure.layout import GRPC_PORT, AzureLayout
 from cellctl_components.azure.network import Network, NetworkArgs
 from cellctl_components.azure.nodes import Nodes, NodesArgs
 from cellctl_components.azure.place import Grant, Place, child, lock, named, stateful
@@ -22,6 +23,7 @@ from cellctl_components.azure.placed_parts import (
     PooledDatabase,
     PooledDatabaseArgs,
 )
+from cellctl_components.azure.polling_queue import PollingQueue, PollingQueueArgs
 from cellctl_components.azure.secrets import ADMINISTRATOR_PASSWORD, API_KEY, MASTER_KEY, Secrets, SecretsArgs
 from cellctl_components.azure.sql_server import Administrators, Owner, SqlServer, SqlServerArgs
 from cellctl_components.octopus import ClusterArgs, Member
@@ -65,6 +67,7 @@ class Cell(pulumi.ComponentResource):
         self.files = self._files()
         self.secrets = self._secrets()
         self.database = self._database()
+        self.queue = self._queue(args.layout.queue) if args.layout.queue else None
         self.ingress = self._ingress()
         self.nodes = self._nodes()
         self.alarms = self._alarms()
@@ -109,7 +112,12 @@ class Cell(pulumi.ComponentResource):
     def _network(self) -> Network | ExistingNetwork | JoinedNetwork:
         layout = self._layout
         args = NetworkArgs(
-            place=self._place, layout=layout.network, allow=layout.ingress.allow, control=self._args.control
+            place=self._place,
+            layout=layout.network,
+            allow=layout.ingress.allow,
+            control=self._args.control,
+            queue_port=layout.queue.port if layout.queue else 0,
+            grpc=layout.ingress.grpc,
         )
         if layout.place is not None:
             return JoinedNetwork(f"{self._name}-network", args, layout.place, self._inside)
@@ -168,6 +176,19 @@ class Cell(pulumi.ComponentResource):
         )
         return SqlServer(f"{self._name}-database", args, self._inside)
 
+    def _queue(self, layout: QueueLayout) -> PollingQueue:
+        args = PollingQueueArgs(
+            place=self._place,
+            layout=layout,
+            endpoint=self.network.endpoint("redisEnterprise", after=self._last_endpoint()),
+            nodes=self._nodes_grant(),
+        )
+        return PollingQueue(f"{self._name}-queue", args, self._inside)
+
+    def _last_endpoint(self) -> pulumi.Resource:
+        own = self.database if isinstance(self.database, SqlServer) else self.secrets
+        return own.endpoint.endpoint
+
     def _ingress(self) -> Ingress:
         args = IngressArgs(
             place=self._place,
@@ -176,6 +197,7 @@ class Cell(pulumi.ComponentResource):
             network_id=self.network.network_id,
             subnet_id=self.network.ingress_subnet_id,
             site=self._layout.site,
+            queued=self._layout.queue is not None,
         )
         return Ingress(f"{self._name}-ingress", args, self._inside)
 
@@ -195,10 +217,12 @@ class Cell(pulumi.ComponentResource):
                 *self.secrets.roles,
                 self.secrets.administrator,
                 self.database.access,
+                *(self.queue.ready if self.queue else ()),
             ],
             cluster=self._cluster,
             os=self._layout.nodes_os,
             group_id=self.network.nodes_group_id,
+            grpc=self._layout.ingress.grpc,
         )
         return Nodes(f"{self._name}-node", args, self._inside)
 
@@ -239,6 +263,9 @@ class Cell(pulumi.ComponentResource):
             email=layout.email,
             administrator_password_secret=ADMINISTRATOR_PASSWORD,
             certificate=layout.ingress.certificate,
+            queue_host=layout.queue.host if layout.queue else None,
+            queue_port=layout.queue.port if layout.queue else None,
+            queue_id=self.queue.database.id if self.queue else None,
         )
 
     def _alarms(self) -> Alarms:
@@ -277,12 +304,14 @@ class Cell(pulumi.ComponentResource):
                     "machine": node.name,
                     "version": layout.octopus_version,
                     "taskCap": node.task_cap,
+                    **({"queue": True} if layout.queue else {}),
                 }
                 for node in layout.nodes
             ],
             # A balancer that faces the internet is not looked at: cellctl's public address need not be allowed there.
             "entries": _entries(layout) if layout.ingress.exposure == "internal" else {},
-            "pollAddresses": [f"https://{layout.ingress.host}:{node.poll_port}" for node in layout.nodes],
+            "pollAddresses": [f"https://{layout.ingress.host}:{port}" for port in _poll_ports(layout)],
+            **({"grpcAddress": f"{layout.ingress.host}:{GRPC_PORT}"} if layout.ingress.grpc else {}),
             "database": {
                 "server": self.database.host,
                 "port": 1433,
@@ -304,10 +333,17 @@ class Cell(pulumi.ComponentResource):
 
 def _entries(layout: AzureLayout) -> dict[str, list[dict[str, object]]]:
     host = layout.ingress.host
-    polling: list[dict[str, object]] = [{"host": host, "port": node.poll_port} for node in layout.nodes]
+    polling: list[dict[str, object]] = [{"host": host, "port": port} for port in _poll_ports(layout)]
+    grpc: list[dict[str, object]] = [{"host": host, "port": GRPC_PORT}] if layout.ingress.grpc else []
     nodes = [node.computer_name for node in layout.nodes if node.role != "worker"]
     # Port 80 is for the load balancer's probe, the file shares are for nodes only.
     closed: list[dict[str, object]] = [{"host": node.address, "port": 80} for node in layout.nodes]
     if not layout.network.existing:  # who reaches private endpoints there is for that network's own groups to say
         closed.append({"host": f"{layout.storage.account}.file.core.windows.net", "port": 445})
-    return {"web": [{"host": host, "port": 443, "nodes": nodes}], "polling": polling, "closed": closed}
+    entries = {"web": [{"host": host, "port": 443, "nodes": nodes}], "polling": polling, "closed": closed}
+    return {**entries, "grpc": grpc} if grpc else entries
+
+
+def _poll_ports(layout: AzureLayout) -> list[int]:
+    """Return the ports that Tentacles poll: one for each node, or one for all."""
+    return [*dict.fromkeys(node.poll_port for node in layout.nodes)]

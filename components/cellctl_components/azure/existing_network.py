@@ -11,7 +11,7 @@ from cellctl_components.azure.endpoint import EndpointArgs
 from cellctl_components.azure.network import NetworkArgs, node_rules, security_group
 from cellctl_components.azure.private_names import LinkedZone, linked_zone
 from cellctl_components.azure.site import SiteLayout
-from cellctl_components.azure.zones import SERVICE_ZONES
+from cellctl_components.azure.zones import service_zones
 
 
 class ExistingNetwork(pulumi.ComponentResource):
@@ -33,7 +33,7 @@ class ExistingNetwork(pulumi.ComponentResource):
         self.nat_gateways = {}
         group = security_group(self, f"{name}-nodes-nsg", args.place, args.layout.nodes_group, node_rules(args))
         self.nodes_group_id: pulumi.Output[str] | None = group.id
-        own = {} if site.zones else SERVICE_ZONES
+        own = {} if site.zones else service_zones(queued=bool(args.queue_port))
         self.zones: dict[str, LinkedZone] = {
             each: linked_zone(self, f"{name}-{each.lower()}", args.place, zone, self.network_id)
             for each, zone in own.items()
@@ -48,7 +48,7 @@ class ExistingNetwork(pulumi.ComponentResource):
         return pulumi.Output.from_input(found)
 
     def endpoint(self, group: str, after: pulumi.Resource | None = None) -> EndpointArgs:
-        """Return where the private endpoint of a service goes; `group` is a key of `SERVICE_ZONES`."""
+        """Return where the private endpoint of a service goes; `group` is a key of `service_zones`."""
         subnet, shared = self.subnet_id("endpoints"), self._site.zones.get(group)
         if shared:
             return EndpointArgs(subnet_id=subnet, zone_id=shared, after=after)

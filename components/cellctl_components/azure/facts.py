@@ -131,6 +131,12 @@ def image(system: str) -> Image:
     )
 
 
+def queue() -> tuple[str, int, int]:
+    """Return size and port of a queue, and GiB of the share that its nodes need besides."""
+    row = _table("sizes", "queue")
+    return _text(row["sku"]), _number(row["port"]), _number(row["share_gib"])
+
+
 def role(name: str) -> str:
     """Return the GUID of a built-in role definition."""
     return _text(_table("sizes", "roles")[name])

@@ -8,9 +8,9 @@ import pulumi
 from pulumi_azure_native import storage
 
 from cellctl_components.azure import facts
+from cellctl_components.azure.data_layout import ShareLayout, StorageLayout
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
-from cellctl_components.azure.layout import ShareLayout, StorageLayout
 from cellctl_components.azure.place import Grant, Place, assign_role, guarding, lock, named, stateful
 
 

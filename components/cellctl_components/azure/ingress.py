@@ -8,12 +8,14 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import network, privatedns
 
-from cellctl_components.azure.layout import IngressLayout, NodeLayout
+from cellctl_components.azure.layout import GRPC_PORT, POLLING_PORT, IngressLayout, NodeLayout
 from cellctl_components.azure.place import Place, child, lock, named, stateful
 from cellctl_components.azure.private_names import linked_zone, record_in, zone_link
 from cellctl_components.azure.site import SiteLayout
 
 FRONTEND, WEB_POOL, PING = "fe", "nodes", "octopus-ping"
+POLL_POOL = "pollers"
+"""Nodes that run tasks, any of which a Tentacle may poll where they share a queue."""
 PING_PATH = "/api/octopusservernodes/ping"
 IDLE_MINUTES = 30
 
@@ -28,13 +30,15 @@ class IngressArgs:
     network_id: pulumi.Input[str]
     subnet_id: pulumi.Input[str]
     site: SiteLayout | None = None
+    queued: bool = False
 
 
 class Ingress(pulumi.ComponentResource):
     """A zone-redundant Standard Load Balancer: 443 to every web node, one polling port for each node.
 
     Nodes terminate TLS. Port 80 is for the probe only: it wants exactly 200, and a draining node answers 418.
-    Polling ports are inbound NAT rules without a probe, so that draining does not cut tasks that still run.
+    Polling ports are inbound NAT rules without a probe, so that draining does not cut tasks that still run. Where nodes
+    share a queue one port leads to all that run tasks; whether one answers is asked of that port, not of its ping.
     """
 
     load_balancer_id: pulumi.Output[str]
@@ -52,7 +56,10 @@ class Ingress(pulumi.ComponentResource):
 
     def pool_ids(self, node: NodeLayout) -> list[pulumi.Output[str]]:
         """Return the ids of the pools that a node's interface joins: its own, and the web's if it serves the web."""
-        pools = [_own_pool(node)] if node.role == "worker" else [WEB_POOL, _own_pool(node)]
+        polled = (
+            [] if self._args.queued and node.role == "ui" else [POLL_POOL if self._args.queued else _own_pool(node)]
+        )
+        pools = polled if node.role == "worker" else [WEB_POOL, *polled]
         return [pulumi.Output.concat(self.load_balancer.id, "/backendAddressPools/", pool) for pool in pools]
 
     def _entry(self) -> pulumi.Output[str]:
@@ -91,7 +98,8 @@ class Ingress(pulumi.ComponentResource):
             sku=network.LoadBalancerSkuArgs(name="Standard", tier="Regional"),
             frontend_ip_configurations=[self._frontend()],
             backend_address_pools=[
-                network.BackendAddressPoolArgs(name=pool) for pool in [WEB_POOL, *map(_own_pool, args.nodes)]
+                network.BackendAddressPoolArgs(name=pool)
+                for pool in [WEB_POOL, *([POLL_POOL] if args.queued else map(_own_pool, args.nodes))]
             ],
             probes=[
                 network.ProbeArgs(
@@ -103,10 +111,14 @@ class Ingress(pulumi.ComponentResource):
                     number_of_probes=1,
                     probe_threshold=2,
                     no_healthy_backends_behavior="AllProbedDown",
-                )
+                ),
+                *[_port_probe(name, port) for name, port, _ in self._spread()],
             ],
-            load_balancing_rules=[self._web_rule()],
-            inbound_nat_rules=[self._polling_rule(node) for node in args.nodes],
+            load_balancing_rules=[
+                self._rule("https", 443, WEB_POOL, PING),
+                *[self._rule(name, port, pool, f"{name}-tcp") for name, port, pool in self._spread()],
+            ],
+            inbound_nat_rules=None if args.queued else [self._polling_rule(node) for node in args.nodes],
             tags=args.place.tags,
             opts=child(self),
         )
@@ -124,15 +136,20 @@ class Ingress(pulumi.ComponentResource):
             zones=["1", "2", "3"],
         )
 
-    def _web_rule(self) -> network.LoadBalancingRuleArgs:
+    def _spread(self) -> list[tuple[str, int, str]]:
+        """Return name, port and pool of what is passed through to any node of several."""
+        polling = [("polling", POLLING_PORT, POLL_POOL)] if self._args.queued else []
+        return [*polling, *([("grpc", GRPC_PORT, WEB_POOL)] if self._args.layout.grpc else [])]
+
+    def _rule(self, name: str, port: int, pool: str, probe: str) -> network.LoadBalancingRuleArgs:
         return network.LoadBalancingRuleArgs(
-            name="https",
+            name=name,
             protocol="Tcp",
-            frontend_port=443,
-            backend_port=443,
+            frontend_port=port,
+            backend_port=port,
             frontend_ip_configuration=self._part("frontendIPConfigurations", FRONTEND),
-            backend_address_pools=[self._part("backendAddressPools", WEB_POOL)],
-            probe=self._part("probes", PING),
+            backend_address_pools=[self._part("backendAddressPools", pool)],
+            probe=self._part("probes", probe),
             disable_outbound_snat=True,
             enable_tcp_reset=True,
             enable_floating_ip=False,
@@ -178,6 +195,18 @@ class Ingress(pulumi.ComponentResource):
             a_records=[privatedns.ARecordArgs(ipv4_address=args.layout.address)],
             opts=child(self, self.load_balancer),
         )
+
+
+def _port_probe(name: str, port: int) -> network.ProbeArgs:
+    return network.ProbeArgs(
+        name=f"{name}-tcp",
+        protocol="Tcp",
+        port=port,
+        interval_in_seconds=5,
+        number_of_probes=1,
+        probe_threshold=2,
+        no_healthy_backends_behavior="AllProbedDown",
+    )
 
 
 def _own_pool(node: NodeLayout) -> str:

@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Literal
 from cellctl_components import layout as shared
 from cellctl_components import naming
 from cellctl_components.azure import facts, refusals
+from cellctl_components.azure.data_layout import (
+    DatabaseLayout,
+    QueueLayout,
+    StorageLayout,
+    database_of,
+    queue_of,
+    storage_of,
+)
 from cellctl_components.azure.names import AzureNames, names
 from cellctl_components.azure.site import SiteLayout, site_of
 
@@ -26,6 +34,9 @@ POLLING_PORT = 10943
 RESERVED_ADDRESSES = 4
 """Azure keeps the first four addresses of a subnet (and the last)."""
 
+GRPC_PORT = 8443
+"""Where gRPC answers, on nodes and from outside (reference/octopus.md 2.1)."""
+
 FIRST_NODE_ADDRESS = 10
 """Offset of the first node in its subnet; what lies between is free for later."""
 
@@ -33,9 +44,6 @@ OperatingSystem = Literal["windows", "linux"]
 
 NODES_OF_PLACE = 3
 """Addresses that a place on a reef has in each zone: a cell has at most eight nodes, in turn over three zones."""
-
-SHARE_KINDS = ("packages", "artifacts", "task_logs", "imports", "event_exports")
-"""Kinds of files, in the order of the cell file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,41 +74,6 @@ class NetworkLayout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class DatabaseLayout:
-    """Azure SQL: a logical server of this cell alone with one database."""
-
-    server: str
-    name: str
-    sku: str
-    tier: str
-    family: str
-    vcores: int
-    max_size_bytes: int
-    zone_redundant: bool
-    retention_days: int
-    backup_redundancy: Literal["Zone", "GeoZone"]
-    collation: str = "SQL_Latin1_General_CP1_CI_AS"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ShareLayout:
-    """One SMB share; `kind` is one of `SHARE_KINDS`, `size_gib` its provisioned size."""
-
-    kind: str
-    name: str
-    size_gib: int
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class StorageLayout:
-    """Azure Files: one account of this cell alone (its key opens every share in it)."""
-
-    account: str
-    sku: str
-    shares: tuple[ShareLayout, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class NodeLayout:
     """One server node. `ordinal` counts from 1 and is its identity; `address` is fixed; `poll_port` is its own."""
 
@@ -128,6 +101,7 @@ class IngressLayout:
     public_address: str
     dns_label: str
     certificate: str
+    grpc: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,6 +153,7 @@ class AzureLayout:
     locked: bool
     site: SiteLayout | None = None
     place: PlaceLayout | None = None
+    queue: QueueLayout | None = None
 
     def to_json(self) -> Mapping[str, shared.Json]:
         """Return all of it as JSON-like data, stable under equal input."""
@@ -222,8 +197,8 @@ def azure_layout(
         tags=_tags(spec) | ({"cellctl:reef": ground.layout.reef} if ground else {}),
         zones=zones,
         network=network,
-        database=ground.database(spec) if ground else _database(spec, cell_names),
-        storage=_storage(spec, cell_names),
+        database=ground.database(spec) if ground else database_of(spec, cell_names),
+        storage=storage_of(spec, cell_names),
         nodes=_nodes(spec, network, first=_first_address(network, ground)),
         nodes_os=body.nodes.os,
         ingress=_ingress(spec, cell_names, _entry_address(network, ground, found)),
@@ -234,6 +209,7 @@ def azure_layout(
         locked=body.protection.deletion,
         site=found,
         place=ground.layout if ground else None,
+        queue=queue_of(spec, cell_names),
     )
 
 
@@ -313,37 +289,6 @@ def _at_most(cidr: str, prefix: int) -> str:
     return f"{address}/{max(int(length), prefix)}"
 
 
-def _database(spec: CellSpec, cell_names: AzureNames) -> DatabaseLayout:
-    database = spec.spec.database
-    size = facts.database_size(database.tier)
-    return DatabaseLayout(
-        server=cell_names.sql_server,
-        name=cell_names.database,
-        sku=size.sku,
-        tier=size.tier,
-        family=size.family,
-        vcores=size.vcores,
-        max_size_bytes=size.max_size_gib * 1024**3,
-        zone_redundant=database.multi_zone,
-        retention_days=database.retention_days,
-        backup_redundancy="GeoZone" if database.geo_backup else "Zone",
-    )
-
-
-def _storage(spec: CellSpec, cell_names: AzureNames) -> StorageLayout:
-    rules = facts.share_rules()
-    total = spec.spec.storage.size_gib
-    shares = tuple(
-        ShareLayout(
-            kind=kind,
-            name=kind.replace("_", ""),
-            size_gib=min(max(rules.minimum_gib, -(-total * rules.weights[kind] // 100)), rules.maximum_gib),
-        )
-        for kind in SHARE_KINDS
-    )
-    return StorageLayout(account=cell_names.storage_account, sku=rules.sku, shares=shares)
-
-
 def _nodes(spec: CellSpec, network: NetworkLayout, *, first: int) -> tuple[NodeLayout, ...]:
     nodes = spec.spec.nodes
     cell = spec.metadata.name
@@ -366,7 +311,7 @@ def _nodes(spec: CellSpec, network: NetworkLayout, *, first: int) -> tuple[NodeL
                 vm_size=facts.vm_size(nodes.size),
                 role=role,
                 task_cap=0 if role == "ui" else spec.spec.octopus.task_cap,
-                poll_port=POLLING_PORT + index,
+                poll_port=POLLING_PORT if spec.spec.ingress.polling == "redis" else POLLING_PORT + index,
             )
         )
     return tuple(resolved)
@@ -385,4 +330,5 @@ def _ingress(spec: CellSpec, cell_names: AzureNames, address: str) -> IngressLay
         public_address="" if internal else f"pip-oct-{cell}",
         dns_label="" if internal else cell_names.dns_label,
         certificate=ingress.certificate or "",
+        grpc=ingress.grpc,
     )

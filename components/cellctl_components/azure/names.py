@@ -28,6 +28,7 @@ class AzureNames:
     identity: str
     workspace: str
     dns_label: str
+    queue: str
 
 
 def names(*, account: str, cell: str, incarnation: int, generation: int = 1) -> AzureNames:
@@ -50,6 +51,7 @@ def names(*, account: str, cell: str, incarnation: int, generation: int = 1) -> 
         identity=_joined("id-oct", readable, 64, who),
         workspace=_joined("log-oct", readable, 63, who),
         dns_label=_joined("oct", readable, 63, who),
+        queue=_joined("redis-oct", readable, 60, who),
     )
 
 

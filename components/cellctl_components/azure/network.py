@@ -9,10 +9,10 @@ import pulumi
 from pulumi_azure_native import network
 
 from cellctl_components.azure.endpoint import EndpointArgs
-from cellctl_components.azure.layout import NetworkLayout, NodeSubnet
+from cellctl_components.azure.layout import GRPC_PORT, POLLING_PORT, NetworkLayout, NodeSubnet
 from cellctl_components.azure.place import Place, child, lock, stateful
 from cellctl_components.azure.private_names import linked_zone
-from cellctl_components.azure.zones import SERVICE_ZONES
+from cellctl_components.azure.zones import service_zones
 from cellctl_components.layout import covered
 
 PROBE_SOURCE = "AzureLoadBalancer"
@@ -24,13 +24,16 @@ class NetworkArgs:
     """What a Network is made of.
 
     `allow` may reach the web portal and the polling port; `control` is where cellctl runs: it reaches nodes on 443,
-    the database on 1433 and the vault on 443. Both are CIDRs.
+    the database on 1433 and the vault on 443. Both are CIDRs. `queue_port` is that of the queue that nodes share, 0 for
+    none.
     """
 
     place: Place
     layout: NetworkLayout
     allow: Sequence[str]
     control: str
+    queue_port: int = 0
+    grpc: bool = False
 
 
 class Network(pulumi.ComponentResource):
@@ -57,7 +60,7 @@ class Network(pulumi.ComponentResource):
         self.network_id = self.network.id
         self.zones = {
             group: linked_zone(self, f"{name}-{group.lower()}", args.place, zone, self.network_id)
-            for group, zone in SERVICE_ZONES.items()
+            for group, zone in service_zones(queued=bool(args.queue_port)).items()
         }
         self.links: list[pulumi.Resource] = [zone.link for zone in self.zones.values()]
         self.endpoint_subnet_id = self.subnet_id(args.layout.endpoint_subnet)
@@ -69,14 +72,14 @@ class Network(pulumi.ComponentResource):
         return pulumi.Output.concat(self.network.id, "/subnets/", subnet)
 
     def endpoint(self, group: str, after: pulumi.Resource | None = None) -> EndpointArgs:
-        """Return where the private endpoint of a service goes; `group` is a key of `SERVICE_ZONES`."""
+        """Return where the private endpoint of a service goes; `group` is a key of `service_zones`."""
         zone = self.zones[group]
         return EndpointArgs(subnet_id=self.endpoint_subnet_id, zone_id=zone.zone.id, link=zone.link, after=after)
 
     def _endpoint_rules(self) -> list[network.SecurityRuleArgs]:
         nodes = [subnet.cidr for subnet in self._args.layout.node_subnets]
         return [
-            _allow("in-nodes", 100, nodes, ["443", "445", "1433"]),
+            _allow("in-nodes", 100, nodes, ["443", "445", "1433", *_port(self._args.queue_port)]),
             _allow("in-control", 110, [self._args.control], ["443", "1433"]),
         ]
 
@@ -168,13 +171,21 @@ def node_rules(args: NetworkArgs) -> list[network.SecurityRuleArgs]:
     """Return who reaches nodes."""
     allow, control = list(args.allow), args.control
     # cellctl asks every node, and every way in; where people come from the same range, their rules are its too.
-    own = [] if covered(control, allow) else [_allow("in-control", 120, [control], ["443", "10943"])]
+    grpc = _port(GRPC_PORT if args.grpc else 0)
+    own = [] if covered(control, allow) else [_allow("in-control", 120, [control], ["443", "10943", *grpc])]
+    # A balancer that spreads Tentacles over nodes asks each port whether it answers.
+    probed = ["80", *_port(POLLING_PORT if args.queue_port else 0), *grpc]
     return [
         _allow("in-https", 100, allow, ["443"]),
         _allow("in-polling", 110, allow, ["10943"]),
+        *([_allow("in-grpc", 115, allow, grpc)] if grpc else []),
         *own,
-        _probe("in-probe", 130, "80"),
+        _probe("in-probe", 130, probed),
     ]
+
+
+def _port(port: int) -> list[str]:
+    return [str(port)] if port else []
 
 
 def _allow(name: str, priority: int, sources: Sequence[str], ports: Sequence[str]) -> network.SecurityRuleArgs:
@@ -191,7 +202,7 @@ def _allow(name: str, priority: int, sources: Sequence[str], ports: Sequence[str
     )
 
 
-def _probe(name: str, priority: int, port: str) -> network.SecurityRuleArgs:
+def _probe(name: str, priority: int, ports: Sequence[str]) -> network.SecurityRuleArgs:
     return network.SecurityRuleArgs(
         name=name,
         priority=priority,
@@ -201,7 +212,7 @@ def _probe(name: str, priority: int, port: str) -> network.SecurityRuleArgs:
         source_address_prefix=PROBE_SOURCE,
         source_port_range="*",
         destination_address_prefix="*",
-        destination_port_ranges=[port],
+        destination_port_ranges=list(ports),
     )
 
 

@@ -43,6 +43,7 @@ class NodesArgs:
     cluster: Callable[[Sequence[Member]], ClusterArgs]
     os: OperatingSystem = "windows"
     group_id: pulumi.Input[str] | None = None
+    grpc: bool = False
 
 
 class Nodes(pulumi.ComponentResource):
@@ -133,6 +134,10 @@ class Nodes(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.ready), ignore_changes=["osProfile"]),
         )
 
+    def _script(self) -> str:
+        args = self._args
+        return bootstrap.script(args.os, queued=args.boot.queue_id is not None, grpc=args.grpc)
+
     def _boot(self, node: NodeLayout, *after: pulumi.Resource) -> compute.VirtualMachineRunCommandByVirtualMachine:
         """Declare a node's bootstrap. The others boot once the first, which alone creates the schema, takes work."""
         machine = self.machines[node.ordinal]
@@ -142,7 +147,7 @@ class Nodes(pulumi.ComponentResource):
             vm_name=named(machine, node.name),
             run_command_name="bootstrap",
             location=self._args.place.location,
-            source=compute.VirtualMachineRunCommandScriptSourceArgs(script=bootstrap.script(self._args.os)),
+            source=compute.VirtualMachineRunCommandScriptSourceArgs(script=self._script()),
             # New facts run the script again; Azure would otherwise see no reason to.
             parameters=[
                 compute.RunCommandInputParameterArgs(

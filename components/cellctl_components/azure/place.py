@@ -26,6 +26,10 @@ class Place:
     tags: Mapping[str, str]
     locked: bool = True
 
+    def arm_scope(self) -> pulumi.Output[str]:
+        """Return the id of the resource group."""
+        return pulumi.Output.concat("/subscriptions/", self.subscription, "/resourceGroups/", self.resource_group)
+
     def arm_id(self, path: str) -> pulumi.Output[str]:
         """Return the id of `PROVIDER/TYPE/NAME…` in this resource group."""
         return pulumi.Output.concat(

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from cellctl.errors import Problem, SpecError
 from cellctl_components.azure import facts
+from cellctl_components.azure.data_layout import DatabaseLayout
 from cellctl_components.azure.layout import (
     FIRST_NODE_ADDRESS,
     NODES_OF_PLACE,
     RESERVED_ADDRESSES,
-    DatabaseLayout,
     NetworkLayout,
     PlaceLayout,
 )

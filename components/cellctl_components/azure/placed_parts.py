@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import network, sql
 
+from cellctl_components.azure.data_layout import DatabaseLayout
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs
-from cellctl_components.azure.layout import DatabaseLayout, PlaceLayout
+from cellctl_components.azure.layout import PlaceLayout
 from cellctl_components.azure.network import NetworkArgs, node_rules, security_group
 from cellctl_components.azure.place import Place, guarding, lock, named, stateful
 from cellctl_components.azure.private_names import LinkedZone

@@ -16,7 +16,7 @@ from cellctl.facts.conditions import at
 from cellctl_components import naming
 from cellctl_components.azure import site_rules
 from cellctl_components.azure.seen import Seen
-from cellctl_components.azure.zones import SERVICE_ZONES
+from cellctl_components.azure.zones import service_zones
 from cellctl_components.layout import Json, facts
 
 if TYPE_CHECKING:
@@ -57,6 +57,12 @@ class Asked:
     block: int
     existing: ExistingNetwork | None = None
     zone: str = ""
+    queued: bool = False
+
+    @property
+    def zones(self) -> Mapping[str, str]:
+        """The private zones of the services that the cell uses."""
+        return service_zones(queued=self.queued)
 
     def subnet(self, role: str) -> str:
         """Return the id of the subnet of `nodes`, `endpoints` or `ingress`, `` without an existing network."""
@@ -73,7 +79,7 @@ class Asked:
             "region": self.region,
             "network": there.id if there else "",
             "privateZones": (there.private_zones or "") if there else "",
-            "names": [*SERVICE_ZONES.values(), self.host] if there else [],
+            "names": [*self.zones.values(), self.host] if there else [],
             "zone": self.zone,
         }
 
@@ -95,6 +101,7 @@ def asked(spec: CellSpec) -> Asked:
         block=block,
         existing=body.network.existing,
         zone=body.ingress.zone or "",
+        queued=body.ingress.polling == "redis",
     )
 
 
@@ -140,7 +147,7 @@ def settled(asked: Asked, answer: dict[str, Json], *, exists: bool) -> dict[str,
         "subnets": {role: asked.subnet(role) for role in ROLES} if asked.existing else {},
         "block": block,
         "entry": entry,
-        "zones": {group: seen.zone_id(name) for group, name in SERVICE_ZONES.items()} if shared else {},
+        "zones": {group: seen.zone_id(name) for group, name in asked.zones.items()} if shared else {},
         "zone": asked.zone,
         "link": bool(asked.zone) and asked.existing is None,
     }

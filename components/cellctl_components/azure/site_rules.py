@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from cellctl.errors import Objection
 from cellctl.facts.conditions import at, every
 from cellctl_components.azure.seen import PROBES, Seen
-from cellctl_components.azure.zones import SERVICE_ZONES
 from cellctl_components.layout import facts
 
 if TYPE_CHECKING:
     from cellctl_components.azure.site import Asked
 
 _ENDPOINT_PORTS = (443, 445, 1433)
+_QUEUE_PORT = 10000
 _FIELDS = {"nodes": "subnets", "endpoints": "databaseSubnets", "ingress": "balancerSubnets"}
 
 
@@ -92,7 +92,7 @@ def _groups(asked: Asked, seen: Seen) -> Iterator[Objection]:
     block = str(at(seen.subnet(nodes), "addressPrefix") or "")
     if not block or at(seen.subnet(endpoints), "privateEndpointNetworkPolicies") in (None, "Disabled"):
         return  # groups do not judge what goes to private endpoints there
-    for port in _ENDPOINT_PORTS:
+    for port in (*_ENDPOINT_PORTS, *((_QUEUE_PORT,) if asked.queued else ())):
         rule = seen.closed(endpoints, block, port)
         if rule:
             reason = f"the group of {_short(endpoints)} keeps nodes from port {port} of private endpoints (rule {rule})"
@@ -102,8 +102,8 @@ def _groups(asked: Asked, seen: Seen) -> Iterator[Objection]:
 def _zones(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]:
     there = asked.existing
     assert there is not None
-    own = [] if there.private_zones or exists else [*SERVICE_ZONES.values()]
-    for name in SERVICE_ZONES.values() if there.private_zones else ():
+    own = [] if there.private_zones or exists else [*asked.zones.values()]
+    for name in asked.zones.values() if there.private_zones else ():
         if not seen.zone_id(name):
             remedy = f"make it there, and link it to {_short(there.id)}; or leave privateZones out"
             yield _no("zone_missing", f"{_short(there.private_zones or '')} has no private zone {name}", remedy)

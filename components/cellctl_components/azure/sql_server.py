@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import sql
 
+from cellctl_components.azure.data_layout import DatabaseLayout
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
-from cellctl_components.azure.layout import DatabaseLayout
 from cellctl_components.azure.place import Place, guarding, lock, named, stateful
 from cellctl_components.resources import CellDatabase
 

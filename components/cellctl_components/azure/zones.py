@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 SERVICE_ZONES = {
     "sqlServer": "privatelink.database.windows.net",
     "file": "privatelink.file.core.windows.net",
     "vault": "privatelink.vaultcore.azure.net",
 }
 """Zone of each private endpoint group (learn.microsoft.com, Azure Private Endpoint private DNS zone values)."""
+
+QUEUE_ZONES = {"redisEnterprise": "privatelink.redis.azure.net"}
+"""The same for the queue of polling Tentacles, where a cell has one."""
+
+
+def service_zones(*, queued: bool) -> Mapping[str, str]:
+    """Return the zones that a cell needs."""
+    return {**SERVICE_ZONES, **QUEUE_ZONES} if queued else SERVICE_ZONES

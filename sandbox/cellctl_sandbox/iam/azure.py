@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from cellctl.facts.conditions import every
 from cellctl_sandbox.estate import Estate, text, value
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
 ASSIGNMENT = "azure-native:authorization:RoleAssignment"
+DEFINITION = "azure-native:authorization:RoleDefinition"
 IDENTITY = "azure-native:managedidentity:UserAssignedIdentity"
 VAULT = "azure-native:keyvault:Vault"
 
 ROLES: Mapping[str, tuple[str, ...]] = {
-    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": ("listKeys",),  # Owner
-    "b24988ac-6180-42a0-ab88-20f7382dd24c": ("listKeys",),  # Contributor
+    "8e3af657-a8ff-443c-a75c-2fe8c4bcb635": ("listKeys", "listQueueKeys"),  # Owner
+    "b24988ac-6180-42a0-ab88-20f7382dd24c": ("listKeys", "listQueueKeys"),  # Contributor
     "00482a5a-887f-4fb3-b363-3b7fe8e74483": ("readSecret", "writeSecret"),  # Key Vault Administrator
     "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": ("readSecret", "writeSecret"),  # Key Vault Secrets Officer
     "4633458b-17de-408a-b874-0445c86b69e6": ("readSecret",),  # Key Vault Secrets User
@@ -22,16 +24,40 @@ ROLES: Mapping[str, tuple[str, ...]] = {
 """Built-in role -> what it allows of what happens here. Source: Microsoft Learn, Azure built-in roles, 2026-11."""
 
 
+CUSTOM: Mapping[str, str] = {"microsoft.cache/redisenterprise/databases/listkeys/action": "listQueueKeys"}
+"""Action of a role that somebody defined -> what it allows here."""
+
+
+def _allowed(estate: Estate, role: str) -> tuple[str, ...]:
+    """Return what a role allows of what happens here, built in or defined by somebody."""
+    defined = next((one for one in estate.all(DEFINITION) if one.id.rpartition("/")[2].lower() == role), None)
+    actions = every(defined.properties, "permissions.*.actions.*") if defined else ()
+    return (*ROLES.get(role, ()), *(CUSTOM[key] for key in (str(one).lower() for one in actions) if key in CUSTOM))
+
+
+def keys_of_queue(estate: Estate, client: str, queue: CloudObject) -> str:
+    """Return why the identity with a client id may not fetch a queue's keys, `` if it may."""
+    identity = next((item for item in estate.all(IDENTITY) if item.text("clientId") == client), None)
+    if identity is None:
+        return f"there is no managed identity with client id {client}"
+    return lacks(estate.seen_by("service:redis"), identity.text("principalId"), "listQueueKeys", queue.id)
+
+
 def lacks(estate: Estate, principal: str, action: str, scope: str) -> str:
     """Return why a principal may not act on a resource, `` if a role on it or above it allows that."""
     for item in estate.all(ASSIGNMENT):
         granted = item.text("principalId") == principal
-        if granted and _covers(item.text("scope"), scope) and action in ROLES.get(_role(item), ()):
+        if granted and _covers(item.text("scope"), scope) and action in _allowed(estate, _role(item)):
             return ""
     return f"no role assignment on {scope.rpartition('/')[2]} lets {principal} {_SAID[action]}"
 
 
-_SAID = {"listKeys": "fetch its keys", "readSecret": "read secrets", "writeSecret": "write secrets"}
+_SAID = {
+    "listKeys": "fetch its keys",
+    "listQueueKeys": "fetch its keys",
+    "readSecret": "read secrets",
+    "writeSecret": "write secrets",
+}
 
 
 def boots(estate: Estate, machine: CloudObject, client: str, vault: str, account: str) -> Iterator[str]:

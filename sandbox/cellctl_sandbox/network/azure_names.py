@@ -25,6 +25,11 @@ PUBLIC = "198.51.100.1"
 SERVICES = {
     "database.windows.net": ("azure-native:sql:Server", "sqlServer", "privatelink.database.windows.net"),
     "vault.azure.net": ("azure-native:keyvault:Vault", "vault", "privatelink.vaultcore.azure.net"),
+    "redis.azure.net": (
+        "azure-native:redisenterprise:RedisEnterprise",
+        "redisEnterprise",
+        "privatelink.redis.azure.net",
+    ),
     "file.core.windows.net": ("azure-native:storage:StorageAccount", "file", "privatelink.file.core.windows.net"),
 }
 """Public suffix -> type, subresource, private zone (Microsoft Learn, private DNS zone values, 2026-11)."""
@@ -43,9 +48,9 @@ def resolve(estate: Estate, name: str, network: str) -> Names:
     """Return the places that a name or address leads to, asked inside `network`."""
     if is_address(name):
         return Names(places=(_at(estate, name),))
-    host, _, suffix = name.lower().partition(".")
-    if suffix in SERVICES:
-        return _service(estate, host, suffix, network)
+    suffix = next((one for one in SERVICES if name.lower().endswith(f".{one}")), "")
+    if suffix:
+        return _service(estate, name.lower().removesuffix(f".{suffix}"), suffix, network)
     zone = _zone(estate, name, network)
     if isinstance(zone, str):
         public = any(fnmatchcase(name, pattern) for pattern in _PUBLIC_NAMES)
@@ -101,7 +106,8 @@ def _service(estate: Estate, host: str, suffix: str, network: str) -> Names:
     """Return the private endpoint of a service where the network's zones lead to it, else its public address."""
     kind, part, zone_name = SERVICES[suffix]
     name = f"{host}.{suffix}"
-    target = next((item for item in estate.all(kind) if item.id.rpartition("/")[2].lower() == host), None)
+    own = host.partition(".")[0]  # the region follows in names of queues
+    target = next((item for item in estate.all(kind) if item.id.rpartition("/")[2].lower() == own), None)
     if target is None:
         return Names(trouble=unknown(f"there is no {kind.rpartition(':')[2]} {host}"))
     endpoint = next((item for item in estate.all(ENDPOINT) if target.id.lower() in _targets(item, part)), None)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from cellctl_sandbox.estate import Estate
-from cellctl_sandbox.iam.azure import boots
+from cellctl_sandbox.estate import Estate, text, value
+from cellctl_sandbox.iam.azure import boots, keys_of_queue
 from cellctl_sandbox.network.addresses import is_private
 from cellctl_sandbox.network.azure import AzureNetwork
 from cellctl_sandbox.network.azure_names import machine_place
@@ -16,6 +16,7 @@ from cellctl_sandbox.network.verdict import Place, Verdict, shut
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
 RUN_COMMAND = "azure-native:compute:VirtualMachineRunCommandByVirtualMachine"
+QUEUE = "azure-native:redisenterprise:Database"
 SHARE = "azure-native:storage:FileShare"
 
 
@@ -33,11 +34,31 @@ def hindrance(network: AzureNetwork, machine: CloudObject, kept: KeptSecrets) ->
     return found[0] if found else ""
 
 
+def queue_trouble(network: AzureNetwork, machine: CloudObject) -> str | None:
+    """Return why its queue does not serve a node, `` if it does, None where its script names none."""
+    boot = boot_of(machine)
+    if boot is None or not boot.queue[0]:
+        return None
+    host, port, database = boot.queue
+    queue = network.estate.one(QUEUE, database)
+    cluster = network.estate.find(database.rpartition("/databases/")[0])
+    if queue is None or cluster is None or text(cluster, "hostName") != host:
+        return f"no queue answers at {host}"
+    if text(queue, "clientProtocol") != "Encrypted":
+        return f"{host} does not speak TLS"
+    if value(queue, "port") != port or text(queue, "evictionPolicy") != "NoEviction":
+        return f"{host} does not answer on port {port}, or evicts what it holds"
+    refused = keys_of_queue(network.estate, boot.client, queue) if text(queue, "accessKeysAuthentication") else ""
+    verdict = _privately(network, machine_place(network.estate, machine), host, port)
+    return refused or ("" if verdict.open else f"cannot reach the queue {host}: {verdict.why}")
+
+
 def _hindrances(network: AzureNetwork, place: Place, boot: Boot) -> Iterator[str]:
     private = (
         (boot.files, 445, "the file shares"),
         (boot.server, boot.port, "the database"),
         (boot.vault, 443, "the vault"),
+        *([(*boot.queue[:2], "the queue")] if boot.queue[0] else ()),
     )
     for name, port, what in private:
         verdict = _privately(network, place, name, port)
@@ -52,6 +73,11 @@ def _hindrances(network: AzureNetwork, place: Place, boot: Boot) -> Iterator[str
         if not verdict.open:
             yield f"cannot reach {name}: {verdict.why}"
     yield from _files(network.estate, boot)
+    queue = network.estate.one(QUEUE, boot.queue[2]) if boot.queue[0] else None
+    if queue is not None:
+        yield from filter(None, [keys_of_queue(network.estate, boot.client, queue)])
+    if boot.queue[0] and "cluster" not in {kind for kind, _ in boot.folders}:
+        yield "nodes that share a queue need a cluster shared directory on a file share"
     if not boot.leads:
         first = next(filter(None, (_led(network.estate, item) for item in network.estate.all(RUN_COMMAND))), None)
         why = not_shared(boot, first) if first else "the database has no schema: the first node has not made it"

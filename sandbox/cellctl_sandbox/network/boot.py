@@ -204,6 +204,7 @@ def _facts(told: Mapping[str, Value]) -> Boot | None:
         account=str(told.get("storage_account_id") or ""),
         client=str(told.get("identity_client_id") or ""),
         leads=leads,
+        queue=(str(told.get("queue_host") or ""), _port(told.get("queue_port")), str(told.get("queue_id") or "")),
         installs="azure-image" if told.get("system") == "linux" else "installer",
         system="linux" if told.get("system") == "linux" else "windows",
     )

@@ -124,6 +124,11 @@ class Reachability:
             lambda: aws_nodes.queue_cut_off(AwsNetwork(estate), estate.find(machine.id) or machine, host, port),
         )
 
+    def azure_queue_trouble(self, machine: CloudObject) -> str | None:
+        """Return why its queue does not serve a node on Azure, `` if it does, None where its script names none."""
+        estate = self._estates.of(machine.cell)
+        return azure_nodes.queue_trouble(AzureNetwork(estate), estate.find(machine.id) or machine)
+
     def share_closed(self, machine: CloudObject, share: str) -> str:
         """Return why a node cannot mount a share, `` if it can."""
         estate = self._estates.of(machine.cell)

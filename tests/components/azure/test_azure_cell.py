@@ -526,5 +526,53 @@ def test_linux_machines_hold_no_secret_and_let_nobody_in(record) -> None:
         assert linux["ssh"]["publicKeys"][0]["keyData"].startswith("ssh-ed25519 ")
         assert machine.inputs["storageProfile"]["imageReference"]["publisher"] == "Canonical"
         assert machine.inputs["securityProfile"]["securityType"] == "TrustedLaunch"
-    assert all(boot.inputs["source"]["script"].startswith("#!/bin/bash\n") for boot in cell.of("ByVirtualMachine"))
+    boots = cell.of("VirtualMachineRunCommandByVirtualMachine")
+    assert [boot.inputs["source"]["script"][:12] for boot in boots] == ["#!/bin/bash\n"] * 2
     assert all(node.inputs["os"] == "linux" for node in cell.of("Node"))
+
+
+def test_nodes_that_share_a_queue_have_one_port_and_a_queue_in_memory_alone(record) -> None:
+    roles = ["both", "ui", "worker"]
+    cell = record(program_of(ingress={"polling": "redis", "grpc": True}, nodes={"count": 3, "roles": roles}))
+    queue, database = cell.named("acme-queue-cluster").plain, cell.named("acme-queue-database").plain
+    assert (queue["publicNetworkAccess"], queue["highAvailability"], queue["minimumTlsVersion"]) == (
+        "Disabled", "Disabled", "1.2",
+    )  # fmt: skip
+    assert database["persistence"] == {"aofEnabled": False, "rdbEnabled": False}
+    assert (database["clientProtocol"], database["evictionPolicy"]) == ("Encrypted", "NoEviction")
+    role = cell.named("acme-queue-key-reader").plain
+    assert role["permissions"] == [{"actions": ["Microsoft.Cache/redisEnterprise/databases/listKeys/action"]}]
+
+    balancer = cell.of("LoadBalancer")[0].plain
+    assert "inboundNatRules" not in balancer
+    ports = {rule["name"]: (rule["frontendPort"], rule["probe"]["id"].rpartition("/")[2])
+             for rule in balancer["loadBalancingRules"]}  # fmt: skip
+    assert ports == {"https": (443, "octopus-ping"), "polling": (10943, "polling-tcp"), "grpc": (8443, "grpc-tcp")}
+    # The ping would cut Tentacles off a node that drains: whether it answers is asked of the port itself.
+    assert {probe["name"]: probe["protocol"] for probe in balancer["probes"]} == {
+        "octopus-ping": "Http", "polling-tcp": "Tcp", "grpc-tcp": "Tcp",
+    }  # fmt: skip
+    pools = [
+        [pool["id"].rpartition("/")[2] for pool in nic.plain["ipConfigurations"][0]["loadBalancerBackendAddressPools"]]
+        for nic in cell.of("NetworkInterface")
+    ]
+    assert pools == [["nodes", "pollers"], ["nodes"], ["pollers"]]
+    rules = {
+        rule["name"]: rule["destinationPortRanges"]
+        for rule in cell.of("NetworkSecurityGroup")[1].plain["securityRules"]
+        if "destinationPortRanges" in rule
+    }
+    assert rules["in-probe"] == ["80", "10943", "8443"]
+    told = json.loads(base64.b64decode(cell.of("VirtualMachine")[0].plain["userData"]))
+    assert told["queue_host"].endswith(".westeurope.redis.azure.net")
+    assert told["shares"]["cluster"].endswith("cluster")
+    assert "primaryKey" in cell.of("VirtualMachineRunCommandByVirtualMachine")[0].plain["source"]["script"]
+    assert cell.outputs["pollAddresses"] == ["https://acme.octopus.internal:10943"]
+
+
+def test_a_standard_cells_script_says_nothing_of_queues(cell) -> None:
+    script = cell.of("VirtualMachineRunCommandByVirtualMachine")[0].plain["source"]["script"]
+    assert "queue" not in script
+    assert "#@" not in script
+    told = json.loads(base64.b64decode(cell.of("VirtualMachine")[0].plain["userData"]))
+    assert not [key for key in told if key.startswith("queue")]

@@ -14,6 +14,7 @@ KINDS: dict[str, dict[str, object]] = {
     "gold": {"preset": "gold"},
     "copied": {"database": {"geoBackup": True}},
     "one zone": {"database": {"multiZone": False}},
+    "one polling address": {"ingress": {"polling": "redis"}},
 }
 
 

@@ -41,6 +41,7 @@ case "$*" in
     name=$(sed 's/.*secrets.\\([^?]*\\).*/\\1/' <<< "$*")
     [ ! -e "$MACHINE/vault/$name" ] || { cat "$MACHINE/vault/$name"; exit; }
     echo "{\\"value\\": \\"value of $name\\"}" ;;
+  *redis*listKeys*) cat >> "$MACHINE/given"; echo '{"primaryKey": "value of queue key"}' ;;
   *listKeys*) cat >> "$MACHINE/given"; echo '{"keys": [{"value": "value of key1"}, {"value": "value of key2"}]}' ;;
   *global-bundle.pem*) echo roots > "$(sed 's/.*-o \\([^ ]*\\).*/\\1/' <<< "$*")" ;;
 esac

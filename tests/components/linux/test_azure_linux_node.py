@@ -18,7 +18,7 @@ from cellctl_provider.octopus.machines import call_of
 pytestmark = pytest.mark.needs("jq")
 SCRIPT = bootstrap.script("linux")
 CERTIFICATE = "https://kv-acme.vault.azure.net/secrets/portal"
-SECRETS = ("octopus-master-key", "octopus-administrator-password", "key1", "portal")
+SECRETS = ("octopus-master-key", "octopus-administrator-password", "key1", "portal", "queue key")
 
 
 def told(node: int = 1, certificate: str = "") -> str:
@@ -31,6 +31,7 @@ def told(node: int = 1, certificate: str = "") -> str:
         identity_client_id="client", shares={kind: rf"\\{host}\{kind.replace('_', '')}" for kind in bootstrap.OPTIONS},
         master_key_secret="octopus-master-key", administrator="o'hara $(id)", email="o@example.com",
         administrator_password_secret="octopus-administrator-password", certificate=certificate,
+        queue_host="q.redis.azure.net", queue_port=10000, queue_id="/subscriptions/s/redis/databases/default",
     )  # fmt: skip
     layout = NodeLayout(
         ordinal=node, name=f"vm-{node}", computer_name=f"acme-{node}", zone="1", subnet="nodes-1", address="10.64.0.10",
@@ -69,13 +70,13 @@ def test_the_first_node_makes_everything_once_and_starts_behind_nginx(first: Mac
     assert places == sorted(places)
     verbs = [" ".join(call.split()) for call in first.octopus(calls)]
     assert [verb.split()[0] for verb in verbs] == [
-        "create-instance", "database", "configure", "admin", *["path"] * 5, "node",
+        "create-instance", "database", "configure", "admin", *["path"] * 6, "node",
     ]  # fmt: skip
     assert verbs[1].endswith("--create")
     assert "--username o\\'hara\\ \\$\\(id\\) --email o@example.com" in verbs[3]
-    assert [verb.split()[3:] for verb in verbs[4:9]] == [
+    assert [verb.split()[3:] for verb in verbs[4:10]] == [
         ["--nugetRepository", "/repository"], ["--artifacts", "/artifacts"], ["--taskLogs", "/taskLogs"],
-        ["--imports", "/imports"], ["--eventExports", "/eventExports"],
+        ["--imports", "/imports"], ["--eventExports", "/eventExports"], ["--clusterShared", "/clusterShared"],
     ]  # fmt: skip
     assert first.said.rstrip().endswith("OK")
 
@@ -85,6 +86,8 @@ def test_it_signs_in_to_the_database_as_the_cells_identity(first: Machine) -> No
     assert "Authentication=Active Directory Managed Identity;User Id=client;Encrypt=True" in given
     assert "MASTER_KEY=value of octopus-master-key" in given
     assert "Authorization: Bearer value of a token" in given
+    assert "QUEUE=q.redis.azure.net:10000,ssl=true,password=value of queue key" in given
+    assert "--multiNodePollingTentaclesRedisConnectionString" in "\n".join(first.octopus(first.booted))
 
 
 def test_secrets_are_on_no_disk_and_in_no_argument(first: Machine) -> None:
@@ -96,7 +99,7 @@ def test_secrets_are_on_no_disk_and_in_no_argument(first: Machine) -> None:
 def test_shares_are_mounted_encrypted_with_the_key_that_the_account_has_now(first: Machine) -> None:
     mounted = [call for call in first.booted if call.startswith("mount -t cifs")]
     assert [call.split()[-2].rpartition("/")[2] for call in mounted] == [
-        "packages", "artifacts", "tasklogs", "imports", "eventexports",
+        "packages", "artifacts", "tasklogs", "imports", "eventexports", "cluster",
     ]  # fmt: skip
     for option in ("vers=3.1.1", "seal", "nobrl", "uid=1000"):
         assert all(option in call.split(" ")[4].split(",") for call in mounted)

@@ -1,0 +1,110 @@
+"""What of a cell on Azure holds data: its database, its shares, the queue of its nodes, and how they are resolved.
+
+Pure, as `layout` is, which has the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from cellctl_components.azure import facts
+from cellctl_components.azure.names import AzureNames
+
+if TYPE_CHECKING:
+    from cellctl.spec import CellSpec
+
+CLUSTER = "cluster"
+"""Kind of file that nodes with a queue share besides: `DataStreams` and whatever Octopus adds later."""
+
+SHARE_KINDS = ("packages", "artifacts", "task_logs", "imports", "event_exports")
+"""Kinds of files, in the order of the cell file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DatabaseLayout:
+    """Azure SQL: a logical server of this cell alone with one database."""
+
+    server: str
+    name: str
+    sku: str
+    tier: str
+    family: str
+    vcores: int
+    max_size_bytes: int
+    zone_redundant: bool
+    retention_days: int
+    backup_redundancy: Literal["Zone", "GeoZone"]
+    collation: str = "SQL_Latin1_General_CP1_CI_AS"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShareLayout:
+    """One SMB share; `kind` is one of `SHARE_KINDS`, `size_gib` its provisioned size."""
+
+    kind: str
+    name: str
+    size_gib: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StorageLayout:
+    """Azure Files: one account of this cell alone (its key opens every share in it)."""
+
+    account: str
+    sku: str
+    shares: tuple[ShareLayout, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueLayout:
+    """The queue that nodes share, so that a Tentacle polls one address: Azure Managed Redis, memory only."""
+
+    name: str
+    host: str
+    port: int
+    sku: str
+
+
+def database_of(spec: CellSpec, cell_names: AzureNames) -> DatabaseLayout:
+    """Return the database of a cell."""
+    database = spec.spec.database
+    size = facts.database_size(database.tier)
+    return DatabaseLayout(
+        server=cell_names.sql_server,
+        name=cell_names.database,
+        sku=size.sku,
+        tier=size.tier,
+        family=size.family,
+        vcores=size.vcores,
+        max_size_bytes=size.max_size_gib * 1024**3,
+        zone_redundant=database.multi_zone,
+        retention_days=database.retention_days,
+        backup_redundancy="GeoZone" if database.geo_backup else "Zone",
+    )
+
+
+def storage_of(spec: CellSpec, cell_names: AzureNames) -> StorageLayout:
+    """Return the account and shares of a cell."""
+    rules = facts.share_rules()
+    total = spec.spec.storage.size_gib
+    shares = tuple(
+        ShareLayout(
+            kind=kind,
+            name=kind.replace("_", ""),
+            size_gib=min(max(rules.minimum_gib, -(-total * rules.weights[kind] // 100)), rules.maximum_gib),
+        )
+        for kind in SHARE_KINDS
+    )
+    if spec.spec.ingress.polling == "redis":
+        shares = (*shares, ShareLayout(kind=CLUSTER, name=CLUSTER, size_gib=facts.queue()[2]))
+    return StorageLayout(account=cell_names.storage_account, sku=rules.sku, shares=shares)
+
+
+def queue_of(spec: CellSpec, cell_names: AzureNames) -> QueueLayout | None:
+    """Return the queue of a cell, None where each Tentacle polls each node."""
+    if spec.spec.ingress.polling != "redis":
+        return None
+    sku, port, _ = facts.queue()
+    host = f"{cell_names.queue}.{spec.spec.region}.redis.azure.net"
+    return QueueLayout(name=cell_names.queue, host=host, port=port, sku=sku)
