@@ -38,6 +38,7 @@ class ShareTarget:
 class GatewayTarget:
     """A gateway as its stack says it is. `control` is the range from which cellctl dials.
 
+    `account` refers to the secret of a domain's user, `` where shares know clients by address.
     `probe` is a share that no cell has, None where none is known; `unproven` are those that may hold somebody's files.
     """
 
@@ -50,6 +51,7 @@ class GatewayTarget:
     shares: tuple[ShareTarget, ...]
     probe: ShareTarget | None
     unproven: tuple[ShareTarget, ...] = ()
+    account: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -122,6 +122,17 @@ def check_network(text: str) -> str:
     return str(network)
 
 
+def check_private_address(text: str) -> str:
+    """Return a private IPv4 address, or raise ValueError."""
+    try:
+        address = ipaddress.IPv4Address(text)
+    except ValueError as error:
+        raise ValueError("must be an IPv4 address, such as 10.0.0.10") from error
+    if not address.is_private:
+        raise ValueError("must be a private address")
+    return str(address)
+
+
 def check_label_key(text: str) -> str:
     """Return a label key both clouds accept as a tag key, or raise ValueError."""
     if not _LABEL_KEY.fullmatch(text) or len(text) > 63:
@@ -149,8 +160,11 @@ Host = Annotated[str, AfterValidator(check_host)]
 Email = Annotated[str, AfterValidator(check_email)]
 Cidr = Annotated[str, AfterValidator(check_cidr)]
 NetworkCidr = Annotated[str, AfterValidator(check_network)]
+PrivateAddress = Annotated[str, AfterValidator(check_private_address)]
 Plain = Annotated[str, AfterValidator(check_plain), Field(max_length=128)]
 Reference = Annotated[str, AfterValidator(check_plain), Field(min_length=1, max_length=512)]
+# A user or, with @, a group, bare or DOMAIN\NAME (Storage Gateway user guide, ValidUserList; botocore 1.44.8).
+DirectoryName = Annotated[str, Field(pattern=r"^@?([A-Za-z0-9.-]+\\)?[A-Za-z0-9_][A-Za-z0-9_.$ -]*$", max_length=64)]
 LabelKey = Annotated[str, AfterValidator(check_label_key)]
 
 # Octopus: two nodes at least, tested up to eight (docs, node planning; reference of 2026-10).

@@ -137,6 +137,15 @@ class StorageKinds(Section):
     """Archived audit events."""
 
 
+class Directory(Section):
+    """The cell's user in the domain that its reef's gateways joined. Whoever runs the domain makes it."""
+
+    secret: units.Reference
+    """Secret with `username` and `password` of the user as whom nodes mount; ARN, or a name below `octopus/`."""
+    users: tuple[units.DirectoryName, ...] = Field(strict=False, min_length=1, max_length=100)
+    """Users and groups (`@NAME`) that the share admits: that user, or a group of it."""
+
+
 class Storage(Section):
     """The file storage that all nodes mount."""
 
@@ -148,6 +157,8 @@ class Storage(Section):
     """Expected size of all files; quota where the service has one, alarm threshold where it has none."""
     kinds: StorageKinds = StorageKinds()
     """The kinds of files."""
+    directory: Directory | None = None
+    """Who may use the cell's share of a gateway in a domain: for SMB on a reef, and for nothing else."""
 
 
 class Ingress(Section):

@@ -15,12 +15,6 @@ def not_yet(spec: CellSpec) -> list[Problem]:
     body = spec.spec
     asked = (
         (
-            body.placement != "dedicated" and body.cloud == "aws" and body.storage.protocol == "smb",
-            "storage.protocol",
-            "SMB on a shared gateway needs a domain, which comes later",
-            "protocol: nfs",
-        ),
-        (
             body.placement != "dedicated" and body.cloud == "azure" and body.ingress.polling == "redis",
             "ingress.polling",
             "a queue for cells on reefs of Azure comes later",

@@ -50,7 +50,9 @@ class ActiveDirectory(Section):
     organizational_unit: units.Plain
     """Distinguished name of the unit that gateways join."""
     join_secret: units.Reference
-    """Secret with user name and password of whoever may join machines."""
+    """Secret with `username` and `password` of whoever may join machines; ARN, or a name below `octopus/`."""
+    controllers: tuple[units.PrivateAddress, ...] = Field(default=(), strict=False, max_length=6)
+    """Addresses of domain controllers; without them they are found by DNS, and are in the reef's own network."""
 
 
 class ReefStorage(Section):

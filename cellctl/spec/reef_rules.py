@@ -93,7 +93,6 @@ def refuse_pending_reef(reef: ReefSpec) -> None:
     """Raise NotYet, which names every option of `reef` that a later version brings; do nothing if there is none."""
     azure = reef.spec.cloud == "azure"
     asked = (
-        (reef.spec.storage.protocol == "smb", "storage.protocol", "joining a domain comes later", "protocol: nfs"),
         (
             azure and reef.spec.ingress.shared,
             "ingress.shared",

@@ -48,6 +48,7 @@ SAFE: Mapping[str, str] = {
     "spec.storage.protocol": "A gateway's NFS share admits the cell's nodes alone; SMB elsewhere is encrypted.",
     "spec.storage.sizeGiB": "A quota or an alarm long before anything is full; growing it moves no data.",
     "spec.storage.kinds": "Each kind of file has a share of its own, so one cannot fill another.",
+    "spec.storage.directory": "Nothing: a dedicated gateway has a guest of its own, and NFS knows nodes by address.",
     "spec.storage.kinds.packages": "Created, because Octopus needs it.",
     "spec.storage.kinds.artifacts": "Created, because Octopus needs it.",
     "spec.storage.kinds.taskLogs": "Created, because Octopus needs it.",

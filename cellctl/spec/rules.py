@@ -120,6 +120,18 @@ def _storage(body: CellBody) -> Iterator[Finding]:
         yield _broken(f"{backend} does not exist on {body.cloud}", "storage.backend", "cloud", hint=f"use {right}")
     if protocol == "nfs" and backend != "gateway":
         yield _broken(f"{backend} is mounted with smb", "storage.protocol", "storage.backend", hint="use protocol: smb")
+    shared = body.cloud == "aws" and backend == "gateway" and protocol == "smb" and body.placement != "dedicated"
+    if shared and body.storage.directory is None:
+        yield _broken(
+            "SMB on a shared gateway needs a user of its domain: guests are one user for every cell",
+            "storage.protocol",
+            "storage.directory",
+            hint="a directory section, or protocol: nfs",
+        )
+    if body.storage.directory is not None and not shared:
+        yield _broken("is for SMB on a reef", "storage.directory", "storage.protocol", "placement", hint="remove it")
+    if shared and body.nodes.os == "linux":
+        yield _broken("Linux nodes mount over nfs", "nodes.os", "storage.protocol", hint="use os: windows")
 
 
 def _allow(body: CellBody) -> Iterator[Finding]:

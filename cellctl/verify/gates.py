@@ -6,6 +6,7 @@ Keys of an entry of the stack's output `gateways` that are read here: `name`, `r
 `control` (the range that dials), `shares` (`[{"name", "arn", "bucket"}]`), `probe`: the name of a share that no cell
 has, through which a file may be written, `` for none, and `unproven`: the names of shares that may hold files of a cell
 that left, each of which is looked at. One that is proven to hold nothing serves as `probe` where none is named.
+`joinSecret` refers to a user of the domain that its shares ask.
 """
 
 from __future__ import annotations
@@ -73,6 +74,7 @@ def target_of(row: Mapping[str, object]) -> GatewayTarget:
         control=texts["control"], shares=shares,
         probe=next((share for share in shares if share.name == row.get("probe")), None),
         unproven=tuple(share for share in shares if share.name in asked),
+        account=str(row.get("joinSecret") or ""),
     )  # fmt: skip
 
 

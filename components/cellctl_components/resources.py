@@ -15,6 +15,9 @@ NOBODY = "192.0.2.1/32"
 """Client list entry that admits nobody: TEST-NET-1, never assigned to a host (RFC 5737, 2010-01). Shares that wait for
 a cell are created with it, and deleting a `ShareAccess` leaves it."""
 
+NO_USER = "cellctl-nobody"
+"""Valid user of shares in a domain that wait for a cell: a list without users admits all of the domain's."""
+
 
 def _options(opts: pulumi.ResourceOptions | None) -> pulumi.ResourceOptions:
     return pulumi.ResourceOptions.merge(pulumi.ResourceOptions(version=VERSION), opts)
@@ -61,6 +64,8 @@ class FileGateway(pulumi.CustomResource):
     `address` is the appliance's private address, used for activation only. `cache_sizes_gib` lists the sizes of the
     cache volumes attached; grow by adding to the list. `guest_password_secret` is the ARN of a secret of AWS Secrets
     Manager that holds the SMB guest password; one is generated into it if it is empty, and it never enters the state.
+    With a `domain` the gateway joins it, in `domain_unit`, as whom the secret at `domain_secret` says (JSON with
+    `username` and `password`); `domain_controllers` are its addresses, empty to find them by DNS.
     `capacity` is Small, Medium or Large. `maintenance` is `{"dayOfWeek": 0..6, "hourOfDay": 0..23, "minuteOfHour":
     0..59}` in UTC. `accept_data_loss` allows deletion while the cache is not proven clean.
     """
@@ -81,6 +86,10 @@ class FileGateway(pulumi.CustomResource):
         smb_security_strategy: pulumi.Input[str] | None = None,
         smb_share_visibility: pulumi.Input[bool] = False,
         guest_password_secret: pulumi.Input[str] | None = None,
+        domain: pulumi.Input[str] | None = None,
+        domain_unit: pulumi.Input[str] | None = None,
+        domain_secret: pulumi.Input[str] | None = None,
+        domain_controllers: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
         maintenance: pulumi.Input[Mapping[str, pulumi.Input[int]]] | None = None,
         tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         accept_data_loss: pulumi.Input[bool] = False,
@@ -99,6 +108,10 @@ class FileGateway(pulumi.CustomResource):
             "smbSecurityStrategy": smb_security_strategy,
             "smbShareVisibility": smb_share_visibility,
             "guestPasswordSecret": guest_password_secret,
+            "domain": domain,
+            "domainUnit": domain_unit,
+            "domainSecret": domain_secret,
+            "domainControllers": domain_controllers,
             "maintenance": maintenance,
             "tags": tags,
             "acceptDataLoss": accept_data_loss,

@@ -157,6 +157,7 @@ class DataPlane:
         from cellctl_sandbox.standins.octopus.standin import OctopusStandin
         from cellctl_sandbox.standins.run_command import ResourceManagerStandin, Runs, systems_manager_service
         from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
+        from cellctl_sandbox.standins.smb import Directory
         from cellctl_sandbox.standins.tds.standin import TdsStandin
 
         authority = Authority(self._folder)
@@ -171,7 +172,13 @@ class DataPlane:
             disturb=struck.disturb("octopus"),
         )
         files = shared_files(
-            self._documents, self.view, self.network, struck, cell=self._cell, is_appliance=self._nodes.is_appliance
+            self._documents,
+            self.view,
+            self.network,
+            struck,
+            cell=self._cell,
+            is_appliance=self._nodes.is_appliance,
+            directory=Directory.of(secrets),
         )
         runs = Runs(self._documents("run_documents"), machines.cluster, told=self._queues.tell)
         services = [

@@ -1,4 +1,4 @@
-"""The stand-ins for shared files on AWS, over one store of objects: Storage Gateway, its appliances, NFS, S3."""
+"""The stand-ins for shared files on AWS, over one store of objects: Storage Gateway, its appliances, NFS, SMB, S3."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from cellctl_sandbox.network.reachability import CONTROL, Reachability
 from cellctl_sandbox.standins.bucket_objects import BucketObjects
 from cellctl_sandbox.standins.buckets import Buckets
 from cellctl_sandbox.standins.nfs import NfsStandin
+from cellctl_sandbox.standins.smb import SmbStandin
 from cellctl_sandbox.standins.storage_gateway import ApplianceStandin, storage_gateway_service
 from cellctl_sandbox.standins.storage_gateway.shares import ShareBook
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cellctl_sandbox.standins.cloud_view import CloudObject, CloudView
     from cellctl_sandbox.standins.dialer import Standin
     from cellctl_sandbox.standins.documents import Documents
+    from cellctl_sandbox.standins.smb import Directory
     from cellctl_sandbox.standins.web import Request, Response
 
 
@@ -47,6 +49,7 @@ def shared_files(
     *,
     cell: str,
     is_appliance: Callable[[CloudObject], bool],
+    directory: Directory,
 ) -> SharedFiles:
     """Return the stand-ins of one host; `documents` opens a table of theirs by its name."""
     gateways = documents("gateway_documents")
@@ -59,7 +62,9 @@ def shared_files(
         hindrance=network.appliance_hindrance,
         share_trouble=network.share_trouble,
         objects=objects,
+        password=directory.password,
     )
+    smb = SmbStandin(view, shares, objects, directory, cell=cell)
     appliance = ApplianceStandin(
         gateways, view, cell=cell, is_appliance=is_appliance, disturb=struck.disturb("appliance")
     )
@@ -67,5 +72,5 @@ def shared_files(
     return SharedFiles(
         service=service,
         buckets=Disturbed(struck.disturb("s3")(Buckets(view, objects, refusal=network.operator_refusal).answer)),
-        ports=(appliance, nfs),
+        ports=(appliance, nfs, smb),
     )

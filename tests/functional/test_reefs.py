@@ -609,13 +609,13 @@ def test_what_reefs_cannot_do_yet_is_refused_before_anything_is_declared(tmp_pat
     with pytest.raises(SpecError, match="needs activeDirectory"):
         loads_reef(text.replace("protocol: nfs", "protocol: smb"))
     domain = "protocol: smb, activeDirectory: {domain: a.example.com, organizationalUnit: x, joinSecret: s}"
-    with pytest.raises(NotYet, match="joining a domain"):
-        Reef(loads_reef(text.replace("protocol: nfs", domain)), home=home).up(ask=yes)
+    assert loads_reef(text.replace("protocol: nfs", domain)).spec.storage.active_directory is not None
+    with pytest.raises(SpecError, match="for SMB, and the protocol is nfs"):
+        loads_reef(text.replace("protocol: nfs", domain.replace("smb", "nfs")))
     with pytest.raises(SpecError, match="no room for the nodes of 200 cells"):
         loads_reef(text.replace("gateways: 1", "gateways: 20").replace("10.64.0.0/16", "10.64.0.0/20"))
     smb = {"storage": {"protocol": "smb"}, "placement": {"reef": "r1"}}
     spec = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", **smb}
-    cell = CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": spec})
-    with pytest.raises(NotYet, match="shared gateway"):
-        Cell(cell, home=home).up(ask=yes)
+    with pytest.raises(ValueError, match="needs a user of its domain"):
+        CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": spec})
     assert not home.sandbox_database.exists()

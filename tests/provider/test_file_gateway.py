@@ -307,3 +307,54 @@ def test_the_guest_password_is_in_its_secret_and_nowhere_else(bench: GatewayBenc
     client.close()
     assert len(password) >= 24
     assert password not in repr(properties)
+
+
+JOINER = PASSWORD.replace("guest", "joiner")
+DOMAIN = {"domain": "corp.example.com", "domainUnit": "OU=Octopus,DC=corp,DC=example,DC=com", "domainSecret": JOINER}
+
+
+def told(bench: GatewayBench, value: str, arn: str = JOINER) -> None:
+    """Give the secret of whoever may join machines a value."""
+    from cellctl_provider.context import Context
+    from cellctl_sandbox.standins.cloud_view import CloudObject
+
+    known = {"arn": arn, "name": "octopus/joiner"}
+    bench.view.put(CloudObject(type="aws:secretsmanager/secret:Secret", id=arn, properties=known))
+    Context(dialer=bench.dialer, sleep=bench.view.sleep, credentials=bench.credentials).secrets.replace(arn, value)
+
+
+def test_a_gateway_joins_its_domain_once_and_says_when_it_is_no_member_any_more(bench: GatewayBench) -> None:
+    told(bench, '{"username": "CORP\\\\joiner", "password": "Join-1"}')
+    provider = bench.provider()
+    arn, outputs = create(provider, **DOMAIN)
+    assert bench.count("JoinDomain") == 1
+    assert "Join-1" not in str(outputs)
+    update(bench.provider(), arn, outputs, **DOMAIN, timezone="GMT+1:00")
+    assert bench.count("JoinDomain") == 1
+    update(bench.provider(), arn, outputs, **{**DOMAIN, "domain": "other.example.com"})
+    assert bench.count("JoinDomain") == 2
+    found = bench.provider().read(Read(urn=URN, type=TYPE, id=arn, properties=outputs, inputs=INPUTS | DOMAIN))
+    assert found is not None
+    assert found.inputs["domain"] == "other.example.com"
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ('{"username": "joiner", "password": "guessed"}', "ACCESS_DENIED"),
+        ('{"username": "joiner"}', "does not hold"),
+        ("Join-1", "does not hold"),
+    ],
+)
+def test_a_domain_that_does_not_take_the_gateway_is_said_without_a_secret(
+    bench: GatewayBench, value: str, why: str
+) -> None:
+    told(bench, '{"username": "joiner", "password": "Join-1"}', PASSWORD.replace("guest", "directory"))
+    told(bench, value)
+    with pytest.raises(InitFailed, match=why) as failed:
+        create(bench.provider(), **DOMAIN)
+    assert "guessed" not in str(failed.value)
+    assert "Join-1" not in str(failed.value)
+    told(bench, '{"username": "joiner", "password": "Join-1"}')
+    update(bench.provider(), failed.value.id, {**INPUTS, **DOMAIN}, **DOMAIN)  # goes on where it was
+    assert bench.count("ActivateGateway") == 1

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cellctl.state.values import UNKNOWN
-from cellctl_provider.aws.share_access import NOBODY
+from cellctl_provider.aws.share_access import NOBODY, NO_USER
 from cellctl_provider.protocol import Check, Create, Delete, Diff, Provider, ProviderError, Read, Update
 from cellctl_sandbox.standins.cloud_view import CloudObject, find
 from cellctl_sandbox.testing.cloud import gateway_instance
@@ -158,6 +158,9 @@ def test_smb_with_a_directory_sets_valid_users(bench: GatewayBench) -> None:
     outputs = create(bench.provider(), shareArn=DIRECTORY, protocol="smb", validUsers=["octopus-acme"])
     assert outputs["enforcedBy"] == "valid-users"
     assert properties(bench, DIRECTORY, SMB)["validUserLists"] == ["octopus-acme"]
+    delete(bench.provider(), outputs)
+    left = properties(bench, DIRECTORY, SMB)
+    assert (left["validUserLists"], left["readOnly"]) == ([NO_USER], True)  # read-only alone lets all of them read
 
 
 @pytest.mark.parametrize(

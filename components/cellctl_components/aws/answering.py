@@ -38,7 +38,8 @@ def entries(layout: AwsLayout) -> dict[str, list[dict[str, object]]]:
     # The gateway's shares are for nodes only.
     closed: list[dict[str, object]] = [{"host": layout.gateway.address, "port": port} for port in (445, 2049)]
     if layout.place:
-        closed = [{"host": layout.place.gateway, "port": 445}]  # NFS is open to cellctl, shares are not
+        other = 445 if layout.gateway.protocol == "nfs" else 2049  # one way is open to cellctl, shares are not
+        closed = [{"host": layout.place.gateway, "port": other}]
     return {
         "web": [{"host": host.host, "port": 443, "nodes": [node.name for node in layout.nodes.items]}],
         "redirect": [{"host": host.host, "port": 80}],

@@ -64,6 +64,14 @@ $guest = (Get-SECSecretValue -SecretId @@guest_secret@@ -Region @@region@@).Secr
 Start-Service OctopusDeploy
 '@ | Set-Content C:\\Octopus\\mount.ps1"""
 
+# As the cell's user of the domain. The password is in no command line: the cmdlet runs in this process.
+_MOUNT_AS_USER = """\
+@'
+$user = (Get-SECSecretValue -SecretId @@directory_secret@@ -Region @@region@@).SecretString | ConvertFrom-Json
+{links}
+Start-Service OctopusDeploy
+'@ | Set-Content C:\\Octopus\\mount.ps1"""
+
 # The command masks the value in what it prints; every node of a cell has the same one.
 _QUEUE = """
 $queue = '@@queue_address@@,ssl=true,password=' + (Read-Secret '@@queue_secret@@')
@@ -107,6 +115,7 @@ class References:
     gateway_id: str = ""
     queue: str = ""
     queue_secret: str = ""
+    directory_secret: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -167,6 +176,7 @@ def user_data(boot: Boot, node: NodeLayout, references: References) -> str:
         "port": str(WEB_PORT),
         "version_tag": VERSION_TAG,
         "guest_secret": references.guest_secret,
+        "directory_secret": references.directory_secret,
         "queue": _QUEUE if boot.queued else "",
         "queue_address": f"{references.queue}:{QUEUE_PORT}",
         "queue_secret": references.queue_secret,
@@ -203,7 +213,10 @@ def _mount(boot: Boot, node: NodeLayout, shares: list[ShareLayout], references: 
     mounted: set[str] = set()
     for share in shares:
         remote = f"\\\\{boot.files_host}\\{share.name}"
-        if remote not in mounted and boot.protocol == "smb":
+        if remote not in mounted and references.directory_secret:
+            given = "-UserName $user.username -Password $user.password -Persistent $false"
+            lines.append(f"New-SmbMapping -RemotePath '{remote}' {given} | Out-Null")
+        elif remote not in mounted and boot.protocol == "smb":
             lines.append(f"net use '{remote}' $guest '/user:{references.gateway_id}\\smbguest' /persistent:no")
         elif remote not in mounted:
             lines.append(f"mount.exe -o 'nolock,mtype=hard,anon' '{remote}' '*'")
@@ -217,4 +230,5 @@ def _mount(boot: Boot, node: NodeLayout, shares: list[ShareLayout], references: 
         )
         lines.append(f"Test-Share '{_folder(share)}'")
     text = _MOUNT_SMB if boot.protocol == "smb" else _MOUNT_NFS
+    text = _MOUNT_AS_USER if references.directory_secret else text
     return text.format(links="\n".join(lines)) + _TASK

@@ -15,7 +15,7 @@ from cellctl_components.aws.existing_network import ExistingNetwork, ExistingNet
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.ingress import Ingress, IngressArgs
 from cellctl_components.aws.joined_network import JoinedNetwork, JoinedNetworkArgs
-from cellctl_components.aws.layout import AwsLayout, PlaceLayout, QueueLayout, SiteLayout
+from cellctl_components.aws.layout import AwsLayout, PlaceLayout, QueueLayout, SiteLayout, secret_arn
 from cellctl_components.aws.network import Network, NetworkArgs
 from cellctl_components.aws.nodes import NodeReferences, Nodes, NodesArgs
 from cellctl_components.aws.options import child, stateful
@@ -97,7 +97,7 @@ class Cell(pulumi.ComponentResource):
                 layout=layout.secrets,
                 region=layout.region,
                 account=self._args.account,
-                protocol=layout.gateway.protocol,
+                guest=layout.gateway.protocol == "smb" and layout.directory is None,
                 protected=layout.protected,
                 key_arn=layout.site.key if layout.site else "",
             ),
@@ -201,6 +201,7 @@ class Cell(pulumi.ComponentResource):
                 clients=[node.address for node in layout.nodes.items],
                 zone_id=self.ingress.zone_id,
                 host=layout.gateway.host,
+                users=layout.directory.users if layout.directory else None,
             ),
             opts=child(self),
         )
@@ -300,6 +301,7 @@ class Cell(pulumi.ComponentResource):
                     key_secret=secrets.master_key.reference,
                     administrator_secret=secrets.administrator_secret.arn,
                     guest_secret=guest.arn if guest else "",
+                    directory_secret=self._secret(layout.directory.secret) if layout.directory else "",
                     gateway_id=self._files.gateway_id,
                     queue=queue.address if queue else "",
                     queue_secret=queue.secret.arn if queue else "",
@@ -311,7 +313,7 @@ class Cell(pulumi.ComponentResource):
                 web_target=self.ingress.web_target.arn,
                 polling_targets={key: target.arn for key, target in self.ingress.polling_targets.items()},
                 api_key_secret=secrets.api_key_secret.arn,
-                licence_secret=_licence(layout, self._args.account),
+                licence_secret=self._secret(layout.octopus.licence),
                 grpc_target=self.ingress.grpc_target.arn if self.ingress.grpc_target else None,
                 after=[
                     self.database,
@@ -388,10 +390,5 @@ class Cell(pulumi.ComponentResource):
             "alarmTopic": self.alarms.topic_arn,
         }
 
-
-def _licence(layout: AwsLayout, account: str) -> str:
-    """Return the ARN of the licence's secret, `` without one. Of a name it is the ARN without AWS's random end."""
-    licence = layout.octopus.licence
-    if not licence or licence.startswith("arn:"):
-        return licence
-    return f"arn:aws:secretsmanager:{layout.region}:{account}:secret:{licence}"
+    def _secret(self, reference: str) -> str:
+        return secret_arn(reference, self._layout.region, self._args.account)

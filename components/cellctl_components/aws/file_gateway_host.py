@@ -28,7 +28,8 @@ class FileGatewayHostArgs:
 
     `image` is the appliance's AMI; only the first one is ever used. `endpoint` is the DNS name of the service's
     endpoint, `zone_id` the hosted zone for the gateway's own name. `guest_secret` is the ARN of the secret for the SMB
-    guest, None where shares are NFS. `after` must exist before activation: the rules of its security group.
+    guest, None where there is none; `join_secret` that of the secret for joining the layout's domain. `after` must
+    exist before activation: the rules of its security group.
     """
 
     layout: GatewayLayout
@@ -42,6 +43,7 @@ class FileGatewayHostArgs:
     zone_id: pulumi.Input[str]
     tags: Mapping[str, str]
     guest_secret: pulumi.Input[str] | None = None
+    join_secret: pulumi.Input[str] | None = None
     log_days: int = 30
     protected: bool = True
     after: Sequence[pulumi.Resource] = ()
@@ -164,6 +166,10 @@ class FileGatewayHost(pulumi.ComponentResource):
             log_group_arn=self._log.arn,
             smb_security_strategy="MandatoryEncryption" if layout.protocol == "smb" else None,
             guest_password_secret=args.guest_secret,
+            domain=layout.domain.name if layout.domain else None,
+            domain_unit=layout.domain.unit if layout.domain else None,
+            domain_secret=args.join_secret,
+            domain_controllers=list(layout.domain.controllers) if layout.domain else None,
             maintenance={"dayOfWeek": day, "hourOfDay": hour, "minuteOfHour": minute},
             tags=dict(args.tags),
             accept_data_loss=not args.protected,

@@ -56,8 +56,27 @@ SHARE_PORTS: dict[Protocol, tuple[tuple[str, int], ...]] = {
     "nfs": (("tcp", 2049), ("udp", 2049), ("tcp", 111), ("udp", 111), ("tcp", 20048), ("udp", 20048)),
     "smb": (("tcp", 445),),
 }
-TRIED_PORTS = (2049, 20048)
+TRIED_PORTS = (2049, 20048, 445)
 """What mounting takes over TCP. A share admits cellctl's range only while it is tried, and no cell has it then."""
+
+DOMAIN_PORTS = (
+    ("tcp", 53),
+    ("udp", 53),
+    ("tcp", 88),
+    ("udp", 88),
+    ("tcp", 135),
+    ("tcp", 389),
+    ("udp", 389),
+    ("tcp", 445),
+    ("tcp", 464),
+    ("udp", 464),
+    ("tcp", 636),
+    ("tcp", 3268),
+)
+"""What joining a domain and asking it about users takes (reference octopus.md 2.1; Microsoft Learn, service overview
+and network port requirements, from memory, 2026-11)."""
+DOMAIN_CALLS = (49152, 65535)
+"""Ports on which controllers answer remote calls after 135 has named one (as `DOMAIN_PORTS`)."""
 
 ANYWHERE = "0.0.0.0/0"
 
@@ -118,9 +137,30 @@ def reef_rules(layout: ReefLayout, *, control: str) -> tuple[Rule, ...]:
     return (
         *_gateway(protocol, cidr, control, clients="members", site=layout.site),
         *(_rule("gateway", "in", "tcp", port, control, "cellctl tries a share no cell has") for port in tried),
+        *_domain(layout),
         *_database(layout.hosts[0].port, control, clients="members"),
         *(_doors(layout.entry, control) if layout.entry else ()),
     )
+
+
+def _domain(layout: ReefLayout) -> Sequence[Rule]:
+    """Return how a gateway reaches its domain: the controllers that are named, or whatever is in its own network."""
+    domain, cidr = layout.gateways[0].host.domain, layout.network.cidr
+    if domain is None:
+        return ()
+    peers = [f"{address}/32" for address in domain.controllers] or [cidr]
+    first, last = DOMAIN_CALLS
+    there = {("tcp", 53, cidr), ("udp", 53, cidr)}
+    return [
+        *(
+            _rule("gateway", "out", transport, port, peer, "The domain")
+            for peer in peers for transport, port in DOMAIN_PORTS if (transport, port, peer) not in there
+        ),
+        *(
+            Rule(group="gateway", way="out", protocol="tcp", first=first, last=last, peer=peer, reason="The domain")
+            for peer in peers
+        ),
+    ]  # fmt: skip
 
 
 def _doors(entry: ReefEntry, control: str) -> Sequence[Rule]:

@@ -103,10 +103,29 @@ class DatabaseLayout(HostLayout):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DomainLayout:
+    """The domain that a gateway joins: `unit` is where, `secret` says as whom (ARN), `controllers` are addresses."""
+
+    name: str
+    unit: str
+    secret: str
+    controllers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DirectoryLayout:
+    """A cell's user in the domain of its reef's gateways: `secret` (ARN or name) and whom the share admits."""
+
+    secret: str
+    users: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class GatewayLayout:
     """The storage gateway: one appliance, so storage of a cell has its recovery time, and may lose unsent data.
 
-    `maintenance` is day of the week (0 = Sunday), hour and minute, UTC. Cache grows by adding to `cache_gib`.
+    `maintenance` is day of the week (0 = Sunday), hour and minute, UTC. Cache grows by adding to `cache_gib`. With a
+    `domain` SMB shares know who mounts them.
     """
 
     name: str
@@ -121,6 +140,7 @@ class GatewayLayout:
     log_group: str
     maintenance: tuple[int, int, int]
     protocol: Protocol
+    domain: DomainLayout | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -316,7 +336,7 @@ class AwsLayout:
     """All of a cell on AWS. `protected` puts protection and the cloud's own locks on what holds data.
 
     With a `place` on a reef the cell declares no network, database host or gateway. Without a `queue` Tentacles poll
-    every node. With a `site` some of what it uses was there before.
+    every node. With a `site` some of what it uses was there before. With a `directory` nodes mount as a domain's user.
     """
 
     cell: str
@@ -338,6 +358,7 @@ class AwsLayout:
     place: PlaceLayout | None = None
     queue: QueueLayout | None = None
     site: SiteLayout | None = None
+    directory: DirectoryLayout | None = None
 
     @property
     def entry(self) -> EntryLayout | None:
@@ -360,6 +381,13 @@ class AwsLayout:
         of a share on a reef is the reef's, and has its name.
         """
         return self if self.place else replace(self, shares=in_account(self.shares, account_id))
+
+
+def secret_arn(reference: str, region: str, account: str) -> str:
+    """Return the ARN of a secret; of a name it is the ARN without AWS's random end, `` of none."""
+    if not reference or reference.startswith("arn:"):
+        return reference
+    return f"arn:aws:secretsmanager:{region}:{account}:secret:{reference}"
 
 
 def in_account(shares: tuple[ShareLayout, ...], account_id: str) -> tuple[ShareLayout, ...]:

@@ -29,6 +29,7 @@ class NodeReferences:
     gateway_id: pulumi.Input[str] = ""
     queue: pulumi.Input[str] = ""
     queue_secret: pulumi.Input[str] = ""
+    directory_secret: pulumi.Input[str] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,8 @@ class Nodes(pulumi.ComponentResource):
     def _allow(self) -> list[pulumi.Resource]:
         got, boot = self._args.references, self._args.boot
         given = [got.login_secret, got.key_secret, got.administrator_secret]
-        more = [*([got.guest_secret] if boot.protocol == "smb" else []), *([got.queue_secret] if boot.queued else [])]
+        mounts = got.directory_secret or got.guest_secret
+        more = [*([mounts] if boot.protocol == "smb" else []), *([got.queue_secret] if boot.queued else [])]
         policy = pulumi.Output.all(self._args.key_arn, *given, *more).apply(
             lambda known: policies.node(known[1:], known[0])
         )

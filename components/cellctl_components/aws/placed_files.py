@@ -16,7 +16,10 @@ from cellctl_components.aws.options import child
 
 @dataclass(frozen=True, kw_only=True)
 class PlacedFilesArgs:
-    """What it is made of. `clients` are the addresses of the cell's nodes, `host` the cell's name for the gateway."""
+    """What it is made of. `clients` are the addresses of the cell's nodes, `host` the cell's name for the gateway.
+
+    `users` are whom the share admits of its gateway's domain, None where it knows clients by their addresses.
+    """
 
     place: PlaceLayout
     protocol: Protocol
@@ -24,6 +27,7 @@ class PlacedFilesArgs:
     clients: Sequence[str]
     zone_id: pulumi.Input[str]
     host: str
+    users: Sequence[str] | None = None
 
 
 class PlacedFiles(pulumi.ComponentResource):
@@ -37,6 +41,7 @@ class PlacedFiles(pulumi.ComponentResource):
             share_arn=args.place.share_arn,
             protocol=args.protocol,
             clients=list(args.clients),
+            valid_users=list(args.users) if args.users is not None else None,
             opts=child(self),
         )
         self.record = route53.Record(

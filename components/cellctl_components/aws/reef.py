@@ -12,7 +12,7 @@ from cellctl_components.aws import firewall
 from cellctl_components.aws.alarms import Alarms, AlarmsArgs
 from cellctl_components.aws.existing_network import ExistingNetwork, ExistingNetworkArgs
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
-from cellctl_components.aws.layout import HostLayout
+from cellctl_components.aws.layout import GatewayLayout, HostLayout, secret_arn
 from cellctl_components.aws.network import TIERS, Network, NetworkArgs
 from cellctl_components.aws.options import child
 from cellctl_components.aws.reef_balancers import ReefBalancers, ReefBalancersArgs
@@ -134,11 +134,15 @@ class Reef(pulumi.ComponentResource):
                 tags=layout.tags,
                 log_days=layout.network.log_days,
                 protected=layout.protected,
+                join_secret=self._join_secret(host),
                 # The appliance reaches its service, and cellctl its port 80, before it is activated.
                 after=[*network.rules.values(), *network.ways_to_storage],
             ),
             opts=child(self),
         )
+
+    def _join_secret(self, host: GatewayLayout) -> str | None:
+        return secret_arn(host.domain.secret, self._layout.region, self._args.account) if host.domain else None
 
     def _shares(self, gateway: ReefGateway) -> ShareSet:
         return ShareSet(
@@ -152,6 +156,7 @@ class Reef(pulumi.ComponentResource):
                 gateway_arn=self.gateways[gateway.label].gateway_arn,
                 key_arn=self.key_arn,
                 clients=(),
+                in_domain=gateway.host.domain is not None,
                 protected=self._layout.protected,
             ),
             opts=child(self),
@@ -191,8 +196,10 @@ class Reef(pulumi.ComponentResource):
     def _facts(self) -> dict[str, pulumi.Input[object]]:
         layout, network = self._layout, self.network
         subnets, zones = self._subnets()
-        # NFS is open to cellctl, to try a share; that its shares admit nobody else is what their gates prove.
-        closed = [{"host": one.host.address, "port": 445} for one in layout.gateways]
+        # One way to the shares is open to cellctl, to try one; that they admit nobody else is what their gates prove.
+        closed = [
+            {"host": one.host.address, "port": 445 if one.host.protocol == "nfs" else 2049} for one in layout.gateways
+        ]
         place = {
             "reef": layout.reef,
             "network": network.vpc_id,
@@ -266,6 +273,7 @@ class Reef(pulumi.ComponentResource):
             "region": self._layout.region,
             "writer": shares.role.arn,
             "control": self._args.control,
+            **({"joinSecret": self._join_secret(host)} if host.domain else {}),
             "place": place,
             "shares": [
                 {"name": share.name, "arn": shares.shares[share.name].arn, "bucket": share.bucket}

@@ -12,6 +12,7 @@ from cellctl_components.aws import rules, sizing
 from cellctl_components.aws.layout import (
     SHARE_COUNT,
     AlarmsLayout,
+    DomainLayout,
     GatewayLayout,
     HostLayout,
     NetworkLayout,
@@ -165,8 +166,18 @@ def _gateway(spec: ReefSpec, number: int, network: NetworkLayout, incarnation: i
         log_group=f"/reefs/{reef}/{label}",
         maintenance=(day, begin // 60, begin % 60),
         protocol=body.storage.protocol,
+        domain=_domain(spec),
     )
     return ReefGateway(label=label, host=host, shares=tuple(_pairs(spec, label, incarnation)))
+
+
+def _domain(spec: ReefSpec) -> DomainLayout | None:
+    asked = spec.spec.storage.active_directory
+    if asked is None:
+        return None
+    return DomainLayout(
+        name=asked.domain, unit=asked.organizational_unit, secret=asked.join_secret, controllers=asked.controllers
+    )
 
 
 def _pairs(spec: ReefSpec, label: str, incarnation: int) -> list[ShareLayout]:

@@ -71,6 +71,11 @@ def layout(
     )
 
 
+def _directory(spec: CellSpec) -> parts.DirectoryLayout | None:
+    asked = spec.spec.storage.directory
+    return parts.DirectoryLayout(secret=asked.secret, users=asked.users) if asked else None
+
+
 def _tags(spec: CellSpec, incarnation: int) -> dict[str, str]:
     own = {"cell": spec.metadata.name, "managed-by": "cellctl", "incarnation": str(incarnation)}
     owner = {"owner": spec.metadata.owner} if spec.metadata.owner else {}
@@ -92,6 +97,7 @@ def _on_reef(spec: CellSpec, incarnation: int, ground: Ground) -> parts.AwsLayou
         secrets=_secrets(spec, incarnation),
         database=ground.database(spec.metadata.name),
         gateway=ground.gateway(f"files.{body.ingress.host}", body.storage.protocol),
+        directory=_directory(spec),
         shares=ground.shares(*_kinds(spec)),
         nodes=_nodes(spec, network, first=ground.first_address, entry=place.entry),
         ingress=_shared(_ingress(spec)) if place.entry else _ingress(spec),

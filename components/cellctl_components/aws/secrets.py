@@ -9,7 +9,7 @@ import pulumi
 from pulumi_aws import secretsmanager
 
 from cellctl_components import resources as cellctl
-from cellctl_components.aws.layout import Protocol, SecretsLayout
+from cellctl_components.aws.layout import SecretsLayout
 from cellctl_components.aws.options import stateful
 from cellctl_components.aws.sealing_key import sealing_key
 
@@ -18,7 +18,7 @@ _PASSWORD_BYTES = 24  # 192 bits, 32 characters
 
 @dataclass(frozen=True, kw_only=True)
 class SecretsArgs:
-    """What the secrets are made of. `account` is the account's id. The guest secret exists for SMB only.
+    """What the secrets are made of. `account` is the account's id. `guest`: SMB of a gateway of its own has a guest.
 
     `key_arn` is a key that is there, empty where the cell is to have one of its own.
     """
@@ -26,7 +26,7 @@ class SecretsArgs:
     layout: SecretsLayout
     region: str
     account: str
-    protocol: Protocol
+    guest: bool
     protected: bool = True
     key_arn: str = ""
 
@@ -57,9 +57,7 @@ class Secrets(pulumi.ComponentResource):
         )
         self.api_key_secret = self._secret("api-key", args.layout.api_key, "API key with which cellctl asks Octopus")
         self.guest_secret = (
-            self._secret("guest", args.layout.guest, "SMB guest of the storage gateway")
-            if args.protocol == "smb"
-            else None
+            self._secret("guest", args.layout.guest, "SMB guest of the storage gateway") if args.guest else None
         )
         self.administrator_password = self._administrator_password()
         self.master_key = self._master_key()

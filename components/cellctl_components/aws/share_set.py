@@ -33,6 +33,7 @@ class ShareSetArgs:
     key_arn: pulumi.Input[str]
     clients: Sequence[str]
     protected: bool = True
+    in_domain: bool = False
 
 
 Share = storagegateway.NfsFileShare | storagegateway.SmbFileShare
@@ -127,7 +128,8 @@ class ShareSet(pulumi.ComponentResource):
             gateway_arn=self._args.gateway_arn,
             location_arn=self.buckets[share.name].arn,
             role_arn=self.role.arn,
-            authentication="GuestAccess",
+            authentication="ActiveDirectory" if self._args.in_domain else "GuestAccess",
+            valid_user_lists=[cellctl.NO_USER] if self._args.in_domain else None,
             case_sensitivity="CaseSensitive",
             access_based_enumeration=False,
             oplocks_enabled=True,

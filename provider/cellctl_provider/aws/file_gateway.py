@@ -65,6 +65,10 @@ FIELDS = (
     Field(
         name="guestPasswordSecret", kind="text", pattern=r"arn:.*:secretsmanager:.*", reason="is the ARN of a secret"
     ),
+    Field(name="domain", kind="text", pattern=r"([A-Za-z0-9]+[.-])+[A-Za-z0-9]+", reason="is the DNS name of a domain"),
+    Field(name="domainUnit", kind="text"),
+    Field(name="domainSecret", kind="text", pattern=r"arn:.*:secretsmanager:.*", reason="is the ARN of a secret"),
+    Field(name="domainControllers", kind="texts"),
     Field(name="maintenance", kind="whole_map"),
     Field(name="tags", kind="text_map"),
     Field(name="acceptDataLoss", kind="truth", default=False),

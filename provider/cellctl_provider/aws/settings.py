@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 
 from cellctl.state.values import Struct, Value
 from cellctl_provider.aws.clients import translated
-from cellctl_provider.inputs import text, text_map, truth, whole_map
+from cellctl_provider.inputs import needed, text, text_map, texts, truth, whole_map
+from cellctl_provider.polling import poll
+from cellctl_provider.protocol import ProviderError
+from cellctl_provider.smb.client import account_of
 
 if TYPE_CHECKING:
     from mypy_boto3_storagegateway import StorageGatewayClient
     from mypy_boto3_storagegateway.literals import GatewayCapacityType, SMBSecurityStrategyType
+    from mypy_boto3_storagegateway.type_defs import JoinDomainInputTypeDef
 
     from cellctl_provider.context import Context
 
@@ -24,6 +28,9 @@ _STRATEGIES: Mapping[str, SMBSecurityStrategyType] = {
     "MandatoryEncryption": "MandatoryEncryption",
     "MandatoryEncryptionNoAes128": "MandatoryEncryptionNoAes128",
 }
+_JOINED, _JOINING = "JOINED", ("JOINING", "DETACHED")
+_DENIED = ("ACCESS_DENIED", "INSUFFICIENT_PERMISSIONS")
+_JOIN_EVERY_S, _JOIN_LIMIT_S = 10.0, 10 * 60.0
 CAPACITIES = tuple(_CAPACITIES)
 STRATEGIES = tuple(_STRATEGIES)
 
@@ -49,6 +56,7 @@ def described(client: StorageGatewayClient, arn: str) -> Struct:
         "logGroupArn": gateway.get("CloudWatchLogGroupARN", ""),
         "smbSecurityStrategy": smb.get("SMBSecurityStrategy", ""),
         "smbShareVisibility": smb.get("FileSharesVisible", True),
+        "domain": smb.get("DomainName", "") if smb.get("ActiveDirectoryStatus") == _JOINED else "",
         "guestPasswordSet": smb.get("SMBGuestPasswordSet", False),
         "maintenance": maintenance,
         "tags": tags,
@@ -70,11 +78,48 @@ def apply(
         if window and window != whole_map(current, "maintenance"):
             _apply_window(client, arn, window)
         _apply_tags(client, arn, text_map(wanted, "tags"), text_map(current, "tags"))
+    if text(wanted, "domain") and text(wanted, "domain").lower() != text(current, "domain").lower():
+        _join(context, client, arn, wanted)
     secret = text(wanted, "guestPasswordSecret")
     if secret and (new_password or not truth(current, "guestPasswordSet")):
         stored = context.secrets.ensure(secret, lambda: secrets.token_urlsafe(24))
         with translated("setting the SMB guest password"):
             client.set_smb_guest_password(GatewayARN=arn, Password=stored.value)
+
+
+def _join(context: Context, client: StorageGatewayClient, arn: str, wanted: Mapping[str, Value]) -> None:
+    """Join the domain and wait for it: shares that know its users come after.
+
+    Raises:
+        ProviderError: The secret has another shape, or the domain does not take the gateway (`auth`, `unreachable`).
+    """
+    domain, reference = text(wanted, "domain"), needed(wanted, "domainSecret")
+    stored = context.secrets.get(reference)
+    account = account_of(stored.value if stored else "", reference)
+    given: JoinDomainInputTypeDef = {
+        "GatewayARN": arn,
+        "DomainName": domain,
+        "UserName": account.username.rpartition("\\")[2],
+        "Password": account.password,
+    }
+    if text(wanted, "domainUnit"):
+        given["OrganizationalUnit"] = text(wanted, "domainUnit")
+    if texts(wanted, "domainControllers"):
+        given["DomainControllers"] = texts(wanted, "domainControllers")
+    with translated(f"joining domain {domain}"):
+        client.join_domain(**given)
+
+    def look() -> bool | None:
+        with translated(f"looking whether the gateway is in domain {domain}"):
+            status = client.describe_smb_settings(GatewayARN=arn).get("ActiveDirectoryStatus", "")
+        if status in _JOINING:
+            return None
+        if status != _JOINED:
+            message = f"domain {domain} does not take the gateway: {status}"
+            raise ProviderError(message, code="auth" if status in _DENIED else "unreachable")
+        return True
+
+    poll(context, look, what=f"membership of domain {domain}", every_s=_JOIN_EVERY_S, limit_s=_JOIN_LIMIT_S)
 
 
 def _apply_information(

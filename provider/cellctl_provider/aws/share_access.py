@@ -36,6 +36,9 @@ NOBODY = "192.0.2.1/32"
 
 A client list has at least one entry (botocore 1.44.8), and a share without a list admits everybody."""
 
+NO_USER = "cellctl-nobody"
+"""Valid user of a share in a domain that no cell has: a list without users admits all of the domain's."""
+
 OUTPUTS = ("enforcedBy",)
 FIELDS = (
     Field(name="region", kind="text", required=True, replaces=True, pattern=r"[a-z]{2}(-[a-z]+)+-\d"),
@@ -45,6 +48,7 @@ FIELDS = (
     Field(name="validUsers", kind="texts"),
 )
 _MOST_CLIENTS = 100  # members of FileShareClientList, botocore 1.44.8
+_DOMAIN = "ActiveDirectory"
 _EVERY_S = 5.0
 _LIMIT_S = 10 * 60.0
 _PASSING = ("CREATING", "UPDATING")
@@ -118,16 +122,23 @@ class ShareAccessHandler:
         protocol = needed(request.properties, "protocol")
         client = self._client(request.properties)
         if _listed(client, request.id, protocol):
-            self._set(client, request.id, protocol, clients=[], users=None)
+            self._set(client, request.id, protocol, clients=[], users=[])
 
-    def admit(self, region: str, arn: str, protocol: str, clients: Sequence[str]) -> None:
-        """Let exactly these clients use a share, nobody for none, and wait until that is so."""
-        self._set(self._context.aws.storage_gateway(region), arn, protocol, clients=clients, users=None)
+    def admit(
+        self, region: str, arn: str, protocol: str, clients: Sequence[str], users: Sequence[str] | None = None
+    ) -> None:
+        """Let exactly these clients use a share, nobody for none, and wait until that is so.
+
+        In a domain it is `users` who may.
+        """
+        self._set(self._context.aws.storage_gateway(region), arn, protocol, clients=clients, users=users)
 
     def closed(self, region: str, arn: str, protocol: str) -> bool:
         """Tell whether a share admits nobody, as one does that no cell has."""
         state = _state(self._context.aws.storage_gateway(region), arn, protocol)
-        return list(state.clients) == [NOBODY] if protocol == "nfs" else state.read_only
+        if protocol == "nfs":
+            return list(state.clients) == [NOBODY]
+        return state.read_only and (state.authentication != _DOMAIN or list(state.valid_users) == [NO_USER])
 
     def _applied(self, inputs: Struct) -> Struct:
         protocol = needed(inputs, "protocol")
@@ -183,13 +194,14 @@ def _set_nfs(client: StorageGatewayClient, state: ShareState, clients: Sequence[
 
 
 def _set_smb(client: StorageGatewayClient, state: ShareState, *, closed: bool, users: Sequence[str] | None) -> bool:
-    """Set valid users where the share knows users, and read-only while it has no cell.
+    """Set valid users where the share knows users, nobody's where it has no cell, and read-only then.
 
     SMB has no client list. Guests of a gateway are not told apart (one password), so a closed share is read-only and
     the security groups keep others out: reference/octopus.md 13 and P7.
     """
-    active_directory = state.authentication == "ActiveDirectory"
-    wanted = tuple(sorted(users)) if users is not None and active_directory else state.valid_users
+    active_directory = state.authentication == _DOMAIN
+    named = (NO_USER,) if closed else tuple(sorted(users or ()))
+    wanted = named if users is not None and active_directory else state.valid_users
     if tuple(sorted(state.valid_users)) == wanted and state.read_only == closed:
         return False
     if active_directory and users is not None:
@@ -202,7 +214,7 @@ def _set_smb(client: StorageGatewayClient, state: ShareState, *, closed: bool, u
 def _enforcement(state: ShareState, protocol: str) -> Enforcement:
     if protocol == "nfs":
         return "client-list"
-    return "valid-users" if state.authentication == "ActiveDirectory" and state.valid_users else "security-group"
+    return "valid-users" if state.authentication == _DOMAIN and state.valid_users else "security-group"
 
 
 def _listed(client: StorageGatewayClient, arn: str, protocol: str) -> bool:
@@ -240,7 +252,9 @@ def _inputs_of(state: ShareState, region: str, protocol: str, before: Mapping[st
         clients = []
     inputs: Struct = {"region": region, "shareArn": state.arn, "protocol": protocol, "clients": clients}
     if "validUsers" in before:
-        inputs["validUsers"] = [*state.valid_users]
+        found = [one for one in state.valid_users if one != NO_USER]
+        same = sorted(found) == sorted(texts(before, "validUsers"))
+        inputs["validUsers"] = before["validUsers"] if same else [*found]
     return inputs
 
 

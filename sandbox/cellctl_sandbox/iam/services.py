@@ -41,10 +41,16 @@ def reads_secrets(estate: Estate, machine: CloudObject, secrets: tuple[str, ...]
     return next(_reads(estate, arn, secrets), "")
 
 
+def secret_of(estate: Estate, reference: str) -> CloudObject | None:
+    """Return a secret by its id, or by its ARN without the six random characters of its end."""
+    found = estate.one(SECRET, reference)
+    return found or next((one for one in estate.all(SECRET) if one.text("arn")[:-7] == reference), None)
+
+
 def _reads(estate: Estate, role: str, secrets: tuple[str, ...]) -> Iterator[str]:
     yield from _said(aws.assumes(estate, "ec2.amazonaws.com", role, ""))
     for secret in secrets:
-        item = estate.one(SECRET, secret)
+        item = secret_of(estate, secret)
         arn = item.text("arn") if item else secret
         yield from _said(aws.lacks(estate, role, tables.actions("secret", "value"), arn))
         key = item.text("kmsKeyId") if item else ""

@@ -76,6 +76,7 @@ def _hindrances(network: AwsNetwork, place: Place, boot: Boot, kept: KeptSecrets
         yield from _said(_met(network, place, need, boot.files), f"the file shares on {boot.files}")
     for share in boot.shares:
         yield from _closed(network, place, boot, share)
+        yield from _unknown(network, boot, share, kept)
     for need in needs_of(boot.installs):
         yield from _said(_met(network, place, need, need.to), f"the {boot.installs} at {need.to}")
     for need in needs_of("trust"):
@@ -117,6 +118,18 @@ def _closed(network: AwsNetwork, place: Place, boot: Boot, share: str) -> Iterat
         yield f"file share {share} does not admit {place.address}"
     if found.properties.get("readOnly") is True:
         yield f"file share {share} is read-only"
+
+
+def _unknown(network: AwsNetwork, boot: Boot, share: str, kept: KeptSecrets) -> Iterator[str]:
+    """Yield why a share of a gateway in a domain does not admit the user as whom a node mounts it."""
+    found = next((item for item in network.estate.all(SMB_SHARE) if item.text("fileShareName") == share), None)
+    if found is None or found.text("authentication") != "ActiveDirectory":
+        return
+    user = kept.directory.user_of(boot.user) if boot.user else None
+    if user is None:
+        yield f"file share {share} asks for a user of its domain, and secret {boot.user or '(none)'} names none"
+    elif not user.among(texts(found, "validUserLists")):
+        yield f"file share {share} does not admit user {user.name}"
 
 
 def _met(network: AwsNetwork, place: Place, need: Need, target: str) -> Verdict:

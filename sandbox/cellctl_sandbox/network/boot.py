@@ -28,7 +28,8 @@ _SECRET = re.compile(r"(?:Read-Secret|-SecretId)\s+'?(?P<id>[^'\s)]+)'?")
 _FIRST_ADMINISTRATOR = re.compile(r"--password \(Read-Secret '[^']*'\)")
 """Read by the node that leads, alone."""
 _NFS = re.compile(r"mount\.exe [^\n]*?'\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
-_SMB = re.compile(r"net use '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
+_SMB = re.compile(r"(?:net use|New-SmbMapping -RemotePath) '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
+_USER = re.compile(r"\$user = \(Get-SECSecretValue -SecretId (?P<id>\S+)")
 _FIRST = re.compile(r"https?://(?P<address>[\d.]+):(?P<port>\d+)/api/octopusservernodes/ping")
 _UNC = re.compile(r"\\\\(?P<host>[^\\]+)\\(?P<share>[^\\]+)")
 _LINK = re.compile(r"-Path '(?P<folder>[^']+)' -Value '\\\\(?P<host>[^\\']+)\\(?P<share>[^']+)'")
@@ -43,7 +44,8 @@ MARK = ".cellctl-first"
 class Boot:
     """Whom a node dials and what it reads. `secrets` are ARNs, or names in `vault`.
 
-    It waits for node `first`, for `patience_s` at most.
+    `user` is the secret of the domain's user as whom it mounts, `` for a guest. It waits for node `first`, for
+    `patience_s` at most.
 
     `administrator` is whom it makes administrator: name, e-mail, and the secret with the password; empty for none.
 
@@ -66,6 +68,7 @@ class Boot:
     compares: bool = False
     protocol: Literal["nfs", "smb"] = "smb"
     secrets: tuple[str, ...] = ()
+    user: str = ""
     vault: str = ""
     account: str = ""
     client: str = ""
@@ -103,7 +106,7 @@ def _script(text: str) -> Boot | None:
     if server is None:
         return None
     nfs, smb = _NFS.findall(text), _SMB.findall(text)
-    mounts = nfs or smb
+    mounts, user = nfs or smb, _USER.search(text)
     first, own = _FIRST.search(text), re.search(r"\$node = '([^']*)'; \$first = '([^']*)'", text)
     waits = first is not None and own is not None and own[1] != own[2]
     read = _FIRST_ADMINISTRATOR.sub("", text) if waits else text
@@ -119,6 +122,7 @@ def _script(text: str) -> Boot | None:
         folders=tuple((folder, f"{host}/{share}") for folder, host, share in _LINK.findall(text)),
         compares=waits and MARK in text,
         protocol="nfs" if nfs else "smb",
+        user=user["id"] if user else "",
         secrets=tuple(dict.fromkeys(one for one in _SECRET.findall(read) if not one.startswith(("$", "-")))),
         first=(first["address"], int(first["port"])) if first and waits else ("", 0),
         patience_s=float(patience["tries"]) * float(patience["every"]) if patience and waits else float("inf"),

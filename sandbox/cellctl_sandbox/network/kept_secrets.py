@@ -6,17 +6,22 @@ import sqlite3
 
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.estate import Estate
-from cellctl_sandbox.iam.services import SECRET
+from cellctl_sandbox.iam.services import secret_of
+from cellctl_sandbox.standins.documents import Documents
+from cellctl_sandbox.standins.smb.directory import Directory
 
 VERSION = "aws:secretsmanager/secretVersion:SecretVersion"
 VAULT_SECRET = "azure-native:keyvault:Secret"  # noqa: S105  a type token
 
 
 class KeptSecrets:
-    """What the secret stores hold at one moment; `written` are ARNs, or host and name of a vault's secret."""
+    """What the secret stores hold at one moment; `written` are ARNs, or host and name of a vault's secret.
 
-    def __init__(self, written: frozenset[str]) -> None:
-        self.written = written
+    `directory` are the users of a domain whom secrets name.
+    """
+
+    def __init__(self, written: frozenset[str], directory: Directory) -> None:
+        self.written, self.directory = written, directory
 
     @classmethod
     def of(cls, database: Database) -> KeptSecrets:
@@ -25,11 +30,12 @@ class KeptSecrets:
             rows = database.rows("SELECT key FROM secret_documents")
         except sqlite3.OperationalError:  # nothing was ever written
             rows = []
-        return cls(frozenset(str(key).lower() for (key,) in rows))
+        documents = Documents(database.path, "secret_documents", seal=database.sealer)
+        return cls(frozenset(str(key).lower() for (key,) in rows), Directory.of(documents))
 
     def missing(self, estate: Estate, reference: str) -> str:
         """Return why a secret of Secrets Manager cannot be read, `` if it has a value."""
-        item = estate.one(SECRET, reference)
+        item = secret_of(estate, reference)
         arn = item.text("arn") if item else reference
         names = {arn, reference, *((item.id, item.text("name")) if item else ())}
         if arn.lower() in self.written or any(one.text("secretId") in names for one in estate.all(VERSION)):

@@ -51,6 +51,11 @@ class Transaction:
         query = f"SELECT document FROM {self._table} WHERE kind = ? ORDER BY rowid"  # noqa: S608
         return [self._document(row[0]) for row in self._connection.execute(query, (kind,)).fetchall()]
 
+    def items(self, kind: str) -> dict[str, Struct]:
+        """Return all documents of a kind by their keys, oldest first."""
+        query = f"SELECT key, document FROM {self._table} WHERE kind = ? ORDER BY rowid"  # noqa: S608
+        return {str(key): self._document(text) for key, text in self._connection.execute(query, (kind,)).fetchall()}
+
     def put(self, kind: str, key: str, document: Struct) -> None:
         """Add or replace a document; a replaced one keeps its place."""
         statement = (

@@ -29,6 +29,7 @@ from cellctl_sandbox.standins.dialer import SandboxDialer
 from cellctl_sandbox.standins.documents import Documents, Seal
 from cellctl_sandbox.standins.nfs import Disturb, NfsStandin, undisturbed
 from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
+from cellctl_sandbox.standins.smb import Directory, SmbStandin
 from cellctl_sandbox.standins.storage_gateway import ApplianceStandin, storage_gateway_service
 from cellctl_sandbox.standins.storage_gateway.shares import ShareBook
 from cellctl_sandbox.testing.cloud import ObjectsInMemory, only_ours
@@ -134,8 +135,11 @@ class GatewayBench:
         gateways = Documents(self.database, "gateway_documents")
         values = Documents(self.database, "octopus_secrets", seal=seal)
         self.objects = BucketObjects(Documents(self.database, "bucket_documents"), self.view)
+        directory = Directory.of(values)
         services = [
-            storage_gateway_service(gateways, self.view, interference=self.counter, objects=self.objects),
+            storage_gateway_service(
+                gateways, self.view, interference=self.counter, objects=self.objects, password=directory.password
+            ),
             secrets_manager_service(values, self.view, interference=self.counter),
         ]
         self.admitted_s = 0.0
@@ -157,7 +161,8 @@ class GatewayBench:
             client=CLIENT,
             disturb=self._disturbed,
         )
-        self.dialer = SandboxDialer([AwsEndpointStandin(services, buckets=buckets), appliance, files, vault])
+        smb = SmbStandin(self.view, ShareBook(gateways, self.view), self.objects, directory)
+        self.dialer = SandboxDialer([AwsEndpointStandin(services, buckets=buckets), appliance, files, smb, vault])
 
     def _disturbed(self, name: str, answer: Callable[[], bytes], refused: Callable[[str], bytes]) -> bytes:
         return self.disturb_files(name, answer, refused)

@@ -303,6 +303,46 @@ def test_a_cell_keeps_each_kind_in_a_folder_of_its_one_share(cell: Recording) ->
     assert name.inputs["records"] == ["g1.r1.reef.internal"]
 
 
+DOMAIN = {"domain": "corp.example.com", "organizationalUnit": "OU=Octopus", "joinSecret": "octopus/joiner/user"}
+USERS = {"secret": "octopus/acme/user", "users": ["svc-acme", "@octopus"]}
+
+
+def test_smb_on_a_reef_is_a_domains_and_each_cell_mounts_as_its_own_user(
+    record: Callable[[Callable[[], None]], Recording],
+) -> None:
+    body = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1"}
+    named = {"protocol": "smb", "activeDirectory": {**DOMAIN, "controllers": ["10.9.0.10", "10.9.0.11"]}}
+    spec = ReefSpec.model_validate({"metadata": {"name": "r1"}, "spec": {**body, "storage": named}})
+    made = record(declaring(load("aws"), Wanted(level="reef", spec=spec.to_json()), ACCOUNT))  # type: ignore[arg-type]
+    (gateway,) = made.of("cellctl:aws:FileGateway")
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:octopus/joiner/user"
+    assert (gateway.inputs["domain"], gateway.inputs["domainSecret"]) == ("corp.example.com", arn)
+    assert gateway.inputs["domainControllers"] == ["10.9.0.10", "10.9.0.11"]
+    shares = made.of("aws:storagegateway/smbFileShare:SmbFileShare")
+    assert {(one.inputs["authentication"], one.inputs["readOnly"]) for one in shares} == {("ActiveDirectory", True)}
+    assert [one.inputs["validUserLists"] for one in shares] == [["cellctl-nobody"]] * 10
+    asked = [one.inputs for one in made.of("aws:vpc/securityGroupEgressRule:SecurityGroupEgressRule")]
+    ports = [
+        (one["ipProtocol"], int(float(str(one["fromPort"])))) for one in asked if one.get("cidrIpv4") == "10.9.0.10/32"
+    ]
+    assert {("tcp", 88), ("udp", 88), ("tcp", 389), ("tcp", 445), ("tcp", 49152)} <= set(ports)
+    assert len(asked) <= 60  # rules of a group (reference aws.md 5)
+    (row,) = made.outputs["gateways"]
+    assert row["joinSecret"] == arn
+
+    smb = cell_spec(storage={"protocol": "smb", "directory": USERS})
+    cell = record(declaring(load("aws"), Wanted(level="cell", spec=smb.to_json(), place=PLACE), ACCOUNT))  # type: ignore[arg-type]
+    (access,) = cell.of("cellctl:aws:ShareAccess")
+    assert access.inputs["validUsers"] == USERS["users"]
+    secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:octopus/acme/user"
+    scripts = [str(one.inputs["userData"]) for one in cell.of("aws:ec2/instance:Instance")]
+    assert all(f"-SecretId {secret} " in one and "New-SmbMapping -RemotePath '\\\\files." in one for one in scripts)
+    assert not [one for one in scripts if "net use" in one or "smbguest" in one]
+    (policy,) = [one for one in cell.of("aws:iam/rolePolicy:RolePolicy") if one.name == "acme-nodes-secrets"]
+    assert f"{secret}-??????" in json.loads(str(policy.inputs["policy"]))["Statement"][0]["Resource"]
+    assert not [one for one in cell.of("aws:secretsmanager/secret:Secret") if "guest" in one.name]
+
+
 def test_hosts_of_a_reef_share_their_groups() -> None:
     plan = reef(database={"hosts": 3}, storage={"gateways": 4})
     assert len({host.group for host in plan.hosts}) == 1

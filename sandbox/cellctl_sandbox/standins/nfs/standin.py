@@ -13,10 +13,9 @@ from cellctl_sandbox.standins.cloud_view import CloudObject, CloudView
 from cellctl_sandbox.standins.nfs.disturbed import Disturb, disturbed, undisturbed
 from cellctl_sandbox.standins.nfs.files import DENIED, NO_ENTRY, Export, ShareFiles
 from cellctl_sandbox.standins.nfs.rpc import RpcListener
-from cellctl_sandbox.standins.storage_gateway.gateways import GATEWAY, INSTANCE
+from cellctl_sandbox.standins.storage_gateway.gateways import RECORD, gateway_behind
 from cellctl_sandbox.standins.storage_gateway.shares import NFS, ShareBook, bucket_of
 
-RECORD = "aws:route53/record:Record"
 PORTS = (2049, 20048)
 
 
@@ -69,17 +68,7 @@ class NfsStandin:
         return self._cell in ("", item.cell)
 
     def _gateway(self, name: str) -> str:
-        """Return the ARN of the gateway behind a name or address, `` if there is none."""
-        addresses = {name}
-        for item in self._view.objects(RECORD):
-            records = item.properties.get("records")
-            if self._mine(item) and item.text("name").rstrip(".") == name and isinstance(records, list):
-                addresses |= {str(one) for one in records}
-        found = {
-            item.id for item in self._view.objects(INSTANCE) if self._mine(item) and item.text("privateIp") in addresses
-        }
-        gateways = (item.id for item in self._view.objects(GATEWAY) if item.text("ec2InstanceId") in found)
-        return next(gateways, "")
+        return gateway_behind(self._view, name, self._cell)
 
     def _exports(self, gateway: str) -> list[Export]:
         shares = (share for kind, share in self._shares.all() if kind is NFS)

@@ -17,6 +17,7 @@ from cellctl_sandbox.standins.cloud_view import CloudObject, CloudView
 from cellctl_sandbox.standins.documents import Documents
 
 INSTANCE = "aws:ec2/instance:Instance"
+RECORD = "aws:route53/record:Record"
 VOLUME = "aws:ebs/volume:Volume"
 ATTACHMENT = "aws:ec2/volumeAttachment:VolumeAttachment"
 GATEWAY = "aws:storagegateway/gateway:Gateway"
@@ -69,6 +70,9 @@ class GatewayRecord:
     cache: dict[str, str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     mirrored: bool = False
+    domain: str = ""
+    domain_status: str = "DETACHED"
+    domain_from_s: float = 0.0
 
     @property
     def connected_from_s(self) -> float:
@@ -188,6 +192,19 @@ class Gateways:
         return next((item for item in self._view.objects(GATEWAY) if item.id == arn), None)
 
 
+def gateway_behind(view: CloudView, name: str, cell: str) -> str:
+    """Return the ARN of the gateway behind a name or address that `cell` (`` for any) has, `` if there is none."""
+    addresses = {name}
+    for item in view.objects(RECORD):
+        records = item.properties.get("records")
+        if cell in ("", item.cell) and item.text("name").rstrip(".") == name and isinstance(records, list):
+            addresses |= {str(one) for one in records}
+    hosts = (item for item in view.objects(INSTANCE) if cell in ("", item.cell))
+    found = {item.id for item in hosts if item.text("privateIp") in addresses}
+    gateways = (item.id for item in view.objects(GATEWAY) if item.text("ec2InstanceId") in found)
+    return next(gateways, "")
+
+
 def _record(document: Struct) -> GatewayRecord:
     known = {field.name for field in fields(GatewayRecord)}
     return GatewayRecord(**{key: value for key, value in document.items() if key in known})  # type: ignore[arg-type]
@@ -209,6 +226,7 @@ def _mirror(record: GatewayRecord, kept: Struct, now: float) -> CloudObject:
         "smbFileShareVisibility": record.shares_visible,
         "tags": dict(record.tags),
         "hasCache": bool(record.cache),
+        "domain": record.domain if record.domain_status == "JOINED" else "",
     }
     return CloudObject(
         type=GATEWAY, id=record.arn, properties=properties, cell=record.cell, region=record.region, born_s=now

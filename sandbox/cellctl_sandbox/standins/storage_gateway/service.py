@@ -23,11 +23,13 @@ def storage_gateway_service(
     hindrance: Hindrance | None = None,
     share_trouble: Callable[[CloudObject], str] | None = None,
     objects: BucketObjects | None = None,
+    password: Callable[[str], str | None] = lambda _user: None,
 ) -> JsonService:
     """Return the service over `documents` (table `gateway_documents`) and the simulated cloud's objects.
 
     `hindrance` says why an appliance is not connected, `share_trouble` why it cannot use a share's bucket; without them
-    everything is open to it. `objects` are what buckets hold, and what gateways still have to upload.
+    everything is open to it. `objects` are what buckets hold, and what gateways still have to upload; `password` is
+    that of a user of the domain, None of nobody.
     """
     shares = ShareBook(documents, view, trouble=share_trouble)
 
@@ -38,7 +40,7 @@ def storage_gateway_service(
     gateways = Gateways(documents, view, hindrance=hindrance, unsent=unsent)
     operations = (
         GatewayOperations(gateways, view).operations()
-        | SettingsOperations(gateways, shares).operations()
+        | SettingsOperations(gateways, shares, view, password=password).operations()
         | ShareOperations(gateways, shares, view).operations()
     )
     return JsonService(name="storagegateway", operations=operations, interference=interference or Undisturbed())

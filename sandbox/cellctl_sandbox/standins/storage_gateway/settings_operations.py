@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from cellctl.state.values import Struct
 from cellctl_sandbox.standins.aws_json import Call, Operation
+from cellctl_sandbox.standins.cloud_view import CloudView
 from cellctl_sandbox.standins.storage_gateway.gateway_operations import invalid, key_values, tag_map
 from cellctl_sandbox.standins.storage_gateway.gateways import GatewayRecord, Gateways
 from cellctl_sandbox.standins.storage_gateway.shares import ShareBook
+
+_JOINING_S = 60.0
+"""Simulated seconds until a gateway is in its domain. Source: estimate, 2026-11."""
 
 
 class SettingsOperations:
     """What the API does with the settings of gateways, and with tags of gateways and shares."""
 
-    def __init__(self, gateways: Gateways, shares: ShareBook) -> None:
+    def __init__(
+        self, gateways: Gateways, shares: ShareBook, view: CloudView, *, password: Callable[[str], str | None]
+    ) -> None:
+        self._view, self._password = view, password
         self._gateways = gateways
         self._shares = shares
 
     def operations(self) -> dict[str, Operation]:
         """Return the operations by their API names."""
         return {
+            "JoinDomain": self.join,
             "SetSMBGuestPassword": self.set_guest_password,
             "UpdateSMBSecurityStrategy": self.update_strategy,
             "UpdateSMBFileShareVisibility": self.update_visibility,
@@ -31,6 +40,18 @@ class SettingsOperations:
             "AddTagsToResource": self.add_tags,
             "RemoveTagsFromResource": self.remove_tags,
         }
+
+    def join(self, call: Call) -> Struct:
+        """Join a domain as one of its users; whether that was allowed is told a while later."""
+        record = self._gateways.connected(call.text("GatewayARN"))
+        known = self._password(call.text("UserName")) == call.text("Password")
+        joined = {
+            "domain": call.text("DomainName"),
+            "domain_status": "JOINED" if known else "ACCESS_DENIED",
+            "domain_from_s": float(self._view.now()) + _JOINING_S,
+        }
+        self._gateways.update(record.arn, lambda old: replace(old, **joined))  # type: ignore[arg-type]  # its fields
+        return {"GatewayARN": record.arn, "ActiveDirectoryStatus": "JOINING"}
 
     def set_guest_password(self, call: Call) -> Struct:
         """Set the password of user `smbguest`: one for the whole gateway. It is not kept, only that it is set."""
@@ -70,7 +91,8 @@ class SettingsOperations:
         record = self._gateways.connected(call.text("GatewayARN"))
         return {
             "GatewayARN": record.arn,
-            "ActiveDirectoryStatus": "DETACHED",
+            **({"DomainName": record.domain} if record.domain else {}),
+            "ActiveDirectoryStatus": "JOINING" if self._view.now() < record.domain_from_s else record.domain_status,
             "SMBGuestPasswordSet": record.guest_password_set,
             "SMBSecurityStrategy": record.smb_strategy,
             "FileSharesVisible": record.shares_visible,
