@@ -130,7 +130,7 @@ class Story:
         clock = SimulatedClock.of(database)
         network = Reachability(database, clock, cell="acme")
         machines = ObjectView(database, clock).objects("aws:ec2/instance:Instance")
-        return network.hindrance(next(one for one in machines if "acme-node-1" in str(one.properties["tags"])))
+        return network.hindrance(next(one for one in machines if one.cell == "acme"))
 
 
 @pytest.fixture(scope="module")
@@ -195,5 +195,7 @@ def test_what_a_cell_leaves_admits_nobody_and_the_network_is_as_it_was(story: St
     with pytest.raises(SmbError), story.mount("svc-acme"):
         pass
     assert Gateway("reef-r1-g1", home=story.home).status().view.unproven == ("g1-01",)
-    story.down(story.reef)
-    assert story.foreign() == story.before
+    gone, now = story.down(story.reef), story.foreign()
+    assert {key: now[key] for key in story.before} == story.before
+    assert {*now} - {*story.before} == {"reef-r1-sql-1-final-1"}  # what retention says, and the outcome names
+    assert any("reef-r1-sql-1-final-1" in kept for kept in gone.retained)

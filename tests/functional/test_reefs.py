@@ -29,7 +29,7 @@ from cellctl.async_gateway import AsyncGateway
 from cellctl.cell import Cell
 from cellctl.doctor import examine
 from cellctl.engine.workspace import stack_name
-from cellctl.errors import EngineError, GuardError, NotYet, RegistryError
+from cellctl.errors import EngineError, GuardError, RegistryError
 from cellctl.events import Event, ResourceDone
 from cellctl.gateway import Gateway
 from cellctl.home import Home

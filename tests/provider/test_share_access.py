@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cellctl.state.values import UNKNOWN
-from cellctl_provider.aws.share_access import NOBODY, NO_USER
+from cellctl_provider.aws.share_access import NO_USER, NOBODY
 from cellctl_provider.protocol import Check, Create, Delete, Diff, Provider, ProviderError, Read, Update
 from cellctl_sandbox.standins.cloud_view import CloudObject, find
 from cellctl_sandbox.testing.cloud import gateway_instance
