@@ -139,7 +139,6 @@ def test_the_model_itself_refuses_contradictions() -> None:
 @pytest.mark.parametrize(
     ("extra", "field"),
     [
-        ({"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}}, "spec.storage.protocol"),
         ({"storage": {"backend": "fsx"}}, "spec.storage.backend"),
     ],
 )
@@ -153,6 +152,23 @@ def test_later_options_are_valid_now_and_answer_not_yet(extra: dict[str, object]
         refuse_pending(spec)
     assert caught.value.exit_code == 2
     assert loads(dump(spec)) == spec
+
+
+USER = {"secret": "octopus/a", "users": ["a"]}
+
+
+@pytest.mark.parametrize(
+    ("extra", "field", "message"),
+    [
+        ({"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}}, "spec.storage.protocol", "a user of its domain"),
+        ({"storage": {"protocol": "smb", "directory": USER}}, "spec.storage.directory", "for SMB on a reef"),
+        ({"placement": {"reef": "r1"}, "storage": {"directory": USER}}, "spec.storage.directory", "for SMB on a reef"),
+    ],
+)  # fmt: skip
+def test_a_user_of_a_domain_goes_with_smb_on_a_reef(extra: dict[str, object], field: str, message: str) -> None:
+    with pytest.raises(SpecError, match=message) as caught:
+        validated({"metadata": {"name": "acme"}, "spec": {**NEEDED, **extra}})
+    assert [problem.field for problem in caught.value.problems] == [field]
 
 
 def test_all_later_options_are_listed_together() -> None:
