@@ -49,6 +49,8 @@ SAFE: Mapping[str, str] = {
     "spec.storage.sizeGiB": "A quota or an alarm long before anything is full; growing it moves no data.",
     "spec.storage.kinds": "Each kind of file has a share of its own, so one cannot fill another.",
     "spec.storage.directory": "Nothing: a dedicated gateway has a guest of its own, and NFS knows nodes by address.",
+    "spec.storage.directory.secret": "Required there: nobody else's user opens the share.",
+    "spec.storage.directory.users": "Required there: a share that names nobody would admit all of the domain.",
     "spec.storage.kinds.packages": "Created, because Octopus needs it.",
     "spec.storage.kinds.artifacts": "Created, because Octopus needs it.",
     "spec.storage.kinds.taskLogs": "Created, because Octopus needs it.",

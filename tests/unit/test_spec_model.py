@@ -160,7 +160,7 @@ USER = {"secret": "octopus/a", "users": ["a"]}
 @pytest.mark.parametrize(
     ("extra", "field", "message"),
     [
-        ({"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}}, "spec.storage.protocol", "a user of its domain"),
+        ({"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}}, "spec.storage.protocol", "user of its domain"),
         ({"storage": {"protocol": "smb", "directory": USER}}, "spec.storage.directory", "for SMB on a reef"),
         ({"placement": {"reef": "r1"}, "storage": {"directory": USER}}, "spec.storage.directory", "for SMB on a reef"),
     ],
