@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ NAME = "bench"
 
 def figures(folder: Path, runs: int) -> list[Figure]:
     """Measure one cell at the default clock and one in stepped time on each cloud."""
-    return [_real(folder, runs), *(_simulated(folder, cloud) for cloud in ("aws", "azure"))]
+    simulated = (figure for cloud in ("aws", "azure") for figure in _simulated(folder, cloud))
+    return [_real(folder, runs), *simulated]
 
 
 def _real(folder: Path, runs: int) -> Figure:
@@ -64,7 +66,7 @@ class Timeline:
             self.durations[event.urn] = now - self.started.get(event.urn, now)
 
 
-def _simulated(folder: Path, cloud: str) -> Figure:
+def _simulated(folder: Path, cloud: str) -> list[Figure]:
     home = home_of(folder / f"stepped-{cloud}", cloud, [NAME])
     told = Timeline()
     outcome = Cell.open(NAME, home=home).up(
@@ -77,13 +79,48 @@ def _simulated(folder: Path, cloud: str) -> Figure:
     durations = {**told.durations, **_calls(home)}
     critical = critical_path({row.urn: row for row in loaded.checkpoint.resources}, durations)
     makespan = told.ended - told.began
-    return Figure(
+    path = Figure(
         name=f"{cloud}: simulated `up` against its critical path",
         value=makespan / critical,
         target=1.05,
         unit="x",
         detail=f"{makespan:.0f} s against {critical:.0f} simulated s, {outcome.changes['create']} resources",
     )
+    return [path, *_asked(home, cloud, int(outcome.changes["create"]))]
+
+
+def _asked(home: Home, cloud: str, made: int) -> list[Figure]:
+    """Count what an `up` and a preview ask of the cloud: calls on resources, as its log has them."""
+    before = _counted(home)
+    plan = Cell.open(NAME, home=home).preview(options=RunOptions(clock="stepped"))
+    if plan.changes and not plan.empty:
+        raise RuntimeError("a preview after an `up` has changes")
+    reads = _counted(home) - before
+    words = ", ".join(f"{number} {kind}" for kind, number in sorted(before.items()))
+    look = ", ".join(f"{number} {kind}" for kind, number in sorted(reads.items())) or "none"
+    return [
+        Figure(
+            name=f"{cloud}: calls on resources in an `up`, for each resource that it makes",
+            value=before.total() / made,
+            target=1.1,
+            unit="",
+            detail=f"{before.total()} calls ({words}); a provider makes several API calls for each",
+        ),
+        Figure(
+            name=f"{cloud}: calls on resources in a preview, for each resource",
+            value=reads.total() / made,
+            target=0.5,
+            unit="",
+            detail=f"{reads.total()} calls ({look}): only what holds data is read",
+        ),
+    ]
+
+
+def _counted(home: Home) -> Counter[str]:
+    """Return how many calls of each kind the simulated cloud has had so far."""
+    query = "SELECT operation, count(*) FROM calls WHERE package IN ('aws', 'azure-native') GROUP BY operation"
+    with closing(sqlite3.connect(home.sandbox_database)) as rows:
+        return Counter({str(kind): int(number) for kind, number in rows.execute(query)})
 
 
 def _calls(home: Home) -> dict[str, float]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from cellctl.facts.document import Table
+from cellctl.facts.document import FactsError, Table
 
 _FOLDER = Path(__file__).parent / "permissions"
 
@@ -39,6 +39,18 @@ def looks(cloud: str) -> Actions:
         FactsError: The file breaks the format.
     """
     return _read(cloud)[0]
+
+
+def needed(cloud: str, type_: str, operation: str) -> tuple[str, ...]:
+    """Return the actions that a call on a resource type takes: to look for `read` and `invoke`, else to change.
+
+    Raises:
+        FactsError: Nobody has said what is behind this type.
+    """
+    found = permissions(cloud).get(type_)
+    if found is None:
+        raise FactsError(f"permissions/{cloud}.toml does not say what calls on {type_} take")
+    return found.read if operation in ("read", "invoke") else found.write
 
 
 @lru_cache(maxsize=4)

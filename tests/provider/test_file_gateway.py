@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from cellctl.facts.permissions import permissions
 from cellctl.state.values import UNKNOWN
+from cellctl_provider.gateways import ProviderGateways
 from cellctl_provider.protocol import Check, Create, Delete, Diff, InitFailed, Provider, ProviderError, Read, Update
+from cellctl_sandbox.standins.cloud_view import CloudObject
 from cellctl_sandbox.testing.cloud import attached_volume, gateway_instance
 from cellctl_sandbox.testing.gateway_bench import GatewayBench, Killed, PlainSeal
 
@@ -34,8 +37,6 @@ INPUTS = {
 
 
 def cloud(folder: Path) -> GatewayBench:
-    from cellctl_sandbox.standins.cloud_view import CloudObject
-
     bench = GatewayBench(folder, seal=PlainSeal())
     bench.view.put(gateway_instance(INSTANCE))
     for item in attached_volume("vol-1", INSTANCE, size_gib=150):
@@ -316,7 +317,6 @@ DOMAIN = {"domain": "corp.example.com", "domainUnit": "OU=Octopus,DC=corp,DC=exa
 def told(bench: GatewayBench, value: str, arn: str = JOINER) -> None:
     """Give the secret of whoever may join machines a value."""
     from cellctl_provider.context import Context
-    from cellctl_sandbox.standins.cloud_view import CloudObject
 
     known = {"arn": arn, "name": "octopus/joiner"}
     bench.view.put(CloudObject(type="aws:secretsmanager/secret:Secret", id=arn, properties=known))
@@ -358,3 +358,26 @@ def test_a_domain_that_does_not_take_the_gateway_is_said_without_a_secret(
     told(bench, '{"username": "joiner", "password": "Join-1"}')
     update(bench.provider(), failed.value.id, {**INPUTS, **DOMAIN}, **DOMAIN)  # goes on where it was
     assert bench.count("ActivateGateway") == 1
+
+
+def test_the_permissions_of_a_gateway_are_the_calls_that_are_made_for_it(bench: GatewayBench) -> None:
+    told(bench, '{"username": "joiner", "password": "Join-1"}')
+    arn, outputs = create(bench.provider(), smbSecurityStrategy="ClientSpecified", **DOMAIN)
+    bench.provider().read(Read(urn=URN, type=TYPE, id=arn, properties=outputs, inputs=INPUTS))
+    update(bench.provider(), arn, outputs, tags={"cell": "acme", "more": "x"}, capacity="Medium")
+    bench.undisturbed()
+    gateways = ProviderGateways(dialer=bench.dialer, credentials=bench.credentials, sleep=bench.view.sleep)
+    bucket = {"arn": "arn:aws:s3:::b", "bucket": "b"}
+    bench.view.put(CloudObject(type="aws:s3/bucket:Bucket", id="b", properties=bucket))
+    share = f"{arn.rpartition(':')[0]}:share/share-00000001"
+    known = {"arn": share, "gatewayArn": arn, "fileShareName": "x", "locationArn": "arn:aws:s3:::b"}
+    bench.view.put(CloudObject(type="aws:storagegateway/nfsFileShare:NfsFileShare", id=share, properties=known))
+    gateways.scrub("eu-west-1", "b", share)
+    gateways.close()
+    bench.view.remove("aws:storagegateway/nfsFileShare:NfsFileShare", share)
+    delete(bench.provider(), arn, outputs)
+    found = permissions("aws")[TYPE]
+    # Whoever deletes a gateway waits for the end of its shares; that list is ShareAccess's to name.
+    listed = {*found.read, *found.write, "storagegateway:ListFileShares"}
+    ours = {one.partition(":")[2] for one in listed if one.startswith(("storagegateway:", "secretsmanager:"))}
+    assert {*bench.counter.calls} - {"DescribeSecret"} == ours

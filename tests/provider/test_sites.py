@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterator
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
+from botocore.model import OperationModel
 from moto import mock_aws
 
 from cellctl.errors import EngineError, GuardError
 from cellctl.spec import CellSpec
+from cellctl.spec.account import AccountSpec
 from cellctl_components.aws import site
+from cellctl_components.aws.account import account_layout
 from cellctl_provider.aws.sites import FederatedSites, look, way_out
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
@@ -109,7 +113,8 @@ def codes(session: boto3.Session, one: CellSpec) -> set[str]:
     return {item.code for item in caught.value.objections}
 
 
-def test_a_network_that_fits_is_seen_whole(account: boto3.Session) -> None:
+def whole(account: boto3.Session) -> CellSpec:
+    """Return a cell that names everything that a look is about."""
     network = Network(account)
     endpoint, zone = network.endpoint(range(443, 2223)), network.zone("corp.example.com")
     existing = {
@@ -118,14 +123,47 @@ def test_a_network_that_fits_is_seen_whole(account: boto3.Session) -> None:
         "databaseSubnets": network.data,
         "gatewayEndpoint": endpoint,
     }
-    one = spec(
+    return spec(
         network,
         network={"existing": existing},
         ingress={"host": "acme.corp.example.com", "zone": zone},
         protection={"key": key_of(account, *SERVICES)},
     )
+
+
+class Watched(Kept):
+    """Remembers which actions it called, and is refused one of them."""
+
+    def __init__(self, **more: str) -> None:
+        super().__init__(**more)
+        self.called: set[str] = set()
+        self.denied = ""
+        self.events.register("before-call", self._call)
+
+    def _call(self, model: OperationModel, **_: object) -> None:
+        action = f"{model.service_model.signing_name}:{model.name}"
+        self.called.add(action)
+        if action == self.denied:
+            raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "no"}}, model.name)
+
+
+def test_each_permission_of_a_look_is_one_that_the_roles_have_and_that_it_needs(account: boto3.Session) -> None:
+    one = whole(account)
+    session = Watched(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
+    settle(session, one)
+    assert len(session.called) > 10
+    assert session.called <= {*account_layout(AccountSpec.of("prod", cloud="aws", region=REGION)).looks}
+    for action in sorted(session.called):
+        session.denied = action
+        with pytest.raises(EngineError) as refused:
+            settle(session, one)
+        assert refused.value.code == "site_unseen"
+
+
+def test_a_network_that_fits_is_seen_whole(account: boto3.Session) -> None:
+    one = whole(account)
     found = settle(account, one)
-    assert (found["cidr"], found["zone"], found["associate"]) == ("10.1.0.0/16", zone, False)
+    assert (found["cidr"], found["zone"], found["associate"]) == ("10.1.0.0/16", one.spec.ingress.zone, False)
     assert [row["letter"] for row in found["zones"]] == ["a", "b"]  # type: ignore[attr-defined]
     assert str(found["storage"]).startswith("pl-")
     assert found["endpoint"]

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccountLayout:
-    """An account's names. `cell` is the stack's; `looks` and `changes` are the API actions of cellctl's two roles."""
+    """An account's names. `cell` is the stack's; `looks` and `changes` are the API actions of cellctl's two roles.
+
+    Names of their managed policies begin with `policy`.
+    """
 
     cell: str
     account: str
@@ -35,6 +38,7 @@ class AccountLayout:
     apply_role: str
     looks: Sequence[str]
     changes: Sequence[str]
+    policy: str
     cloud: str = "aws"
 
     def to_json(self) -> Mapping[str, Json]:
@@ -67,6 +71,7 @@ def account_layout(spec: AccountSpec, *, incarnation: int = 1) -> AccountLayout:
         apply_role=naming.account_name(name, "apply", limit=64),
         looks=actions.read,
         changes=actions.write,
+        policy=naming.account_name(name, limit=112),
     )
 
 
@@ -116,16 +121,42 @@ class Account(pulumi.ComponentResource):
         )
 
     def _allow(self) -> None:
-        """A policy for each role, made of what programs declare: what is not in it, cellctl cannot do."""
+        """Policies for each role, made of what programs declare: what is in none of them, cellctl cannot do.
+
+        What is allowed on everything is in managed ones, because a role's own hold too little.
+        """
         layout, account = self._layout, self._args.account
+        looks = self._managed("look", policies.allowing("Look", layout.looks))
+        changes = self._managed("change", policies.allowing("Change", policies.anywhere(layout.changes)))
         both = pulumi.Output.all(self.state.arn, self.key.arn)
-        looking = both.apply(lambda got: policies.looking(layout.looks, got[0], got[1]))
-        changing = both.apply(lambda got: policies.changing(layout.looks, layout.changes, account, got[0], got[1]))
-        for label, role, policy in (
-            ("preview", self.preview_role, looking),
-            ("apply", self.apply_role, changing),
+        looking = both.apply(lambda got: policies.looking(got[0], got[1]))
+        changing = both.apply(lambda got: policies.changing(layout.changes, account, got[0], got[1]))
+        for label, role, policy, managed in (
+            ("preview", self.preview_role, looking, looks),
+            ("apply", self.apply_role, changing, {**looks, **changes}),
         ):
-            iam.RolePolicy(f"{self._name}-{label}", name="cellctl", role=role.id, policy=policy, opts=child(self))
+            attached = [self._attached(f"{label}-{which}", role, one) for which, one in managed.items()]
+            # Last: an account whose role had all of it in this one policy is never without.
+            opts = child(self, *attached)
+            iam.RolePolicy(f"{self._name}-{label}", name="cellctl", role=role.id, policy=policy, opts=opts)
+
+    def _managed(self, what: str, documents: Sequence[str]) -> dict[str, iam.Policy]:
+        return {
+            f"{what}-{number}": iam.Policy(
+                f"{self._name}-{what}-{number}",
+                name=f"{self._layout.policy}-{what}-{number}",
+                path="/cellctl/",
+                description=f"What cellctl may do: {what}",
+                policy=document,
+                opts=child(self),
+            )
+            for number, document in enumerate(documents, start=1)
+        }
+
+    def _attached(self, label: str, role: iam.Role, policy: iam.Policy) -> iam.RolePolicyAttachment:
+        return iam.RolePolicyAttachment(
+            f"{self._name}-{label}", role=role.name, policy_arn=policy.arn, opts=child(self)
+        )
 
     def _facts(self) -> dict[str, pulumi.Input[object]]:
         alias, region = self._layout.key_alias, self._layout.region

@@ -34,7 +34,8 @@ _OBJECT_ACTIONS = (
     "s3:PutObjectAcl",
 )
 _SECRET_VALUES = ("secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue")
-_DESCRIBED = ("elasticache", "elasticloadbalancing", "rds")
+MANAGED_LIMIT = 6_144
+"""Characters of a managed policy, without white space (IAM quotas, 2026-11); a role has ten of them at most."""
 _KEY_ACTIONS = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey", "kms:DescribeKey")
 
 
@@ -134,41 +135,50 @@ def operator_trust(account: str) -> str:
     )
 
 
-def looking(actions: Sequence[str], state_arn: str, key_arn: str) -> str:
-    """Return what a preview may do: look at everything that programs declare, and read the state."""
+def allowing(sid: str, actions: Sequence[str]) -> list[str]:
+    """Return managed policies that allow actions on everything, as few as hold them: none is longer than IAM takes.
+
+    Which object an action is for, the calls themselves do not let IAM judge: most are for what has no name yet.
+    """
+    documents: list[str] = []
+    held: list[str] = []
+    for action in actions:
+        if held and len(_allows(sid, [*held, action])) > MANAGED_LIMIT:
+            documents.append(_allows(sid, held))
+            held = []
+        held.append(action)
+    return [*documents, _allows(sid, held)]
+
+
+def _allows(sid: str, actions: Sequence[str]) -> str:
+    return document({"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": "*"})
+
+
+def looking(state_arn: str, key_arn: str) -> str:
+    """Return what a preview may do beside looking at what programs declare: read the state."""
     return document(
-        {"Sid": "Look", "Effect": "Allow", "Action": _described(actions), "Resource": "*"},
         _state(state_arn, ("s3:GetObject", "s3:ListBucket")),
         {"Sid": "Open", "Effect": "Allow", "Action": ["kms:Decrypt", "kms:DescribeKey"], "Resource": [key_arn]},
     )
 
 
-def changing(looks: Sequence[str], changes: Sequence[str], account: str, state_arn: str, key_arn: str) -> str:
-    """Return what a change may do: roles and secrets below cellctl's own paths only, which no other role has."""
+def anywhere(changes: Sequence[str]) -> list[str]:
+    """Return those changes that are allowed on everything: roles and secrets are not."""
+    return [action for action in changes if action not in _SECRET_VALUES and not action.startswith("iam:")]
+
+
+def changing(changes: Sequence[str], account: str, state_arn: str, key_arn: str) -> str:
+    """Return what a change may do on named things only: roles and secrets below cellctl's own paths, and the state."""
     own = [f"arn:aws:iam::{account}:{kind}/cells/*" for kind in ("role", "instance-profile")]
     secret = [action for action in changes if action in _SECRET_VALUES]
     iam = [action for action in changes if action.startswith("iam:")]
-    rest = [action for action in changes if action not in (*secret, *iam)]
     paths = [f"arn:aws:secretsmanager:*:{account}:secret:{name}*" for name in ("cells/", "rds!", "octopus/")]
     return document(
-        {"Sid": "Look", "Effect": "Allow", "Action": _described(looks), "Resource": "*"},
-        {"Sid": "Change", "Effect": "Allow", "Action": rest, "Resource": "*"},
         {"Sid": "Roles", "Effect": "Allow", "Action": iam, "Resource": own},
         {"Sid": "Secrets", "Effect": "Allow", "Action": secret, "Resource": paths},
         _state(state_arn, ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket")),
         {"Sid": "Open", "Effect": "Allow", "Action": list(_KEY_ACTIONS), "Resource": [key_arn]},
     )
-
-
-def _described(actions: Sequence[str]) -> list[str]:
-    """Return actions that look, those that describe load balancers, databases and caches as one for each service.
-
-    A role's inline policies hold 10,240 characters. Nothing that these services describe is a secret; of others some is
-    (keys of VPN connections and of iSCSI), so theirs stay one by one.
-    """
-    words = tuple(f"{service}:Describe" for service in _DESCRIBED)
-    rest = [action for action in actions if not action.startswith(words)]
-    return sorted([*rest, *(f"{word}*" for word in words if any(action.startswith(word) for action in actions))])
 
 
 def _state(state_arn: str, actions: Sequence[str]) -> Statement:

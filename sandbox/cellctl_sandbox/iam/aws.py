@@ -13,6 +13,7 @@ from cellctl_sandbox.standins.cloud_view import CloudObject
 ROLE = "aws:iam/role:Role"
 ROLE_POLICY = "aws:iam/rolePolicy:RolePolicy"
 ATTACHMENT = "aws:iam/rolePolicyAttachment:RolePolicyAttachment"
+POLICY = "aws:iam/policy:Policy"
 BUCKET_POLICY = "aws:s3/bucketPolicy:BucketPolicy"
 KEY = "aws:kms/key:Key"
 TLS: Mapping[str, str] = {"aws:SecureTransport": "true", "s3:TlsVersion": "1.2"}
@@ -96,7 +97,8 @@ def _of_role(estate: Estate, role_arn: str) -> Iterator[Statement]:
             yield from parse(item.text("policy"))
     for item in estate.all(ATTACHMENT):
         if item.text("role") == name:
-            yield from tables.managed(item.text("policyArn"))
+            own = estate.one(POLICY, item.text("policyArn"))
+            yield from parse(own.text("policy")) if own else tables.managed(item.text("policyArn"))
 
 
 def _resource_policy(estate: Estate, resource: str) -> tuple[Statement, ...]:
