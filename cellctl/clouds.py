@@ -50,7 +50,8 @@ class AccountFacts:
     `id` is the AWS account id or the Azure subscription id. `tenant` is the Entra tenant id (Azure). `role` is the role
     to assume (AWS) or the client id for OIDC (Azure), empty in the sandbox. `control_cidr` is where cellctl runs.
     `administrators` is the object id of the Entra group that administers databases, `principal` the object id of
-    whoever runs cellctl (Azure; both empty in the sandbox). `image_owner` etc. are facts, not account data.
+    whoever runs cellctl, `sql_identity` the id of the identity as which SQL servers ask the directory (Azure; all three
+    may be empty). `image_owner` etc. are facts, not account data.
     """
 
     id: str
@@ -59,6 +60,7 @@ class AccountFacts:
     control_cidr: str = "10.255.0.0/24"
     administrators: str = ""
     principal: str = ""
+    sql_identity: str = ""
     sandbox: bool = False
 
 

@@ -99,6 +99,7 @@ def _account(name: str, entry: section.AccountSection) -> Account:
         tenant=entry.tenant or "",
         administrators=entry.administrators or "",
         principal=entry.principal or "",
+        sql_identity=entry.sql_identity or "",
         regions=entry.regions,
         apply_role=entry.apply.role if entry.apply else "",
         preview_role=entry.preview.role if entry.preview else "",

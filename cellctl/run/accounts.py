@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, cast
 from cellctl.engine.hosts import quota_reader
 from cellctl.errors import UsageError
 from cellctl.facts.capacity import Shape, Takes, capacity
+from cellctl.home.cells import DEFAULT_REGIONS
 from cellctl.run import up as run_up
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def spec_of(home: Home, name: str, *, cloud: str, region: str) -> AccountSpec:
     from cellctl.spec.account import AccountSpec
 
     account = home.account(name)
-    return AccountSpec.of(name, cloud=cloud_of(account, cloud), region=region or _region(account))
+    on = cloud_of(account, cloud)
+    return AccountSpec.of(name, cloud=on, region=region or _region(account, on))
 
 
 def quotas(
@@ -135,7 +137,7 @@ def _told(
 ) -> Callable[[str], Mapping[str, Value]]:
     """Return what tells an account's numbers of a quota."""
     account = home.account(name)
-    where = region or _region(account)
+    where = region or _region(account, cloud)
     if cloud_of(account, cloud) and account.simulated:
         return _simulated(home, cloud, where)
     role = account.preview_role or account.apply_role
@@ -174,5 +176,5 @@ def cloud_of(account: Account, cloud: str) -> str:
     return found
 
 
-def _region(account: Account) -> str:
-    return account.regions[0] if account.regions else "eu-west-1"
+def _region(account: Account, cloud: str) -> str:
+    return account.regions[0] if account.regions else DEFAULT_REGIONS[cloud]

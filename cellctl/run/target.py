@@ -114,6 +114,7 @@ class Target:
             role=account.apply_role if self.level != "account" else "",  # its role is what it makes
             administrators=account.administrators,
             principal=account.principal,
+            sql_identity=account.sql_identity,
             control_cidr=account.control_cidr or AccountFacts(id="").control_cidr,
             sandbox=account.simulated,
         )

@@ -27,11 +27,11 @@ class AccountBody(Section):
     """Where the account's base is."""
 
     cloud: CloudName
-    """aws."""
+    """aws or azure."""
     account: units.Slug
     """Name of the account in cellctl.yaml."""
     region: units.Reference
-    """Region of the state's bucket and key."""
+    """Region of the states and of the key that seals them."""
 
 
 class AccountSpec(Section):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pulumi
 
-from cellctl.clouds import AccountFacts, Cloud, Layout, Reefs
+from cellctl.clouds import AccountFacts, Accounts, Cloud, Layout, Reefs
+from cellctl_components.azure.account_layout import account_layout
 from cellctl_components.azure.cell import Cell, CellArgs
 from cellctl_components.azure.layout import AzureLayout, azure_layout
 from cellctl_components.azure.reef_layout import reef_layout
 from cellctl_components.azure.site import settle
-from cellctl_stacks import azure_reef
+from cellctl_stacks import azure_account, azure_reef
 from cellctl_stacks.azure_providers import administrators_of, operator_of, providers
 
 
@@ -26,6 +27,7 @@ def program(layout: Layout, account: AccountFacts) -> None:
             control=account.control_cidr,
             operator=operator_of(account),
             administrators=administrators,
+            directory_identity=account.sql_identity,
         ),
         opts=pulumi.ResourceOptions(providers=[cloud, steps]),
     )
@@ -39,4 +41,5 @@ CLOUD = Cloud(
     program=program,
     settle=settle,
     reefs=Reefs(reef_layout, azure_reef.program),
+    accounts=Accounts(account_layout, azure_account.program),
 )

@@ -25,8 +25,13 @@ ALIAS_PREFIX = "azure-native:"
 """azure-native gives each resource about 40 aliases of API versions: 87 % of a preview's CPU (embedded-engine.md 5)."""
 
 
-def providers(layout: Layout, account: AccountFacts) -> tuple[azure_native.Provider, cellctl.Provider]:
+def providers(
+    layout: Layout, account: AccountFacts, *, federated: bool = True
+) -> tuple[azure_native.Provider, cellctl.Provider]:
     """Return the stack's only providers: this subscription, an application and never keys.
+
+    Without `federated` whoever is signed in on this machine acts: the base of a subscription is what makes the
+    applications.
 
     They are what a program declares first, so what was renamed is given its aliases here.
     """
@@ -38,7 +43,7 @@ def providers(layout: Layout, account: AccountFacts) -> tuple[azure_native.Provi
         subscription_id=account.id,
         tenant_id=account.tenant or None,
         client_id=account.role or None,
-        use_oidc=not account.sandbox,
+        use_oidc=federated and not account.sandbox,
         location=layout.region,
         disable_pulumi_partner_id=True,
     )
@@ -49,6 +54,11 @@ def providers(layout: Layout, account: AccountFacts) -> tuple[azure_native.Provi
         azure_subscription=account.id,
     )
     return cloud, steps
+
+
+def tenant_of(account: AccountFacts) -> str:
+    """Return the Entra tenant of a subscription, `` where a real account names none."""
+    return account.tenant or (_sandbox_id("tenant", account) if account.sandbox else "")
 
 
 def operator_of(account: AccountFacts) -> str:
@@ -67,7 +77,7 @@ def administrators_of(account: AccountFacts) -> Administrators:
             code="account_incomplete",
         )
     return Administrators(
-        tenant=account.tenant or _sandbox_id("tenant", account),
+        tenant=tenant_of(account),
         group=_sandbox_id("administrators", account),
         name=ADMINISTRATORS,
     )

@@ -17,7 +17,13 @@ def program(layout: Layout, account: AccountFacts) -> None:
     cloud, steps = providers(layout, account)
     reef = Reef(
         layout.cell,
-        ReefArgs(layout=layout, subscription=account.id, control=account.control_cidr, administrators=administrators),
+        ReefArgs(
+            layout=layout,
+            subscription=account.id,
+            control=account.control_cidr,
+            administrators=administrators,
+            directory_identity=account.sql_identity,
+        ),
         opts=pulumi.ResourceOptions(providers=[cloud, steps]),
     )
     for key, value in reef.facts.items():

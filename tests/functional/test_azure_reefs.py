@@ -220,3 +220,19 @@ def test_a_reef_grows_and_goes(story: Story) -> None:
     shown = json.loads(client.cellctl("sandbox", "show", "--format", "json", cwd=story.home.root).stdout)
     left = {item["type"] for account in shown["accounts"] for item in account["objects"]}
     assert not [one for one in left if "sql" in one or "network" in one]
+
+
+def test_a_subscription_gets_its_base_and_says_what_the_home_is_to_name(story: Story) -> None:
+    root = story.home.root
+    words = ("account", "up", "sandbox", "--cloud", "azure", "--yes", "--clock", "stepped", "--home", str(root))
+    done = client.cellctl(*words, cwd=root)
+    assert done.returncode == 0, done.stderr[-2000:]
+    lines = ('state: "azblob://states?storage_account=st', 'secrets: "azurekeyvault://kv-cellctl-', "sqlIdentity: ")
+    for line in lines:
+        assert line in done.stderr
+    assert client.cellctl(*words[:5], "--home", str(root), cwd=root).returncode == 0  # nothing would change
+    asked = client.cellctl("account", "quotas", "--cloud", "azure", "--cells", "300", "--home", str(root), cwd=root)
+    first = [line for line in asked.stdout.splitlines() if line.startswith("storage.storage-accounts")]
+    assert "breaks at cell 251" in first[0]
+    assert "room for 250 cells on reefs" in " ".join(asked.stdout.split())
+    assert check(story.home).violations == ()

@@ -36,7 +36,8 @@ class CellArgs:
     """What a Cell is made of: its layout, and what is true of the subscription.
 
     `control` is the CIDR that cellctl runs in, `operator` the object id of its principal (empty where a group of the
-    subscription may already write secrets). `administrators` is the Entra group that administers databases.
+    subscription may already write secrets). `administrators` is the Entra group that administers databases,
+    `directory_identity` the id of whom servers ask the directory as, `` for nobody.
     """
 
     layout: AzureLayout
@@ -44,6 +45,7 @@ class CellArgs:
     control: str
     operator: str
     administrators: Administrators
+    directory_identity: str = ""
 
 
 class Cell(pulumi.ComponentResource):
@@ -171,6 +173,7 @@ class Cell(pulumi.ComponentResource):
             layout=self._layout.database,
             administrators=self._args.administrators,
             owner=owner,
+            directory_identity=self._args.directory_identity or None,
             endpoint=self.network.endpoint("sqlServer", after=self.secrets.endpoint.endpoint),
             workspace=self.workspace.id,
         )

@@ -68,11 +68,6 @@ def paired_region(region: str) -> str:
     return _text(_inner(_table("regions", "regions"), region).get("paired", ""))
 
 
-def name_pattern(service: str) -> str:
-    """Return the regular expression that a whole name of `service` must match."""
-    return _text(_table("naming", service)["pattern"])
-
-
 def vm_size(size: str) -> str:
     """Return the VM size of a node size."""
     return _text(_table("sizes", "nodes")[size])

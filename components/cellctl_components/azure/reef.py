@@ -26,6 +26,7 @@ class ReefArgs:
     subscription: str
     control: str
     administrators: Administrators
+    directory_identity: str = ""
 
 
 class Reef(pulumi.ComponentResource):
@@ -99,6 +100,7 @@ class Reef(pulumi.ComponentResource):
                 place=self._place,
                 layout=host,
                 administrators=self._args.administrators,
+                directory_identity=self._args.directory_identity or None,
                 endpoint=self.network.endpoint("sqlServer", after=before),
                 workspace=self.workspace.id,
             )

@@ -15,6 +15,7 @@ from cellctl_components.azure import facts
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
+    from cellctl.spec.account import AccountSpec
     from cellctl.spec.reef import ReefSpec
 
 # Addresses that Azure itself uses inside every virtual network (learn.microsoft.com, "What is IP address
@@ -30,18 +31,19 @@ def check(spec: CellSpec) -> None:
         SpecError: With every problem, each with its field.
     """
     own = _network(spec) if spec.spec.placement == "dedicated" else ()
-    problems = [*_place(spec), *_database(spec), *_storage(spec), *own]
+    problems = [*region_of(spec), *_database(spec), *_storage(spec), *own]
     if problems:
         raise SpecError(problems)
 
 
 def of_reef(spec: ReefSpec) -> Iterator[Problem]:
     """Yield what a reef on Azure cannot be, by region and range."""
-    yield from _place(spec)
+    yield from region_of(spec)
     yield from _range(spec.spec.network.cidr)
 
 
-def _place(spec: CellSpec | ReefSpec) -> Iterator[Problem]:
+def region_of(spec: CellSpec | ReefSpec | AccountSpec) -> Iterator[Problem]:
+    """Yield that a spec is of another cloud, or that its region is none of Azure's with three zones."""
     body = spec.spec
     if body.cloud != "azure":
         what = spec.kind.lower()

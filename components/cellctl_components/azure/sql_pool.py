@@ -23,6 +23,7 @@ class SqlPoolArgs:
     administrators: Administrators
     endpoint: EndpointArgs
     workspace: pulumi.Input[str]
+    directory_identity: pulumi.Input[str] | None = None
 
 
 class SqlPool(pulumi.ComponentResource):
@@ -67,6 +68,10 @@ class SqlPool(pulumi.ComponentResource):
                 tenant_id=args.administrators.tenant,
                 azure_ad_only_authentication=True,
             ),
+            identity=None
+            if args.directory_identity is None
+            else sql.ResourceIdentityArgs(type="UserAssigned", user_assigned_identities=[args.directory_identity]),
+            primary_user_assigned_identity_id=args.directory_identity,
             tags=args.place.tags,
             # Any edit of this block would delete the server with every cell's database (pulumi/docs 13845).
             opts=stateful(self, ignore=["administrators"]),

@@ -1,0 +1,149 @@
+"""What the base of a subscription is made of, and that its two roles may do what the programs declare and no more."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from cellctl.clouds import AccountFacts, Wanted, declaring, load
+from cellctl.errors import SpecError, UsageError
+from cellctl.facts.permissions import permissions
+from cellctl.spec import CellSpec
+from cellctl.spec.account import AccountSpec
+from cellctl.spec.reef import ReefSpec
+from cellctl_components.azure import facts
+from cellctl_components.azure.account_layout import account_layout
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "resource-names.md"
+SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
+SCOPE = f"/subscriptions/{SUBSCRIPTION}"
+SANDBOX = AccountFacts(id=SUBSCRIPTION, sandbox=True)
+GROUP = f"{SCOPE}/resourceGroups/rg-reef-r1/providers"
+PLACE = {
+    "reef": "r1", "resource_group": "rg-reef-r1", "cidr": "10.64.0.0/16", "allow": ["10.0.0.0/8"], "internal": True,
+    "network": f"{GROUP}/Microsoft.Network/virtualNetworks/v", "zones": dict.fromkeys(("file", "vault"), "zone"),
+    "host": "reef-r1-sql-1", "server": "s.database.windows.net", "pool": "pool", "number": 0, "database": "d",
+}  # fmt: skip
+
+
+def wanted(level: str = "account", **body: object) -> Wanted:
+    if level == "account":
+        return Wanted(level="account", spec=AccountSpec.of("prod", cloud="azure", region="westeurope").to_json())
+    given = {"cloud": "azure", "account": "sandbox", "region": "westeurope", **body}
+    model = ReefSpec if level == "reef" else CellSpec
+    spec = model.model_validate({"metadata": {"name": "acme"}, "spec": given}).to_json()
+    return Wanted(level=level, spec=spec, place=PLACE if "placement" in body else None)
+
+
+@pytest.fixture(scope="module")
+def base(record):
+    return record(declaring(load("azure"), wanted(), SANDBOX))
+
+
+def test_the_permissions_are_those_of_what_programs_declare(record, base) -> None:
+    public = {"exposure": "public", "allow": ["20.30.40.0/24"], "host": "acme.example.com"}
+    cells = [{}, {"ingress": public}, {"placement": {"reef": "r1"}}, {"nodes": {"os": "linux"}}]
+    programs = [
+        base,
+        record(declaring(load("azure"), wanted("reef"), SANDBOX)),
+        *(record(declaring(load("azure"), wanted("cell", **body), SANDBOX)) for body in cells),
+    ]
+    declared = {each.type for program in programs for each in program.all if each.type.startswith("azure-native:")}
+    assert declared == set(permissions("azure"))
+
+
+def test_one_role_only_looks_and_the_other_changes_nothing_else(base) -> None:
+    roles = {each.name: each.plain for each in base.of("RoleDefinition")}
+    (looking,) = roles["account-prod-operators-preview-role"]["permissions"]
+    (changing,) = roles["account-prod-operators-apply-role"]["permissions"]
+    assert all(action.endswith("/read") for action in looking["actions"])
+    assert not [one for one in looking["actions"] if "secrets/getSecret" in one or "listKeys" in one]
+    assert set(looking["actions"]) < set(changing["actions"])
+    for role in (looking, changing):
+        assert not [action for action in role["actions"] if "*" in action]
+        assert role["dataActions"] == []
+        assert "Microsoft.Authorization/roleDefinitions/write" not in role["actions"]
+    assert {each["assignableScopes"][0] for each in roles.values()} == {SCOPE}
+
+
+def test_whoever_changes_assigns_only_the_roles_that_cells_have(base) -> None:
+    condition = base.named("account-prod-operators-apply-assignment").plain["condition"]
+    guids = set(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", condition))
+    programs = ("key_vault_secrets_user", "key_vault_secrets_officer", "storage_account_key_operator")
+    assert guids == {facts.role(role) for role in programs}
+    assert condition.count("roleAssignments/write") == condition.count("roleAssignments/delete") == 1
+    assert "condition" not in base.named("account-prod-operators-preview-assignment").plain
+    data = {
+        (each.name.removeprefix("account-prod-operators-"), each.plain["roleDefinitionId"].rpartition("/")[2])
+        for each in base.of("RoleAssignment")
+        if not each.name.endswith("assignment")
+    }
+    assert data == {
+        ("preview-states", facts.role("storage_blob_data_reader")),
+        ("preview-key", facts.role("key_vault_crypto_user")),
+        ("apply-states", facts.role("storage_blob_data_contributor")),
+        ("apply-key", facts.role("key_vault_crypto_user")),
+    }
+
+
+def test_states_are_versioned_sealed_locked_and_opened_by_no_key(base) -> None:
+    account = base.named("account-prod-states-account")
+    assert account.request.protect
+    closed = ("allowSharedKeyAccess", "allowBlobPublicAccess", "allowCrossTenantReplication")
+    assert [account.plain[one] for one in closed] == [False] * 3
+    assert (account.plain["minimumTlsVersion"], account.plain["sku"]) == ("TLS1_2", {"name": "Standard_GZRS"})
+    service = base.named("account-prod-states-service").plain
+    assert service["isVersioningEnabled"]
+    assert (
+        service["deleteRetentionPolicy"] == service["containerDeleteRetentionPolicy"] == {"enabled": True, "days": 30}
+    )
+    vault, key = base.named("account-prod-states-vault").plain["properties"], base.named("account-prod-states-key")
+    assert (vault["enablePurgeProtection"], vault["enableRbacAuthorization"]) == (True, True)
+    assert (key.plain["properties"]["kty"], key.plain["properties"]["keySize"], key.request.protect) == (
+        "RSA",
+        3072,
+        True,
+    )
+    scopes = {each.plain["scope"] for each in base.of("ManagementLockByScope")}
+    assert {"/id/account-prod-states-account", "/id/account-prod-states-vault"} <= scopes
+
+
+def test_what_the_home_is_to_say_of_it(base) -> None:
+    name = base.named("account-prod-states-account").plain["accountName"]
+    assert base.outputs["state"] == f"azblob://states?storage_account={name}"
+    assert re.fullmatch(r"azurekeyvault://kv-[a-z0-9-]+\.vault\.azure\.net/keys/pulumi-states", base.outputs["secrets"])
+    assert (base.outputs["applyRole"], base.outputs["principal"]) == ("client-id", "principal-id")
+    zones = {each.plain["privateZoneName"] for each in base.of("PrivateZone")}
+    assert zones == {f"privatelink.{one}" for one in (
+        "database.windows.net", "file.core.windows.net", "vaultcore.azure.net")}  # fmt: skip
+
+
+def test_sql_servers_ask_the_directory_as_the_subscriptions_identity(record) -> None:
+    account = AccountFacts(id=SUBSCRIPTION, sandbox=True, sql_identity=f"{SCOPE}/x/sql")
+    for level in ("cell", "reef"):
+        (server,) = record(declaring(load("azure"), wanted(level), account)).of("Server")
+        assert server.plain["identity"]["userAssignedIdentities"] == [f"{SCOPE}/x/sql"]
+        assert server.plain["primaryUserAssignedIdentityId"] == f"{SCOPE}/x/sql"
+
+
+def test_a_subscription_without_a_tenant_or_in_no_region_is_refused(record) -> None:
+    with pytest.raises(UsageError, match="names no Entra tenant"):
+        record(declaring(load("azure"), wanted(), AccountFacts(id=SUBSCRIPTION)))
+    with pytest.raises(SpecError, match="Azure has no region 'eu-west-1'"):
+        account_layout(AccountSpec.of("prod", cloud="azure", region="eu-west-1"))
+    names = [account_layout(AccountSpec.of(name, cloud="azure", region="westeurope")) for name in ("a" * 32, "prod")]
+    assert all(re.fullmatch("[a-z0-9]{3,24}", one.storage_account) for one in names)
+    assert all(len(one.vault) <= 24 for one in names)
+
+
+def test_names_are_public(base) -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    section = text.partition("<!-- azure account: begin -->")[2].partition("<!-- azure account: end -->")[0]
+    found = sorted(
+        {(each.name.replace("account-prod", "ACCOUNT", 1), each.type, "yes" if each.request.protect else "")
+         for each in base.all}
+    )  # fmt: skip
+    rows = [f"| `{name}` | `{kind}` | {protected} |" for name, kind, protected in found]
+    assert [line for line in section.splitlines() if line.startswith("| `")] == rows
