@@ -22,7 +22,10 @@ from cellctl.verify.outputs import OPEN_ENTRIES, database_of, entries_of, nodes_
 if TYPE_CHECKING:
     from cellctl.home import Account, Home
 
-INSPECTORS = {"aws": "cellctl_provider.aws.inspection:inspect"}
+INSPECTORS = {
+    "aws": "cellctl_provider.aws.inspection:inspect",
+    "azure": "cellctl_provider.azure.inspection:inspect",
+}
 _DIAL_S = 5.0
 
 
@@ -47,8 +50,13 @@ class Inspect(Protocol):
         state: str,
         secrets: str,
         needs: Needs,
+        tenant: str,
+        environment: Mapping[str, str],
     ) -> Iterable[Seen]:
-        """Yield what is there and what is not; arguments as `cellctl.yaml` has them."""
+        """Yield what is there and what is not; arguments as `cellctl.yaml` has them.
+
+        `environment` proves this machine's identity where the cloud's SDK does not find it.
+        """
 
 
 def examine_account(home: Home, name: str, *, environment: Mapping[str, str], install: bool = False) -> list[Finding]:
@@ -64,13 +72,13 @@ def examine_account(home: Home, name: str, *, environment: Mapping[str, str], in
         )
     return [
         *plugins(home, account, environment=environment, install=install),
-        *_inside(account),
+        *_inside(account, environment),
         *sites(home, account, environment),
         *_ways_in(home, account, RunOptions(environment=environment)),
     ]
 
 
-def _inside(account: Account) -> Iterator[Finding]:
+def _inside(account: Account, environment: Mapping[str, str]) -> Iterator[Finding]:
     target = INSPECTORS.get(account.cloud)
     if target is None:
         message = f"accounts on {account.cloud} are not looked into by this version"
@@ -80,7 +88,7 @@ def _inside(account: Account) -> Iterator[Finding]:
     roles = {"preview": account.preview_role, "apply": account.apply_role}
     found = inspect(
         account=account.id, roles=roles, regions=account.regions, state=account.state, secrets=account.secrets,
-        needs=needs(account.cloud),
+        needs=needs(account.cloud), tenant=account.tenant, environment=environment,
     )  # fmt: skip
     for seen in found:
         yield Finding(subject=seen.subject, level=seen.level, message=seen.message, remedy=seen.remedy)

@@ -22,11 +22,15 @@ class Quota:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Needs:
-    """What is looked for: `images` are names of parameters by what they are for, `zones` the least number of them."""
+    """What is looked for: `zones` the least number of them, `images` by what they are for, `machines` by size.
+
+    An image is the name of a parameter (AWS) or `PUBLISHER:OFFER:SKU:VERSION` (Azure).
+    """
 
     zones: int
     images: Mapping[str, str]
     quotas: tuple[Quota, ...]
+    machines: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=4)
@@ -44,6 +48,23 @@ def needs(cloud: str) -> Needs:
         entry.source(sources)
         quotas.append(Quota(name=name, cell=int(entry.number("cell"))))
         entry.end()
-    found = Needs(zones=int(table.number("zones")), images=images, quotas=tuple(quotas))
+    sizes = table.text("sizes", "")
+    machines: tuple[str, ...] = ()
+    if sizes:
+        more, machines = _nodes(_FOLDER.parent / sizes)
+        images |= more
+    found = Needs(zones=int(table.number("zones")), images=images, quotas=tuple(quotas), machines=machines)
     table.end()
     return found
+
+
+def _nodes(file: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Return images and machines of nodes as the layout's own data have them."""
+    table = Table.load(file)
+    images = {
+        "node" if system == "windows" else f"{system}-node": ":".join(
+            entry.text(key) for key in ("publisher", "offer", "sku", "version")
+        )
+        for system, entry in table.named("nodes_image")
+    }
+    return images, tuple(str(size) for size in table.struct("nodes").values())

@@ -70,8 +70,8 @@ def test_what_is_there_is_not_fetched_again(home: Path) -> None:
     fake = FakeCli(home / "bin")
     fake.plays("plugin ls", stdout=listed(("azure-native", version("pulumi-azure-native")), ("cellctl", "0.1.0")))
     done = doctor(home, "--account", "blue", "--install")
-    assert done.returncode == 0, done.stdout
-    assert "accounts on azure are not looked into by this version" in done.stdout
+    assert done.returncode == 1, done.stdout
+    assert "no role for preview is named" in done.stdout
     assert not [call for call in fake.calls() if "install" in call.argv]
 
 
