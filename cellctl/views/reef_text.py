@@ -76,7 +76,7 @@ def quotas_text(found: Sequence[QuotaFit], cells: int, placement: str, account: 
     table = Table(box=None, padding=(0, 2), header_style="dim", pad_edge=False)
     columns = ("quota", "limit" if account else "default", *(["in use"] if account else []))
     for column in (*columns, f"{count(cells, 'cell')} need", ""):
-        table.add_column(column, no_wrap=True)
+        table.add_column(column, no_wrap=column != "quota", overflow="fold")  # where it is narrow, a name breaks
     for fit in sorted(found, key=lambda one: (one.breaks_at or cells + 1, one.quota)):
         word = Text(f"breaks at cell {fit.breaks_at}", style="bold red") if fit.breaks_at else Text("fits", "green")
         used = ("?" if fit.used is None else str(fit.used),) if account else ()

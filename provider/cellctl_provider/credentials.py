@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
@@ -10,6 +12,10 @@ from cellctl_provider.protocol import ProviderError
 
 if TYPE_CHECKING:
     from boto3 import Session
+
+
+_TIMEOUT_S = 20.0
+_EARLY_S = 300.0  # a token is made anew so long before its end: a call may take a while
 
 
 class Credentials(Protocol):
@@ -33,13 +39,18 @@ class CredentialsFactory(Protocol):
 
 
 class FederatedCredentials:
-    """Production: the role of the account, assumed from the identity that runs cellctl; the account is checked."""
+    """Production: a role of AWS, assumed from the identity that runs cellctl, its account checked; an application of
+    Entra, which takes the token that this machine was given.
+    """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._role = variables.get("cellctl:config:awsRole", "")
         self._account = variables.get("cellctl:config:awsAccount", "")
+        self._tenant = variables.get("cellctl:config:azureTenant", "")
+        self._application = variables.get("cellctl:config:azureClient", "")
         self._lock = threading.Lock()
         self._sessions: dict[str, Session] = {}
+        self._tokens: dict[str, tuple[str, float]] = {}
 
     def aws(self, region: str) -> Session:
         """Return a session that acts as the role; it renews itself."""
@@ -51,12 +62,35 @@ class FederatedCredentials:
             return self._sessions[region]
 
     def azure_token(self, audience: str) -> str:
-        """Refuse: federated sign-in to Azure comes with real accounts."""
-        raise ProviderError(f"this version cannot sign in to {audience}", code="auth")
+        """Return a token of the application, made anew before it ends."""
+        if not (self._tenant and self._application):
+            message = "provider cellctl has no application for Azure: set azureTenant and azureClient on it"
+            raise ProviderError(message, code="auth")
+        with self._lock:
+            token, good_until = self._tokens.get(audience, ("", 0.0))
+            if time.monotonic() >= good_until:
+                token, seconds = _signed_in(self._tenant, self._application, audience)
+                self._tokens[audience] = (token, time.monotonic() + max(0.0, seconds - _EARLY_S))
+        return token
 
     def azure_token_of(self, identity: str, audience: str) -> str:
         """Refuse: a managed identity signs in on its nodes only."""
         raise ProviderError(f"{identity} signs in to {audience} on its nodes only", code="auth")
+
+
+def _signed_in(tenant: str, application: str, audience: str) -> tuple[str, float]:
+    """Return a token and for how many seconds it is good."""
+    import httpx
+
+    from cellctl.errors import UsageError
+    from cellctl_provider.azure.federation import AzureRefused, granted
+
+    try:
+        with httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
+            found = granted(client, tenant=tenant, application=application, audience=audience, environment=os.environ)
+    except (AzureRefused, UsageError) as error:
+        raise ProviderError(f"cannot sign in to {audience}: {error}", code="auth") from None
+    return found.token, found.seconds
 
 
 def _assumed(role: str, account: str, region: str) -> Session:

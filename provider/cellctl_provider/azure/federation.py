@@ -6,6 +6,7 @@ Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-cre
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -24,7 +25,26 @@ def token(client: httpx.Client, *, tenant: str, application: str, audience: str,
     """Return a token for `audience` (`https://vault.azure.net`) in exchange for the one that this machine was given.
 
     Raises:
-        UsageError: That one cannot be read (code `no_identity`).
+        UsageError, AzureRefused: As `granted`.
+    """
+    return granted(client, tenant=tenant, application=application, audience=audience, environment=environment).token
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Granted:
+    """A bearer token, and for how many seconds it is good."""
+
+    token: str = field(repr=False)
+    seconds: float
+
+
+def granted(
+    client: httpx.Client, *, tenant: str, application: str, audience: str, environment: Mapping[str, str]
+) -> Granted:
+    """Return a token for `audience` with its life.
+
+    Raises:
+        UsageError: The token that this machine was given cannot be read (code `no_identity`).
         AzureRefused: Azure does not take it.
     """
     try:
@@ -43,7 +63,11 @@ def token(client: httpx.Client, *, tenant: str, application: str, audience: str,
     }
     authority = environment.get("AZURE_AUTHORITY_HOST") or _AUTHORITY
     url = f"{authority.rstrip('/')}/{tenant}/oauth2/v2.0/token"
-    return str(answer(client, "POST", url, data=form).get("access_token") or "")
+    found = answer(client, "POST", url, data=form)
+    seconds = found.get("expires_in")
+    return Granted(
+        token=str(found.get("access_token") or ""), seconds=float(seconds) if isinstance(seconds, int | float) else 0.0
+    )
 
 
 def answer(
