@@ -50,8 +50,8 @@ class AccountFacts:
     `id` is the AWS account id or the Azure subscription id. `tenant` is the Entra tenant id (Azure). `role` is the role
     to assume (AWS) or the client id for OIDC (Azure), empty in the sandbox. `control_cidr` is where cellctl runs.
     `administrators` is the object id of the Entra group that administers databases, `principal` the object id of
-    whoever runs cellctl, `sql_identity` the id of the identity as which SQL servers ask the directory (Azure; all three
-    may be empty). `image_owner` etc. are facts, not account data.
+    whoever runs cellctl, `sql_identity` the id of the identity as which SQL servers ask the directory, `queue_role`
+    that of the role that reads the keys of a queue (Azure; all four may be empty).
     """
 
     id: str
@@ -61,6 +61,7 @@ class AccountFacts:
     administrators: str = ""
     principal: str = ""
     sql_identity: str = ""
+    queue_role: str = ""
     sandbox: bool = False
 
 

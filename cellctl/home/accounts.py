@@ -17,7 +17,8 @@ class Account:
     """One account. `cloud` is `` for the sandbox, which has both clouds.
 
     `id` is the AWS account or Azure subscription; `tenant`, `administrators` (a group) and `principal` (who runs
-    cellctl) are ids of Entra; `sql_identity` is the id of the identity that SQL servers have.
+    cellctl) are ids of Entra; `sql_identity` is the id of the identity that SQL servers have,
+    `queue_role` that of the role that reads a queue's keys.
     `apply_role` and `preview_role` are role ARNs (AWS) or client ids (Azure). `state` and
     `secrets` are Pulumi URLs. `reach` is `direct` or `runner`.
     `control_cidr` is where cellctl runs, `` for the default. `regions` empty: any. `signers`: public keys of
@@ -31,6 +32,7 @@ class Account:
     administrators: str = ""
     principal: str = ""
     sql_identity: str = ""
+    queue_role: str = ""
     regions: tuple[str, ...] = ()
     apply_role: str = ""
     preview_role: str = ""

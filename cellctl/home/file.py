@@ -100,6 +100,7 @@ def _account(name: str, entry: section.AccountSection) -> Account:
         administrators=entry.administrators or "",
         principal=entry.principal or "",
         sql_identity=entry.sql_identity or "",
+        queue_role=entry.queue_role or "",
         regions=entry.regions,
         apply_role=entry.apply.role if entry.apply else "",
         preview_role=entry.preview.role if entry.preview else "",

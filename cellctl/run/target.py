@@ -115,6 +115,7 @@ class Target:
             administrators=account.administrators,
             principal=account.principal,
             sql_identity=account.sql_identity,
+            queue_role=account.queue_role,
             control_cidr=account.control_cidr or AccountFacts(id="").control_cidr,
             sandbox=account.simulated,
         )

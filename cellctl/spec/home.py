@@ -51,6 +51,8 @@ class AccountSection(Section):
     """Object id of whoever runs cellctl, which may then write secrets into vaults (Azure)."""
     sql_identity: units.Reference | None = None
     """Id of the managed identity as which SQL servers ask the directory; `cellctl account up` makes it (Azure)."""
+    queue_role: units.Reference | None = None
+    """Id of the role by which nodes read the key of their queue; `cellctl account up` makes it (Azure)."""
     regions: tuple[units.Reference, ...] = Field(default=(), strict=False, max_length=50)
     """Regions that cells may use; empty: any."""
     apply: Identity | None = None

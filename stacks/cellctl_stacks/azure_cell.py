@@ -28,6 +28,7 @@ def program(layout: Layout, account: AccountFacts) -> None:
             operator=operator_of(account),
             administrators=administrators,
             directory_identity=account.sql_identity,
+            queue_role=account.queue_role,
         ),
         opts=pulumi.ResourceOptions(providers=[cloud, steps]),
     )

@@ -12,7 +12,7 @@ from cellctl_components.azure.account_layout import AccountLayout
 from cellctl_components.azure.operators import Operators, OperatorsArgs
 from cellctl_components.azure.place import Place, child, lock, named, stateful
 from cellctl_components.azure.state_store import StateStore, StateStoreArgs
-from cellctl_components.azure.zones import SERVICE_ZONES
+from cellctl_components.azure.zones import service_zones
 
 LOG_DAYS = 90
 
@@ -52,7 +52,7 @@ class Subscription(pulumi.ComponentResource):
         operators = OperatorsArgs(place=self._place, layout=args.layout, states=self.states)
         self.operators = Operators(f"{name}-operators", operators, inside)
         self.sql_identity = self._sql_identity()
-        self.zones = {group: self._zone(group, zone) for group, zone in SERVICE_ZONES.items()}
+        self.zones = {group: self._zone(group, zone) for group, zone in service_zones(queued=True).items()}
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
         self.register_outputs({"state": self.states.url})
 
@@ -100,6 +100,7 @@ class Subscription(pulumi.ComponentResource):
             "previewRole": self.operators.preview.client_id,
             "principal": self.operators.apply.principal_id,
             "sqlIdentity": self.sql_identity.id,
+            "queueRole": self.operators.queue_role.id,
             "privateZones": self.group.id,
             "workspace": self.workspace.id,
         }

@@ -37,7 +37,8 @@ class CellArgs:
 
     `control` is the CIDR that cellctl runs in, `operator` the object id of its principal (empty where a group of the
     subscription may already write secrets). `administrators` is the Entra group that administers databases,
-    `directory_identity` the id of whom servers ask the directory as, `` for nobody.
+    `directory_identity` the id of whom servers ask the directory as, `queue_role` that of the role that reads a queue's
+    keys; `` where the subscription has none.
     """
 
     layout: AzureLayout
@@ -46,6 +47,7 @@ class CellArgs:
     operator: str
     administrators: Administrators
     directory_identity: str = ""
+    queue_role: str = ""
 
 
 class Cell(pulumi.ComponentResource):
@@ -185,6 +187,7 @@ class Cell(pulumi.ComponentResource):
             layout=layout,
             endpoint=self.network.endpoint("redisEnterprise", after=self._last_endpoint()),
             nodes=self._nodes_grant(),
+            role=self._args.queue_role,
         )
         return PollingQueue(f"{self._name}-queue", args, self._inside)
 

@@ -12,11 +12,12 @@ from pulumi_azure_native import authorization, managedidentity
 from cellctl_components.azure import facts
 from cellctl_components.azure.account_layout import AccountLayout
 from cellctl_components.azure.place import Grant, Place, assign_role, child, lock, stateful
+from cellctl_components.azure.polling_queue import LIST_KEYS
 from cellctl_components.azure.state_store import StateStore
 
 _ROLES = uuid.UUID("5f0f6a7e-0a5b-5b1f-9c2e-7d1c0e4b9a21")
 ASSIGNED = ("key_vault_secrets_user", "key_vault_secrets_officer", "storage_account_key_operator")
-"""Roles that programs assign; nobody becomes an owner through cellctl."""
+"""Built-in roles that programs assign; nobody becomes an owner through cellctl."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,9 +44,11 @@ class Operators(pulumi.ComponentResource):
         self.apply = self._identity("apply", layout.apply_identity)
         looking = self._role("preview", scope, layout.looks)
         changing = self._role("apply", scope, [*layout.looks, *layout.changes])
+        self.queue_role = self._role("queue", scope, [LIST_KEYS])
+        may_assign = [*map(facts.role, ASSIGNED), self._guid("queue", scope)]
         self.assignments = [
             self._assigned("preview", self.preview, looking, scope),
-            self._assigned("apply", self.apply, changing, scope, condition=assigning(ASSIGNED)),
+            self._assigned("apply", self.apply, changing, scope, condition=assigning(may_assign)),
             self._may("preview", self.preview, "states", args.states.account.id, "storage_blob_data_reader"),
             self._may("preview", self.preview, "key", args.states.vault.id, "key_vault_crypto_user"),
             self._may("apply", self.apply, "states", args.states.account.id, "storage_blob_data_contributor"),
@@ -72,10 +75,10 @@ class Operators(pulumi.ComponentResource):
         return authorization.RoleDefinition(
             f"{self._name}-{label}-role",
             scope=scope,
-            role_definition_id=str(uuid.uuid5(_ROLES, f"{scope}/{account}/{label}")),
+            role_definition_id=self._guid(label, scope),
             role_name=f"cellctl {label} ({account})",
             role_type="CustomRole",
-            description=f"What cellctl may do as {label}; made of what its programs declare.",
+            description="Made by cellctl of what its programs declare; `cellctl account up` keeps it so.",
             assignable_scopes=[scope],
             permissions=[
                 authorization.PermissionArgs(
@@ -84,6 +87,9 @@ class Operators(pulumi.ComponentResource):
             ],
             opts=child(self),
         )
+
+    def _guid(self, label: str, scope: str) -> str:
+        return str(uuid.uuid5(_ROLES, f"{scope}/{self._args.layout.account}/{label}"))
 
     def _assigned(
         self,
@@ -120,11 +126,11 @@ class Operators(pulumi.ComponentResource):
 
 
 def assigning(roles: Sequence[str]) -> str:
-    """Return the condition under which roles may be assigned and taken away: these, and no other.
+    """Return the condition under which roles may be assigned and taken away: those with these GUIDs, and no other.
 
     Source: https://learn.microsoft.com/azure/role-based-access-control/delegate-role-assignments-examples, 2026-11-29.
     """
-    guids = ", ".join(facts.role(role) for role in roles)
+    guids = ", ".join(roles)
     parts = [
         f"((!(ActionMatches{{'Microsoft.Authorization/roleAssignments/{verb}'}})) OR "
         f"(@{where}[Microsoft.Authorization/roleAssignments:RoleDefinitionId] "

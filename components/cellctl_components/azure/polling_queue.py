@@ -22,18 +22,22 @@ LIST_KEYS = "Microsoft.Cache/redisEnterprise/databases/listKeys/action"
 
 @dataclass(frozen=True, kw_only=True)
 class PollingQueueArgs:
-    """What it is made of. `nodes` may fetch its key, and nothing else of it."""
+    """What it is made of. `nodes` may fetch its key, and nothing else of it.
+
+    `role` is the id of the role by which they do, `` where the subscription has none: then the cell makes its own.
+    """
 
     place: Place
     layout: QueueLayout
     endpoint: EndpointArgs
     nodes: Grant
+    role: str = ""
 
 
 class PollingQueue(pulumi.ComponentResource):
     """Azure Managed Redis over TLS, inside the network only. Its key is in no state: nodes fetch it themselves.
 
-    No built-in role lets somebody read the keys and do nothing else, so the cell's resource group has one of its own.
+    No built-in role lets somebody read the keys and do nothing else: it is the subscription's, or the cell's own.
     """
 
     def __init__(self, name: str, args: PollingQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -81,7 +85,20 @@ class PollingQueue(pulumi.ComponentResource):
     def _role(self) -> authorization.RoleAssignment:
         place, layout = self._args.place, self._args.layout
         key = f"{place.subscription}/{layout.name}"
-        definition = authorization.RoleDefinition(
+        role = self._args.role or self._own_role(key).id
+        return authorization.RoleAssignment(
+            f"{self._name}-nodes-key",
+            scope=self.cluster.id,
+            role_assignment_name=str(uuid.uuid5(_DEFINITIONS, f"{key}/{self._args.nodes.label}")),
+            principal_id=self._args.nodes.principal,
+            principal_type="ServicePrincipal",
+            role_definition_id=role,
+            opts=child(self),
+        )
+
+    def _own_role(self, key: str) -> authorization.RoleDefinition:
+        place, layout = self._args.place, self._args.layout
+        return authorization.RoleDefinition(
             f"{self._name}-key-reader",
             role_definition_id=str(uuid.uuid5(_DEFINITIONS, key)),
             scope=place.arm_scope(),
@@ -90,14 +107,5 @@ class PollingQueue(pulumi.ComponentResource):
             role_type="CustomRole",
             permissions=[authorization.PermissionArgs(actions=[LIST_KEYS])],
             assignable_scopes=[place.arm_scope()],
-            opts=child(self),
-        )
-        return authorization.RoleAssignment(
-            f"{self._name}-nodes-key",
-            scope=self.cluster.id,
-            role_assignment_name=str(uuid.uuid5(_DEFINITIONS, f"{key}/{self._args.nodes.label}")),
-            principal_id=self._args.nodes.principal,
-            principal_type="ServicePrincipal",
-            role_definition_id=definition.id,
             opts=child(self),
         )

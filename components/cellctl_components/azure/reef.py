@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import operationalinsights, resources
 
+from cellctl_components.azure import facts
 from cellctl_components.azure.network import Network, NetworkArgs
 from cellctl_components.azure.place import Place, child, named, stateful
 from cellctl_components.azure.reef_alarms import ReefAlarms, ReefAlarmsArgs
@@ -51,7 +52,15 @@ class Reef(pulumi.ComponentResource):
         self.workspace = self._workspace()
         self.network = Network(
             f"{name}-network",
-            NetworkArgs(place=self._place, layout=args.layout.network, allow=args.layout.allow, control=args.control),
+            # Any cell may come with a queue, or with gRPC: the reef's own groups and zones are ready for both.
+            NetworkArgs(
+                place=self._place,
+                layout=args.layout.network,
+                allow=args.layout.allow,
+                control=args.control,
+                queue_port=facts.queue()[1],
+                grpc=True,
+            ),
             self._inside,
         )
         self.hosts = self._hosts()

@@ -15,6 +15,7 @@ from cellctl.spec.account import AccountSpec
 from cellctl.spec.reef import ReefSpec
 from cellctl_components.azure import facts
 from cellctl_components.azure.account_layout import account_layout
+from cellctl_components.azure.polling_queue import LIST_KEYS
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "resource-names.md"
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -44,7 +45,8 @@ def base(record):
 
 def test_the_permissions_are_those_of_what_programs_declare(record, base) -> None:
     public = {"exposure": "public", "allow": ["20.30.40.0/24"], "host": "acme.example.com"}
-    cells = [{}, {"ingress": public}, {"placement": {"reef": "r1"}}, {"nodes": {"os": "linux"}}]
+    queued = {"ingress": {"polling": "redis", "grpc": True}}
+    cells = [{}, {"ingress": public}, {"placement": {"reef": "r1"}}, {"nodes": {"os": "linux"}}, queued]
     programs = [
         base,
         record(declaring(load("azure"), wanted("reef"), SANDBOX)),
@@ -68,11 +70,20 @@ def test_one_role_only_looks_and_the_other_changes_nothing_else(base) -> None:
     assert {each["assignableScopes"][0] for each in roles.values()} == {SCOPE}
 
 
+def test_a_cell_with_a_queue_uses_the_subscriptions_role_and_defines_none(record) -> None:
+    account = AccountFacts(id=SUBSCRIPTION, sandbox=True, queue_role=f"{SCOPE}/x/queue")
+    cell = record(declaring(load("azure"), wanted("cell", ingress={"polling": "redis"}), account))
+    assert cell.of("RoleDefinition") == []
+    assert cell.named("acme-queue-nodes-key").plain["roleDefinitionId"] == f"{SCOPE}/x/queue"
+
+
 def test_whoever_changes_assigns_only_the_roles_that_cells_have(base) -> None:
     condition = base.named("account-prod-operators-apply-assignment").plain["condition"]
     guids = set(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", condition))
     programs = ("key_vault_secrets_user", "key_vault_secrets_officer", "storage_account_key_operator")
-    assert guids == {facts.role(role) for role in programs}
+    own = base.named("account-prod-operators-queue-role").plain
+    assert guids == {*(facts.role(role) for role in programs), own["roleDefinitionId"]}
+    assert own["permissions"][0]["actions"] == [LIST_KEYS]
     assert condition.count("roleAssignments/write") == condition.count("roleAssignments/delete") == 1
     assert "condition" not in base.named("account-prod-operators-preview-assignment").plain
     data = {
@@ -117,7 +128,7 @@ def test_what_the_home_is_to_say_of_it(base) -> None:
     assert (base.outputs["applyRole"], base.outputs["principal"]) == ("client-id", "principal-id")
     zones = {each.plain["privateZoneName"] for each in base.of("PrivateZone")}
     assert zones == {f"privatelink.{one}" for one in (
-        "database.windows.net", "file.core.windows.net", "vaultcore.azure.net")}  # fmt: skip
+        "database.windows.net", "file.core.windows.net", "vaultcore.azure.net", "redis.azure.net")}  # fmt: skip
 
 
 def test_sql_servers_ask_the_directory_as_the_subscriptions_identity(record) -> None:

@@ -22,6 +22,7 @@ from cellctl.spec.reef_file import dump_reef, loads_reef
 from cellctl.spec.reef_rules import refuse_pending_reef
 from cellctl_components.azure.layout import AzureLayout, PlaceLayout, azure_layout
 from cellctl_components.azure.reef_layout import PLACES_OF_HOST, ReefLayout, reef_layout
+from cellctl_components.azure.zones import service_zones
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "resource-names.md"
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -31,7 +32,7 @@ SERVER = f"{GROUP}/Microsoft.Sql/servers/sql-reef-r1-1-x"
 PLACE = {
     "reef": "r1", "resource_group": "rg-reef-r1", "cidr": "10.64.0.0/16", "allow": ["10.0.0.0/8"], "internal": True,
     "network": f"{GROUP}/Microsoft.Network/virtualNetworks/vnet-reef-r1",
-    "zones": {group: f"{GROUP}/Microsoft.Network/privateDnsZones/{group}" for group in ("sqlServer", "file", "vault")},
+    "zones": {group: f"{GROUP}/Microsoft.Network/privateDnsZones/{group}" for group in service_zones(queued=True)},
     "host": "reef-r1-sql-1", "server": "sql-reef-r1-1-x.database.windows.net", "pool": f"{SERVER}/elasticPools/cells",
     "number": 0, "database": "octo_acme_g1",
 }  # fmt: skip
@@ -113,6 +114,19 @@ def test_a_place_is_made_of_what_the_reef_says(shared) -> None:
     assert {*said, "database"} == {field.name for field in fields(PlaceLayout)} == {*PLACE}
     assert shared.outputs["gateways"] == []
     assert database_name("acme-eu") == "octo_acme_eu_g1"
+
+
+def test_a_cell_with_a_queue_and_grpc_finds_the_reef_ready_for_both(record, shared) -> None:
+    spec = cell_spec(ingress={"polling": "redis", "grpc": True}).to_json()
+    queued = record(declaring(load("azure"), Wanted(level="cell", spec=spec, place=PLACE), SANDBOX))
+    zone = queued.named("acme-queue-endpoint-dns").plain["privateDnsZoneConfigs"][0]["privateDnsZoneId"]
+    assert zone == PLACE["zones"]["redisEnterprise"]
+    endpoints = {rule["name"]: rule for rule in shared.named("reef-r1-network-endpoints-nsg").plain["securityRules"]}
+    assert "10000" in endpoints["in-nodes"]["destinationPortRanges"]
+    nodes = {rule["name"]: rule for rule in shared.named("reef-r1-network-nodes-nsg").plain["securityRules"]}
+    assert nodes["in-grpc"]["destinationPortRanges"] == ["8443"]
+    assert {"80", "8443", "10943"} <= set(nodes["in-probe"]["destinationPortRanges"])
+    assert set(shared.outputs["place"]["zones"]) == set(PLACE["zones"])
 
 
 def test_a_reef_locks_its_pool_and_never_the_server_below_which_cells_delete(shared) -> None:
