@@ -253,6 +253,31 @@ def test_how_many_databases_a_host_takes_is_data(size: str, mode: str, databases
     assert capacity("aws").reserve_of(databases) * 10 >= databases
 
 
+def test_a_pool_takes_the_least_of_four_limits() -> None:
+    found = capacity("azure").databases
+    # 2 vCores at 12.5 cells each; 4 as many as one server may fail for; Business Critical of 4 vCores allows no more.
+    assert [found[size, "zone_redundant"] for size in ("GP_Gen5_2", "GP_Gen5_4", "GP_Gen5_8", "BC_Gen5_4")] == [
+        25, 50, 50, 50
+    ]  # fmt: skip
+    assert not capacity("aws").own_files
+    assert capacity("azure").own_files
+
+
+def test_where_cells_bring_their_own_files_no_gateway_is_looked_for() -> None:
+    reef = Reef(
+        name="r1", account="azure:1", cloud="azure", region="westeurope", in_service=True, max_cells=9, cells=0,
+        hosts=(Host(name="h", in_service=True, capacity=5, reserve=1, used=0),), own_files=True,
+    )  # fmt: skip
+    request = Request(cell="acme", account="azure:1", cloud="azure", region="westeurope", protocol="smb")
+    accounts = Quota(key="storage.storage-accounts", limit=250, used=247, per_cell=1)
+    assert place(Inventory(reefs=(reef,), quotas=(accounts,)), request) == Placement(reef="r1", host="h", gateway="")
+    assert room(Inventory(reefs=(reef,)), request) == (4, "databases")
+    assert room(Inventory(reefs=(reef,), quotas=(accounts,)), request) == (3, "quota")
+    full = place(Inventory(reefs=(reef,), quotas=(dataclasses.replace(accounts, used=250),)), request)
+    assert isinstance(full, Refusal)
+    assert [shortage.where for shortage in full.shortages] == ["storage.storage-accounts"]
+
+
 def test_a_size_that_cannot_run_in_a_mode_is_refused() -> None:
     with pytest.raises(FactsError, match=r"db\.t3\.small"):
         capacity("aws").databases_of("db.t3.small", "always_on")
