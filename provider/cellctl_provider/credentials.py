@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Mapping
@@ -84,10 +83,13 @@ def _signed_in(tenant: str, application: str, audience: str) -> tuple[str, float
 
     from cellctl.errors import UsageError
     from cellctl_provider.azure.federation import AzureRefused, granted
+    from cellctl_provider.hosts.ambient import environment
 
     try:
         with httpx.Client(timeout=_TIMEOUT_S, trust_env=False) as client:
-            found = granted(client, tenant=tenant, application=application, audience=audience, environment=os.environ)
+            found = granted(
+                client, tenant=tenant, application=application, audience=audience, environment=environment()
+            )
     except (AzureRefused, UsageError) as error:
         raise ProviderError(f"cannot sign in to {audience}: {error}", code="auth") from None
     return found.token, found.seconds
