@@ -335,6 +335,20 @@ CASES = [
             ),
         ],
     ),
+    Case(
+        "a refresh with the program gives what it read the options that the program says now",
+        [
+            Play(program=ONE, state={"a": {"protect": False, "retain_on_delete": False}}),
+            Play(
+                do="refresh",
+                program=[Thing("a", {"size": 9}, {"protect": True, "retain_on_delete": True})],
+                options={"run_program": True},
+                calls=["read a"],
+                state={"a": {"protect": True, "retain_on_delete": True, "inputs": {"size": 1}}},
+            ),
+            Play(do="refresh", state={"a": {"protect": True}}),
+        ],
+    ),
 ]
 
 

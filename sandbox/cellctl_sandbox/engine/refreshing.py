@@ -88,7 +88,7 @@ class Refresh:
         if not scope.planning:
             self._executor.observe("before_call", step)
         try:
-            new = self._found(old)
+            new = self._found(old, wanted)
         except (ProviderError, StepFailed):
             scope.log.failed(step)
             raise
@@ -110,16 +110,18 @@ class Refresh:
         """Tell what a read has shown; where refresh is a part of another operation, only that it is done."""
         self._scope.log.done(step, new, op if self._counted else Op.REFRESH, count=self._counted)
 
-    def _found(self, old: ResourceState) -> ResourceState | None:
+    def _found(self, old: ResourceState, wanted: ResourceState) -> ResourceState | None:
+        """Return what is there, with the options and the parent of `wanted`: the program's where that was run."""
+        kept = replace(wanted, id=old.id, inputs=old.inputs, outputs=old.outputs, row=old.row)
         try:
             found = self._executor.look(old, old.outputs, old.inputs)
         except InitFailed as error:
             self._scope.log.say("warning", reasons_text(error.reasons), old.urn)
-            new = replace(old, outputs=error.properties, init_errors=error.reasons)
+            new = replace(kept, outputs=error.properties, init_errors=error.reasons)
             return replace(new, inputs=error.inputs or old.inputs)
         if found is None:
             return None
-        return replace(old, id=found.id, inputs=found.inputs or old.inputs, outputs=found.properties, init_errors=())
+        return replace(kept, id=found.id, inputs=found.inputs or old.inputs, outputs=found.properties, init_errors=())
 
     def _verdict(self, old: ResourceState, new: ResourceState, step: Step) -> tuple[Op, Step]:
         """Tell whether the object differs from what the program last asked for: Diff, asked the other way round."""

@@ -35,7 +35,8 @@ record is in place, each resource type of whole cells at every place, and the ca
 Kills of one command and victim come in a row, each while the run goes on where the last one died; after each the judge
 looks at what the account holds and the state does not know, and after the run that ends a row at everything. `make
 explore` goes on where it was stopped (`build/crash/`). A command whose own process is spared goes on in that process,
-as a service does; one that was killed with its group, and the last run of a row, begin in another.
+as a service does; one that was killed with its group, and the last run of a row, begin in another. What is struck
+applies the plan of an unharmed run, as one that was approved; the last run of a row reads and plans for itself.
 
 Steps that run at once share writes: a kill while the checkpoint is written strikes the write that holds the record in
 question. The moment after the record of what begins is in place is the one before the call.
