@@ -175,4 +175,6 @@ TaskCap = Annotated[int, Field(ge=1, le=80)]
 RetentionDays = Annotated[int, Field(ge=1, le=35)]
 # A cell's file quota. 100 TiB is the largest Azure file share; a bucket has no end.
 SizeGiB = Annotated[int, Field(ge=100, le=102_400)]
+# A disk of a gateway's cache: 150 GiB at least, and no gp3 volume of any region is larger (reference octopus.md 2.6).
+CacheGiB = Annotated[int, Field(ge=150, le=16_384)]
 NodeLimit = Annotated[int, Field(ge=1, le=1000)]

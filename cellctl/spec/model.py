@@ -157,6 +157,8 @@ class Storage(Section):
     """Expected size of all files; quota where the service has one, alarm threshold where it has none."""
     kinds: StorageKinds = StorageKinds()
     """The kinds of files."""
+    cache_gib: tuple[units.CacheGiB, ...] = Field(default=(), strict=False, max_length=4, alias="cacheGiB")
+    """Disks of a gateway's cache; without them one of a fifth of `sizeGiB`. A cache that runs grows by a disk more."""
     directory: Directory | None = None
     """Who may use the cell's share of a gateway in a domain: for SMB on a reef, and for nothing else."""
 

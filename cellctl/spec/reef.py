@@ -64,6 +64,8 @@ class ReefStorage(Section):
     """How nodes mount. On a shared gateway SMB needs activeDirectory: guests are one user for every cell."""
     size_gib: units.SizeGiB = Field(default=2000, alias="sizeGiB")
     """Expected size of all files behind one gateway; its cache is a fifth of it."""
+    cache_gib: tuple[units.CacheGiB, ...] = Field(default=(), strict=False, max_length=4, alias="cacheGiB")
+    """Disks of each gateway's cache; without them one of a fifth of `sizeGiB`. One that runs grows by a disk more."""
     into_service: Literal["automatic", "manual"] = "automatic"
     """Whether `cellctl reef up` brings a new gateway into service once its gates hold, or a person does."""
     active_directory: ActiveDirectory | None = None

@@ -212,6 +212,8 @@ def test_inputs_are_checked_all_at_once(bench: GatewayBench) -> None:
 def test_a_cache_cannot_shrink(bench: GatewayBench) -> None:
     assert set(check(bench.provider(), olds=INPUTS | {"cacheSizesGib": [150, 200]})) == {"cacheSizesGib"}
     assert check(bench.provider(), olds=INPUTS, cacheSizesGib=[200, 150]) == {}
+    (why,) = check(bench.provider(), olds=INPUTS, cacheSizesGib=[400]).values()
+    assert "it has [150]; say cacheGiB: [150, 250]" in why
 
 
 @pytest.mark.parametrize(

@@ -164,6 +164,17 @@ def test_backups_never_run_into_maintenance(window: str) -> None:
     assert not busy & backups
 
 
+def test_a_cache_has_the_disks_that_are_asked_for() -> None:
+    """A cache that runs grows by a disk more: what it has is not known to a layout."""
+    assert layout(spec(storage={"sizeGiB": 2000})).gateway.cache_gib == (400,)
+    grown = layout(spec(storage={"sizeGiB": 2000, "cacheGiB": [150, 250]}))
+    assert grown.gateway.cache_gib == (150, 250)
+    with pytest.raises(ValueError, match="150"):
+        spec(storage={"cacheGiB": [100]})
+    with pytest.raises(ValueError, match="of a gateway of the cell's own"):
+        spec(placement={"reef": "r1"}, storage={"cacheGiB": [150]})
+
+
 def test_cache_is_within_the_limits_of_the_service() -> None:
     for size in (100, 500, 751, 20_000, 102_400):
         cache = layout(spec(storage={"sizeGiB": size})).gateway.cache_gib

@@ -160,7 +160,7 @@ def _gateway(spec: ReefSpec, number: int, network: NetworkLayout, incarnation: i
         address=address_in(zone.nodes, _GATEWAY_OFFSET + number - 1),
         instance_type=sizing.one(data, "instance_type", str),
         root_gib=sizing.one(data, "root_gib", int),
-        cache_gib=sizing.cache(body.storage.size_gib),
+        cache_gib=sizing.cache(body.storage.size_gib, body.storage.cache_gib),
         capacity="Small",
         role=naming.reef_name(reef, f"{label}-gateway", limit=64),
         log_group=f"/reefs/{reef}/{label}",

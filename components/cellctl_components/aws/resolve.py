@@ -150,7 +150,7 @@ def _gateway(spec: CellSpec, network: parts.NetworkLayout, *, offset: int) -> pa
         address=address_in(zone.nodes, offset),
         instance_type=sizing.one(data, "instance_type", str),
         root_gib=sizing.one(data, "root_gib", int),
-        cache_gib=sizing.cache(body.storage.size_gib),
+        cache_gib=sizing.cache(body.storage.size_gib, body.storage.cache_gib),
         capacity="Small",
         role=naming.cell_name(cell, "gateway", limit=64),
         log_group=f"/cells/{cell}/gateway",

@@ -64,8 +64,13 @@ def host(
     )
 
 
-def cache(size_gib: int) -> tuple[int, ...]:
-    """A fifth of the expected size, within the service's limits, in volumes of at most 16 TiB."""
+def cache(size_gib: int, disks: tuple[int, ...] = ()) -> tuple[int, ...]:
+    """Return the disks that are asked for, else a fifth of the expected size, in volumes of at most 16 TiB.
+
+    What a cache was made of is not known here: one that grows is asked for with the disks that it has.
+    """
+    if disks:
+        return disks
     data = facts("aws", "sizes")["gateway"]
     least, volume = one(data, "cache_least_gib", int), one(data, "cache_volume_gib", int)
     wanted = min(max(-(-size_gib // 5), least), one(data, "cache_total_gib", int))

@@ -75,6 +75,7 @@ FIELDS = (
 )
 # Activation may restart the appliance: connected is six answers, ten seconds apart (reference/aws.md 2.1).
 _CONNECTED_TIMES = 6
+_SMALLEST_GIB = 150  # octopus.md 2.6
 _CONNECTED_EVERY_S = 10.0
 _CONNECTED_LIMIT_S = 15 * 60.0
 _READ_LIMIT_S = 5 * 60.0
@@ -94,9 +95,12 @@ class FileGatewayHandler:
         if contains_unknown(sizes):
             return checked
         failures = list(checked.failures)
-        before, after = Counter(wholes(request.olds, "cacheSizesGib")), Counter(wholes(checked.inputs, "cacheSizesGib"))
+        has, wants = wholes(request.olds, "cacheSizesGib"), wholes(checked.inputs, "cacheSizesGib")
+        before, after = Counter(has), Counter(wants)
         if before - after:
-            failures.append(CheckFailure(property="cacheSizesGib", reason="a cache disk cannot shrink or go: add one"))
+            more = [max(sum(wants) - sum(has), _SMALLEST_GIB)] if sum(wants) > sum(has) else []
+            reason = f"a disk of a cache cannot shrink, grow or go: it has {has}; say cacheGiB: {[*has, *more]}"
+            failures.append(CheckFailure(property="cacheSizesGib", reason=reason))
         if not after:
             failures.append(CheckFailure(property="cacheSizesGib", reason="needs at least one disk"))
         return Checked(inputs=checked.inputs, failures=tuple(failures))
