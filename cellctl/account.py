@@ -62,6 +62,42 @@ class Account:
             interrupter=interrupter,
         ).here()
 
+    def preview_down(
+        self,
+        *,
+        keep_data: bool = False,
+        delete_data: bool = False,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Plan:
+        """Return what `down` would remove; changes nothing. As `AsyncAccount.preview_down`."""
+        return self._account.preview_down(
+            keep_data=keep_data, delete_data=delete_data, options=options, on_event=on_event, interrupter=interrupter
+        ).here()
+
+    def down(
+        self,
+        plan: Plan | Approval | None = None,
+        *,
+        ask: Ask | None = None,
+        keep_data: bool = False,
+        delete_data: bool = False,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Outcome:
+        """Take the account's base away. As `AsyncAccount.down`."""
+        return self._account.down(
+            plan,
+            ask=ask,
+            keep_data=keep_data,
+            delete_data=delete_data,
+            options=options,
+            on_event=on_event,
+            interrupter=interrupter,
+        ).here()
+
     def quotas(
         self, cells: int, placement: Placement = "reef", *, options: RunOptions | None = None
     ) -> Sequence[QuotaFit]:

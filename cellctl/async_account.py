@@ -81,6 +81,58 @@ class AsyncAccount:
         words = ("up", f"account/{self.name}")
         return Running(work, words=words, options=chosen, on_event=on_event, ask=ask, interrupter=interrupter)
 
+    def preview_down(
+        self,
+        *,
+        keep_data: bool = False,
+        delete_data: bool = False,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Running[Plan]:
+        """Return what `down` would remove; changes nothing. As `AsyncCell.preview_down`."""
+
+        def work(line: Line) -> Plan:
+            from cellctl.run import down
+
+            data = down.DataChoice.of(keep=keep_data, delete=delete_data)
+            return down.look(
+                self.home, f"account/{self.name}", data, options=line.options, on_event=line.on_event,
+                interrupter=line.interrupter,
+            )  # fmt: skip
+
+        words = ("preview", f"account/{self.name}")
+        return Running(work, words=words, options=options, on_event=on_event, interrupter=interrupter)
+
+    def down(
+        self,
+        plan: Plan | Approval | None = None,
+        *,
+        ask: AnyAsk | None = None,
+        keep_data: bool = False,
+        delete_data: bool = False,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Running[Outcome]:
+        """Take the account's base away. Arguments and errors: `AsyncCell.down`.
+
+        With `keep_data` buckets, key and roles stay; refused while the account has a stack (`account_in_use`).
+        """
+        chosen = approved(plan, ask, options, call="down")
+
+        def work(line: Line) -> Outcome:
+            from cellctl.run import down
+
+            data = down.DataChoice.of(keep=keep_data, delete=delete_data)
+            return down.down(
+                self.home, f"account/{self.name}", data, line.ask, options=line.options, on_event=line.on_event,
+                interrupter=line.interrupter,
+            )  # fmt: skip
+
+        words = ("down", f"account/{self.name}")
+        return Running(work, words=words, options=chosen, on_event=on_event, ask=ask, interrupter=interrupter)
+
     def quotas(
         self,
         cells: int,

@@ -180,6 +180,16 @@ def cells_of(connection: Connection, account: str, name: str) -> list[str]:
     return sorted(connection.execute(query).scalars())
 
 
+def stacks_of(connection: Connection, account: str) -> list[str]:
+    """Return the cells and reefs of an account of which something is there, reefs as `reef/NAME`."""
+    living = select(cells.c.name).where(cells.c.account == account, cells.c.state.not_in(("purged", "requested")))
+    standing = select(reefs.c.name).where(
+        reefs.c.account == account, reefs.c.kind == "shared", reefs.c.state != "retired"
+    )
+    names = [*connection.execute(living).scalars(), *(f"reef/{one}" for one in connection.execute(standing).scalars())]
+    return sorted(map(str, names))
+
+
 def withdraw(database: Database, account: str, name: str) -> None:
     """Cordon a reef that is to go.
 

@@ -17,6 +17,7 @@ from cellctl.run import registering
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from cellctl.home import Home
     from cellctl.placement import Refusal, Request
     from cellctl.registry.database import Database
     from cellctl.run.session import Session
@@ -28,11 +29,14 @@ def placed(target: Target, operation: str, database: Database | None) -> Target:
     """Return the target with its place on its reef, where it has or needs one.
 
     Raises:
-        GuardError: There is no place for it (code `no_place`), or the reef that is to go has cells (`reef_in_use`).
+        GuardError: There is no place for it (code `no_place`), the reef that is to go has cells (`reef_in_use`), or the
+            account that is to go has stacks (`account_in_use`).
         RegistryError: The registry cannot be reached, and the place is needed.
     """
     if target.level == "reef" and operation == "down" and database is not None:
         _refuse_in_use(target, database)
+    if target.level == "account" and operation == "down" and database is not None:
+        _refuse_with_stacks(target, database)
     if not target.reef or operation not in ("up", "preview"):
         return target
     return _foreseen(target) if database is None else _claimed(target, database)
@@ -78,6 +82,39 @@ def _refuse_in_use(target: Target, database: Database) -> None:
     account, name = registering.account_key(target.home, target.account), target.name.rpartition("/")[2]
     with database.read() as connection:
         reefs.refuse_in_use(name, reefs.cells_of(connection, account, name))
+
+
+def _refuse_with_stacks(target: Target, database: Database) -> None:
+    """Refuse while the registry, or this home's own state, has a cell or a reef in the account.
+
+    The states of an account's stacks are in its bucket and sealed with its key: without them nobody changes them again.
+    """
+    from cellctl.registry import reefs
+    from cellctl.run.target import REEF, record_of
+
+    home, account = target.home, target.account.name
+    with database.read() as connection:
+        found = {*reefs.stacks_of(connection, registering.account_key(home, target.account))}
+    here = [*home.stack_names(), *(f"{REEF}{name}" for name in home.reef_names())]
+    found |= {name for name in here if record_of(home, name).get("account") == account and _stands(home, name)}
+    if found:
+        listed = ", ".join(sorted(found)[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
+        raise GuardError([
+            Objection(
+                code="account_in_use",
+                reason=f"account '{account}' has {len(found)} stack{'s' if len(found) > 1 else ''}: {listed}",
+                remedy="take them down first: `cellctl down CELL`, then `cellctl reef down REEF`",
+            )
+        ])  # fmt: skip
+
+
+def _stands(home: Home, name: str) -> bool:
+    """Tell whether a stack of this home's own state has anything."""
+    from cellctl.run.options import RunOptions
+    from cellctl.run.status import load
+
+    loaded = load(home, name, RunOptions())
+    return loaded is not None and bool(loaded.checkpoint.resources)
 
 
 def _claimed(target: Target, database: Database) -> Target:

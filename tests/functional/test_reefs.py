@@ -58,6 +58,7 @@ from cellctl.run.scrubbing import Scrub
 from cellctl.run.session import checkpoint_text
 from cellctl.run.target import of_spec, record_of
 from cellctl.spec import CellSpec
+from cellctl.spec.account import AccountSpec
 from cellctl.spec.reef import ReefSpec
 from cellctl.spec.reef_file import loads_reef
 from cellctl.state.backend import FileBackend
@@ -521,6 +522,10 @@ def test_a_cell_that_goes_leaves_its_place_and_never_touches_the_reef(story: Sto
         ("quarantined",), ("bound",), ("available",),
     ]  # fmt: skip
     assert story.rows(select(database_slots.c.database).where(database_slots.c.database != "")) == [("octo_globex_g1",)]
+    account = of_spec(story.home, AccountSpec.of("sandbox", cloud="aws", region="eu-west-1"), story.options)
+    with registering.opened(story.home) as database, pytest.raises(GuardError) as in_use:
+        placing.placed(account, "down", database)
+    assert [item.reason for item in in_use.value.objections] == ["account 'sandbox' has 2 stacks: globex, reef/r1"]
     assert check(story.home).violations == ()
 
 
@@ -595,6 +600,11 @@ def test_an_account_gets_its_base_and_says_what_the_home_is_to_name(story: Story
     for line in ('state: "s3://account-sandbox-state-', 'secrets: "awskms:///alias/cellctl-sandbox?', "apply: {role:"):
         assert line in done.stderr
     assert story.home.stack_file("x").with_name("account-sandbox.json").exists()
+    down = ("account", "down", "sandbox", "--home", str(story.home.root), "--clock", "stepped", "--yes")
+    unsaid = client.cellctl(*down, cwd=story.home.root)
+    assert (unsaid.returncode, "account-sandbox-state" in unsaid.stderr) == (4, True)
+    gone = client.cellctl(*down, "--delete-data", cwd=story.home.root)
+    assert (gone.returncode, "account/sandbox is gone" in gone.stderr) == (0, True), gone.stderr[-2000:]
     assert "breaks at cell 51" in client.cellctl("account", "quotas", cwd=story.home.root).stdout
     assert check(story.home).violations == ()
 
