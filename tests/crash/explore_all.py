@@ -99,6 +99,9 @@ def main() -> None:
     seed = seed_of_this()
     print(f"seed {seed}, journals in {PLACE.relative_to(ROOT)}", flush=True)
     whole = [struck(seed), tested()]
+    matrix = ROOT / "tests" / "matrix" / "report.py"
+    told = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "processes")}
+    subprocess.run([sys.executable, str(matrix)], env=told, check=True)
     target = DOCUMENT if all(whole) else PLACE / "so-far.md"
     journals = [str(part.journal) for row in ROWS for part in row]
     report = ["-m", "crashes.report", str(target), *journals, "--seed", str(seed), "--tests", str(PLACE / "tests.txt")]

@@ -6,12 +6,13 @@ import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from pulumi.automation import LocalWorkspace, ProjectSettings, Stack
 
 from cellctl import verify
-from cellctl.clouds import AccountFacts, load
+from cellctl.clouds import AccountFacts, Cloud, load
 from cellctl.spec import CellSpec
 from cellctl_sandbox.clouds.clock import SimulatedClock
 from cellctl_sandbox.host import SandboxHost, open_host
@@ -56,7 +57,8 @@ def brought_up(
     try:
         found = load(cloud)
         body = {"cloud": cloud, "account": "sandbox", "region": REGIONS[cloud], **(asked or {})}
-        layout = found.layout(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body}))
+        spec = CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body})
+        layout = found.layout(spec, site=_site(found, spec, host)) if spec.spec.network.existing else found.layout(spec)
         account = AccountFacts(id=ACCOUNTS[cloud], sandbox=True)
         made = program(lambda: found.program(layout, account))
         stack = Stack.create_or_select("cell-acme", _workspace(home, host, made))
@@ -73,6 +75,12 @@ def brought_up(
         SimulatedClock.of(host.database).stop()
         host.database.close()
         gc.enable()
+
+
+def _site(cloud: Cloud, spec: CellSpec, host: SandboxHost) -> Mapping[str, object]:
+    """Return what is seen of a network of others that a cell names."""
+    assert cloud.settle is not None
+    return cloud.settle(spec, partial(host.sites.look, ACCOUNTS[spec.spec.cloud]), exists=False, place=None)
 
 
 def _workspace(home: Path, host: SandboxHost, program: Callable[[], None]) -> LocalWorkspace:

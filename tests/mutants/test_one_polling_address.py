@@ -1,4 +1,7 @@
-"""A cell on AWS whose nodes share a queue and offer gRPC: it comes up, and whatever is missing of it is noticed."""
+"""A cell on AWS with the newer options: Linux nodes that share a queue and offer gRPC, in a network of others.
+
+It comes up, and whatever is missing of it is noticed.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 from trials import Mutation, trial_of
 
+from cellctl_sandbox.control import Control
 from cellctl_sandbox.testing.mutants import reason
 from cellctl_sandbox.testing.pretended import pretended
 
@@ -16,8 +20,10 @@ NEEDED = ("acme-network-queue-in-tcp-6379-nodes", "acme-queue-group", "acme-queu
 
 @pytest.fixture(scope="module")
 def queued(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mutation]:
-    asked = {"ingress": {"polling": "redis", "grpc": True}}
-    with trial_of("aws", tmp_path_factory.mktemp("queued"), asked=asked) as found:
+    home = tmp_path_factory.mktemp("queued")
+    laid = Control(home).network("shared", region="eu-west-1", cidr="10.80.0.0/16", zones=3)
+    asked = {**laid, "nodes": {"os": "linux"}, "ingress": {"polling": "redis", "grpc": True}}
+    with trial_of("aws", home, asked=asked) as found:
         yield found
 
 
@@ -28,6 +34,14 @@ def test_every_part_of_the_queue_is_needed(queued: Mutation) -> None:
     unseen = [one.mutant.id for one in caught if not one.by and not reason(one)]
     # Nodes show one certificate, so nobody outside tells which of them answers; one of two will do.
     assert unseen == [f"TargetGroupAttachment acme-nodes-{ordinal}-polling" for ordinal in (1, 2)]
+    assert queued.trial.verified() == []
+
+
+def test_every_group_and_rule_in_a_network_of_others_is_needed(queued: Mutation) -> None:
+    mutants = [one for one in queued.mutants if "acme-network" in one.id and QUEUE not in one.id]
+    assert len(mutants) > 20
+    caught = [queued.trial.judge(one) for one in mutants]
+    assert [one.mutant.id for one in caught if not one.by and not reason(one)] == []
     assert queued.trial.verified() == []
 
 
