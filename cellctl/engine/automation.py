@@ -83,6 +83,8 @@ class Cockpit:
         self._evidence.close()
 
     def _operate(self, task: Task) -> Struct:
+        if task.after_s:
+            self.host.sleep(task.after_s)
         stack = self._stack(task)
         failed = ""
         try:

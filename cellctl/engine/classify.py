@@ -58,7 +58,8 @@ _CLASSES = (
     ),
     _class(
         "conflict",
-        r"(another|an) operation is (still )?in progress|AnotherOperationInProgress|OperationInProgress",
+        r"(another|an) operation is (still )?in progress|AnotherOperationInProgress|OperationInProgress|"
+        r"ReferencedResourceNotProvisioned|RetryableError",
         "the cloud is still busy with it: run the same command again in a minute",
     ),
     _class(
@@ -101,6 +102,7 @@ _CLASSES = (
     ),
 )
 _PROGRAM = re.compile(r"(an unhandled error occurred: )?python inline source runtime error:?\s*")
+_BUSY = re.compile(r"ReferencedResourceNotProvisioned|RetryableError|AnotherOperationInProgress", re.IGNORECASE)
 _PREFIX = re.compile(r"^(error|warning|Preview failed|preview failed): ")
 NOISE = re.compile(
     r"^(update|preview|refresh|destroy|delete) (failed|canceled)$|^resource monitor shut down|"
@@ -124,6 +126,11 @@ def classify(message: str, urn: str = "") -> Failure:
             return Failure(code=entry.code, message=text, hint=entry.hint, urn=urn)
     hint = "run the same command again; if it fails again, read the run's log: `cellctl status` names the run"
     return Failure(code="provider" if urn else "engine", message=text, hint=hint, urn=urn)
+
+
+def is_busy(message: str) -> bool:
+    """Tell whether a cloud says that it is busy with something near, so that the same call works in a moment."""
+    return _BUSY.search(message) is not None
 
 
 def tidy(message: str) -> str:

@@ -65,7 +65,7 @@ class Task:
     `spec` replaces that of the Setup: what runs now, where a phase must change nothing else. `backend` likewise.
     `deployment` is what an import makes the state, secrets sealed. A scrub's `targets` are region, bucket, and its
     share's ARN unless it only counts. `exists` tells verb `site` whether something of the stack is there, `outputs`
-    what it is `wanted` for, and the `site` where that is known.
+    what it is `wanted` for, and the `site` where that is known. `after_s`: seconds of the cloud's time to wait first.
     """
 
     verb: Verb
@@ -82,6 +82,7 @@ class Task:
     spec: Mapping[str, Value] = field(default_factory=dict)
     deployment: Mapping[str, Value] = field(default_factory=dict)
     exists: bool = False
+    after_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

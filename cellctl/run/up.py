@@ -11,7 +11,7 @@ from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval, 
 from cellctl.events import PlanReady
 from cellctl.hooks import present
 from cellctl.plan import Failure, Outcome, Plan, Result
-from cellctl.run import approving, licence, placing, preview, repair, serving, siting, unprotect
+from cellctl.run import approving, licence, persisting, placing, preview, repair, serving, siting, unprotect
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
 from cellctl.run.target import of_spec
@@ -134,7 +134,7 @@ def _essence(plan: Plan) -> set[tuple[str, str]]:
 def _apply(ledger: Ledger, session: Session, plan: Plan, task: Task) -> Outcome:
     total = sum(1 for change in plan.changes if change.action not in ("same", "read"))
     session.begin("apply", total)
-    progress, ended = session.change(replace(task, parallel=session.options.parallel))
+    progress, ended = persisting.changed(session, replace(task, parallel=session.options.parallel))
     if not ended.broke:  # an engine that is still dying may write yet; what it began is pending all the same
         repair.doubt(session, progress.unanswered)
     result = result_of(session, progress, ended)

@@ -35,6 +35,7 @@ from cellctl.run import registering
 from cellctl.run.options import RunOptions
 from cellctl.run.registry import check, rebuild
 from cellctl.run.status import load
+from cellctl_sandbox.control import open_control
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "reefs-azure.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```yaml\n# (\S+\.yaml)[^\n]*\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE))
@@ -141,8 +142,13 @@ def test_a_claim_survives_a_kill_and_each_cell_has_what_is_its_own(story: Story)
     assert done.returncode == 0, done.stderr[-2000:]
     assert before == story.rows(PLACES) == [("acme", "reef-r1-sql-1", 1, "storage_account")]
     assert story.cell("acme").preview(options=story.options).empty
+    # A neighbour makes an endpoint in the reef's one subnet at the same moment: the provider does not repeat this.
+    busy = {"type": "azure-native:network:PrivateEndpoint", "name": "globex-files-endpoint", "error": "conflict"}
+    open_control(story.home.root).add_fault(
+        {**busy, "message": "ReferencedResourceNotProvisioned: the subnet is not in Succeeded state", "count": 1}
+    )
     other = story.cell("globex").up(ask=yes, options=story.options)
-    assert other.result == "succeeded", other.failures
+    assert (other.result, other.of_cloud["create"], other.failures) == ("succeeded", 55, ()), other
     (access,) = [row for row in story.resources("globex") if row.type == "cellctl:sql:CellDatabase"]
     assert "octo_acme_g1: no user" in access.outputs["provenAgainst"]
     accounts = story.rows(select(gateways.c.name, share_slots.c.share_name, share_slots.c.state).join(share_slots))
