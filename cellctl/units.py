@@ -171,6 +171,10 @@ LabelKey = Annotated[str, AfterValidator(check_label_key)]
 NodeCount = Annotated[int, Field(ge=2, le=8)]
 # Tasks one node runs at once; 0 would be a node that only serves the web, which is a role.
 TaskCap = Annotated[int, Field(ge=1, le=80)]
+# Azure SQL keeps long-term backups for up to ten years (learn.microsoft.com, long-term retention; read 2026-10).
+Weeks = Annotated[int, Field(ge=0, le=520)]
+Months = Annotated[int, Field(ge=0, le=120)]
+Years = Annotated[int, Field(ge=0, le=10)]
 # RDS and Azure SQL keep point-in-time backups 1 to 35 days.
 RetentionDays = Annotated[int, Field(ge=1, le=35)]
 # A cell's file quota. 100 TiB is the largest Azure file share; a bucket has no end.

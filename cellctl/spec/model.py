@@ -105,6 +105,24 @@ class Nodes(Section):
     """What each node does, in order: ui serves the web, worker runs tasks, both does both. One entry per node."""
 
 
+class LongTerm(Section):
+    """Backups that are kept for longer than point-in-time ones, Azure only; 0 keeps none of a kind."""
+
+    weeks: units.Weeks = 0
+    """For how many weeks each week's backup is kept."""
+    months: units.Months = 0
+    """For how many months each month's first backup is kept."""
+    years: units.Years = 0
+    """For how many years one backup of each year is kept."""
+
+
+class Failover(Section):
+    """A copy of the database in another region that an operator fails over to, Azure only."""
+
+    region: units.Reference
+    """The other region."""
+
+
 class Database(Section):
     """The SQL Server database."""
 
@@ -116,6 +134,10 @@ class Database(Section):
     """How many days point-in-time backups are kept."""
     geo_backup: bool
     """Keep a copy of the backups in another region."""
+    long_term: LongTerm | None = None
+    """Keep some backups for longer; they outlive the server."""
+    failover: Failover | None = None
+    """Keep a copy that is seconds behind in another region, for disaster recovery; frozen once the cell exists."""
 
 
 class StorageKind(Section):

@@ -26,6 +26,18 @@ def not_yet(spec: CellSpec) -> list[Problem]:
             "gRPC for cells on reefs of Azure comes later",
             "grpc: false",
         ),
+        (
+            body.placement != "dedicated" and body.database.long_term is not None,
+            "database.longTerm",
+            "backups kept for long of databases in a pool come later",
+            "no longTerm",
+        ),
+        (
+            body.placement != "dedicated" and body.database.failover is not None,
+            "database.failover",
+            "a copy in another region of a database in a pool comes later",
+            "no failover",
+        ),
         (body.storage.backend == "fsx", "storage.backend", "FSx for Windows comes later", "backend: gateway"),
         (
             body.ingress.balancer == "application_gateway",

@@ -137,6 +137,21 @@ def _storage(body: CellBody) -> Iterator[Finding]:
         yield _broken("Linux nodes mount over nfs", "nodes.os", "storage.protocol", hint="use os: windows")
 
 
+def _azure_backups(body: CellBody) -> Iterator[Finding]:
+    long_term, failover = body.database.long_term, body.database.failover
+    if body.cloud != "azure":
+        for name, value in (("longTerm", long_term), ("failover", failover)):
+            if value is not None:
+                hint = "use database.geoBackup, or a plan of AWS Backup of your own"
+                yield _broken("exists on Azure only", f"database.{name}", "cloud", hint=hint)
+        return
+    if long_term is not None and not (long_term.weeks or long_term.months or long_term.years):
+        hint = "longTerm: {weeks: 12, months: 12, years: 7}"
+        yield _broken("keeps nothing", "database.longTerm", hint=hint)
+    if failover is not None and failover.region == body.region:
+        yield _broken("is the cell's own region", "database.failover.region", "region", hint="name another one")
+
+
 def _allow(body: CellBody) -> Iterator[Finding]:
     ranges = [ipaddress.IPv4Network(text) for text in body.ingress.allow]
     if body.ingress.exposure == "internal" and any(one.prefixlen == 0 for one in ranges):
@@ -312,6 +327,7 @@ _RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (
     _licence,
     _version,
     _storage,
+    _azure_backups,
     _allow,
     _ingress,
     _network,

@@ -28,6 +28,8 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> RunningHome:
     home = RunningHome(root, "azure")
     home.write(LICENCES["azure"])
     home.rewrite((r"    count: 2\n", "    count: 2\n    os: linux\n"))
+    with (root / "cells" / "acme.yaml").open("a", encoding="utf-8") as file:
+        file.write("  database: {failover: {region: northeurope}, longTerm: {weeks: 4, years: 1}}\n")
     laid = client.cellctl("sandbox", "network", "hub", "--cloud", "azure", "--domain", "corp.example", "--home",
                           str(root), cwd=root)  # fmt: skip
     assert laid.returncode == 0, laid.stderr

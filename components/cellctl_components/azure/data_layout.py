@@ -13,12 +13,31 @@ from cellctl_components.azure.names import AzureNames
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
+    from cellctl.spec.model import LongTerm
 
 CLUSTER = "cluster"
 """Kind of file that nodes with a queue share besides: `DataStreams` and whatever Octopus adds later."""
 
 SHARE_KINDS = ("packages", "artifacts", "task_logs", "imports", "event_exports")
 """Kinds of files, in the order of the cell file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LongTermLayout:
+    """How long backups of a week, month and year are kept: ISO 8601 durations, `PT0S` for not at all."""
+
+    weekly: str
+    monthly: str
+    yearly: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailoverLayout:
+    """A copy in another region: its server, and the group that an operator fails over."""
+
+    region: str
+    server: str
+    group: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +54,8 @@ class DatabaseLayout:
     zone_redundant: bool
     retention_days: int
     backup_redundancy: Literal["Zone", "GeoZone"]
+    long_term: LongTermLayout | None = None
+    failover: FailoverLayout | None = None
     collation: str = "SQL_Latin1_General_CP1_CI_AS"
 
 
@@ -81,6 +102,21 @@ def database_of(spec: CellSpec, cell_names: AzureNames) -> DatabaseLayout:
         zone_redundant=database.multi_zone,
         retention_days=database.retention_days,
         backup_redundancy="GeoZone" if database.geo_backup else "Zone",
+        long_term=_long_term(database.long_term) if database.long_term else None,
+        failover=FailoverLayout(
+            region=database.failover.region, server=cell_names.sql_partner, group=cell_names.failover_group
+        )
+        if database.failover
+        else None,
+    )
+
+
+def _long_term(kept: LongTerm) -> LongTermLayout:
+    """Azure counts in whole units; nothing is written as no time."""
+    return LongTermLayout(
+        weekly=f"P{kept.weeks}W" if kept.weeks else "PT0S",
+        monthly=f"P{kept.months}M" if kept.months else "PT0S",
+        yearly=f"P{kept.years}Y" if kept.years else "PT0S",
     )
 
 

@@ -15,7 +15,7 @@ from cellctl_components.azure.layout import PlaceLayout
 from cellctl_components.azure.network import NetworkArgs, node_rules, security_group
 from cellctl_components.azure.place import Place, guarding, lock, named, stateful
 from cellctl_components.azure.private_names import LinkedZone
-from cellctl_components.azure.sql_server import DATABASE_TROUBLES, Owner, cell_access
+from cellctl_components.azure.sql_server import DATABASE_TROUBLES, Owner, cell_access, no_own_indexes
 
 
 class JoinedNetwork(pulumi.ComponentResource):
@@ -71,6 +71,8 @@ class PooledDatabase(pulumi.ComponentResource):
         self.host = pulumi.Output.from_input(args.on.server)
         self.database = self._database()
         backups = self._backups()
+        server, database = args.layout.server, named(self.database, args.layout.name)
+        no_own_indexes(self, name, args.on.resource_group, server, database)
         logs = send_logs(self, f"{name}-logs", self.database.id, args.workspace, DATABASE_TROUBLES)
         self.access = cell_access(
             self, name, args.place.location, args.layout, args.owner, self.database, host=self.host, after=()

@@ -70,6 +70,13 @@ def _database(spec: CellSpec) -> Iterator[Problem]:
         yield Problem(
             field="spec.database.retentionDays", message=f"is {database.retention_days}; Azure SQL keeps 1 to 35 days"
         )
+    failover = database.failover
+    if failover is not None and len(facts.zones(failover.region) if failover.region in facts.regions() else ()) < 3:
+        yield Problem(
+            field="spec.database.failover.region",
+            message=f"{failover.region} is no region with three availability zones, which the copy is spread over too",
+            hint=f"{facts.paired_region(spec.spec.region) or 'northeurope'} is one",
+        )
     region = spec.spec.region
     if database.geo_backup and region in facts.regions() and not facts.paired_region(region):
         yield Problem(

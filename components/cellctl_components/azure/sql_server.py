@@ -11,7 +11,8 @@ from pulumi_azure_native import sql
 from cellctl_components.azure.data_layout import DatabaseLayout
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
-from cellctl_components.azure.place import Place, guarding, lock, named, stateful
+from cellctl_components.azure.failover_partner import FailoverPartner
+from cellctl_components.azure.place import Place, child, guarding, lock, named, stateful
 from cellctl_components.resources import CellDatabase
 
 AUDITED = (
@@ -27,6 +28,9 @@ AUDITED = (
 DATABASE_TROUBLES = ("Errors", "Timeouts", "Blocks", "Deadlocks")
 """Log categories of a database."""
 
+ADVISORS = ("CreateIndex", "DropIndex")
+"""Advisors of Azure SQL that would change indexes by themselves."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Administrators:
@@ -38,6 +42,43 @@ class Administrators:
     tenant: str
     group: str
     name: str
+
+
+def only(administrators: Administrators) -> sql.ServerExternalAdministratorArgs:
+    """Return the administrators of a server that knows no other sign-in."""
+    return sql.ServerExternalAdministratorArgs(
+        administrator_type="ActiveDirectory",
+        principal_type="Group",
+        login=administrators.name,
+        sid=administrators.group,
+        tenant_id=administrators.tenant,
+        azure_ad_only_authentication=True,
+    )
+
+
+def no_own_indexes(
+    parent: pulumi.ComponentResource,
+    name: str,
+    group: pulumi.Input[str],
+    server: pulumi.Input[str],
+    database: pulumi.Input[str],
+) -> list[sql.DatabaseAdvisor]:
+    """Keep Azure from changing indexes by itself: Octopus owns its schema, and its upgrades fail on surprises.
+
+    Source: reference/octopus.md 2.5 and P21.
+    """
+    return [
+        sql.DatabaseAdvisor(
+            f"{name}-{advisor.lower()}",
+            resource_group_name=group,
+            server_name=server,
+            database_name=database,
+            advisor_name=advisor,
+            auto_execute_status=sql.AutoExecuteStatus.DISABLED,
+            opts=child(parent),
+        )
+        for advisor in ADVISORS
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +122,11 @@ class SqlServer(pulumi.ComponentResource):
         self.server = self._server()
         self.database = self._database()
         self.backups = self._backups()
+        self.advisors = no_own_indexes(
+            self, name, args.place.resource_group, self._server_name(), named(self.database, args.layout.name)
+        )
+        self.long_term = self._long_term() if args.layout.long_term else None
+        self.partner = FailoverPartner(f"{name}-partner", args, self.database, self) if args.layout.failover else None
         target = Target(name=args.layout.server, id=self.server.id, group="sqlServer")
         self.endpoint = private_endpoint(self, name, args.place, args.endpoint, target)
         self.audit = self._audit()
@@ -89,7 +135,9 @@ class SqlServer(pulumi.ComponentResource):
         self.host = named(self.server, f"{args.layout.server}.database.windows.net")
         self.access = self._access()
         if args.place.locked:
-            below = [self.backups, self.endpoint.zone_group, self.audit, *self.logs, self.access]
+            kept = [self.long_term] if self.long_term else []
+            group = [self.partner.group] if self.partner else []
+            below = [self.backups, self.endpoint.zone_group, self.audit, *self.logs, self.access, *kept, *group]
             lock(self, name, self.server.id, *below)
         self.register_outputs({"host": self.host})
 
@@ -104,14 +152,7 @@ class SqlServer(pulumi.ComponentResource):
             minimal_tls_version="1.2",
             public_network_access="Disabled",
             restrict_outbound_network_access="Disabled",
-            administrators=sql.ServerExternalAdministratorArgs(
-                administrator_type="ActiveDirectory",
-                principal_type="Group",
-                login=args.administrators.name,
-                sid=args.administrators.group,
-                tenant_id=args.administrators.tenant,
-                azure_ad_only_authentication=True,
-            ),
+            administrators=only(args.administrators),
             identity=None
             if args.directory_identity is None
             else sql.ResourceIdentityArgs(type="UserAssigned", user_assigned_identities=[args.directory_identity]),
@@ -153,6 +194,22 @@ class SqlServer(pulumi.ComponentResource):
             policy_name="default",
             retention_days=self._args.layout.retention_days,
             diff_backup_interval_in_hours=12,
+            opts=guarding(self, self.database),
+        )
+
+    def _long_term(self) -> sql.LongTermRetentionPolicy:
+        kept = self._args.layout.long_term
+        assert kept is not None
+        return sql.LongTermRetentionPolicy(
+            f"{self._name}-long-term",
+            resource_group_name=self._args.place.resource_group,
+            server_name=self._server_name(),
+            database_name=named(self.database, self._args.layout.name),
+            policy_name="default",
+            weekly_retention=kept.weekly,
+            monthly_retention=kept.monthly,
+            yearly_retention=kept.yearly,
+            week_of_year=1,
             opts=guarding(self, self.database),
         )
 

@@ -74,6 +74,7 @@ def test_the_cell_is_made_of_these(cell) -> None:
         "azure-native:sql:Server": 1,
         "azure-native:sql:Database": 1,
         "azure-native:sql:BackupShortTermRetentionPolicy": 1,
+        "azure-native:sql:DatabaseAdvisor": 2,
         "azure-native:sql:ExtendedServerBlobAuditingPolicy": 1,
         "azure-native:storage:StorageAccount": 1,
         "azure-native:storage:FileServiceProperties": 1,
@@ -576,3 +577,29 @@ def test_a_standard_cells_script_says_nothing_of_queues(cell) -> None:
     assert "#@" not in script
     told = json.loads(base64.b64decode(cell.of("VirtualMachine")[0].plain["userData"]))
     assert not [key for key in told if key.startswith("queue")]
+
+
+def test_no_index_is_made_or_dropped_by_azure(cell) -> None:
+    advisors = {each.plain["advisorName"]: each.plain["autoExecuteStatus"] for each in cell.of("DatabaseAdvisor")}
+    assert advisors == {"CreateIndex": "Disabled", "DropIndex": "Disabled"}
+
+
+def test_backups_kept_for_long_and_a_copy_in_another_region(record) -> None:
+    asked = {"longTerm": {"weeks": 12, "years": 7}, "failover": {"region": "northeurope"}}
+    cell = record(program_of(database=asked))
+    kept = cell.named("acme-database-long-term").plain
+    assert [kept[f"{each}Retention"] for each in ("weekly", "monthly", "yearly")] == ["P12W", "PT0S", "P7Y"]
+    assert cell.named("acme-database-long-term").request.protect
+
+    partner = cell.named("acme-database-partner-server").plain
+    first = cell.named("acme-database-server").plain
+    assert partner["location"] == "northeurope"
+    assert partner["serverName"] != first["serverName"]
+    for key in ("publicNetworkAccess", "minimalTlsVersion", "restrictOutboundNetworkAccess", "administrators"):
+        assert partner[key] == first[key]
+    group = cell.named("acme-database-partner-group")
+    # Nobody fails over by himself: nodes and files must follow first, and a swapped pair is no plan.
+    assert group.plain["readWriteEndpoint"] == {"failoverPolicy": "Manual"}
+    assert group.plain["readOnlyEndpoint"] == {"failoverPolicy": "Disabled"}
+    assert group.request.protect
+    assert {"acme-database-partner-lock"} <= {each.name for each in cell.of("ManagementLockByScope")}

@@ -14,6 +14,7 @@ KINDS: dict[str, dict[str, object]] = {
     "gold": {"preset": "gold"},
     "copied": {"database": {"geoBackup": True}},
     "one zone": {"database": {"multiZone": False}},
+    "a copy elsewhere": {"database": {"failover": {"region": "northeurope"}, "longTerm": {"weeks": 4}}},
     "one polling address": {"ingress": {"polling": "redis"}},
 }
 

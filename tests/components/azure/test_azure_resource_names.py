@@ -41,10 +41,11 @@ def rows(*recordings: object) -> list[str]:
 def test_the_document_lists_every_name_and_token(record) -> None:
     public = {"exposure": "public", "allow": ["20.30.40.0/24"], "host": "acme.example.com"}
     options = {"polling": "redis"}
+    kept = {"longTerm": {"weeks": 12}, "failover": {"region": "northeurope"}}
     wanted = rows(
         record(program_of()),
         record(program_of(ingress=public, nodes={"count": 4})),
-        record(program_of(ingress=options)),
+        record(program_of(ingress=options, database=kept)),
     )
     text = DOCUMENT.read_text(encoding="utf-8")
     section = text.partition(BEGIN)[2].partition(END)[0]

@@ -1,0 +1,88 @@
+"""FailoverPartner: a copy of a cell's database in another region, and the group in which an operator fails over.
+
+Octopus is hot and cold over regions: nobody fails over by itself, because somebody must start nodes there and move
+files first (reference/azure.md 2.3). After a failover the roles are swapped, and cellctl must not run `up` until they
+are swapped back. Policies of backups are not copied: the copy, which the group makes and no program declares, has
+Azure's seven days until an operator sets others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pulumi
+from pulumi_azure_native import sql
+
+from cellctl_components.azure.place import guarding, lock, named, stateful
+
+if TYPE_CHECKING:
+    from cellctl_components.azure.sql_server import SqlServerArgs
+
+
+class FailoverPartner:
+    """Declares `NAME-server`, its audit and `NAME-group` below a component."""
+
+    def __init__(
+        self, name: str, args: SqlServerArgs, database: sql.Database, parent: pulumi.ComponentResource
+    ) -> None:
+        assert args.layout.failover is not None
+        self._name, self._args, self._parent, self._layout = name, args, parent, args.layout.failover
+        self.server = self._server()
+        self.audit = self._audit()
+        self.group = self._group(database)
+        if args.place.locked:
+            lock(parent, name, self.server.id, self.audit, self.group)
+
+    def _server(self) -> sql.Server:
+        from cellctl_components.azure.sql_server import only
+
+        args = self._args
+        return sql.Server(
+            f"{self._name}-server",
+            resource_group_name=args.place.resource_group,
+            server_name=self._layout.server,
+            location=self._layout.region,
+            version="12.0",
+            minimal_tls_version="1.2",
+            public_network_access="Disabled",
+            restrict_outbound_network_access="Disabled",
+            administrators=only(args.administrators),
+            tags=args.place.tags,
+            opts=stateful(self._parent, ignore=["administrators"]),  # as of the first one
+        )
+
+    def _server_name(self) -> pulumi.Output[str]:
+        return named(self.server, self._layout.server)
+
+    def _group(self, database: sql.Database) -> sql.FailoverGroup:
+        args = self._args
+        return sql.FailoverGroup(
+            f"{self._name}-group",
+            resource_group_name=args.place.resource_group,
+            server_name=named(database, args.layout.server),
+            failover_group_name=self._layout.group,
+            databases=[database.id],
+            partner_servers=[sql.PartnerInfoArgs(id=self.server.id)],
+            read_write_endpoint=sql.FailoverGroupReadWriteEndpointArgs(
+                failover_policy=sql.ReadWriteEndpointFailoverPolicy.MANUAL
+            ),
+            read_only_endpoint=sql.FailoverGroupReadOnlyEndpointArgs(
+                failover_policy=sql.ReadOnlyEndpointFailoverPolicy.DISABLED
+            ),
+            tags=args.place.tags,
+            opts=stateful(self._parent),
+        )
+
+    def _audit(self) -> sql.ExtendedServerBlobAuditingPolicy:
+        from cellctl_components.azure.sql_server import AUDITED
+
+        return sql.ExtendedServerBlobAuditingPolicy(
+            f"{self._name}-audit",
+            resource_group_name=self._args.place.resource_group,
+            server_name=self._server_name(),
+            blob_auditing_policy_name="default",
+            state=sql.BlobAuditingPolicyState.ENABLED,
+            is_azure_monitor_target_enabled=True,
+            audit_actions_and_groups=list(AUDITED),
+            opts=guarding(self._parent, self.server),
+        )
