@@ -251,7 +251,8 @@ class Protection(Section):
     deletion: bool = True
     """Put the clouds' own deletion locks on everything that holds data."""
     key: units.Reference | None = None
-    """ARN of a KMS key that is there and seals all data; without it there is a key of its own. Frozen as a network."""
+    """ARN of a KMS key, or on Azure id of a Key Vault key, that is there and seals all data; without it a key of its
+    own does, on Azure the platform's. Frozen as a network."""
 
 
 class CellBody(Section):

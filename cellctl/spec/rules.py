@@ -315,6 +315,18 @@ def _key(body: CellBody) -> Iterator[Finding]:
         )
 
 
+_VAULT_KEY = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/[^/]+/keys/[^/]+", re.IGNORECASE
+)
+
+
+def _azure_key(body: CellBody) -> Iterator[Finding]:
+    key = body.protection.key
+    if key is not None and body.cloud == "azure" and not _VAULT_KEY.fullmatch(key):
+        hint = "/subscriptions/…/resourceGroups/…/providers/Microsoft.KeyVault/vaults/VAULT/keys/NAME"
+        yield _broken("must be the id of a key in Key Vault, without a version", "protection.key", "cloud", hint=hint)
+
+
 def is_key_arn(text: str, region: str) -> bool:
     """Tell whether a text is the ARN of a key of KMS in a region; an alias could come to mean another key."""
     parts = text.split(":")
@@ -336,4 +348,5 @@ _RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (
     _azure_network,
     _azure_zone,
     _key,
+    _azure_key,
 )

@@ -69,6 +69,16 @@ class _Ground:
             addressSpace={"addressPrefixes": [cidr]},
         )  # fmt: skip
 
+    def key(self) -> str:
+        vault = f"kv-{self.name}-{sum(map(ord, self.place.region)):06d}"
+        properties: Struct = {
+            "tenantId": self.place.tenant, "sku": {"family": "A", "name": "premium"}, "enableRbacAuthorization": True,
+            "enableSoftDelete": True, "enablePurgeProtection": True, "softDeleteRetentionInDays": 90,
+        }  # fmt: skip
+        self.make("keyvault", "Vault", vaultName=vault, properties=properties)
+        kind: Struct = {"kty": "RSA", "keySize": 3072}
+        return self.make("keyvault", "Key", vaultName=vault, keyName="cells", properties=kind)
+
     def zone(self, name: str, network: str) -> str:
         zone = self.make("privatedns", "PrivateZone", privateZoneName=name, location="global")
         self.make(
@@ -78,8 +88,10 @@ class _Ground:
         return zone
 
 
-def lay(database: Database, now_s: float, *, name: str, region: str, cidr: str, domain: str) -> dict[str, object]:
-    """Make a network with subnets for nodes, private endpoints and load balancers, and zones of services; and `domain`.
+def lay(
+    database: Database, now_s: float, *, name: str, region: str, cidr: str, domain: str, key: bool
+) -> dict[str, object]:
+    """Make a network with subnets for nodes, private endpoints and load balancers, its zones, a `domain`, and a key.
 
     Returns what a cell file says of it, as `cellctl_sandbox.grounds.lay` does.
     """
@@ -98,4 +110,6 @@ def lay(database: Database, now_s: float, *, name: str, region: str, cidr: str, 
     found: dict[str, object] = {"network": {"existing": existing}}
     if domain:
         found["ingress"] = {"zone": ground.zone(domain, network)}
+    if key:
+        found["protection"] = {"key": ground.key()}
     return found

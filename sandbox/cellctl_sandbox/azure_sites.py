@@ -11,6 +11,7 @@ from cellctl_sandbox.network import azure_names
 from cellctl_sandbox.network.azure_rules import GROUP
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
+_KEY = "azure-native:keyvault:Key"
 _TABLE = "azure-native:network:RouteTable"
 
 
@@ -37,6 +38,10 @@ class AzureLook:
         if zone is not None:
             found["zone"] = {**_document(zone), "networks": [*self._linked(zone)]}
             found["records"] = [*self._records(zone)]
+        sealing = self._estate.one(_KEY, str(asked.get("key") or ""))
+        vault = self._estate.find(sealing.id.rpartition("/keys/")[0]) if sealing else None
+        if sealing is not None and vault is not None:
+            found["key"], found["vault"] = _lifted(sealing), _lifted(vault)
         return found
 
     def _addresses(self) -> Iterator[Struct]:
@@ -65,6 +70,11 @@ class AzureLook:
             if record.id.lower().startswith(f"{zone.id.lower()}/a/"):
                 relative = record.id.rpartition("/")[2]
                 yield name if relative == "@" else f"{relative}.{name}"
+
+
+def _lifted(item: CloudObject) -> Struct:
+    inner = item.properties.get("properties")
+    return {**item.properties, **(inner if isinstance(inner, dict) else {}), "id": item.id}
 
 
 def _document(item: CloudObject) -> Struct:

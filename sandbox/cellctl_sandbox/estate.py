@@ -30,12 +30,14 @@ _FOREIGN = {
 _FOREIGN_IDS = {
     "azure-native:network:NetworkInterface": "ipConfigurations.0.subnet.id",
     "azure-native:network:PrivateDnsZoneGroup": "privateDnsZoneConfigs.0.privateDnsZoneId",
+    "azure-native:authorization:RoleAssignment": "scope",
 }
 """The same where ids are paths; of a subnet its network's counts."""
 
 _SHARED = (
     "aws:ec2/vpc:Vpc", "aws:route53/zone:Zone", "aws:kms/key:Key", "aws:ec2/securityGroup:SecurityGroup",
     "azure-native:network:VirtualNetwork", "azure-native:privatedns:PrivateZone",
+    "azure-native:keyvault:Key",
 )  # fmt: skip
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS network_versions (cell TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",

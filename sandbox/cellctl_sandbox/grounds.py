@@ -100,7 +100,7 @@ def lay(
     try:
         if cloud == "azure":
             cidr = str(ipaddress.IPv4Network(cidr))
-            return azure_grounds.lay(database, now_s, name=name, region=region, cidr=cidr, domain=domain)
+            return azure_grounds.lay(database, now_s, name=name, region=region, cidr=cidr, domain=domain, key=key)
         vpc = ground.network(str(ipaddress.IPv4Network(cidr)), _ZONES[:zones])
         existing: dict[str, object] = {
             "id": vpc,

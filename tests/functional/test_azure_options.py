@@ -30,8 +30,8 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> RunningHome:
     home.rewrite((r"    count: 2\n", "    count: 2\n    os: linux\n"))
     with (root / "cells" / "acme.yaml").open("a", encoding="utf-8") as file:
         file.write("  database: {failover: {region: northeurope}, longTerm: {weeks: 4, years: 1}}\n")
-    laid = client.cellctl("sandbox", "network", "hub", "--cloud", "azure", "--domain", "corp.example", "--home",
-                          str(root), cwd=root)  # fmt: skip
+    laid = client.cellctl("sandbox", "network", "hub", "--cloud", "azure", "--domain", "corp.example", "--key",
+                          "--home", str(root), cwd=root)  # fmt: skip
     assert laid.returncode == 0, laid.stderr
     with (root / "cells" / "acme.yaml").open("a", encoding="utf-8") as file:
         file.write(re.sub(r"ingress: \{", "ingress: {host: acme.corp.example, ", laid.stdout))

@@ -304,8 +304,10 @@ def test_without_a_look_there_is_no_layout() -> None:
         layout(spec())
 
 
-def test_on_azure_a_key_is_answered_with_not_yet() -> None:
-    given = {"cloud": "azure", "account": "sandbox", "region": "westeurope", "protection": {"key": "k"}}
+def test_on_a_reef_of_azure_a_key_is_answered_with_not_yet() -> None:
+    key = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v/keys/k"
+    given = {"cloud": "azure", "account": "sandbox", "region": "westeurope", "placement": {"reef": "r1"}}
+    given["protection"] = {"key": key}
     with pytest.raises(NotYet):
         refuse_pending(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": given}))
 

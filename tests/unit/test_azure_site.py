@@ -22,6 +22,8 @@ from cellctl_provider.azure.sites import FederatedSites, lifted
 GROUP = "/subscriptions/s/resourceGroups/rg-hub"
 NETWORK = f"{GROUP}/providers/Microsoft.Network/virtualNetworks/vnet-hub"
 ZONES = f"{GROUP}/providers/Microsoft.Network/privateDnsZones"
+VAULT = f"{GROUP}/providers/Microsoft.KeyVault/vaults/kv-hub"
+KEY = f"{VAULT}/keys/cells"
 NSG = f"{GROUP}/providers/Microsoft.Network/networkSecurityGroups/nsg"
 TABLE = f"{GROUP}/providers/Microsoft.Network/routeTables/rt"
 
@@ -34,6 +36,7 @@ def spec_of(name: str = "acme", **existing: object) -> CellSpec:
     body = {
         "cloud": "azure", "account": "sandbox", "region": "westeurope", "network": {"existing": there},
         "ingress": {"host": f"{name}.corp.example", "zone": f"{ZONES}/corp.example", "allow": ["10.0.0.0/8"]},
+        "protection": {"key": KEY},
     }  # fmt: skip
     return validated({"metadata": {"name": name}, "spec": body})
 
@@ -66,6 +69,9 @@ def seen() -> Struct:
         ],
         "zone": {"id": f"{ZONES}/corp.example", "networks": [NETWORK]},
         "records": ["other.corp.example"],
+        "key": {"id": KEY, "kty": "RSA", "keySize": 3072, "attributes": {"enabled": True},
+                "keyUriWithVersion": "https://kv-hub.vault.azure.net/keys/cells/v1"},
+        "vault": {"id": VAULT, "enablePurgeProtection": True, "enableRbacAuthorization": True},
     }  # fmt: skip
 
 
@@ -122,6 +128,12 @@ WRONG: dict[str, tuple[str, Callable[[Struct], object]]] = {
     "unlinked": ("zone_unseen", lambda answer: answer["zones"][0].update(networks=[])),  # type: ignore[index,union-attr]
     "no zone": ("zone_missing", lambda answer: answer.pop("zone")),
     "zone unlinked": ("zone_unseen", lambda answer: answer["zone"].update(networks=["/other"])),  # type: ignore[union-attr]
+    "no key": ("key_missing", lambda answer: answer.pop("key")),
+    "disabled key": ("key_unusable", lambda answer: answer["key"].update(attributes={"enabled": False})),  # type: ignore[union-attr]
+    "elliptic key": ("key_unusable", lambda answer: answer["key"].update(kty="EC")),  # type: ignore[union-attr]
+    "purgeable": ("key_vault", lambda answer: answer["vault"].update(enablePurgeProtection=False)),  # type: ignore[union-attr]
+    "policies": ("key_vault", lambda answer: answer["vault"].pop("enableRbacAuthorization")),  # type: ignore[union-attr]
+    "closed vault": ("key_vault", lambda answer: answer["vault"].update(publicNetworkAccess="Disabled")),  # type: ignore[union-attr]
     "taken": ("record_taken", lambda answer: answer.update(records=["acme.corp.example"])),
 }
 
@@ -143,6 +155,9 @@ def test_a_site_holds_what_a_layout_needs_and_the_layout_stands_on_it() -> None:
     site = settle(spec, lambda _: seen(), exists=False)
     layout = azure_layout(spec, site=site)
     assert layout.site is not None
+    assert layout.site.key is not None
+    assert layout.site.key.uri == "https://kv-hub.vault.azure.net/keys/cells/v1"
+    assert layout.site.key.server_key == "kv-hub_cells_v1"
     assert (layout.network.existing, layout.network.cidr, layout.ingress.address) == (True, "", "10.1.0.126")
     assert {node.subnet for node in layout.nodes} == {"nodes"}
     assert [node.zone for node in layout.nodes] == ["1", "2"]
@@ -195,6 +210,7 @@ class Manager:
         assert isinstance(network, dict)
         network["subnets"] = [arm({**one}) for one in network["subnets"]]  # type: ignore[union-attr]
         self.documents = {NETWORK: arm(network), NSG: arm({"id": NSG, "securityRules": [arm(rule("in", 1, "*", "*"))]})}
+        self.documents |= {KEY: arm({**seen()["key"]}), VAULT: arm({**seen()["vault"]})}  # type: ignore[dict-item]
         self.documents[f"{ZONES}/corp.example"] = arm({"id": f"{ZONES}/corp.example"})
         self.lists: dict[str, list[Struct]] = {
             f"{GROUP}/providers/Microsoft.Network/privateDnsZones": [

@@ -27,6 +27,8 @@ from cellctl.state.backend import FileBackend
 from cellctl.state.sealing import KeyFile, PassphraseSealer
 
 HERE = Path(__file__).resolve().parent
+ADDED = {"acme-database-createindex", "acme-database-dropindex"}
+"""What template 3 makes besides, on Azure."""
 STATES = sorted((HERE / "states").glob("*/*"))
 
 
@@ -129,7 +131,7 @@ def test_what_is_renamed_with_an_alias_stays(tmp_path: Path) -> None:
     home = laid(STATES[-1], tmp_path / "home", RENAMED)
     plan = previewed(home, start=partial(fresh_interpreter, before=[str(folder)]))
     assert lost(plan) == []
-    assert [change.name for change in plan.changes if change.action == "create"] == []
+    assert {change.name for change in plan.changes if change.action == "create"} <= ADDED
     assert len(plan.changes) > 80
 
 

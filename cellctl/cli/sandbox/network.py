@@ -15,7 +15,7 @@ RegionOption = Annotated[str, typer.Option("--region", help="Its region; eu-west
 CidrOption = Annotated[str, typer.Option("--cidr", help="Its range, /16 to /20.")]
 ZonesOption = Annotated[int, typer.Option("--zones", min=2, max=3, help="How many zones it is in, on AWS.")]
 DomainOption = Annotated[str, typer.Option("--domain", help="Also a private zone of this DNS name.")]
-KeyFlag = Annotated[bool, typer.Option("--key", help="Also a key of KMS, on AWS.")]
+KeyFlag = Annotated[bool, typer.Option("--key", help="Also a key of KMS, or of Key Vault.")]
 
 
 def network(  # noqa: PLR0917  typer reads the signature

@@ -24,6 +24,7 @@ from cellctl_components.azure.placed_parts import (
     PooledDatabaseArgs,
 )
 from cellctl_components.azure.polling_queue import PollingQueue, PollingQueueArgs
+from cellctl_components.azure.sealing import Sealing
 from cellctl_components.azure.secrets import ADMINISTRATOR_PASSWORD, API_KEY, MASTER_KEY, Secrets, SecretsArgs
 from cellctl_components.azure.sql_server import Administrators, Owner, SqlServer, SqlServerArgs
 from cellctl_components.octopus import ClusterArgs, Member
@@ -68,6 +69,7 @@ class Cell(pulumi.ComponentResource):
         self.identity = self._identity()
         self.workspace = self._workspace()
         self.network = self._network()
+        self.sealing = self._sealing()
         self.files = self._files()
         self.secrets = self._secrets()
         self.database = self._database()
@@ -132,6 +134,12 @@ class Cell(pulumi.ComponentResource):
     def _nodes_grant(self) -> Grant:
         return Grant(principal=self.identity.principal_id, label=self._layout.names.identity)
 
+    def _sealing(self) -> Sealing | None:
+        site = self._layout.site
+        if site is None or site.key is None:
+            return None
+        return Sealing(self._name, self._place, self._layout.names.sealing, site.key, self)
+
     def _files(self) -> FileShares:
         args = FileSharesArgs(
             place=self._place,
@@ -139,6 +147,7 @@ class Cell(pulumi.ComponentResource):
             endpoint=self.network.endpoint("file"),
             nodes=self._nodes_grant(),
             workspace=self.workspace.id,
+            sealing=self.sealing,
         )
         return FileShares(f"{self._name}-files", args, self._inside)
 
@@ -178,6 +187,7 @@ class Cell(pulumi.ComponentResource):
             directory_identity=self._args.directory_identity or None,
             endpoint=self.network.endpoint("sqlServer", after=self.secrets.endpoint.endpoint),
             workspace=self.workspace.id,
+            sealing=self.sealing,
         )
         return SqlServer(f"{self._name}-database", args, self._inside)
 

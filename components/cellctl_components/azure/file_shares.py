@@ -12,17 +12,22 @@ from cellctl_components.azure.data_layout import ShareLayout, StorageLayout
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
 from cellctl_components.azure.place import Grant, Place, assign_role, guarding, lock, named, stateful
+from cellctl_components.azure.sealing import Sealing
 
 
 @dataclass(frozen=True, kw_only=True)
 class FileSharesArgs:
-    """What FileShares are made of. `nodes` may fetch the account's key, with which they mount the shares."""
+    """What FileShares are made of. `nodes` may fetch the account's key, with which they mount the shares.
+
+    `sealing` is whose key seals the files; the platform's does without it.
+    """
 
     place: Place
     layout: StorageLayout
     endpoint: EndpointArgs
     nodes: Grant
     workspace: pulumi.Input[str]
+    sealing: Sealing | None = None
 
 
 class FileShares(pulumi.ComponentResource):
@@ -64,13 +69,12 @@ class FileShares(pulumi.ComponentResource):
             large_file_shares_state="Enabled",
             public_network_access="Disabled",
             network_rule_set=storage.NetworkRuleSetArgs(default_action=storage.DefaultAction.DENY, bypass="None"),
-            encryption=storage.EncryptionArgs(
-                key_source="Microsoft.Storage",
-                require_infrastructure_encryption=True,
-                services=storage.EncryptionServicesArgs(
-                    file=storage.EncryptionServiceArgs(enabled=True, key_type="Account")
-                ),
+            identity=None
+            if self._args.sealing is None
+            else storage.IdentityArgs(
+                type=storage.IdentityType.USER_ASSIGNED, user_assigned_identities=[self._args.sealing.identity_id]
             ),
+            encryption=_encryption(self._args.sealing),
             key_policy=storage.KeyPolicyArgs(key_expiration_period_in_days=90),
             sas_policy=storage.SasPolicyArgs(sas_expiration_period="1.00:00:00", expiration_action="Log"),
             tags=self._args.place.tags,
@@ -107,3 +111,22 @@ class FileShares(pulumi.ComponentResource):
             access_tier="Premium",
             opts=stateful(self, self.service),
         )
+
+
+def _encryption(sealing: Sealing | None) -> storage.EncryptionArgs:
+    """Return how files are sealed: twice, once of that with a key of others where there is one."""
+    services = storage.EncryptionServicesArgs(file=storage.EncryptionServiceArgs(enabled=True, key_type="Account"))
+    if sealing is None:
+        return storage.EncryptionArgs(
+            key_source="Microsoft.Storage", require_infrastructure_encryption=True, services=services
+        )
+    return storage.EncryptionArgs(
+        key_source="Microsoft.Keyvault",
+        require_infrastructure_encryption=True,
+        services=services,
+        encryption_identity=storage.EncryptionIdentityArgs(encryption_user_assigned_identity=sealing.identity_id),
+        # Without a version: the service takes a newer one within a day.
+        key_vault_properties=storage.KeyVaultPropertiesArgs(
+            key_name=sealing.key.name, key_vault_uri=sealing.key.vault_uri
+        ),
+    )

@@ -29,6 +29,7 @@ class AzureNames:
     workspace: str
     dns_label: str
     queue: str
+    sealing: str
     sql_partner: str
     failover_group: str
 
@@ -53,6 +54,7 @@ def names(*, account: str, cell: str, incarnation: int, generation: int = 1) -> 
         identity=_joined("id-oct", readable, 64, who),
         workspace=_joined("log-oct", readable, 63, who),
         dns_label=_joined("oct", readable, 63, who),
+        sealing=_joined("id-oct-seal", readable, 64, who),
         sql_partner=_joined("sql-oct-dr", readable, 63, who),
         failover_group=_joined("fog-oct", readable, 63, who),
         queue=_joined("redis-oct", readable, 60, who),

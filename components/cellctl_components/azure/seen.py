@@ -2,7 +2,7 @@
 
 The answer holds documents of Azure Resource Manager with their `properties` lifted: `network`, `groups` and `tables`
 (of its subnets), `addresses` (who has which address in it), `zones` (private zones of the asked names, with the
-networks that they are linked to), `zone` and the `records` in it. What is not there is absent.
+networks that they are linked to), `zone` and the `records` in it, `key` and its `vault`. What is not there is absent.
 """
 
 from __future__ import annotations
@@ -31,6 +31,21 @@ class Seen:
     def zone(self) -> Json:
         """The private zone for the cell's name, None where there is none."""
         return self._answer.get("zone")
+
+    @property
+    def key(self) -> Json:
+        """The key that is to seal data, None where there is none."""
+        return self._answer.get("key")
+
+    @property
+    def vault(self) -> Json:
+        """The key's vault."""
+        return self._answer.get("vault")
+
+    @property
+    def key_version(self) -> str:
+        """The key's newest version."""
+        return str(at(self.key, "keyUriWithVersion") or "").rpartition("/")[2]
 
     def records(self) -> tuple[str, ...]:
         """Return which of the cell's names the zone has records for."""

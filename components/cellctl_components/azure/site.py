@@ -29,6 +29,27 @@ _RESERVED = 4
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class KeyLayout:
+    """A key of others that seals a cell's data: its id, its vault's URI, its name, and the version that was there."""
+
+    id: str
+    vault_uri: str
+    name: str
+    version: str
+
+    @property
+    def uri(self) -> str:
+        """The key's URI with its version."""
+        return f"{self.vault_uri}keys/{self.name}/{self.version}"
+
+    @property
+    def server_key(self) -> str:
+        """What Azure SQL calls the key."""
+        vault = self.vault_uri.removeprefix("https://").partition(".")[0]
+        return f"{vault}_{self.name}_{self.version}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class SiteLayout:
     """What a cell uses and does not own. Ids of Azure; empty where it has its own.
 
@@ -44,6 +65,7 @@ class SiteLayout:
     zones: Mapping[str, str]
     zone: str
     link: bool
+    key: KeyLayout | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,6 +79,7 @@ class Asked:
     block: int
     existing: ExistingNetwork | None = None
     zone: str = ""
+    key: str = ""
     queued: bool = False
 
     @property
@@ -81,6 +104,7 @@ class Asked:
             "privateZones": (there.private_zones or "") if there else "",
             "names": [*self.zones.values(), self.host] if there else [],
             "zone": self.zone,
+            "key": self.key,
         }
 
 
@@ -101,6 +125,7 @@ def asked(spec: CellSpec) -> Asked:
         block=block,
         existing=body.network.existing,
         zone=body.ingress.zone or "",
+        key=body.protection.key or "",
         queued=body.ingress.polling == "redis",
     )
 
@@ -150,6 +175,7 @@ def settled(asked: Asked, answer: dict[str, Json], *, exists: bool) -> dict[str,
         "zones": {group: seen.zone_id(name) for group, name in asked.zones.items()} if shared else {},
         "zone": asked.zone,
         "link": bool(asked.zone) and asked.existing is None,
+        **({"key": asked.key, "keyVersion": seen.key_version} if asked.key else {}),
     }
 
 
@@ -160,7 +186,7 @@ def site_of(spec: CellSpec, site: Mapping[str, Json] | None) -> SiteLayout | Non
         SpecError: Nobody has looked yet.
     """
     body, given = spec.spec, site or {}
-    if body.network.existing is None and body.ingress.zone is None:
+    if body.network.existing is None and body.ingress.zone is None and body.protection.key is None:
         return None
     if "network" not in given:
         message = "nobody has looked yet at what this file names in the subscription"
@@ -173,7 +199,15 @@ def site_of(spec: CellSpec, site: Mapping[str, Json] | None) -> SiteLayout | Non
         zones=_texts(given.get("zones")),
         zone=str(given.get("zone") or ""),
         link=given.get("link") is True,
+        key=_key(str(given.get("key") or ""), str(given.get("keyVersion") or "")),
     )
+
+
+def _key(id: str, version: str) -> KeyLayout | None:
+    words = id.split("/")
+    if len(words) < 4:
+        return None
+    return KeyLayout(id=id, vault_uri=f"https://{words[-3]}.vault.azure.net/", name=words[-1], version=version)
 
 
 def _texts(value: Json) -> dict[str, str]:

@@ -32,6 +32,8 @@ def objections(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]
             yield from _zones(asked, seen, exists=exists)
     if asked.zone:
         yield from _zone(asked, seen, exists=exists)
+    if asked.key:
+        yield from _key(asked, seen)
 
 
 def _no(code: str, reason: str, remedy: str) -> Objection:
@@ -136,6 +138,39 @@ def _zone(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]:
     if not exists and asked.host in seen.records():
         remedy = "use another ingress.host, or remove the record"
         yield _no("record_taken", f"zone {name} has a record for {asked.host} already", remedy)
+
+
+def _key(asked: Asked, seen: Seen) -> Iterator[Objection]:
+    """What Azure SQL and Azure Files demand of a key and its vault."""
+    name = "/".join(asked.key.split("/")[-3:])
+    if seen.key is None:
+        remedy = "set protection.key to the id of a key that is there; `az keyvault key list`"
+        yield _no("key_missing", f"there is no key {name}", remedy)
+        return
+    wrong = {
+        "is disabled": at(seen.key, "attributes.enabled") is False,
+        "is no RSA key of 2048 or 3072 bits": not _sealing(seen),
+    }
+    for reason in (said for said, is_so in wrong.items() if is_so):
+        remedy = "name an enabled RSA key of 2048 or 3072 bits: the database takes no other"
+        yield _no("key_unusable", f"{name} {reason}", remedy)
+    lacks = {
+        "purge protection": at(seen.vault, "enablePurgeProtection") is not True,
+        "role assignments instead of access policies": at(seen.vault, "enableRbacAuthorization") is not True,
+    }
+    for what in (said for said, is_so in lacks.items() if is_so):
+        remedy = "az keyvault update --enable-purge-protection true --enable-rbac-authorization true"
+        yield _no("key_vault", f"the vault of {name} has no {what}", remedy)
+    asked_of = (at(seen.vault, "publicNetworkAccess"), at(seen.vault, "networkAcls.defaultAction"))
+    closed = any(one in ("Disabled", "Deny") for one in asked_of)
+    if closed and at(seen.vault, "networkAcls.bypass") != "AzureServices":
+        remedy = "az keyvault update --bypass AzureServices: database and files open the key from outside your networks"
+        yield _no("key_vault", f"the vault of {name} lets trusted services of Azure not in", remedy)
+
+
+def _sealing(seen: Seen) -> bool:
+    kind = str(at(seen.key, "kty") or "").upper()
+    return kind in ("RSA", "RSA-HSM") and at(seen.key, "keySize") in (None, 2048, 3072)
 
 
 def _short(id: str) -> str:

@@ -13,6 +13,7 @@ from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
 from cellctl_components.azure.failover_partner import FailoverPartner
 from cellctl_components.azure.place import Place, child, guarding, lock, named, stateful
+from cellctl_components.azure.sealing import Sealing
 from cellctl_components.resources import CellDatabase
 
 AUDITED = (
@@ -109,6 +110,7 @@ class SqlServerArgs:
     endpoint: EndpointArgs
     workspace: pulumi.Input[str]
     directory_identity: pulumi.Input[str] | None = None
+    sealing: Sealing | None = None
 
 
 class SqlServer(pulumi.ComponentResource):
@@ -126,6 +128,7 @@ class SqlServer(pulumi.ComponentResource):
             self, name, args.place.resource_group, self._server_name(), named(self.database, args.layout.name)
         )
         self.long_term = self._long_term() if args.layout.long_term else None
+        self.protector = self._protector(args.sealing) if args.sealing else None
         self.partner = FailoverPartner(f"{name}-partner", args, self.database, self) if args.layout.failover else None
         target = Target(name=args.layout.server, id=self.server.id, group="sqlServer")
         self.endpoint = private_endpoint(self, name, args.place, args.endpoint, target)
@@ -135,14 +138,17 @@ class SqlServer(pulumi.ComponentResource):
         self.host = named(self.server, f"{args.layout.server}.database.windows.net")
         self.access = self._access()
         if args.place.locked:
-            kept = [self.long_term] if self.long_term else []
+            kept: list[pulumi.Resource] = [one for one in (self.long_term, self.protector) if one is not None]
             group = [self.partner.group] if self.partner else []
             below = [self.backups, self.endpoint.zone_group, self.audit, *self.logs, self.access, *kept, *group]
             lock(self, name, self.server.id, *below)
         self.register_outputs({"host": self.host})
 
     def _server(self) -> sql.Server:
-        args = self._args
+        args, sealing = self._args, self._args.sealing
+        identities = [
+            one for one in (sealing.identity_id if sealing else None, args.directory_identity) if one is not None
+        ]
         return sql.Server(
             f"{self._name}-server",
             resource_group_name=args.place.resource_group,
@@ -153,14 +159,16 @@ class SqlServer(pulumi.ComponentResource):
             public_network_access="Disabled",
             restrict_outbound_network_access="Disabled",
             administrators=only(args.administrators),
-            identity=None
-            if args.directory_identity is None
-            else sql.ResourceIdentityArgs(type="UserAssigned", user_assigned_identities=[args.directory_identity]),
-            primary_user_assigned_identity_id=args.directory_identity,
+            identity=sql.ResourceIdentityArgs(type="UserAssigned", user_assigned_identities=identities)
+            if identities
+            else None,
+            # The primary one opens the key; where there is none, it reads the directory.
+            primary_user_assigned_identity_id=sealing.identity_id if sealing else args.directory_identity,
+            key_id=sealing.key.uri if sealing else None,
             tags=args.place.tags,
             # Any edit of this block, even of the display name, would delete the server with all its databases
             # (pulumi/docs 13845); later changes go through their own resource types.
-            opts=stateful(self, ignore=["administrators"]),
+            opts=stateful(self, ignore=["administrators", *(["keyId"] if sealing else [])]),
         )
 
     def _database(self) -> sql.Database:
@@ -195,6 +203,22 @@ class SqlServer(pulumi.ComponentResource):
             retention_days=self._args.layout.retention_days,
             diff_backup_interval_in_hours=12,
             opts=guarding(self, self.database),
+        )
+
+    def _protector(self, sealing: Sealing) -> sql.EncryptionProtector:
+        """Declare that the server follows newer versions of the key that seals its databases."""
+        return sql.EncryptionProtector(
+            f"{self._name}-protector",
+            resource_group_name=self._args.place.resource_group,
+            server_name=self._server_name(),
+            encryption_protector_name="current",
+            server_key_type=sql.ServerKeyType.AZURE_KEY_VAULT,
+            server_key_name=sealing.key.server_key,
+            auto_rotation_enabled=True,
+            # It turns to newer versions by itself.
+            opts=pulumi.ResourceOptions(
+                parent=self, protect=True, deleted_with=self.server, ignore_changes=["serverKeyName"]
+            ),
         )
 
     def _long_term(self) -> sql.LongTermRetentionPolicy:

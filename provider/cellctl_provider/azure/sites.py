@@ -18,7 +18,7 @@ from cellctl_provider.azure.federation import AzureRefused, answer, token
 _MANAGEMENT = "https://management.azure.com"
 _TIMEOUT_S = 20.0
 _PAGES = 50
-_NETWORK_API, _ZONE_API = "2024-05-01", "2024-06-01"
+_NETWORK_API, _ZONE_API, _VAULT_API = "2024-05-01", "2024-06-01", "2024-11-01"
 """API versions; those of azure-native 3.29.0 (reference/azure.md 1.13)."""
 _ZONES = "/providers/Microsoft.Network/privateDnsZones"
 
@@ -75,6 +75,11 @@ class _Look:
             name = zone.rpartition("/")[2].lower()
             found["zone"] = {**document, "networks": [*self._linked(zone)]}
             found["records"] = [_host(str(at(one, "name")), name) for one in records]
+        key = str(asked.get("key") or "")
+        document = self._get(key, _VAULT_API) if key else {}
+        if document:
+            found["key"] = document
+            found["vault"] = self._get(key.rpartition("/keys/")[0], _VAULT_API)
         return found
 
     def _network(self, id: str) -> Struct:

@@ -19,6 +19,7 @@ ROLES: Mapping[str, tuple[str, ...]] = {
     "00482a5a-887f-4fb3-b363-3b7fe8e74483": ("readSecret", "writeSecret"),  # Key Vault Administrator
     "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": ("readSecret", "writeSecret"),  # Key Vault Secrets Officer
     "4633458b-17de-408a-b874-0445c86b69e6": ("readSecret",),  # Key Vault Secrets User
+    "e147488a-f6f5-4113-8e2d-b22465e65bf6": ("wrapKey",),  # Key Vault Crypto Service Encryption User
     "81a9662b-bebf-436f-a333-f67b29880f12": ("listKeys",),  # Storage Account Key Operator Service Role
 }
 """Built-in role -> what it allows of what happens here. Source: Microsoft Learn, Azure built-in roles, 2026-11."""
@@ -55,6 +56,7 @@ def lacks(estate: Estate, principal: str, action: str, scope: str) -> str:
 _SAID = {
     "listKeys": "fetch its keys",
     "listQueueKeys": "fetch its keys",
+    "wrapKey": "use it",
     "readSecret": "read secrets",
     "writeSecret": "write secrets",
 }

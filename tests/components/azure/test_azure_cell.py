@@ -14,6 +14,7 @@ import pytest
 from cellctl import facts as cloud_facts
 from cellctl.clouds import AccountFacts, load
 from cellctl.errors import UsageError
+from cellctl.facts.promises import promises, unkept
 from cellctl.spec import CellSpec
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
@@ -603,3 +604,34 @@ def test_backups_kept_for_long_and_a_copy_in_another_region(record) -> None:
     assert group.plain["readOnlyEndpoint"] == {"failoverPolicy": "Disabled"}
     assert group.request.protect
     assert {"acme-database-partner-lock"} <= {each.name for each in cell.of("ManagementLockByScope")}
+
+
+KEY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-hub/keys/cells"
+
+
+def test_a_key_of_others_seals_database_and_files_and_only_its_role_is_declared_there(record) -> None:
+    cloud, body = load("azure"), {"cloud": "azure", "account": "sandbox", "region": "westeurope"}
+    spec = CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": {**body, "protection": {"key": KEY}}})
+    site = {"network": "", "key": KEY, "keyVersion": "v1"}
+    layout = cloud.layout(spec, site=site)
+    cell = record(lambda: cloud.program(layout, SANDBOX))
+    account, server = cell.named("acme-files-account").plain, cell.named("acme-database-server").plain
+    assert account["encryption"]["keySource"] == "Microsoft.Keyvault"
+    assert account["encryption"]["keyVaultProperties"] == {
+        "keyName": "cells", "keyVaultUri": "https://kv-hub.vault.azure.net/",
+    }  # fmt: skip
+    assert account["encryption"]["requireInfrastructureEncryption"] is True
+    assert server["keyId"] == "https://kv-hub.vault.azure.net/keys/cells/v1"
+    sealing = "/id/acme-sealing"
+    assert server["primaryUserAssignedIdentityId"] == sealing
+    assert account["identity"]["userAssignedIdentities"] == [sealing]
+    protector = cell.named("acme-database-protector").plain
+    assert (protector["serverKeyName"], protector["autoRotationEnabled"]) == ("kv-hub_cells_v1", True)
+    role = cell.named("acme-sealing-key")
+    assert role.plain["scope"] == KEY
+    assert cell.named("acme-sealing").request.protect
+    for name in ("acme-files-account", "acme-database-server"):  # whoever may not use the key cannot be made
+        assert "acme-sealing-key" in cell.dependencies(cell.named(name))
+    given = promises("azure", layout.to_json())
+    assert unkept(given, [(item.type, item.plain) for item in cell.all]) == []
+    assert any(promise.value == "a key of yours" for promise in given)

@@ -10,6 +10,7 @@ from cellctl.clouds import AccountFacts, load
 from cellctl.spec import CellSpec
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "resource-names.md"
+KEY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-hub/keys/cells"
 BEGIN, END = "<!-- azure: begin -->", "<!-- azure: end -->"
 
 
@@ -18,7 +19,8 @@ def program_of(**body: object) -> Callable[[], None]:
     spec = CellSpec.model_validate(
         {"metadata": {"name": "acme"}, "spec": {"cloud": "azure", "account": "sandbox", "region": "westeurope", **body}}
     )
-    layout = cloud.layout(spec)
+    site = {"network": "", "key": KEY, "keyVersion": "v1"} if spec.spec.protection.key else None
+    layout = cloud.layout(spec, site=site)
     return lambda: cloud.program(layout, AccountFacts(id="00000000-0000-0000-0000-000000000001", sandbox=True))
 
 
@@ -45,7 +47,7 @@ def test_the_document_lists_every_name_and_token(record) -> None:
     wanted = rows(
         record(program_of()),
         record(program_of(ingress=public, nodes={"count": 4})),
-        record(program_of(ingress=options, database=kept)),
+        record(program_of(ingress=options, database=kept, protection={"key": KEY})),
     )
     text = DOCUMENT.read_text(encoding="utf-8")
     section = text.partition(BEGIN)[2].partition(END)[0]
