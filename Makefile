@@ -4,7 +4,7 @@ RUN := .venv/bin
 .DEFAULT_GOAL := help
 # Some images set it; the tests start hundreds of interpreters, and each would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
-.PHONY: help install dev demo test check lint types contracts docs bench explore clean
+.PHONY: help install dev demo test check lint types contracts docs checkov bench explore clean
 
 help: ## Show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -44,6 +44,10 @@ contracts: dev # who may import whom
 docs: dev # generated docs and schemas are what the code says
 	@$(RUN)/python tools/generate.py --check
 
+checkov: # a second opinion on what a cell on Azure declares (tests/components/azure/test_checkov.py); 300 MB
+	@test -x .venv-checkov/bin/checkov || { $(PYTHON) -m venv .venv-checkov && \
+	  .venv-checkov/bin/pip install --quiet --disable-pip-version-check checkov==3.3.30; }
+
 bench: dev ## Compare with the naive way, side by side; rewrites docs/benchmarks.md
 	@$(RUN)/python -m benchmarks
 
@@ -51,4 +55,4 @@ explore: dev ## Every crash point with every victim, resumable (docs/crash-safet
 	@$(RUN)/python tests/crash/explore_all.py
 
 clean: ## Remove the environment and the demo
-	@rm -rf .venv .venv-tools demo .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .venv-tools .venv-checkov demo .mypy_cache .ruff_cache .pytest_cache

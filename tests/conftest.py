@@ -29,6 +29,12 @@ def conformance_kit() -> Path | None:
     return kit if (kit / "run.py").is_file() else None
 
 
+def checkov() -> str | None:
+    """Return the path of checkov: of its own environment (`make checkov`), else on PATH."""
+    own = ROOT / ".venv-checkov" / "bin" / "checkov"
+    return str(own) if own.exists() else shutil.which("checkov")
+
+
 def postgresql() -> bool:
     """Tell whether a PostgreSQL server can be started here."""
     from cellctl.testing.postgres import programs
@@ -46,6 +52,7 @@ TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: shutil.which("shellcheck") is not None,
         "no `shellcheck` on PATH (apt-get install shellcheck)",
     ),
+    "checkov": (lambda: checkov() is not None, "no `checkov` (make checkov)"),
     "conformance": (lambda: conformance_kit() is not None, "no conformance kit (set CELLCTL_CONFORMANCE)"),
 }
 

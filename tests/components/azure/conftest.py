@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import pulumi
 import pytest
@@ -14,6 +16,10 @@ from google.protobuf.json_format import MessageToDict, ParseDict
 from pulumi.runtime import mocks
 from pulumi.runtime.proto import resource_pb2
 from pulumi.runtime.stack import get_root_resource
+
+FOLDER = Path(__file__).resolve().parent
+if str(FOLDER) not in sys.path:
+    sys.path.insert(0, str(FOLDER))
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 SECRET = "1b47061264138c4ac30d75fd1eb44270"
