@@ -29,13 +29,17 @@ PLACE = {
 }  # fmt: skip
 
 
+KEY = f"{SCOPE}/resourceGroups/rg-hub/providers/Microsoft.KeyVault/vaults/kv-hub/keys/cells"
+
+
 def wanted(level: str = "account", **body: object) -> Wanted:
     if level == "account":
         return Wanted(level="account", spec=AccountSpec.of("prod", cloud="azure", region="westeurope").to_json())
     given = {"cloud": "azure", "account": "sandbox", "region": "westeurope", **body}
     model = ReefSpec if level == "reef" else CellSpec
     spec = model.model_validate({"metadata": {"name": "acme"}, "spec": given}).to_json()
-    return Wanted(level=level, spec=spec, place=PLACE if "placement" in body else None)
+    site = {"network": "", "key": KEY, "keyVersion": "v1"} if "protection" in body else None
+    return Wanted(level=level, spec=spec, place=PLACE if "placement" in body else None, site=site)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +50,11 @@ def base(record):
 def test_the_permissions_are_those_of_what_programs_declare(record, base) -> None:
     public = {"exposure": "public", "allow": ["20.30.40.0/24"], "host": "acme.example.com"}
     queued = {"ingress": {"polling": "redis", "grpc": True}}
-    cells = [{}, {"ingress": public}, {"placement": {"reef": "r1"}}, {"nodes": {"os": "linux"}}, queued]
+    kept = {
+        "database": {"failover": {"region": "northeurope"}, "longTerm": {"weeks": 4}},
+        "protection": {"key": KEY},
+    }
+    cells = [kept, {}, {"ingress": public}, {"placement": {"reef": "r1"}}, {"nodes": {"os": "linux"}}, queued]
     programs = [
         base,
         record(declaring(load("azure"), wanted("reef"), SANDBOX)),
