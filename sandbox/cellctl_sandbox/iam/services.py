@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from cellctl.facts.conditions import every
@@ -9,6 +10,7 @@ from cellctl_sandbox.estate import Estate, text
 from cellctl_sandbox.iam import aws, tables
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
+_ADDED = re.compile(r"-[A-Za-z0-9]{6}$")
 INSTANCE_PROFILE = "aws:iam/instanceProfile:InstanceProfile"
 SECRET = "aws:secretsmanager/secret:Secret"  # noqa: S105  a type token
 TOPIC = "aws:sns/topic:Topic"
@@ -47,11 +49,17 @@ def secret_of(estate: Estate, reference: str) -> CloudObject | None:
     return found or next((one for one in estate.all(SECRET) if one.text("arn")[:-7] == reference), None)
 
 
+def _complete(reference: str) -> str:
+    """Return the ARN that IAM judges of a secret that is not the cell's: a complete one (Secrets Manager guide)."""
+    named = reference.startswith("arn:aws:secretsmanager:") and not _ADDED.search(reference)
+    return f"{reference}-000000" if named else reference
+
+
 def _reads(estate: Estate, role: str, secrets: tuple[str, ...]) -> Iterator[str]:
     yield from _said(aws.assumes(estate, "ec2.amazonaws.com", role, ""))
     for secret in secrets:
         item = secret_of(estate, secret)
-        arn = item.text("arn") if item else secret
+        arn = item.text("arn") if item else _complete(secret)
         yield from _said(aws.lacks(estate, role, tables.actions("secret", "value"), arn))
         key = item.text("kmsKeyId") if item else ""
         if key:

@@ -38,7 +38,8 @@ class KeptSecrets:
         item = secret_of(estate, reference)
         arn = item.text("arn") if item else reference
         names = {arn, reference, *((item.id, item.text("name")) if item else ())}
-        if arn.lower() in self.written or any(one.text("secretId") in names for one in estate.all(VERSION)):
+        known = arn.lower() in self.written or any(one[:-7] == reference.lower() for one in self.written)
+        if known or any(one.text("secretId") in names for one in estate.all(VERSION)):
             return ""
         return f"secret {arn} has no value"
 
