@@ -242,3 +242,6 @@ def test_a_subscription_gets_its_base_and_says_what_the_home_is_to_name(story: S
     assert "breaks at cell 251" in first[0]
     assert "room for 250 cells on reefs" in " ".join(asked.stdout.split())
     assert check(story.home).violations == ()
+    gone = client.cellctl("account", "down", "sandbox", *words[3:5], "--delete-data", *words[5:], cwd=root)
+    assert (gone.returncode, "account/sandbox is gone" in gone.stderr) == (0, True), gone.stderr[-2000:]
+    assert "az keyvault recover" in gone.stderr  # what Azure keeps by its own rules
