@@ -21,6 +21,7 @@ from cellctl_sandbox.service_faults import ServiceFaults
 from cellctl_sandbox.shared_files import shared_files
 from cellctl_sandbox.standins.cloud_view import CloudObject
 from cellctl_sandbox.standins.documents import Documents
+from cellctl_sandbox.standins.smb.directory import Directory
 from cellctl_sandbox.standins.tds.faults import Fault
 from cellctl_sandbox.standins.web import NoAnswer, Request, Response
 from cellctl_sandbox.testing.cloud import ObjectsInMemory
@@ -146,6 +147,7 @@ def test_the_buckets_of_a_gateway_are_struck_too(service: Service, tmp_path: Pat
         service.faults,
         cell="acme",
         is_appliance=lambda _: False,  # type: ignore[arg-type]
+        directory=Directory(dict),
     )
     ask = replace(PING, path="/files/probe", headers={"authorization": "AWS4"})
     service.control.add_fault({"type": "service:s3", "name": "GET /files/*", "error": "throttle", "count": 1})
