@@ -21,7 +21,7 @@ steps = cellctl.Provider("cellctl", aws_account=config.require("account"))
 
 secrets = Secrets(
     "acme-secrets",
-    SecretsArgs(layout=layout.secrets, region=layout.region, account=config.require("account"), protocol="nfs"),
+    SecretsArgs(layout=layout.secrets, region=layout.region, account=config.require("account"), guest=False),
     pulumi.ResourceOptions(providers=[provider, steps]),
 )
 pulumi.export("masterKey", secrets.master_key.reference)

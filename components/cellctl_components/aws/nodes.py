@@ -95,8 +95,11 @@ class Nodes(pulumi.ComponentResource):
     def _allow(self) -> list[pulumi.Resource]:
         got, boot = self._args.references, self._args.boot
         given = [got.login_secret, got.key_secret, got.administrator_secret]
-        mounts = got.directory_secret or got.guest_secret
-        more = [*([mounts] if boot.protocol == "smb" else []), *([got.queue_secret] if boot.queued else [])]
+        mounts: list[pulumi.Input[str]] = [got.guest_secret]
+        if got.directory_secret:
+            # Of a secret that was named the six characters that AWS adds are not known, and a name may look like them.
+            mounts = [got.directory_secret, pulumi.Output.concat(got.directory_secret, "-??????")]
+        more = [*(mounts if boot.protocol == "smb" else []), *([got.queue_secret] if boot.queued else [])]
         policy = pulumi.Output.all(self._args.key_arn, *given, *more).apply(
             lambda known: policies.node(known[1:], known[0])
         )

@@ -6,11 +6,7 @@ Source of the gateway's permissions: reference aws.md 1.5 and octopus.md 2.6 (AW
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
-
-_ADDED = re.compile(r"-[A-Za-z0-9]{6}$")
-"""What Secrets Manager adds to a name (user guide, Finding a secret from a partial ARN, 2026-11)."""
 
 Statement = dict[str, object]
 
@@ -118,14 +114,9 @@ def _tls_only(bucket_arn: str) -> tuple[Statement, ...]:
 def node(secrets: Sequence[str], key_arn: str) -> str:
     """Return what a node may do: read those of its cell's secrets that it boots with, nothing else."""
     return document(
-        {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [_whole(one) for one in secrets]},
+        {"Effect": "Allow", "Action": ["secretsmanager:GetSecretValue"], "Resource": [*secrets]},
         {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": [key_arn]},
     )
-
-
-def _whole(secret: str) -> str:
-    """Return a pattern of a secret's whole ARN: of one that was named the six random characters are not known."""
-    return secret if _ADDED.search(secret) else f"{secret}-??????"
 
 
 def operator_trust(account: str) -> str:
