@@ -159,19 +159,20 @@ def test_ranges_that_overlap(cli: Cli) -> None:
 
 
 def test_options_of_later_versions_are_listed_together(cli: Cli) -> None:
-    cli.write(CELL.replace("eu-west-1}", "eu-west-1, storage: {backend: fsx, protocol: smb}, placement: {reef: r1}}"))
+    asked = "westeurope, ingress: {polling: redis, grpc: true}, placement: {reef: r1}}"
+    cli.write(CELL.replace("cloud: aws", "cloud: azure").replace("eu-west-1}", asked))
     done = cli("up", "acme", "--yes")
     assert done.returncode == 2
     assert "not yet" in done.stderr
-    assert "spec.storage.backend" in done.stderr
-    assert "spec.storage.protocol" in done.stderr
-    assert re.search(r"cells/acme\.yaml:2:\d+: spec\.storage\.backend: not yet", done.stderr)
-    assert "(use backend: gateway)" in done.stderr
+    assert "spec.ingress.polling" in done.stderr
+    assert "spec.ingress.grpc" in done.stderr
+    assert re.search(r"cells/acme\.yaml:2:\d+: spec\.ingress\.polling: not yet", done.stderr)
+    assert "(use polling: per_node)" in done.stderr
     done = cli("preview", "acme", "--output", "jsonl")
     errors = json.loads(done.stdout.splitlines()[-1])["errors"]
     assert [(error["code"], error["hint"]) for error in errors] == [
-        ("not_yet", "use backend: gateway"),
-        ("not_yet", "use protocol: nfs"),
+        ("not_yet", "use polling: per_node"),
+        ("not_yet", "use grpc: false"),
     ]
 
 
