@@ -93,7 +93,11 @@ def test_the_place_is_that_of_the_value() -> None:
         ("storage: {kinds: {tasklogs: {}}}", "spec.storage.kinds.tasklogs", "did you mean taskLogs?"),
         ("storage: {kinds: {packages: {x: 1}}}", "spec.storage.kinds.packages.x", "none here yet"),
         ("placement: {reeef: r1}", "spec.placement.reeef", "did you mean reef?"),
-        ("database: {zzz: 1}", "spec.database.zzz", "fields here: tier, multiZone, retentionDays, geoBackup"),
+        (
+            "database: {zzz: 1}",
+            "spec.database.zzz",
+            "fields here: tier, multiZone, retentionDays, geoBackup, longTerm, failover",
+        ),
     ],
 )
 def test_unknown_fields_are_told_with_the_one_that_was_meant(line: str, field: str, hint: str) -> None:
