@@ -48,6 +48,11 @@ def spec_of(cloud: str = "aws", **body: object) -> CellSpec:
         pytest.param({"storage": {"region": "us-east-1"}}, "spec.storage.region", id="43 one region for files"),
         pytest.param({"nodes": {"readOnly": True}}, "spec.nodes.readOnly", id="44 no node that only reads"),
         pytest.param({"storage": {"backend": "ebs"}}, "spec.storage.backend", id="8 no disk of one machine"),
+        pytest.param(
+            {"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}},
+            "needs a user of its domain",
+            id="SMB on a shared gateway",
+        ),
     ],
 )
 def test_what_octopus_cannot_run_is_refused(body: dict[str, object], words: str) -> None:
@@ -59,9 +64,6 @@ def test_what_octopus_cannot_run_is_refused(body: dict[str, object], words: str)
     ("body", "words"),
     [
         pytest.param({"storage": {"backend": "fsx", "protocol": "smb"}}, "FSx", id="0.1 storage without one machine"),
-        pytest.param(
-            {"placement": {"reef": "r1"}, "storage": {"protocol": "smb"}}, "a domain", id="SMB on a shared gateway"
-        ),
     ],
 )
 def test_what_comes_later_is_not_yet(body: dict[str, object], words: str) -> None:
