@@ -153,5 +153,5 @@ def test_whatever_asks_can_be_overridden() -> None:
     commands += [inner for group in commands for inner in getattr(group, "commands", {}).values()]
     options = [{name for parameter in one.params for name in parameter.opts} for one in commands]
     asking = [known for known in options if {"--yes", "--deadline"} <= known]
-    assert len(asking) == 8
+    assert len(asking) == 9
     assert all("--override" in known for known in asking)
