@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+import typer
+
 from cellctl.cli import streams
 from cellctl.cli.options import OutputMode
 from cellctl.errors import CellctlError, ExitCode, GuardError, NotYet, SpecError, StaleApproval
@@ -44,6 +46,8 @@ def reporting(operation: str, mode: OutputMode, *, cell: str | None, cloud: str 
     except CellctlError as error:
         if mode is OutputMode.JSONL:
             _summarise(report, _result(error), failures_of(error))
+        raise
+    except typer.Exit:  # a command that has said how it ended
         raise
     except (KeyboardInterrupt, Exception) as error:
         if mode is OutputMode.JSONL:

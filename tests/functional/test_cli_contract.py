@@ -88,3 +88,11 @@ def test_wrong_input_in_jsonl_ends_with_a_summary(home: Path, words: str, code: 
 
 def test_nothing_of_a_cell_is_no_empty_sandbox(home: Path) -> None:
     assert "Nothing exists of cell nobody" in cellctl(home, "sandbox", "show", "--cell", "nobody").stdout
+
+
+def test_a_plan_that_is_saved_ends_with_one_summary(home: Path) -> None:
+    words = "account up sandbox --cloud azure --save plan.json --clock stepped --output jsonl"
+    done = cellctl(home, *words.split())
+    summaries = [row for row in map(json.loads, done.stdout.splitlines()) if row["kind"] == "summary"]
+    assert (done.returncode, [row["result"] for row in summaries]) == (0, ["succeeded"]), done.stderr
+    assert json.loads((home / "plan.json").read_text())
