@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +20,6 @@ from cellctl.cli.options import (
     OutputOption,
     OverrideOption,
     PlanOption,
-    RefreshScope,
     SavePlanOption,
     YesOption,
 )
@@ -32,6 +31,10 @@ DeleteOption = Annotated[
     bool,
     typer.Option("--delete-data", help="Delete the data as well. Says what could still be brought back, for how long."),
 ]
+
+if TYPE_CHECKING:
+    from cellctl.cli.place import Place
+    from cellctl.cli.removing import Removable
 
 
 def down(
@@ -57,46 +60,19 @@ def down(
     A cell that holds data is refused without --keep-data or --delete-data, and what holds it is listed. --save only
     writes the plan; --plan removes what was approved, if nothing has moved since.
     """
-    from cellctl.cli.place import locate, run_options
+    from cellctl.cli.place import locate
+    from cellctl.cli.removing import Removal, remove
     from cellctl.cli.reporting import reporting
-    from cellctl.cli.saving import finish, planned, ready
-    from cellctl.cli.session import DownSession
-    from cellctl.errors import UsageError
+
+    removal = Removal(
+        keep_data=keep_data, delete_data=delete_data, yes=yes, save=save, expires=expires, plan=plan,
+        approval=approval, output=output, override=override, clock=clock, engine=engine, deadline=deadline,
+    )  # fmt: skip
+
+    def located(approved: str) -> tuple[Place, Removable]:
+        place = locate("down", cell or approved or None, cloud=cloud, home=home)
+        return place, place.handle()
 
     with reporting("down", output, cell=cell, cloud=cloud) as report:
-        if keep_data and delete_data:
-            raise UsageError("--keep-data and --delete-data exclude each other", hint="say one of them")
-        lasts_s, (chosen, manifest) = ready(save, expires), planned(plan, approval, save)
-        place = locate("down", cell or (chosen.plan.cell if chosen else None), cloud=cloud, home=home)
-        report.at(place)
-        flag = " --keep-data" if keep_data else " --delete-data" if delete_data else ""
-        again = place.command("down") + flag
-        session = DownSession("down", place, mode=output, yes=yes or chosen is not None, again=again)
-        options = run_options(
-            refresh=RefreshScope.STATEFUL,
-            clock=clock,
-            engine=engine,
-            deadline=deadline,
-            override=override,
-            command=again,
-            approval=chosen,
-            manifest=manifest,
-        )
-        if save is not None:
-            with session:
-                looked = place.handle().preview_down(
-                    keep_data=keep_data, delete_data=delete_data, options=options, on_event=session.event,
-                    interrupter=session.interrupter,
-                )  # fmt: skip
-            raise typer.Exit(finish(session, save, looked, lasts_s=lasts_s, jsonl=output is OutputMode.JSONL))
-        with session:
-            outcome = place.handle().down(
-                ask=session.ask,
-                keep_data=keep_data,
-                delete_data=delete_data,
-                options=options,
-                on_event=session.event,
-                interrupter=session.interrupter,
-            )
-        code = session.finish(outcome)
+        code = remove(removal, report, located)
     raise typer.Exit(code)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from cellctl.cli.account.place import AccountArgument
 from cellctl.cli.options import (
     ApprovalOption,
     ClockOption,
@@ -25,7 +26,6 @@ from cellctl.cli.options import (
     YesOption,
 )
 
-AccountArgument = Annotated[str, typer.Argument(metavar="ACCOUNT", help="An account in cellctl.yaml, or sandbox.")]
 RegionOption = Annotated[
     str, typer.Option("--region", help="Where state and key are; by default the account's first.", show_default=False)
 ]
@@ -55,23 +55,17 @@ def up(
     change what programs declare and nothing else. Run it as an administrator of the account; then name what it prints
     in cellctl.yaml. Its own state stays in this home.
     """
-    from cellctl.account import Account
-    from cellctl.cli.place import Place, open_home, refuse_if_real_is_required, run_options
+    from cellctl.cli.account.place import locate_account
+    from cellctl.cli.place import run_options
     from cellctl.cli.reporting import reporting
     from cellctl.cli.saving import finish, planned, ready
     from cellctl.cli.session import Session
 
     with reporting("up", output, cell=f"account/{account}", cloud=cloud) as report:
         lasts_s, (chosen, manifest) = ready(save, expires), planned(plan, approval, save)
-        refuse_if_real_is_required(account)
-        found = open_home(home)
-        place = Place(
-            home=found, name=f"account/{account}", cloud=cloud or found.account(account).cloud, account=account,
-            spec=None, file=None, home_option=home, word=account,
-        )  # fmt: skip
+        place = locate_account(account, home=home, cloud=cloud, region=region)
         report.at(place)
-        handle = Account(account, home=found, cloud=cloud or "", region=region)
-        again = f"cellctl account up {account}{f' --cloud {cloud}' if cloud else ''}{place.home_words}"
+        handle, again = place.account_handle, place.command("up")
         session = Session("up", place, mode=output, yes=yes or chosen is not None, again=again, details=details)
         options = run_options(
             refresh=RefreshScope.STATEFUL,

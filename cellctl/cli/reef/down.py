@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from cellctl.cli.down import DeleteOption, KeepOption
@@ -17,11 +19,14 @@ from cellctl.cli.options import (
     OutputOption,
     OverrideOption,
     PlanOption,
-    RefreshScope,
     SavePlanOption,
     YesOption,
 )
 from cellctl.cli.reef.place import ReefArgument
+
+if TYPE_CHECKING:
+    from cellctl.cli.place import Place
+    from cellctl.cli.removing import Removable
 
 
 def down(
@@ -45,43 +50,19 @@ def down(
 
     Refused while a cell has a place on it, and without --keep-data or --delete-data.
     """
-    from cellctl.cli.place import run_options
     from cellctl.cli.reef.place import locate_reef
+    from cellctl.cli.removing import Removal, remove
     from cellctl.cli.reporting import reporting
-    from cellctl.cli.saving import finish, planned, ready
-    from cellctl.cli.session import DownSession
-    from cellctl.errors import UsageError
+
+    removal = Removal(
+        keep_data=keep_data, delete_data=delete_data, yes=yes, save=save, expires=expires, plan=plan,
+        approval=approval, output=output, override=override, clock=clock, engine=engine, deadline=deadline,
+    )  # fmt: skip
+
+    def located(_approved: str) -> tuple[Place, Removable]:
+        place = locate_reef("down", reef, home=home)
+        return place, place.reef
 
     with reporting("down", output, cell=f"reef/{reef}", cloud=None) as report:
-        if keep_data and delete_data:
-            raise UsageError("--keep-data and --delete-data exclude each other", hint="say one of them")
-        lasts_s, (chosen, manifest) = ready(save, expires), planned(plan, approval, save)
-        place = locate_reef("down", reef, home=home)
-        report.at(place)
-        flag = " --keep-data" if keep_data else " --delete-data" if delete_data else ""
-        again = place.command("down") + flag
-        session = DownSession("down", place, mode=output, yes=yes or chosen is not None, again=again)
-        options = run_options(
-            refresh=RefreshScope.STATEFUL,
-            clock=clock,
-            engine=engine,
-            deadline=deadline,
-            override=override,
-            command=again,
-            approval=chosen,
-            manifest=manifest,
-        )
-        if save is not None:
-            with session:
-                looked = place.reef.preview_down(
-                    keep_data=keep_data, delete_data=delete_data, options=options, on_event=session.event,
-                    interrupter=session.interrupter,
-                )  # fmt: skip
-            raise typer.Exit(finish(session, save, looked, lasts_s=lasts_s, jsonl=output is OutputMode.JSONL))
-        with session:
-            outcome = place.reef.down(
-                ask=session.ask, keep_data=keep_data, delete_data=delete_data, options=options,
-                on_event=session.event, interrupter=session.interrupter,
-            )  # fmt: skip
-        code = session.finish(outcome)
+        code = remove(removal, report, located)
     raise typer.Exit(code)
