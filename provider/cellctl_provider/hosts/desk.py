@@ -7,24 +7,19 @@ the protocol wants it; a visitor that ends takes its instance with it. Source: r
 
 from __future__ import annotations
 
-import os
-import shutil
 import socket
-import struct
-import tempfile
-import threading
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cellctl.local_socket import LocalSocket
 from cellctl_provider.hosts.plugin import PluginServer
 
 if TYPE_CHECKING:
     from cellctl_provider.protocol import ProviderFactory
 
 _LONGEST = 256
-_CREDENTIALS = struct.Struct("3i")  # pid, uid, gid: socket(7), SO_PEERCRED
 
 
 class Desk:
@@ -32,48 +27,22 @@ class Desk:
 
     def __init__(self, factories: Mapping[str, ProviderFactory]) -> None:
         self._factories = factories
-        self._folder = Path(tempfile.mkdtemp(prefix="cellctl-"))  # 0700; a home's path may be too long for a socket
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._socket.bind(str(self.path))
-        self._socket.listen()
-        self._closed = False
-        self._visits: set[socket.socket] = set()
-        threading.Thread(target=self._receive, name="cellctl desk", daemon=True).start()
+        self._socket = LocalSocket(self._serve, name="cellctl desk")
 
     @property
     def path(self) -> Path:
         """Where the socket is."""
-        return self._folder / "s"
+        return self._socket.path
 
     def close(self) -> None:
         """Serve nobody any more."""
-        self._closed = True
-        for open_ in (self._socket, *self._visits):
-            with suppress(OSError):
-                open_.shutdown(socket.SHUT_RDWR)  # wakes who waits at it
         self._socket.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _receive(self) -> None:
-        while not self._closed:
-            try:
-                visitor, _ = self._socket.accept()
-            except OSError:
-                return
-            self._visits.add(visitor)
-            threading.Thread(target=self._serve, args=(visitor,), name="cellctl plugin", daemon=True).start()
 
     def _serve(self, visitor: socket.socket) -> None:
         """Serve one instance for as long as its visitor stays."""
-        try:
-            with visitor, suppress(OSError), visitor.makefile("rb") as words:
-                _, uid, _ = _CREDENTIALS.unpack(
-                    visitor.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
-                )
-                factory = self._factories.get(words.readline(_LONGEST).decode().strip())
-                if uid == os.getuid() and factory is not None:
-                    with closing(PluginServer(factory)) as server:
-                        visitor.sendall(f"{server.port}\n".encode())
-                        words.read()
-        finally:
-            self._visits.discard(visitor)
+        with visitor.makefile("rb") as words:
+            factory = self._factories.get(words.readline(_LONGEST).decode().strip())
+            if factory is not None:
+                with closing(PluginServer(factory)) as server:
+                    visitor.sendall(f"{server.port}\n".encode())
+                    words.read()
