@@ -51,6 +51,7 @@ for words in sys.argv[1:]:
 
 
 def _helps(commands: Sequence[str]) -> Iterator[str]:
+    """Yield each command's help; a process that hangs is ended."""
     environment = {"COLUMNS": "100", "TERM": "dumb", "NO_COLOR": "1", "PATH": os.defpath, "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
         [sys.executable, "-c", _EACH, *commands],
@@ -58,7 +59,7 @@ def _helps(commands: Sequence[str]) -> Iterator[str]:
         text=True,
         check=True,
         env=environment,
-        timeout=60,
+        timeout=600,
     )
     for text in done.stdout.split("\0")[:-1]:
         yield "\n".join(line.rstrip() for line in text.strip().splitlines())

@@ -79,12 +79,7 @@ def examine_account(home: Home, name: str, *, environment: Mapping[str, str], in
 
 
 def _inside(account: Account, environment: Mapping[str, str]) -> Iterator[Finding]:
-    target = INSPECTORS.get(account.cloud)
-    if target is None:
-        message = f"accounts on {account.cloud} are not looked into by this version"
-        yield Finding(subject=account.name, level="note", message=message)
-        return
-    inspect = cast("Inspect", resolve_name(target))
+    inspect = cast("Inspect", resolve_name(INSPECTORS[account.cloud]))
     roles = {"preview": account.preview_role, "apply": account.apply_role}
     found = inspect(
         account=account.id, roles=roles, regions=account.regions, state=account.state, secrets=account.secrets,

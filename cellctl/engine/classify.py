@@ -23,6 +23,8 @@ def _class(code: str, pattern: str, hint: str) -> _Class:
     return _Class(code, re.compile(pattern, re.IGNORECASE), hint)
 
 
+_NEIGHBOUR = "ReferencedResourceNotProvisioned|RetryableError|AnotherOperationInProgress"
+"""What a cloud says that is busy with something near: the same call works in a moment."""
 _CLASSES = (
     _class(
         "state_unsaved",
@@ -58,8 +60,7 @@ _CLASSES = (
     ),
     _class(
         "conflict",
-        r"(another|an) operation is (still )?in progress|AnotherOperationInProgress|OperationInProgress|"
-        r"ReferencedResourceNotProvisioned|RetryableError",
+        rf"(another|an) operation is (still )?in progress|OperationInProgress|{_NEIGHBOUR}",
         "the cloud is still busy with it: run the same command again in a minute",
     ),
     _class(
@@ -102,7 +103,7 @@ _CLASSES = (
     ),
 )
 _PROGRAM = re.compile(r"(an unhandled error occurred: )?python inline source runtime error:?\s*")
-_BUSY = re.compile(r"ReferencedResourceNotProvisioned|RetryableError|AnotherOperationInProgress", re.IGNORECASE)
+_BUSY = re.compile(_NEIGHBOUR, re.IGNORECASE)
 _PREFIX = re.compile(r"^(error|warning|Preview failed|preview failed): ")
 NOISE = re.compile(
     r"^(update|preview|refresh|destroy|delete) (failed|canceled)$|^resource monitor shut down|"

@@ -8,7 +8,6 @@ import typer
 
 from cellctl.cli.options import HomeOption
 
-_REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="What the network is called in the account.")]
 CloudOption = Annotated[str, typer.Option("--cloud", help="aws or azure.")]
 RegionOption = Annotated[str, typer.Option("--region", help="Its region; eu-west-1 or westeurope without it.")]
@@ -41,12 +40,12 @@ def network(  # noqa: PLR0917  typer reads the signature
     from cellctl.cli import streams
     from cellctl.cli.sandbox.control import open_control
     from cellctl.errors import UsageError
+    from cellctl.home.cells import DEFAULT_REGIONS
 
-    if cloud not in _REGIONS:
-        raise UsageError(
-            f"there is no cloud '{cloud}'", hint=f"clouds are: {', '.join(_REGIONS)}", code="unknown_cloud"
-        )
-    region = region or _REGIONS[cloud]
+    if cloud not in DEFAULT_REGIONS:
+        hint = f"clouds are: {', '.join(DEFAULT_REGIONS)}"
+        raise UsageError(f"there is no cloud '{cloud}'", hint=hint, code="unknown_cloud")
+    region = region or DEFAULT_REGIONS[cloud]
     found = open_control(home).network(name, region=region, cidr=cidr, zones=zones, domain=domain, key=key, cloud=cloud)
     text = yaml.safe_dump(dict(found), sort_keys=False, default_flow_style=None, width=1000)
     for line in text.splitlines():
