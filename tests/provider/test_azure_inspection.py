@@ -14,7 +14,8 @@ from cellctl.doctor import account as doctor
 from cellctl.facts.accounts import needs
 from cellctl.facts.permissions import looks, merged, permissions
 from cellctl.home import Home
-from cellctl_provider.azure.inspection import Seen, inspect
+from cellctl_provider.azure.inspection import inspect
+from cellctl_provider.seen import Seen
 
 SUBSCRIPTION, TENANT = "11111111-2222-4333-8444-555555555555", "66666666-7777-4888-8999-000000000000"
 ROLES = {"preview": "aaaaaaaa-0000-4000-8000-000000000001", "apply": "aaaaaaaa-0000-4000-8000-000000000002"}

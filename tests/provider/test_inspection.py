@@ -10,8 +10,9 @@ import pytest
 from moto import mock_aws
 
 from cellctl.facts.accounts import needs
-from cellctl_provider.aws.inspection import Seen, inspect
+from cellctl_provider.aws.inspection import inspect
 from cellctl_provider.protocol import ProviderError
+from cellctl_provider.seen import Seen
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 ROLES = {use: f"arn:aws:iam::{ACCOUNT}:role/cellctl-{use}" for use in ("preview", "apply")}

@@ -39,12 +39,10 @@ def network(  # noqa: PLR0917  typer reads the signature
 
     from cellctl.cli import streams
     from cellctl.cli.sandbox.control import open_control
-    from cellctl.errors import UsageError
+    from cellctl.cli.sandbox.options import check_cloud
     from cellctl.home.cells import DEFAULT_REGIONS
 
-    if cloud not in DEFAULT_REGIONS:
-        hint = f"clouds are: {', '.join(DEFAULT_REGIONS)}"
-        raise UsageError(f"there is no cloud '{cloud}'", hint=hint, code="unknown_cloud")
+    check_cloud(cloud)
     region = region or DEFAULT_REGIONS[cloud]
     found = open_control(home).network(name, region=region, cidr=cidr, zones=zones, domain=domain, key=key, cloud=cloud)
     text = yaml.safe_dump(dict(found), sort_keys=False, default_flow_style=None, width=1000)

@@ -6,8 +6,7 @@ Each role is assumed as a run assumes it; everything else is asked as the role t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, urlsplit
 
 from cellctl.facts.accounts import Needs, Quota
@@ -17,23 +16,13 @@ from cellctl.state.values import Struct
 from cellctl_provider.aws.quotas import AwsQuotas, said
 from cellctl_provider.credentials import FederatedCredentials
 from cellctl_provider.protocol import ProviderError
+from cellctl_provider.seen import Level, Seen
 
 if TYPE_CHECKING:
     from boto3 import Session
 
-Level = Literal["ok", "note", "warning", "missing"]
 Sessions = Callable[[str, str], "Session"]
 _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """One thing looked at (`cellctl.doctor.Finding`)."""
-
-    subject: str
-    level: Level
-    message: str
-    remedy: str = ""
 
 
 def inspect(

@@ -5,7 +5,7 @@ Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-cre
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,9 @@ import httpx
 
 from cellctl.errors import UsageError
 
+MANAGEMENT = "https://management.azure.com"
+"""Azure Resource Manager; the audience of its tokens, too."""
+_PAGES = 50
 _AUTHORITY = "https://login.microsoftonline.com/"
 WHERE = "AZURE_FEDERATED_TOKEN_FILE"
 
@@ -94,3 +97,21 @@ def answer(
     if not isinstance(document, dict):
         raise AzureRefused(f"{host} answers {found.status_code}")
     return document
+
+
+def pages(
+    client: httpx.Client, url: str, *, headers: Mapping[str, str], params: Mapping[str, str]
+) -> Iterator[Mapping[str, object]]:
+    """Yield every page of an answer of Resource Manager, which says where the next one is.
+
+    Raises:
+        AzureRefused: As `answer`.
+    """
+    asked: Mapping[str, str] | None = params
+    for _ in range(_PAGES):
+        page = answer(client, "GET", url, headers=headers, params=asked)
+        yield page
+        following, asked = page.get("nextLink"), None
+        if not isinstance(following, str) or not following.startswith(f"{MANAGEMENT}/"):
+            return
+        url = following

@@ -7,8 +7,6 @@ of azure-native 3.29.0 (reference/azure.md 1.13).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
@@ -18,24 +16,13 @@ from cellctl.facts.accounts import Needs, Quota
 from cellctl.facts.conditions import at, every
 from cellctl.facts.document import to_value
 from cellctl.state.values import Value
-from cellctl_provider.azure.federation import AzureRefused, answer, token
+from cellctl_provider.azure.federation import MANAGEMENT, AzureRefused, answer, token
 from cellctl_provider.azure.quotas import AzureQuotas
+from cellctl_provider.seen import Seen
 
-Level = Literal["ok", "note", "warning", "missing"]
-_MANAGEMENT = "https://management.azure.com"
 _STORAGE, _VAULT = "https://storage.azure.com", "https://vault.azure.net"
 _TIMEOUT_S = 20.0
 _BLOB_API = "2023-11-03"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """One thing looked at (`cellctl.doctor.Finding`)."""
-
-    subject: str
-    level: Level
-    message: str
-    remedy: str = ""
 
 
 def inspect(
@@ -97,6 +84,9 @@ class _Asker:
         self._client, self._subscription, self._tenant = client, subscription, tenant
         self._application, self._environment, self._use = application, environment, use
         self._tokens: dict[str, str] = {}
+        self._quotas = AzureQuotas(
+            client, subscription=subscription, tenant=tenant, application=application, environment=environment
+        )
 
     def who(self) -> Seen:
         """Return whether it signs in, and is let into this subscription."""
@@ -146,11 +136,7 @@ class _Asker:
 
     def quota(self, region: str, wanted: Quota) -> Seen:
         """Return how much of a quota is in use, and whether a cell fits."""
-        quotas = AzureQuotas(
-            self._client, subscription=self._subscription, tenant=self._tenant, application=self._application,
-            environment=self._environment,
-        )  # fmt: skip
-        found = quotas.usage(wanted.name, inside="", region=region) or {}
+        found = self._quotas.usage(wanted.name, inside="", region=region) or {}
         limit, used, doubt = found.get("limit"), found.get("used"), str(found.get("doubt") or "")
         counted = f"{used} of {limit} are in use" if isinstance(used, int) else f"{limit}"
         message = (
@@ -197,7 +183,7 @@ class _Asker:
         ids = [str(at(one, "id")) for one in every(found, "value") if at(one, "name") == name] if found else []
         if not ids:
             return None
-        service, _ = self._document(f"{_MANAGEMENT}{ids[0]}/blobServices/default", "2024-01-01")
+        service, _ = self._document(f"{MANAGEMENT}{ids[0]}/blobServices/default", "2024-01-01")
         return None if service is None else at(service, "properties.isVersioningEnabled") is True
 
     def key(self, url: str) -> Seen:
@@ -220,12 +206,12 @@ class _Asker:
 
     def _asked(self, path: str, version: str, **words: str) -> tuple[Value, str]:
         """Return what Resource Manager says of a path of the subscription, or None and why it does not."""
-        url = f"{_MANAGEMENT}/subscriptions/{self._subscription}{f'/{path}' if path else ''}"
+        url = f"{MANAGEMENT}/subscriptions/{self._subscription}{f'/{path}' if path else ''}"
         return self._document(url, version, **words)
 
     def _document(self, url: str, version: str, **words: str) -> tuple[Value, str]:
         try:
-            headers = {"Authorization": f"Bearer {self._token(_MANAGEMENT)}"}
+            headers = {"Authorization": f"Bearer {self._token(MANAGEMENT)}"}
             found = answer(self._client, "GET", url, headers=headers, params={"api-version": version, **words})
         except (AzureRefused, UsageError) as error:
             return None, str(error)

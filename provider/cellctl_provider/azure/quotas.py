@@ -13,11 +13,9 @@ from cellctl import facts
 from cellctl.errors import UsageError
 from cellctl.facts.asking import Used, questions
 from cellctl.state.values import Struct, Value
-from cellctl_provider.azure.federation import AzureRefused, answer, token
+from cellctl_provider.azure.federation import MANAGEMENT, AzureRefused, pages, token
 
-_MANAGEMENT = "https://management.azure.com"
 _TIMEOUT_S = 20.0
-_PAGES = 50
 
 
 class AzureQuotas:
@@ -60,20 +58,14 @@ class AzureQuotas:
         """Yield every page of an answer."""
         if not self._token:
             self._token = token(
-                self._client, tenant=self._tenant, application=self._application, audience=_MANAGEMENT,
+                self._client, tenant=self._tenant, application=self._application, audience=MANAGEMENT,
                 environment=self._environment,
             )  # fmt: skip
         path = "/".join(filter(None, (asked.client, asked.call))).format(region=region, inside=inside)
-        url = f"{_MANAGEMENT}/subscriptions/{self._subscription}/{path}"
-        params: Mapping[str, str] | None = asked.words
-        for _ in range(_PAGES):
-            headers = {"Authorization": f"Bearer {self._token}"}
-            page = dict(answer(self._client, "GET", url, headers=headers, params=params))
-            yield page  # type: ignore[misc]  # what JSON holds
-            following, params = page.get("nextLink"), None
-            if not isinstance(following, str) or not following.startswith(f"{_MANAGEMENT}/"):
-                return
-            url = following
+        url = f"{MANAGEMENT}/subscriptions/{self._subscription}/{path}"
+        headers = {"Authorization": f"Bearer {self._token}"}
+        for page in pages(self._client, url, headers=headers, params=asked.words):
+            yield dict(page)  # type: ignore[arg-type]  # what JSON holds
 
 
 def federated(*, account: str, role: str, tenant: str, environment: Mapping[str, str]) -> AzureQuotas:

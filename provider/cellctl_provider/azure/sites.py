@@ -13,11 +13,9 @@ import httpx
 from cellctl.errors import EngineError, UsageError
 from cellctl.facts.conditions import at, every
 from cellctl.state.values import Struct, Value
-from cellctl_provider.azure.federation import AzureRefused, answer, token
+from cellctl_provider.azure.federation import MANAGEMENT, AzureRefused, answer, pages, token
 
-_MANAGEMENT = "https://management.azure.com"
 _TIMEOUT_S = 20.0
-_PAGES = 50
 _NETWORK_API, _ZONE_API, _VAULT_API = "2024-05-01", "2024-06-01", "2024-11-01"
 """API versions; those of azure-native 3.29.0 (reference/azure.md 1.13)."""
 _ZONES = "/providers/Microsoft.Network/privateDnsZones"
@@ -45,7 +43,7 @@ class FederatedSites:
         client = self._client or httpx.Client(timeout=_TIMEOUT_S, trust_env=False)
         try:
             given = token(
-                client, tenant=self._tenant, application=self._role, audience=_MANAGEMENT, environment=self._environment
+                client, tenant=self._tenant, application=self._role, audience=MANAGEMENT, environment=self._environment
             )
             return _Look(client, given, account).seen(dict(question))
         except (AzureRefused, UsageError) as error:
@@ -118,7 +116,7 @@ class _Look:
         """Return a document, `{}` where nothing of that id is there."""
         try:
             document = answer(
-                self._client, "GET", f"{_MANAGEMENT}{id}", headers=self._headers, params={"api-version": version}
+                self._client, "GET", f"{MANAGEMENT}{id}", headers=self._headers, params={"api-version": version}
             )
         except AzureRefused as error:
             if str(error).endswith("answers 404"):
@@ -127,15 +125,10 @@ class _Look:
         return lifted(document)
 
     def _listed(self, path: str, version: str) -> Iterator[Value]:
-        url, params = f"{_MANAGEMENT}{path}", {"api-version": version}
-        for _ in range(_PAGES):
-            page = answer(self._client, "GET", url, headers=self._headers, params=params or None)
+        params = {"api-version": version}
+        for page in pages(self._client, f"{MANAGEMENT}{path}", headers=self._headers, params=params):
             for item in _rows(page.get("value")):
                 yield lifted(item)
-            following, params = page.get("nextLink"), {}
-            if not isinstance(following, str) or not following.startswith(f"{_MANAGEMENT}/"):
-                return
-            url = following
 
 
 def lifted(document: Mapping[str, object]) -> Struct:
