@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from cellctl import facts
+from cellctl.facts.document import Table
 from cellctl.state.values import Struct, Value, contains_unknown
 from cellctl_provider.aws import activation, cache, settings
 from cellctl_provider.aws.clients import translated
@@ -75,11 +77,16 @@ FIELDS = (
 )
 # Activation may restart the appliance: connected is six answers, ten seconds apart (reference/aws.md 2.1).
 _CONNECTED_TIMES = 6
-_SMALLEST_GIB = 150  # octopus.md 2.6
 _CONNECTED_EVERY_S = 10.0
 _CONNECTED_LIMIT_S = 15 * 60.0
 _READ_LIMIT_S = 5 * 60.0
 _SHARES_LIMIT_S = 10 * 60.0
+
+
+def _smallest_gib() -> int:
+    """Return the least that a disk of a cache has, as layouts know it."""
+    sizes = Table.load(facts.ROOT / "aws" / "layout" / "sizes.toml")
+    return int(sizes.table("gateway").number("cache_least_gib"))
 
 
 class FileGatewayHandler:
@@ -98,7 +105,7 @@ class FileGatewayHandler:
         has, wants = wholes(request.olds, "cacheSizesGib"), wholes(checked.inputs, "cacheSizesGib")
         before, after = Counter(has), Counter(wants)
         if before - after:
-            more = [max(sum(wants) - sum(has), _SMALLEST_GIB)] if sum(wants) > sum(has) else []
+            more = [max(sum(wants) - sum(has), _smallest_gib())] if sum(wants) > sum(has) else []
             reason = f"a disk of a cache cannot shrink, grow or go: it has {has}; say cacheGiB: {[*has, *more]}"
             failures.append(CheckFailure(property="cacheSizesGib", reason=reason))
         if not after:
