@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_azure_native import managedidentity, operationalinsights, privatedns, resources
+from pulumi_azure_native import managedidentity, privatedns, resources
 
 from cellctl_components.azure.account_layout import AccountLayout
+from cellctl_components.azure.diagnostics import log_workspace
 from cellctl_components.azure.operators import Operators, OperatorsArgs
 from cellctl_components.azure.place import Place, child, lock, named, stateful
 from cellctl_components.azure.state_store import StateStore, StateStoreArgs
@@ -46,7 +47,7 @@ class Subscription(pulumi.ComponentResource):
             subscription=args.subscription,
             tags=args.layout.tags,
         )
-        self.workspace = self._workspace()
+        self.workspace = log_workspace(self, name, self._place, args.layout.workspace, days=LOG_DAYS)
         states = StateStoreArgs(place=self._place, layout=args.layout, tenant=args.tenant, workspace=self.workspace.id)
         self.states = StateStore(f"{name}-states", states, inside)
         operators = OperatorsArgs(place=self._place, layout=args.layout, states=self.states)
@@ -55,18 +56,6 @@ class Subscription(pulumi.ComponentResource):
         self.zones = {group: self._zone(group, zone) for group, zone in service_zones(queued=True).items()}
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
         self.register_outputs({"state": self.states.url})
-
-    def _workspace(self) -> operationalinsights.Workspace:
-        return operationalinsights.Workspace(
-            f"{self._name}-workspace",
-            resource_group_name=self._place.resource_group,
-            workspace_name=self._layout.workspace,
-            location=self._place.location,
-            sku=operationalinsights.WorkspaceSkuArgs(name="PerGB2018"),
-            retention_in_days=LOG_DAYS,
-            tags=self._place.tags,
-            opts=child(self),
-        )
 
     def _sql_identity(self) -> managedidentity.UserAssignedIdentity:
         """Declare whom SQL servers ask the directory as; a tenant's administrator gives it the right to, once."""

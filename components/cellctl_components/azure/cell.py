@@ -6,18 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_azure_native import managedidentity, operationalinsights, resources
+from pulumi_azure_native import managedidentity, resources
 
 from cellctl_components.azure.alarms import Alarms, AlarmsArgs
 from cellctl_components.azure.bootstrap import BootFacts
 from cellctl_components.azure.data_layout import QueueLayout
+from cellctl_components.azure.diagnostics import log_workspace
 from cellctl_components.azure.existing_network import ExistingNetwork
 from cellctl_components.azure.file_shares import FileShares, FileSharesArgs
 from cellctl_components.azure.ingress import Ingress, IngressArgs
 from cellctl_components.azure.layout import GRPC_PORT, AzureLayout
 from cellctl_components.azure.network import Network, NetworkArgs
 from cellctl_components.azure.nodes import Nodes, NodesArgs
-from cellctl_components.azure.place import Grant, Place, child, lock, named, stateful
+from cellctl_components.azure.place import Grant, Place, lock, named, stateful
 from cellctl_components.azure.placed_parts import (
     JoinedNetwork,
     PooledDatabase,
@@ -67,7 +68,7 @@ class Cell(pulumi.ComponentResource):
             locked=args.layout.locked,
         )
         self.identity = self._identity()
-        self.workspace = self._workspace()
+        self.workspace = log_workspace(self, name, self._place, self._layout.names.workspace, days=LOG_DAYS)
         self.network = self._network()
         self.sealing = self._sealing()
         self.files = self._files()
@@ -102,18 +103,6 @@ class Cell(pulumi.ComponentResource):
         if self._place.locked:
             lock(self, f"{self._name}-identity", identity.id)
         return identity
-
-    def _workspace(self) -> operationalinsights.Workspace:
-        return operationalinsights.Workspace(
-            f"{self._name}-workspace",
-            resource_group_name=self._place.resource_group,
-            workspace_name=self._layout.names.workspace,
-            location=self._place.location,
-            sku=operationalinsights.WorkspaceSkuArgs(name="PerGB2018"),
-            retention_in_days=LOG_DAYS,
-            tags=self._place.tags,
-            opts=child(self),
-        )
 
     def _network(self) -> Network | ExistingNetwork | JoinedNetwork:
         layout = self._layout

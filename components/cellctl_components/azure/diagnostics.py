@@ -1,13 +1,13 @@
-"""Diagnostic settings: which logs of an object go to the cell's workspace."""
+"""The workspace of a stack, and diagnostic settings: which logs of an object go there."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 import pulumi
-from pulumi_azure_native import monitor
+from pulumi_azure_native import monitor, operationalinsights
 
-from cellctl_components.azure.place import child
+from cellctl_components.azure.place import Place, child
 
 
 def send_logs(
@@ -26,4 +26,20 @@ def send_logs(
         workspace_id=workspace,
         logs=[monitor.DiagnosticsLogSettingsArgs(category=category, enabled=True) for category in categories],
         opts=child(parent, *after),
+    )
+
+
+def log_workspace(
+    parent: pulumi.ComponentResource, name: str, place: Place, workspace: str, *, days: int
+) -> operationalinsights.Workspace:
+    """Declare `NAME-workspace`, a Log Analytics workspace that keeps what it is sent for so many days."""
+    return operationalinsights.Workspace(
+        f"{name}-workspace",
+        resource_group_name=place.resource_group,
+        workspace_name=workspace,
+        location=place.location,
+        sku=operationalinsights.WorkspaceSkuArgs(name="PerGB2018"),
+        retention_in_days=days,
+        tags=place.tags,
+        opts=child(parent),
     )

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pulumi
 from pulumi_azure_native import sql
 
-from cellctl_components.azure.place import guarding, lock, named, stateful
+from cellctl_components.azure.logical_server import ADMINISTERED, audit, logical_server
+from cellctl_components.azure.place import lock, named, stateful
 
 if TYPE_CHECKING:
     from cellctl_components.azure.sql_server import SqlServerArgs
@@ -28,31 +29,21 @@ class FailoverPartner:
         assert args.layout.failover is not None
         self._name, self._args, self._parent, self._layout = name, args, parent, args.layout.failover
         self.server = self._server()
-        self.audit = self._audit()
+        self.audit = audit(parent, name, args.place, self.server, self._layout.server)
         self.group = self._group(database)
         if args.place.locked:
             lock(parent, name, self.server.id, self.audit, self.group)
 
     def _server(self) -> sql.Server:
-        from cellctl_components.azure.sql_server import only
-
         args = self._args
-        return sql.Server(
-            f"{self._name}-server",
-            resource_group_name=args.place.resource_group,
-            server_name=self._layout.server,
-            location=self._layout.region,
-            version="12.0",
-            minimal_tls_version="1.2",
-            public_network_access="Disabled",
-            restrict_outbound_network_access="Disabled",
-            administrators=only(args.administrators),
-            tags=args.place.tags,
-            opts=stateful(self._parent, ignore=["administrators"]),  # as of the first one
+        return logical_server(
+            self._name,
+            self._layout.server,
+            place=args.place,
+            administrators=args.administrators,
+            opts=stateful(self._parent, ignore=[ADMINISTERED]),
+            region=self._layout.region,
         )
-
-    def _server_name(self) -> pulumi.Output[str]:
-        return named(self.server, self._layout.server)
 
     def _group(self, database: sql.Database) -> sql.FailoverGroup:
         args = self._args
@@ -71,18 +62,4 @@ class FailoverPartner:
             ),
             tags=args.place.tags,
             opts=stateful(self._parent),
-        )
-
-    def _audit(self) -> sql.ExtendedServerBlobAuditingPolicy:
-        from cellctl_components.azure.sql_server import AUDITED
-
-        return sql.ExtendedServerBlobAuditingPolicy(
-            f"{self._name}-audit",
-            resource_group_name=self._args.place.resource_group,
-            server_name=self._server_name(),
-            blob_auditing_policy_name="default",
-            state=sql.BlobAuditingPolicyState.ENABLED,
-            is_azure_monitor_target_enabled=True,
-            audit_actions_and_groups=list(AUDITED),
-            opts=guarding(self._parent, self.server),
         )

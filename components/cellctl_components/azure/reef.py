@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_azure_native import operationalinsights, resources
+from pulumi_azure_native import resources
 
 from cellctl_components.azure import facts
+from cellctl_components.azure.diagnostics import log_workspace
 from cellctl_components.azure.network import Network, NetworkArgs
-from cellctl_components.azure.place import Place, child, named, stateful
+from cellctl_components.azure.place import Place, named, stateful
 from cellctl_components.azure.reef_alarms import ReefAlarms, ReefAlarmsArgs
 from cellctl_components.azure.reef_layout import PoolLayout, ReefLayout
 from cellctl_components.azure.sql_pool import SqlPool, SqlPoolArgs
@@ -49,7 +50,7 @@ class Reef(pulumi.ComponentResource):
             tags=args.layout.tags,
             locked=args.layout.protected,
         )
-        self.workspace = self._workspace()
+        self.workspace = log_workspace(self, name, self._place, args.layout.workspace, days=LOG_DAYS)
         self.network = Network(
             f"{name}-network",
             # Any cell may come with a queue, or with gRPC: the reef's own groups and zones are ready for both.
@@ -86,18 +87,6 @@ class Reef(pulumi.ComponentResource):
             location=self._layout.region,
             tags=self._layout.tags,
             opts=stateful(self),
-        )
-
-    def _workspace(self) -> operationalinsights.Workspace:
-        return operationalinsights.Workspace(
-            f"{self._name}-workspace",
-            resource_group_name=self._place.resource_group,
-            workspace_name=self._layout.workspace,
-            location=self._place.location,
-            sku=operationalinsights.WorkspaceSkuArgs(name="PerGB2018"),
-            retention_in_days=LOG_DAYS,
-            tags=self._place.tags,
-            opts=child(self),
         )
 
     def _hosts(self) -> dict[str, SqlPool]:

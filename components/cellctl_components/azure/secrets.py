@@ -12,6 +12,7 @@ from cellctl_components.azure import facts
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
 from cellctl_components.azure.place import Grant, Place, assign_role, lock, named, stateful
+from cellctl_components.azure.vault import vault
 from cellctl_components.resources import MasterKey
 
 MASTER_KEY = "octopus-master-key"
@@ -52,7 +53,9 @@ class Secrets(pulumi.ComponentResource):
     def __init__(self, name: str, args: SecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cells:azure:Secrets", name, None, opts)
         self._name, self._args = name, args
-        self.vault = self._vault()
+        self.vault = vault(
+            name, args.vault, place=args.place, tenant=args.tenant, opts=stateful(self), private=True
+        )  # fmt: skip
         target = Target(name=args.vault, id=self.vault.id, group="vault")
         self.endpoint = private_endpoint(self, name, args.place, args.endpoint, target)
         self.roles = self._roles()
@@ -70,33 +73,6 @@ class Secrets(pulumi.ComponentResource):
 
     def _below(self) -> list[pulumi.Resource]:
         return [self.endpoint.zone_group, *self.roles, self.key, self.administrator]
-
-    def _vault(self) -> keyvault.Vault:
-        args = self._args
-        return keyvault.Vault(
-            f"{self._name}-vault",
-            resource_group_name=args.place.resource_group,
-            vault_name=args.vault,
-            location=args.place.location,
-            properties=keyvault.VaultPropertiesArgs(
-                tenant_id=args.tenant,
-                sku=keyvault.SkuArgs(family="A", name=keyvault.SkuName.STANDARD),
-                enable_rbac_authorization=True,
-                enable_soft_delete=True,
-                soft_delete_retention_in_days=90,
-                enable_purge_protection=True,
-                enabled_for_deployment=False,
-                enabled_for_template_deployment=False,
-                enabled_for_disk_encryption=False,
-                public_network_access="Disabled",
-                create_mode=keyvault.CreateMode.DEFAULT,
-                network_acls=keyvault.NetworkRuleSetArgs(
-                    default_action="Deny", bypass="AzureServices", ip_rules=[], virtual_network_rules=[]
-                ),
-            ),
-            tags=args.place.tags,
-            opts=stateful(self),
-        )
 
     def _roles(self) -> list[pulumi.Resource]:
         args = self._args

@@ -9,9 +9,10 @@ from pulumi_azure_native import sql
 
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
-from cellctl_components.azure.place import Place, guarding, lock, named, stateful
+from cellctl_components.azure.logical_server import ADMINISTERED, audit, logical_server
+from cellctl_components.azure.place import Place, lock, named, stateful
 from cellctl_components.azure.reef_layout import PoolLayout
-from cellctl_components.azure.sql_server import AUDITED, Administrators
+from cellctl_components.azure.sql_server import Administrators
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class SqlPool(pulumi.ComponentResource):
         self.pool = self._pool()
         target = Target(name=args.layout.server, id=self.server.id, group="sqlServer")
         self.endpoint = private_endpoint(self, name, args.place, args.endpoint, target)
-        self.audit = self._audit()
+        self.audit = audit(self, name, args.place, self.server, args.layout.server)
         master = pulumi.Output.concat(self.server.id, "/databases/master")
         self.logs = send_logs(self, f"{name}-audit-logs", master, args.workspace, ["SQLSecurityAuditEvents"], self.pool)
         # A lock of the server would keep every cell from taking its own database away; Azure refuses to delete a
@@ -51,30 +52,13 @@ class SqlPool(pulumi.ComponentResource):
 
     def _server(self) -> sql.Server:
         args = self._args
-        return sql.Server(
-            f"{self._name}-server",
-            resource_group_name=args.place.resource_group,
-            server_name=args.layout.server,
-            location=args.place.location,
-            version="12.0",
-            minimal_tls_version="1.2",
-            public_network_access="Disabled",
-            restrict_outbound_network_access="Disabled",
-            administrators=sql.ServerExternalAdministratorArgs(
-                administrator_type="ActiveDirectory",
-                principal_type="Group",
-                login=args.administrators.name,
-                sid=args.administrators.group,
-                tenant_id=args.administrators.tenant,
-                azure_ad_only_authentication=True,
-            ),
-            identity=None
-            if args.directory_identity is None
-            else sql.ResourceIdentityArgs(type="UserAssigned", user_assigned_identities=[args.directory_identity]),
-            primary_user_assigned_identity_id=args.directory_identity,
-            tags=args.place.tags,
-            # Any edit of this block would delete the server with every cell's database (pulumi/docs 13845).
-            opts=stateful(self, ignore=["administrators"]),
+        return logical_server(
+            self._name,
+            args.layout.server,
+            place=args.place,
+            administrators=args.administrators,
+            opts=stateful(self, ignore=[ADMINISTERED]),
+            identities=[args.directory_identity] if args.directory_identity is not None else (),
         )
 
     def _pool(self) -> sql.ElasticPool:
@@ -95,16 +79,4 @@ class SqlPool(pulumi.ComponentResource):
             license_type="LicenseIncluded",
             tags=args.place.tags,
             opts=stateful(self),
-        )
-
-    def _audit(self) -> sql.ExtendedServerBlobAuditingPolicy:
-        return sql.ExtendedServerBlobAuditingPolicy(
-            f"{self._name}-audit",
-            resource_group_name=self._args.place.resource_group,
-            server_name=named(self.server, self._args.layout.server),
-            blob_auditing_policy_name="default",
-            state=sql.BlobAuditingPolicyState.ENABLED,
-            is_azure_monitor_target_enabled=True,
-            audit_actions_and_groups=list(AUDITED),
-            opts=guarding(self, self.server),
         )

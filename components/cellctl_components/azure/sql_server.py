@@ -12,19 +12,10 @@ from cellctl_components.azure.data_layout import DatabaseLayout
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
 from cellctl_components.azure.failover_partner import FailoverPartner
+from cellctl_components.azure.logical_server import ADMINISTERED, audit, logical_server
 from cellctl_components.azure.place import Place, child, guarding, lock, named, stateful
 from cellctl_components.azure.sealing import Sealing
 from cellctl_components.resources import CellDatabase
-
-AUDITED = (
-    "SUCCESSFUL_DATABASE_AUTHENTICATION_GROUP",
-    "FAILED_DATABASE_AUTHENTICATION_GROUP",
-    "DATABASE_PRINCIPAL_CHANGE_GROUP",
-    "DATABASE_ROLE_MEMBER_CHANGE_GROUP",
-    "DATABASE_PERMISSION_CHANGE_GROUP",
-)
-"""Who came in and who was let in. Not every batch: Octopus polls its queue all the time, and logs cost by volume."""
-
 
 DATABASE_TROUBLES = ("Errors", "Timeouts", "Blocks", "Deadlocks")
 """Log categories of a database."""
@@ -43,18 +34,6 @@ class Administrators:
     tenant: str
     group: str
     name: str
-
-
-def only(administrators: Administrators) -> sql.ServerExternalAdministratorArgs:
-    """Return the administrators of a server that knows no other sign-in."""
-    return sql.ServerExternalAdministratorArgs(
-        administrator_type="ActiveDirectory",
-        principal_type="Group",
-        login=administrators.name,
-        sid=administrators.group,
-        tenant_id=administrators.tenant,
-        azure_ad_only_authentication=True,
-    )
 
 
 def no_own_indexes(
@@ -132,7 +111,7 @@ class SqlServer(pulumi.ComponentResource):
         self.partner = FailoverPartner(f"{name}-partner", args, self.database, self) if args.layout.failover else None
         target = Target(name=args.layout.server, id=self.server.id, group="sqlServer")
         self.endpoint = private_endpoint(self, name, args.place, args.endpoint, target)
-        self.audit = self._audit()
+        self.audit = audit(self, name, args.place, self.server, args.layout.server)
         self.logs = self._logs()
         # The public name, never the one of the private zone: TLS and login routing want it.
         self.host = named(self.server, f"{args.layout.server}.database.windows.net")
@@ -149,26 +128,14 @@ class SqlServer(pulumi.ComponentResource):
         identities = [
             one for one in (sealing.identity_id if sealing else None, args.directory_identity) if one is not None
         ]
-        return sql.Server(
-            f"{self._name}-server",
-            resource_group_name=args.place.resource_group,
-            server_name=args.layout.server,
-            location=args.place.location,
-            version="12.0",
-            minimal_tls_version="1.2",
-            public_network_access="Disabled",
-            restrict_outbound_network_access="Disabled",
-            administrators=only(args.administrators),
-            identity=sql.ResourceIdentityArgs(type="UserAssigned", user_assigned_identities=identities)
-            if identities
-            else None,
-            # The primary one opens the key; where there is none, it reads the directory.
-            primary_user_assigned_identity_id=sealing.identity_id if sealing else args.directory_identity,
-            key_id=sealing.key.uri if sealing else None,
-            tags=args.place.tags,
-            # Any edit of this block, even of the display name, would delete the server with all its databases
-            # (pulumi/docs 13845); later changes go through their own resource types.
-            opts=stateful(self, ignore=["administrators", *(["keyId"] if sealing else [])]),
+        return logical_server(
+            self._name,
+            args.layout.server,
+            place=args.place,
+            administrators=args.administrators,
+            opts=stateful(self, ignore=[ADMINISTERED, *(["keyId"] if sealing else [])]),
+            identities=identities,
+            key_uri=sealing.key.uri if sealing else None,
         )
 
     def _database(self) -> sql.Database:
@@ -239,18 +206,6 @@ class SqlServer(pulumi.ComponentResource):
 
     def _server_name(self) -> pulumi.Output[str]:
         return named(self.server, self._args.layout.server)
-
-    def _audit(self) -> sql.ExtendedServerBlobAuditingPolicy:
-        return sql.ExtendedServerBlobAuditingPolicy(
-            f"{self._name}-audit",
-            resource_group_name=self._args.place.resource_group,
-            server_name=self._server_name(),
-            blob_auditing_policy_name="default",
-            state=sql.BlobAuditingPolicyState.ENABLED,
-            is_azure_monitor_target_enabled=True,
-            audit_actions_and_groups=list(AUDITED),
-            opts=guarding(self, self.server),
-        )
 
     def _logs(self) -> list[pulumi.Resource]:
         """Declare where audit events (they come from `master`) and the database's own troubles go."""

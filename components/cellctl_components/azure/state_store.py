@@ -10,6 +10,7 @@ from pulumi_azure_native import keyvault, storage
 from cellctl_components.azure.account_layout import CONTAINER, KEY, AccountLayout
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.place import Place, guarding, lock, named, stateful
+from cellctl_components.azure.vault import vault
 
 _KEPT_DAYS = 30
 
@@ -100,27 +101,10 @@ class StateStore(pulumi.ComponentResource):
 
     def _vault(self) -> keyvault.Vault:
         args = self._args
-        return keyvault.Vault(
-            f"{self._name}-vault",
-            resource_group_name=args.place.resource_group,
-            vault_name=args.layout.vault,
-            location=args.place.location,
-            properties=keyvault.VaultPropertiesArgs(
-                tenant_id=args.tenant,
-                sku=keyvault.SkuArgs(family="A", name=keyvault.SkuName.STANDARD),
-                enable_rbac_authorization=True,
-                enable_soft_delete=True,
-                soft_delete_retention_in_days=90,
-                enable_purge_protection=True,
-                enabled_for_deployment=False,
-                enabled_for_template_deployment=False,
-                enabled_for_disk_encryption=False,
-                public_network_access="Enabled",
-                create_mode=keyvault.CreateMode.DEFAULT,
-            ),
-            tags=args.place.tags,
-            opts=stateful(self, ignore=["properties.publicNetworkAccess", "properties.networkAcls"]),
-        )
+        opts = stateful(self, ignore=["properties.publicNetworkAccess", "properties.networkAcls"])
+        return vault(
+            self._name, args.layout.vault, place=args.place, tenant=args.tenant, opts=opts, private=False
+        )  # fmt: skip
 
     def _key(self) -> keyvault.Key:
         """Declare the key: Resource Manager makes one and never deletes it, so it goes with its vault."""
