@@ -1,4 +1,4 @@
-"""What the scripts of Linux nodes have in common on both clouds: proof that files are shared, containers. Pure.
+"""What the scripts of Linux nodes have in common on both clouds: proof that files are shared, containers, the unit.
 
 Octopus Server runs as a container of its own image (reference/octopus.md 2.3), as the account that shares give files
 to, with no rights that it does not need. Each cloud's `bootstrap.sh` says how a node reads its facts and secrets,
@@ -19,7 +19,7 @@ PATHS = {
 }
 """Kind of file -> where it is in the container; the image's own mount points (reference/octopus.md 2.3)."""
 
-_PARTS = ("kinds", "container")
+_PARTS = ("kinds", "container", "unit")
 
 
 def assembled(template: str) -> str:

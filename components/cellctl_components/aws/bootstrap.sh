@@ -120,26 +120,7 @@ case ${1:-} in
 esac
 TOOL
 chmod 0700 /usr/local/sbin/octopus-node
-cat > /etc/systemd/system/octopus.service <<'UNIT'
-[Unit]
-Description=Octopus Server
-Requires=docker.service
-After=docker.service network-online.target
-Wants=network-online.target
-StartLimitIntervalSec=0
-
-[Service]
-ExecStartPre=/usr/local/sbin/octopus-node files
-ExecStart=/usr/local/sbin/octopus-node run
-ExecStop=/usr/bin/docker stop --time 600 octopus
-Restart=always
-RestartSec=15
-TimeoutStartSec=infinity
-TimeoutStopSec=660
-
-[Install]
-WantedBy=multi-user.target
-UNIT
+@@unit@@
 systemctl daemon-reload
 dnf install -y -q docker jq nfs-utils cifs-utils
 /usr/local/sbin/octopus-node install
