@@ -39,8 +39,8 @@ COMMANDS = {
     "up": ("empty", "up", "base"),
     "update": ("made", "up", "update"),
     "replace": ("made", "up", "replace"),
-    "refresh": ("drifted", "refresh", "base"),
-    "down": ("made", "down", "base"),
+    "refresh": ("drifted", "refresh", "update"),
+    "down": ("updated", "down", "update"),
 }
 VICTIMS: tuple[Victim, ...] = ("operation", "host", "group")
 T = TypeVar("T")
@@ -69,11 +69,11 @@ def command(name: str) -> Command:
 
 
 class Templates:
-    """Homes to begin from: `empty`, `made` (up, with data written), `drifted` (and a tag changed by somebody else)."""
+    """Homes to begin from: `empty`, `made` (up, with data written), `updated`, `drifted` (and one that somebody edited)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        empty, made, drifted = (folder / name for name in ("empty", "made", "drifted"))
+        empty, made, updated, drifted = (folder / name for name in ("empty", "made", "updated", "drifted"))
         empty.mkdir(parents=True)
         _in_child(lambda: (empty / "landscape.json").write_text(json.dumps(landscape.build_landscape(empty))))
         land = json.loads((empty / "landscape.json").read_text())
@@ -81,9 +81,11 @@ class Templates:
         warmth.rehearse(made, command("up"), folder / "making.log")
         _share_key(made, empty)
         _in_child(lambda: witness.write_data(made, land))
-        shutil.copytree(made, drifted)
+        shutil.copytree(made, updated)
+        _in_child(lambda: _update(updated))
+        shutil.copytree(updated, drifted)
         _in_child(lambda: _drift(drifted))
-        for home in (empty, made, drifted):
+        for home in (empty, made, updated, drifted):
             _put_together(home)
         warmth.freeze()
 
@@ -138,10 +140,17 @@ def _in_child(work: object) -> None:
     assert status == 0, "a preparation failed"
 
 
+def _update(home: Path) -> None:
+    ended = go_on(home, command("update"), home.with_suffix(".log"))
+    assert ended.result == "succeeded", ended
+
+
 def _drift(home: Path) -> None:
     from cellctl_sandbox.control import open_control
 
-    open_control(home).edit(f"arn:aws:sns:{REGION}:{ACCOUNT}:witness-1", "tags.owner", "somebody")
+    share = judge.state_of(home).find(witness.SHARE)
+    assert share is not None
+    open_control(home).edit(share.id, "tags.owner", "somebody")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from cellctl.engine.workspace import Workspaces, file_backend, stack_name
 from cellctl.state.checkpoint import Checkpoint, integrity_problem
 from crashes.drive import Command, Ended
-from crashes.landscape import MARK
+from crashes.landscape import CELL, MARK
 from crashes.witness import DATABASE
 
 
@@ -44,6 +44,13 @@ def _faults(home: Path, command: Command, ended: Ended, data: bool) -> Iterator[
     with closing(sqlite3.connect(home / ".cellctl" / "cellctl.db")) as db:
         if db.execute("SELECT count(*) FROM leases WHERE held = 1").fetchone()[0]:
             yield "a lease is left"
+
+
+def state_of(home: Path, cell: str = CELL) -> Checkpoint:
+    """Return the state of a cell in a home."""
+    files = file_backend(Workspaces(home).local)
+    assert files is not None
+    return files.read(stack_name(cell)).checkpoint
 
 
 def adrift(home: Path, command: Command, *, outlived: bool) -> list[str]:

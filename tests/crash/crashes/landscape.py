@@ -1,4 +1,4 @@
-"""What the witness finds: a network with a way out, an appliance, a node's machine, a database server, secrets, a role.
+"""What the witness finds: a network with a way out, an appliance, a node's machine, a server, a queue, secrets, a role.
 
 As little as the simulated network and the role policies accept; everything else is the witness's own.
 """
@@ -50,13 +50,13 @@ def build_landscape(home: Path) -> dict[str, str]:
         ingress=[_all_of("10.0.0.0/8")],
         egress=[_all_of(ALL)],
     ).id
-    names = _server(make, subnet, group)
+    names = _server(make, subnet, group) | _queue(make, subnet, group)
     people = _people(make)
     hosts = {
         "vpc": vpc.id,
         "instance": _appliance(make, subnet, group, image.result["value"]),
-        "machine": _node(make, subnet, group, people["password"]),
-        "role": _role(make),
+        "machine": _node(make, subnet, group, people["password"], names["token"]),
+        "role": _gateway_role(make),
         "bucket": str(make("aws:s3/bucket:Bucket", bucket=BUCKET).properties["arn"]),
     }
     host.sleep(SETTLED_S)  # no run waits for a machine that still boots
@@ -93,8 +93,8 @@ def _people(make: Make) -> dict[str, str]:
     return {"password": str(password.properties["arn"]), "api_key": str(key.properties["arn"])}
 
 
-def _node(make: Make, subnet: str, group: str, password: str) -> str:
-    """Return the machine of an Octopus node, which joins with task cap 0."""
+def _node(make: Make, subnet: str, group: str, password: str, token: str) -> str:
+    """Return the machine of an Octopus node, which joins with task cap 0 and may read the token of the queue."""
     card = make(
         "aws:ec2/networkInterface:NetworkInterface",
         NODE,
@@ -112,6 +112,7 @@ def _node(make: Make, subnet: str, group: str, password: str) -> str:
         ami="ami-0123456789abcdef0",
         instanceType="m6i.xlarge",
         primaryNetworkInterface={"networkInterfaceId": card.id},
+        iamInstanceProfile=_profile(make, token),
         userData=script,
         tags={"Name": NODE, "octopus-version": VERSION},
     )
@@ -134,14 +135,26 @@ def _appliance(make: Make, subnet: str, group: str, image: object) -> str:
     return instance.id
 
 
-def _role(make: Make) -> str:
+def _profile(make: Make, token: str) -> str:
+    """Return the profile with which the node's machine reads the token of the queue."""
+    allowed = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": token}
+    role = _role(make, "witness-node", "ec2.amazonaws.com", allowed)
+    return make("aws:iam/instanceProfile:InstanceProfile", name="witness-node", path="/", role=role.id).id
+
+
+def _gateway_role(make: Make) -> str:
     """Return the ARN of the role with which the gateway reads and writes the bucket."""
-    trust = {"Effect": "Allow", "Principal": {"Service": "storagegateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    role = make("aws:iam/role:Role", name="witness", path="/", assumeRolePolicy=_policy(trust))
     bucket = f"arn:aws:s3:::{BUCKET}"
     allowed = {"Effect": "Allow", "Action": "s3:*", "Resource": [bucket, f"{bucket}/*"]}
-    make("aws:iam/rolePolicy:RolePolicy", name="files", role=role.id, policy=_policy(allowed))
-    return str(role.properties["arn"])
+    return str(_role(make, "witness", "storagegateway.amazonaws.com", allowed).properties["arn"])
+
+
+def _role(make: Make, name: str, service: str, allowed: object) -> Created:
+    """Return a role that a service may take, and what it may do."""
+    trust = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    role = make("aws:iam/role:Role", name=name, path="/", assumeRolePolicy=_policy(trust))
+    make("aws:iam/rolePolicy:RolePolicy", name=name, role=role.id, policy=_policy(allowed))
+    return role
 
 
 def _policy(statement: object) -> str:
@@ -174,3 +187,23 @@ def _server(make: Make, subnet: str, group: str) -> dict[str, str]:
         "server": str(server.properties["address"]),
         "administrator": str(secrets[0]["secretArn"]),  # type: ignore[index,call-overload]
     }
+
+
+def _queue(make: Make, subnet: str, group: str) -> dict[str, str]:
+    """Return the address of a queue that nodes can share, and the ARN of its token's secret."""
+    token = make("aws:secretsmanager/secret:Secret", name="witness/queue")
+    make("aws:secretsmanager/secretVersion:SecretVersion", secretId=token.id, secretString="first-Token-of-a-queue")
+    subnets = make("aws:elasticache/subnetGroup:SubnetGroup", name="witness", subnetIds=[subnet])
+    queue = make(
+        "aws:elasticache/replicationGroup:ReplicationGroup",
+        replicationGroupId="witness",
+        engine="valkey",
+        engineVersion="8.0",
+        nodeType="cache.t4g.medium",
+        subnetGroupName=subnets.id,
+        securityGroupIds=[group],
+        transitEncryptionEnabled=True,
+        authToken="first-Token-of-a-queue",
+    )
+    address = f"{queue.properties['primaryEndpointAddress']}:6379"
+    return {"queue": address, "token": str(token.properties["arn"])}

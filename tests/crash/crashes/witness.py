@@ -1,8 +1,8 @@
 """The witness: a program of twelve resources that holds each kind of step.
 
 Component, two explicit providers, secret, read, every type of provider `cellctl`, what holds data; `update` changes in
-place (Octopus to another version, too), adds and drops; `replace` replaces with the new object first, with the old one
-first, and what depends on it.
+place (Octopus to another version, too), adds (a node learns of a queue) and drops; `replace` replaces with the new
+object first, with the old one first, and what depends on it.
 """
 
 from __future__ import annotations
@@ -133,18 +133,15 @@ def declare(variation: str, land: Mapping[str, str]) -> None:
     )
     clients = ["10.64.1.1", "10.64.1.2"] if updating else ["10.64.1.1"]
     cellctl.ShareAccess("access", region=REGION, share_arn=share.arn, protocol="nfs", clients=clients, opts=inside())
-    Aws(
-        "sns/topic:Topic",
-        "bells" if updating else "alarms",
-        {
-            "name": {"update": "witness-3", "replace": "witness-2"}.get(variation, "witness-1"),
-            "displayName": pulumi.Output.secret("swordfish"),
-            "tags": {"owner": "a"},
-        },
-        inside(),
-    )
+    if not updating:
+        _alarms(inside, "witness-2" if replacing else "witness-1")
     _octopus(land, inside, database, updating=updating)
     pulumi.export("share", share.arn)
+
+
+def _alarms(inside: Callable[..., pulumi.ResourceOptions], name: str) -> None:
+    shown = pulumi.Output.secret("swordfish")
+    Aws("sns/topic:Topic", "alarms", {"name": name, "displayName": shown, "tags": {"owner": "a"}}, inside())
 
 
 def _octopus(
@@ -166,23 +163,36 @@ def _octopus(
         nodes=1,
         opts=inside(depends_on=[database]),
     )
-    octopus.Node(
+    door = {
+        "node_name": NODE,
+        "machine": land["machine"],
+        "region": REGION,
+        "address": NODE_ADDRESS,
+        "port": 8080,
+        "scheme": "http",
+        "task_cap": 20 if updating else 10,
+        "api_key_secret": administrator.api_key_secret,
+        "leader": NODE,
+        "members": {NODE: NODE_ADDRESS},
+        "machines": {NODE: land["machine"]},
+    }
+    node = octopus.Node(
         "node",
-        node_name=NODE,
-        machine=land["machine"],
-        region=REGION,
-        address=NODE_ADDRESS,
-        port=8080,
-        scheme="http",
+        **door,  # type: ignore[arg-type]
         version=LATER if updating else VERSION,
-        task_cap=20 if updating else 10,
-        api_key_secret=administrator.api_key_secret,
-        leader=NODE,
-        members={NODE: NODE_ADDRESS},
-        machines={NODE: land["machine"]},
         node_limit=administrator.node_limit,
         opts=inside(delete_before_replace=True),
     )
+    if updating:
+        octopus.QueueMember(
+            "member",
+            **door,  # type: ignore[arg-type]
+            queue_address=land["queue"],
+            queue_secret=land["token"],
+            folder="C:\\Octopus\\Shared\\cluster",
+            mount="mount.exe -o 'nolock' '\\\\files.witness\\files' '*'",
+            opts=inside(depends_on=[node]),
+        )
 
 
 def write_data(home: Path, land: Mapping[str, str]) -> None:
