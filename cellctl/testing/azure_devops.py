@@ -7,7 +7,8 @@
 It keeps what is written in `threads` and `statuses`, and refuses what Azure DevOps refuses: a request without
 `api-version`, comments over 150,000 characters, tokens that may only read (as in builds of forks), comments of somebody
 else, statuses of an iteration that is not there. Lists go on with a continuation token after 100. A token that it does
-not know gets a page to sign in (203).
+not know gets a page to sign in (203). Azure DevOps counts load in five minutes, not requests; here it is 200 requests
+(`limit` sets another number): 429 with `Retry-After` and `X-RateLimit-Remaining: 0`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ _STATES = ("notSet", "pending", "succeeded", "failed", "error", "notApplicable",
 
 class FakeAzureDevOps(Loopback):
     """One repository with one pull request. Use as a context manager; `url` is the organisation's address."""
+
+    usual = (200, 300.0)
 
     def __init__(
         self, project: str = "Fleet", repository: str = "cells", number: int = 7, commit: str = "c" * 40
@@ -44,6 +47,12 @@ class FakeAzureDevOps(Loopback):
     def say(self, user: str, body: str) -> None:
         """Let somebody write a thread."""
         self._written(user, body, {})
+
+    def over_rate(self) -> Answer:
+        """Refuse as Azure DevOps does; of a limit it speaks only to those near it."""
+        rate = self.rate
+        told = {"Retry-After": str(rate.wait_s), "X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(rate.resets_at)}
+        return Answer(429, {"message": "TF400733: Request was blocked due to exceeding usage of resource."}, told)
 
     def respond(self, method: str, target: str, headers: Mapping[str, str], body: dict[str, object]) -> Answer:
         """Answer as Azure DevOps does."""

@@ -5,7 +5,8 @@
         GitHub(http=client("t", api=github.url), of=PullRequest(...))
 
 It keeps what is written in `comments` and `checks`, and refuses what GitHub refuses: pages over 100, comments over
-65,536 characters, more than 50 annotations a request, tokens that may only read (as for a fork's pull request).
+65,536 characters, more than 50 annotations a request, tokens that may only read (as for a fork's pull request), and
+more than 5,000 requests an hour (`limit` sets less): 403 with `x-ratelimit-remaining: 0` until `x-ratelimit-reset`.
 """
 
 from __future__ import annotations
@@ -48,6 +49,19 @@ class FakeGitHub(Loopback):
         """Let somebody write a comment."""
         with self._lock:
             self.comments.append({"id": next(self._ids), "body": body, "user": {"login": login}})
+
+    def rate_headers(self) -> dict[str, str]:
+        """Say in every answer what is left of the limit, and until when it holds."""
+        rate = self.rate
+        return {
+            "x-ratelimit-limit": str(rate.requests),
+            "x-ratelimit-remaining": str(rate.left),
+            "x-ratelimit-reset": str(rate.resets_at),
+        }
+
+    def over_rate(self) -> Answer:
+        """Refuse without `Retry-After`: of its primary limit GitHub tells only when the next hour begins."""
+        return _wrong(403, "API rate limit exceeded for installation.")
 
     def respond(self, method: str, target: str, headers: Mapping[str, str], body: dict[str, object]) -> Answer:
         """Answer as GitHub does."""

@@ -5,7 +5,8 @@
         GitLab(http=client("t", api=gitlab.url), of=MergeRequest(...))
 
 It keeps what is written in `notes` and `statuses`, and refuses what GitLab refuses: pages over 100, notes over a
-million characters, descriptions over 255, tokens that may only read, notes of somebody else.
+million characters, descriptions over 255, tokens that may only read, notes of somebody else, and more than 2,000
+requests a minute (`limit` sets less): 429 with `Retry-After`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _NOTE, _DESCRIPTION, _PAGE = 1_000_000, 255, 100
 class FakeGitLab(Loopback):
     """One project with one merge request. Use as a context manager; `url` is the API's address."""
 
+    usual = (2_000, 60.0)
+
     def __init__(self, project: str = "octo/fleet/cells", number: int = 7, commit: str = "c" * 40) -> None:
         super().__init__()
         self.project, self.number, self.commit = project, number, commit
@@ -38,6 +41,15 @@ class FakeGitLab(Loopback):
     def say(self, user: int, body: str) -> None:
         """Let somebody write a note."""
         self.notes.append({"id": next(self._ids), "body": body, "author": {"id": user}})
+
+    def rate_headers(self) -> dict[str, str]:
+        """Say in every answer what is left of the limit, and until when it holds."""
+        rate = self.rate
+        return {
+            "RateLimit-Limit": str(rate.requests),
+            "RateLimit-Remaining": str(rate.left),
+            "RateLimit-Reset": str(rate.resets_at),
+        }
 
     def respond(self, method: str, target: str, headers: Mapping[str, str], body: dict[str, object]) -> Answer:
         """Answer as GitLab does."""
