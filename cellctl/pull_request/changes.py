@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,20 @@ from cellctl.pull_request.report import Gone
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
 
-# What runs, and which versions of it: any of these can change any cell. Documentation and other data cannot.
-CODE = ("*.py", "*.toml", "*.lock", "*requirements*.txt", "*constraints*.txt", "*Pulumi*.yaml", "*.ps1", "*.cfg")
-CODE_NAMES = ("PulumiPlugin.yaml", ".python-version", ".tool-versions", "Makefile", "Dockerfile")
+# What runs, what programs read beside themselves, and which versions of it all: any of these can change any cell.
+# Documentation, pictures and other data cannot. tests/pull_request/test_looking.py holds it to what we ship.
+CODE = (
+    "*.py", "*.pyi", "*.pyx", "*.so", "*.pth", "*.sh", "*.bash", "*.ps1", "*.psm1", "*.psd1", "*.cmd", "*.bat", "*.sql",
+    "*.j2", "*.jinja", "*.jinja2", "*.mako", "*.tmpl", "*.tpl", "*.tftpl", "*.template", "*.service", "*.timer",
+    "*.conf", "*.toml", "*.lock", "*.cfg", "*.ini", "*.env", "*.whl", "*.pem", "*.crt", "*.cer", "*.rego",
+    "*requirements*.txt", "*requirements*.in", "*constraints*.txt", "*Pulumi*.yaml", "*Pulumi*.yml",
+    "*cloud-init*", "*cloud-config*", "*user-data*", "*userdata*", "*user_data*", "*policy*.json", "*policies*.json",
+)  # fmt: skip
+CODE_NAMES = (
+    ".python-version", ".tool-versions", ".gitmodules", ".env", "Pipfile", "environment.yml", "environment.yaml",
+    "conda-lock.yml", "package.json", "package-lock.json", "Makefile", "Dockerfile", "Containerfile",
+)  # fmt: skip
+_CODE_FOLDERS = ("templates", "requirements")  # whatever is in them
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -75,8 +86,17 @@ def described(path: str, blob: Blob) -> CellFile:
     return CellFile(path=path, name=spec.metadata.name, text=text, spec=spec)
 
 
-def compare(base: Mapping[str, Blob], head: Mapping[str, Blob], *, every: bool = False) -> Changes:
-    """Return the changes between two sides, each a mapping of paths to files; `every` reads the others too."""
+def compare(
+    base: Mapping[str, Blob],
+    head: Mapping[str, Blob],
+    *,
+    every: bool = False,
+    reefs: Collection[str] = (),
+) -> Changes:
+    """Return the changes between two sides, each a mapping of paths to files.
+
+    `every` reads the others too, `reefs` those of them whose cell is on one of these.
+    """
     differing = [path for path in sorted({*base, *head}) if base.get(path) != head.get(path)]
     before = {path: described(path, base[path]) for path in differing if path in base}
     after = {path: described(path, head[path]) for path in differing if path in head}
@@ -90,9 +110,19 @@ def compare(base: Mapping[str, Blob], head: Mapping[str, Blob], *, every: bool =
         if path not in taken and not _same(before.get(path), file)
     ]
     known = taken | {item.file.path for item in changed}
-    others = [_checked(described(path, head[path])) for path in sorted(head) if path not in known] if every else []
+    wanted = sorted(head) if every or reefs else []
+    others = [_checked(described(path, head[path])) for path in wanted if path not in known]
     lost = tuple(item for item in gone if item.kind == "renamed" or item.cell not in living)
-    return Changes(changed=tuple(changed), others=tuple(others), gone=lost)
+    kept = tuple(file for file in others if every or _on(file, reefs))
+    return Changes(changed=tuple(changed), others=kept, gone=lost)
+
+
+def _on(file: CellFile, reefs: Collection[str]) -> bool:
+    """Whether a cell is on one of these reefs."""
+    from cellctl.spec.model import Reef
+
+    place = file.spec.spec.placement if file.spec is not None else None
+    return isinstance(place, Reef) and place.reef in reefs
 
 
 def _same(before: CellFile | None, after: CellFile) -> bool:
@@ -169,6 +199,13 @@ def touches_all(paths: Iterable[str], home: str) -> tuple[str, ...]:
     return tuple(path for path in paths if path == settings or _is_code(path))
 
 
+def reef_files(paths: Iterable[str], home: str) -> tuple[str, ...]:
+    """Return those of `paths` that are reef files of this home: each can change the cells on its reef."""
+    folder = "reefs" if home == "." else f"{home}/reefs"
+    return tuple(path for path in paths if PurePosixPath(path).parent == PurePosixPath(folder) and path[-5:] == ".yaml")
+
+
 def _is_code(path: str) -> bool:
-    name = PurePosixPath(path).name
-    return name in CODE_NAMES or any(fnmatch(path, pattern) for pattern in CODE)
+    at = PurePosixPath(path)
+    known = at.name in CODE_NAMES or any(fnmatchcase(at.name, pattern) for pattern in CODE)
+    return known or any(part in _CODE_FOLDERS for part in at.parts[:-1])

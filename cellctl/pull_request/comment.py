@@ -65,16 +65,22 @@ def _gone(report: Report, budget: Budget) -> None:
 
 def _not_applied(report: Report, budget: Budget) -> None:
     if report.not_applied:
-        files = ", ".join(code(path) for path in report.not_applied[:10])
-        more = f" and {len(report.not_applied) - 10} more" if len(report.not_applied) > 10 else ""
         budget.add(
             "**Not in these plans**, because code from a pull request never runs with credentials: "
-            f"{files}{more}. The cell files were previewed with the base's code and `cellctl.yaml`."
+            f"{_files(report.not_applied, 10)}. The cell files were previewed with the base's code and `cellctl.yaml`."
         )
     if report.all_because:
-        files = ", ".join(code(path) for path in report.all_because[:5])
-        more = f" and {len(report.all_because) - 5} more" if len(report.all_because) > 5 else ""
-        budget.add(f"Every cell was looked at, because {files}{more} can change any of them.")
+        budget.add(f"Every cell was looked at, because {_files(report.all_because)} can change any of them.")
+    elif report.reef_files:
+        budget.add(
+            f"Cells on reefs were looked at, because of {_files(report.reef_files)}. What becomes of the reef itself "
+            "is not in these plans; `cellctl reef up` shows it before it asks."
+        )
+
+
+def _files(paths: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(paths) - most} more" if len(paths) > most else ""
+    return ", ".join(code(path) for path in paths[:most]) + more
 
 
 def _failures(failed: Sequence[Failed], budget: Budget) -> None:

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias
 
 from cellctl.errors import CellctlError, GuardError, Objection, Problem, SpecError, UsageError
 from cellctl.guard import MOMENTARY
 from cellctl.home.accounts import SANDBOX, refuse_sandbox
 from cellctl.plan import Plan
-from cellctl.pull_request.changes import CellFile, Changed, Changes, compare, differing_fields, touches_all
+from cellctl.pull_request.changes import (
+    CellFile,
+    Changed,
+    Changes,
+    compare,
+    differing_fields,
+    reef_files,
+    touches_all,
+)
 from cellctl.pull_request.escaping import visible
 from cellctl.pull_request.grouping import Grouping
 from cellctl.pull_request.report import Gone, Note, NoteLevel, Report
@@ -63,6 +72,7 @@ def look(
         repository.cell_files(sides.parted),
         repository.cell_files(sides.head) if sides.head else repository.working_files(),
         every=asked.every or bool(sides.all_because),
+        reefs={PurePosixPath(path).stem for path in sides.reef_files},
     )
     found = _Found(changes=changes)
     specs = found.specs()
@@ -97,6 +107,7 @@ class _Sides:
     parted: str
     head: str
     all_because: tuple[str, ...] = ()
+    reef_files: tuple[str, ...] = ()
     not_applied: tuple[str, ...] = ()
 
 
@@ -106,22 +117,27 @@ def _sides(repository: Repository, asked: Asked) -> _Sides:
         if asked.files_only:
             raise UsageError("--files-only needs --head", hint="--head COMMIT --files-only", code="no_commit")
         parted = repository.merge_base(base, repository.commit("HEAD"))
-        because = touches_all(repository.changed_paths(parted), repository.home)
-        return _Sides(base=base, parted=parted, head="", all_because=because)
+        because, reefs = _beside(repository, repository.changed_paths(parted))
+        return _Sides(base=base, parted=parted, head="", all_because=because, reef_files=reefs)
     head = repository.commit(asked.head)
     parted = repository.merge_base(base, head)
-    because = touches_all(repository.changed_paths(parted, head), repository.home)
+    because, reefs = _beside(repository, repository.changed_paths(parted, head))
     if asked.files_only:
-        _refuse_foreign(touches_all(repository.changed_paths(base), repository.home))
-        return _Sides(base=base, parted=parted, head=head, not_applied=because)
-    other = touches_all(repository.changed_paths(head), repository.home)
+        _refuse_foreign(sum(_beside(repository, repository.changed_paths(base)), ()))
+        return _Sides(base=base, parted=parted, head=head, not_applied=(*because, *reefs))
+    other = sum(_beside(repository, repository.changed_paths(head)), ())
     if other:
         raise UsageError(
             f"what is checked out is not '{asked.head[:60]}': {other[0]} differs",
             hint="check it out, or say --files-only to preview its cell files with the code that is checked out",
             code="other_checkout",
         )
-    return _Sides(base=base, parted=parted, head=head, all_because=because)
+    return _Sides(base=base, parted=parted, head=head, all_because=because, reef_files=reefs)
+
+
+def _beside(repository: Repository, paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return what of a change is not in cell files and counts: what can touch every cell, and reef files."""
+    return touches_all(paths, repository.home), reef_files(paths, repository.home)
 
 
 def _refuse_foreign(paths: Sequence[str]) -> None:
@@ -184,6 +200,7 @@ class _Found:
             notes=(*self.notes, *(_gone_note(item) for item in self.changes.gone if item.kind == "renamed")),
             unchanged=self.grouping.unchanged,
             all_because=sides.all_because,
+            reef_files=sides.reef_files,
             not_applied=sides.not_applied,
             sandbox=sandbox,
         )

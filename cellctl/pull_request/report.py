@@ -121,8 +121,8 @@ class Report:
 
     `base`, `head`: commits in hex, `head` `` for a working tree, both `` where one cell is compared with its state.
     `home`: the home's folder in the repository, `.` for its root. `unchanged`: how many cells were looked at and would
-    stay as they are. `all_because`: files that can change every cell. `not_applied`: files of the change that these
-    plans do not contain (`--files-only`).
+    stay as they are. `all_because`: files that can change every cell. `reef_files`: those that can change the cells on
+    a reef. `not_applied`: files of the change that these plans do not contain (`--files-only`).
     """
 
     base: str
@@ -134,6 +134,7 @@ class Report:
     notes: tuple[Note, ...] = ()
     unchanged: int = 0
     all_because: tuple[str, ...] = ()
+    reef_files: tuple[str, ...] = ()
     not_applied: tuple[str, ...] = ()
     sandbox: bool = False
 

@@ -99,7 +99,7 @@ def test_what_happened_on_the_base_since_does_not_count(site: Site) -> None:
         assert site.previewed == ["bert"]
 
 
-@pytest.mark.parametrize("file", ["fleet/cellctl.yaml", "program.py", "new/uv.lock", "new/code.py"])
+@pytest.mark.parametrize("file", ["fleet/cellctl.yaml", "program.py", "new/uv.lock", "new/code.py", "new/bootstrap.sh"])
 def test_code_versions_and_the_home_file_touch_every_cell(site: Site, file: str) -> None:
     path = site.root / file
     path.parent.mkdir(exist_ok=True)
@@ -113,6 +113,52 @@ def test_another_home_or_words_do_not_touch_every_cell() -> None:
     paths = ["cellctl.yaml", "docs/x.md", "fleet/cells/acme.yaml", "other/cells/b.yaml", "fleet/notes.yaml"]
     assert touches_all(paths, "fleet") == ()
     assert touches_all(["cellctl.yaml"], ".") == ("cellctl.yaml",)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "components/aws/bootstrap.sh", "boot.ps1", "x/machine.sh.j2", "a/user.tmpl", "a/unit.service", "a/setup.sql",
+        "Pipfile", "Pipfile.lock", "environment.yml", "requirements.in", "requirements/base.txt", "poetry.lock",
+        "setup.cfg", "pulumi/Pulumi.cell-acme.yaml", "aws/cloud-init.yaml", "iam/read_policy.json", ".gitmodules",
+        "templates/any.thing",
+    ],
+)  # fmt: skip
+def test_whatever_a_program_reads_or_runs_can_change_every_cell(path: str) -> None:
+    assert touches_all([path], "fleet") == (path,)
+
+
+def test_every_file_that_we_ship_for_programs_counts() -> None:
+    """Whatever lands beside our own programs later must be known to be code, or this fails."""
+    top = Path(__file__).resolve().parents[2]
+    listed = subprocess.run(
+        ["git", "ls-files", "components", "stacks", "provider", "cellctl"], cwd=top, capture_output=True, text=True,
+        check=True,
+    ).stdout.split()  # fmt: skip
+    assert any(path.endswith("bootstrap.sh") for path in listed)
+    harmless = ("py.typed", "README.md")
+    assert [path for path in listed if not touches_all([path], ".") and not path.endswith(harmless)] == []
+
+
+def test_a_reefs_file_touches_the_cells_on_it(site: Site) -> None:
+    (site.home / "reefs").mkdir()
+    on_reef = "  placement: {reef: north}\n"
+    site.cell("bert", body=on_reef)
+    site.cell("zoe", body="  placement: {reef: south}\n")
+    site.base = site.commit()
+    (site.home / "reefs" / "north.yaml").write_text("kind: Reef\n")
+    made = site.look()
+    assert (site.previewed, made.reef_files, made.all_because) == (["bert"], ("fleet/reefs/north.yaml",), ())
+    assert "<code>fleet/reefs/north&#46;yaml</code>" in comment(made)
+    site.git("checkout", "-q", "-b", "foreign")
+    head = site.commit()
+    site.git("checkout", "-q", "main")
+    site.previewed.clear()
+    assert site.look(head=head, files_only=True).not_applied == ("fleet/reefs/north.yaml",)
+    assert site.previewed == []  # the base's reef is what plans are made with
+    site.git("checkout", "-q", "foreign")
+    with pytest.raises(GuardError):
+        site.look(head=head, files_only=True)
 
 
 def test_a_removed_file_is_refused_unless_it_was_announced_in_the_base(site: Site) -> None:
