@@ -92,3 +92,21 @@ def test_a_run_with_credentials_never_runs_the_code_of_a_pull_request(tmp_path: 
     assert "[foreign_code]" in done.stderr
     words = ("pr", "preview", "--base", "main", "--head", "main", "--files-only")
     assert cellctl(site.home, *words, GITHUB_EVENT_NAME=event).returncode == 0
+
+
+def test_preview_and_pr_preview_object_to_the_same(tmp_path: Path) -> None:
+    """What CI refuses is what a person sees at home: the same codes, reasons, remedies and flags."""
+    site = Site(tmp_path / "repo")
+    site.cell("acme", body="  database: {retentionDays: 3}\n  protection: {deletion: false}\n")
+    here = client.cellctl("preview", "acme", "--format", "json", cwd=site.home)
+    assert here.returncode == 0, here.stderr
+    there = client.cellctl("pr", "preview", "--base", "main", "--format", "json", cwd=site.home)
+    assert there.returncode == 4, there.stderr
+    (group,) = json.loads(there.stdout)["groups"]
+    said = [{key: item[key] for key in ("code", "reason", "remedy", "flag")} for item in group["refusals"]]
+    told = [
+        {key: item[key] for key in ("code", "reason", "remedy", "flag")}
+        for item in json.loads(here.stdout)["objections"]
+    ]
+    assert "policy_retention" in [item["code"] for item in told]
+    assert sorted(said, key=str) == sorted(told, key=str)
