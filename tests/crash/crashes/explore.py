@@ -32,7 +32,7 @@ from cellctl_provider.probes import Moment
 from crashes import judge, landscape, passing, warmth, witness
 from crashes.aim import Aim, Victim
 from crashes.drive import Command, Ended, go_on, perform, planned, plans
-from crashes.landscape import ACCOUNT, REGION
+from crashes.landscape import REGION
 from crashes.passing import Past, moments
 
 COMMANDS = {
@@ -69,7 +69,7 @@ def command(name: str) -> Command:
 
 
 class Templates:
-    """Homes to begin from: `empty`, `made` (up, with data written), `updated`, `drifted` (and one that somebody edited)."""
+    """Homes to begin from: `empty`, `made` (up, with data), `updated`, `drifted` (and one that somebody edited)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
