@@ -1,7 +1,8 @@
 """When two plans are the same change to different cells: one digest of what would change, without what only names it.
 
-Pure; knows no Plan. Order, the cell's own name, ids that a cloud drew by lot, times and drawn certificates do not
-count; everything else does. An id counts by where else it stands: `a → b` is not `a → a`. In doubt two plans differ.
+Pure; knows no Plan. Order, the cell's own name, ids that a cloud drew by lot, the hours at which a cloud did something
+and a certificate that a cell drew for itself do not count; everything else does, other times and certificates too. What
+does not count does by where else it stands: `a → b` is not `a → a`. In doubt two plans differ.
 """
 
 from __future__ import annotations
@@ -30,6 +31,17 @@ _NOISE = re.compile(
     r"-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----"
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)"
 )
+# Properties that say when a cloud did something, and the certificate of a cell that was given none. A time elsewhere
+# was somebody's choice: the point that a database is restored to.
+_NOISY = frozenset(
+    """
+    certificateBody notBefore notAfter
+    createdAt createDate createdDate createTime createdTime creationDate creationTime
+    updatedAt modifiedDate lastModified lastModifiedAt lastModifiedDate lastModifiedTime lastModifiedTimeUtc
+    latestRestorableTime earliestRestoreDate
+    """.split()  # noqa: SIM905
+)
+_LEAF = re.compile(r'([^.\[\]"]*)"?\]?(?:\[\d+\])*\Z')
 # Images and snapshots are left out: which one it is, is the change.
 _IDS = re.compile(
     r"\b[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"
@@ -114,7 +126,7 @@ class _Names:
         return "\n".join([own, *sorted(self._difference(item) for item in row.differences)])
 
     def _difference(self, item: Difference) -> str:
-        before, after = _text(item.before), _text(item.after)
+        before, after = _texts(item)
         hidden = self.hidden(before), self.hidden(after)
         # A name that comes or goes is a word of the value: db.m6i.large → db.m6i.xlarge in a cell called `large`.
         if item.before is None or item.after is None or hidden[0].count(_NAME) == hidden[1].count(_NAME):
@@ -122,5 +134,29 @@ class _Names:
         return "\t".join([self.hidden(json.dumps(item.path)), before, after, json.dumps(item.facts)])
 
 
-def _text(value: Value) -> str:
-    return _NOISE.sub(_DRAWN, json.dumps(value, sort_keys=True))
+def _texts(item: Difference) -> tuple[str, str]:
+    """Return both values as text, their noise numbered: that two hours coincide in two resources is chance."""
+    numbers: dict[str, str] = {}
+    before, after = (_text(_leaf(item.path), value, numbers) for value in (item.before, item.after))
+    return before, after
+
+
+def _text(key: str, value: Value, numbers: dict[str, str]) -> str:
+    text = json.dumps(value, sort_keys=True)
+    if not _NOISE.search(text):  # nearly always, and much faster than to look at every part
+        return text
+    if isinstance(value, dict):
+        parts = (f"{json.dumps(name)}: {_text(name, value[name], numbers)}" for name in sorted(value))
+        return f"{{{', '.join(parts)}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(_text(key, part, numbers) for part in value)}]"
+    return _NOISE.sub(lambda found: _numbered(found.group(), numbers), text) if key in _NOISY else text
+
+
+def _numbered(noise: str, numbers: dict[str, str]) -> str:
+    return numbers.setdefault(noise, f"{_DRAWN}\x00{len(numbers)}")  # apart: `d0` may be a cell
+
+
+def _leaf(path: str) -> str:
+    found = _LEAF.search(path)
+    return found[1] if found else ""

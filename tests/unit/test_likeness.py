@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from hypothesis import given, settings
@@ -31,6 +32,11 @@ TEMPLATE = {
     "tags",
     "at",
     "since",
+    "until",
+    "restoretime",
+    "creationdate",
+    "certificatebody",
+    "rootcertificate",
     "list",
     "bucket",
     "engine",
@@ -52,7 +58,11 @@ TEMPLATE = {
     "eu",
     "west",
 }  # a cell of such a name stands beside the same word of the template: in doubt two plans differ
+TIME_A, TIME_B, TIME_C = (f"2026-11-2{day}T10:00:00Z" for day in (1, 2, 3))
 SUBNETS = st.lists(st.from_regex(r"\A[0-9a-f]{17}\Z"), min_size=2, max_size=2, unique=True)
+TIMES = st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2040, 1, 1)).map(
+    lambda moment: f"{moment.isoformat(timespec='seconds')}Z"
+)
 DIGESTS = st.from_regex(r"\A[a-z2-7]{11}[2-7]\Z")
 
 
@@ -60,11 +70,19 @@ def urn(cell: str, type_: str, name: str) -> str:
     return f"urn:pulumi:cell-{cell}::octopus-cells::cells:aws:Cell${type_}::{name}"
 
 
-def plan(cell: str, subnets: list[str], drawn: str, *, region: str = "eu-west-1") -> Plan:
-    """Return one change as it reads in the cell `cell`."""
+def certificate(drawn: str) -> str:
+    return f"-----BEGIN CERTIFICATE-----\n{drawn}\n-----END CERTIFICATE-----\n"
+
+
+def plan(
+    cell: str, subnets: list[str], drawn: str, *, region: str = "eu-west-1", made: str = "2026-11-28T10:00:00Z"
+) -> Plan:
+    """Return one change as it reads in the cell `cell`; `made` is when the cloud made something."""
     low = cell.replace("-", "_")
     rows = [
         ("aws:rds/instance:Instance", f"cell-{cell}-sql", "replace", True, [
+            PropertyChange(path="restoreTime", before=TIME_A, after=TIME_B, kind="update"),
+            PropertyChange(path="rootCertificate", before=certificate("A"), after=certificate("B"), kind="update"),
             PropertyChange(path="instanceClass", before="db.m6i.large", after="db.m6i.xlarge", kind="update"),
             PropertyChange(path="engine", before="a", after="b", kind="update", replaces=True),
             PropertyChange(path="masterPassword", before="[secret]", after="[secret]", kind="update"),
@@ -75,6 +93,10 @@ def plan(cell: str, subnets: list[str], drawn: str, *, region: str = "eu-west-1"
             PropertyChange(path=f'list["{cell}"]', before=None, after=[f"octo_{low}_g1", 1, True], kind="add"),
             PropertyChange(path="bucket", before=None, after=f"cell-{cell}-packages-{drawn}", kind="add"),
             PropertyChange(path="since", before=None, after="2026-11-28T10:00:00Z", kind="add"),
+            PropertyChange(path="of[0].creationDate", before=None, after=made, kind="add"),
+            PropertyChange(path="certificateBody", before=None, after=certificate(drawn), kind="add"),
+            PropertyChange(path="tags.at", before=None, after={"createdAt": made, "until": "2027-01-01T00:00:00Z"},
+                           kind="add"),
         ]),
         ("aws:ec2/subnet:Subnet", f"{cell}-1", "create", False, [
             PropertyChange(path="id", before=None, after={"of": f"subnet-{subnets[0]}", "region": region}, kind="add"),
@@ -114,14 +136,33 @@ def noisy(made: Plan, seed: random.Random) -> Plan:
 
 
 @settings(max_examples=50, deadline=None)
-@given(one=NAMES, two=NAMES, ids=st.tuples(SUBNETS, SUBNETS), drawn=st.tuples(DIGESTS, DIGESTS), seed=st.randoms())
-def test_the_same_change_to_another_cell_is_equal(one, two, ids, drawn, seed) -> None:
-    first, second = plan(one, ids[0], drawn[0]), plan(two, ids[1], drawn[1])
+@given(one=NAMES, two=NAMES, ids=st.tuples(SUBNETS, SUBNETS), drawn=st.tuples(DIGESTS, DIGESTS),
+       made=st.tuples(TIMES, TIMES), seed=st.randoms())  # fmt: skip
+def test_the_same_change_to_another_cell_is_equal(one, two, ids, drawn, made, seed) -> None:
+    first, second = plan(one, ids[0], drawn[0], made=made[0]), plan(two, ids[1], drawn[1], made=made[1])
     assert first.semantic_hash == noisy(second, seed).semantic_hash
     assert plan_json(first)["semantic_hash"] == first.semantic_hash
 
 
+def valued(path: str, side: str, value: object):
+    """Return what sets one side of a property of a change; of a change without it another is made one."""
+
+    def change_to(change: Change) -> Change:
+        found = [item for item in change.diff if item.path == path]
+        new = replace(found[0] if found else change.diff[0], path=path, **{side: value})
+        return replace(change, diff=(*(item for item in change.diff if item.path != path), new))
+
+    return change_to
+
+
 MUTATIONS = {
+    "other time": valued("restoreTime", "after", TIME_C),
+    "no other time": valued("restoreTime", "after", TIME_A),
+    "time from": valued("restoreTime", "before", TIME_C),
+    "time inside": valued("tags.at", "after", {"createdAt": TIME_A, "until": TIME_B}),
+    "from a time on": valued("since", "after", TIME_C),
+    "other certificate": valued("rootCertificate", "after", certificate("C")),
+    "no other certificate": valued("rootCertificate", "after", certificate("A")),
     "action": lambda c: replace(c, action="delete"),
     "type": lambda c: replace(c, type=f"{c.type}x"),
     "name": lambda c: replace(c, name=f"{c.name}-other", urn=f"{c.urn}-other"),
@@ -167,8 +208,18 @@ def test_an_id_that_stays_is_not_an_id_that_changes() -> None:
     assert moves.semantic_hash != stays.semantic_hash
 
 
-def sized(cell: str, before: str, after: str) -> str:
-    item = PropertyChange(path="class", before=before, after=after, kind="update")
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [("creationDate", (TIME_A, TIME_B, TIME_C)), ("certificateBody", tuple(map(certificate, "ABC")))],
+)
+def test_noise_that_stays_is_not_noise_that_changes(path: str, values: tuple[str, str, str]) -> None:
+    one, two, three = values
+    assert sized("acme", one, two, path) == sized("acme", one, three, path) == sized("acme", two, one, path)
+    assert sized("acme", one, two, path) != sized("acme", one, one, path)
+
+
+def sized(cell: str, before: str, after: str, path: str = "class") -> str:
+    item = PropertyChange(path=path, before=before, after=after, kind="update")
     change = Change(urn=urn(cell, "t", "sql"), type="t", name="sql", action="update", diff=(item,))
     return Plan(cell=cell, cloud="aws", account="a", operation="up", changes=(change,)).semantic_hash
 
