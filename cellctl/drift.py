@@ -13,7 +13,7 @@ from typing import Literal, get_args
 
 from cellctl.facts.automation import automation
 from cellctl.likeness import Difference, Row, digest
-from cellctl.plan import Change, Plan, PropertyChange
+from cellctl.plan import Change, Diagnostic, Plan, PropertyChange
 from cellctl.state.values import Value
 
 DriftClass = Literal["human_edit", "customer_owned", "cloud_automation", "provider_noise"]
@@ -64,7 +64,9 @@ class Drift:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DriftReport:
-    """All differences of one cell. `looked`: objects that were read. `unread`: sentences on what could not be."""
+    """All differences of one cell. `looked`: objects that were read. `unread`: which could not be and why, a sentence
+    each, with the object's name. Where some are unread nobody knows that nothing differs.
+    """
 
     cell: str
     cloud: str
@@ -86,16 +88,32 @@ class Cluster:
     cells: tuple[str, ...]
 
 
-def judge(plan: Plan, rules: Sequence[Rule], today: date) -> DriftReport:
-    """Return the differences in the Plan of a refresh, each with its class; the first rule that fits decides."""
+def judge(plan: Plan, rules: Sequence[Rule], today: date, *, kept: Iterable[str] = ()) -> DriftReport:
+    """Return the differences in the Plan of a refresh, each with its class; the first rule that fits decides.
+
+    `kept` are the URNs of all objects of the state: an engine that fails may have come to some of them only.
+    """
     known = (*rules, *_of_cloud(plan.cloud))
     drifts = [item for change in plan.changes for item in _drifts(change, known, today)]
-    looked = sum(1 for change in plan.changes if change.of_cloud)
-    unread = tuple(item.message for item in plan.diagnostics if item.severity == "error")
+    errors = [item for item in plan.diagnostics if item.severity == "error"]
+    failed = {item.urn for item in errors}
+    looked = sum(1 for change in plan.changes if change.of_cloud and change.urn not in failed)
+    came_to = failed | {change.urn for change in plan.changes}
+    missed = (urn for urn in kept if plan.errored and urn not in came_to)
+    unread = (*map(_unread, errors), *(f"{_name(urn)}: the engine stopped before it" for urn in missed))
     drifts.sort(key=lambda item: (CLASSES.index(item.drift_class), not item.gone, item.name, item.path))
     return DriftReport(
         cell=plan.cell, cloud=plan.cloud, account=plan.account, looked=looked, drifts=tuple(drifts), unread=unread
     )
+
+
+def _unread(said: Diagnostic) -> str:
+    name = _name(said.urn)
+    return f"{name}: {said.message}" if name and not said.message.startswith(name) else said.message
+
+
+def _name(urn: str) -> str:
+    return urn.rpartition("::")[2]
 
 
 def clusters(reports: Iterable[DriftReport], drift_class: DriftClass = "human_edit") -> list[Cluster]:

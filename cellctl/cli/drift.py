@@ -41,7 +41,8 @@ def drift(
     """Say what was changed behind cellctl's back, and by whom.
 
     Reads every object of one cell, or of all cells of this home, and compares with the state. Changes nothing and waits
-    for nobody. Ends with 3 if somebody changed something by hand.
+    for nobody. Ends with 3 if somebody changed something by hand; with 1, of several cells 7, if nobody did as far as
+    could be read, and not everything could be.
     """
     from cellctl.cell import drift_all
     from cellctl.cli import streams
@@ -67,5 +68,8 @@ def drift(
         streams.show(drift_text(found, details=details))
     if errors:
         raise typer.Exit(int(ExitCode.FLEET_PARTLY_FAILED))
-    edited = any(not isinstance(report, CellctlError) and report.of("human_edit") for report in found.values())
-    raise typer.Exit(int(ExitCode.CHANGES_PENDING if edited else ExitCode.OK))
+    reports = [report for report in found.values() if not isinstance(report, CellctlError)]
+    if any(report.of("human_edit") for report in reports):
+        raise typer.Exit(int(ExitCode.CHANGES_PENDING))
+    if any(report.unread for report in reports):
+        raise typer.Exit(int(ExitCode.FLEET_PARTLY_FAILED if len(found) > 1 else ExitCode.FAILED))

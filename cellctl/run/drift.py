@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cellctl.home import Home
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
     from cellctl.run.worker import Worker
+    from cellctl.state.resources import ResourceState
 
 
 def drift(
@@ -44,11 +45,16 @@ def drift(
         if ended.broke:
             raise ended.broke
         plan = planner.plan(preview.head(session, "refresh", loaded))
-        report = judge(plan, rules, datetime.fromtimestamp(options.hooks.now(), UTC).date())
+        today = datetime.fromtimestamp(options.hooks.now(), UTC).date()
+        report = judge(plan, rules, today, kept=_kept(loaded.checkpoint.resources))
         if plan.errored and not report.looked:
             raise EngineError(f"nothing of '{name}' could be read", hint="cellctl doctor", code="unread")
         ledger.result = "succeeded"
         return report
+
+
+def _kept(rows: Iterable[ResourceState]) -> list[str]:
+    return [row.urn for row in rows if row.custom and not row.is_provider and not row.delete]
 
 
 def drift_all(

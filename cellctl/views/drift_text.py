@@ -65,7 +65,9 @@ def _headline(report: DriftReport) -> Text:
         if some := report.of(drift_class):
             style = "yellow" if drift_class == "human_edit" else ""
             text.append(f" · {len(some)} {_WORDS[drift_class]}", style=style)
-    if not report.drifts:
+    if report.unread:
+        text.append(f" · {len(report.unread)} not read", style="red")
+    elif not report.drifts:
         text.append(" · no drift", style="green")
     return text
 

@@ -14,7 +14,7 @@ from warm import client
 
 from cellctl.cell import drift_all
 from cellctl.drift import DriftReport
-from cellctl.errors import CellctlError, UsageError
+from cellctl.errors import CellctlError, EngineError, UsageError
 from cellctl_sandbox.testing.small_world import World
 
 
@@ -42,6 +42,17 @@ def test_edits_are_found_and_neither_state_nor_cloud_is_changed(small: Small) ->
         ("b", "", None, None, True), ("a", "size", 1, 9, False),
     ]  # fmt: skip
     assert (file.read_bytes(), world.objects()) == before
+
+
+def test_what_could_not_be_read_is_named_and_all_of_it_is_an_error(small: Small) -> None:
+    small.up()
+    refused = {"unreadable": "AccessDenied"}
+    small.declare(TWO, b=refused)
+    report = small.cell.drift(options=small.options())
+    assert (report.looked, report.unread) == (1, ("b: AccessDenied",))
+    small.declare(TWO, a=refused, b=refused)
+    with pytest.raises(EngineError, match="nothing of 'acme' could be read"):
+        small.cell.drift(options=small.options())
 
 
 def test_it_looks_while_somebody_else_changes_the_cell(small: Small) -> None:

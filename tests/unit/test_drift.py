@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
+from io import StringIO
+from pathlib import Path
 
 import pytest
+from rich.console import Console
+from typer.testing import CliRunner
 
+from cellctl import cell
+from cellctl.cli.app import app
 from cellctl.drift import CLASSES, DriftReport, Rule, clusters, judge
 from cellctl.facts.automation import automation
+from cellctl.home import Home
 from cellctl.plan import Change, Diagnostic, Plan, PropertyChange
+from cellctl.spec import CellSpec
+from cellctl.views.drift_text import drift_text
 
 TODAY = date(2026, 11, 28)
 GROUP = "azure-native:resources:ResourceGroup"
@@ -78,6 +88,45 @@ def test_what_is_the_same_or_unread_is_no_drift() -> None:
     )  # fmt: skip
     report = judge(quiet, (), TODAY)
     assert (report.looked, report.drifts, report.unread) == (1, (), ("AuthorizationFailed",))
+
+
+def test_every_object_that_could_not_be_read_is_named_and_none_of_them_counts_as_read() -> None:
+    read, refused = change("acme", GROUP, "group", action="same"), change("acme", GROUP, "other", action="same")
+    never = change("acme", GROUP, "never").urn
+    said = Diagnostic(severity="error", message="AuthorizationFailed", urn=refused.urn)
+    looked = replace(plan("acme", read, refused), diagnostics=(said,), errored=True)
+    report = judge(looked, (), TODAY, kept=[read.urn, refused.urn, never])
+    assert report.unread == ("acme-other: AuthorizationFailed", "acme-never: the engine stopped before it")
+    assert report.looked == 1
+    shown = StringIO()
+    Console(file=shown, width=120).print(drift_text({"acme": report}))
+    assert "1 object read · 2 not read" in shown.getvalue()
+    assert "not read: acme-other: AuthorizationFailed" in shown.getvalue()
+    assert "no drift" not in shown.getvalue()
+    assert judge(plan("acme", read), (), TODAY, kept=[read.urn, never]).unread == ()
+
+
+ALL, SOME = (), ("acme-other: AuthorizationFailed",)
+
+
+@pytest.mark.parametrize(
+    ("unread", "edited", "code"),
+    [([ALL], False, 0), ([SOME], False, 1), ([SOME], True, 3), ([ALL, SOME], False, 7), ([SOME, ALL], True, 3)],
+)
+def test_the_command_never_ends_with_0_where_something_was_not_read(
+    unread: list[tuple[str, ...]], edited: bool, code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    home.write_file()
+    reports: dict[str, DriftReport] = {}
+    for name, missing in zip(("acme", "globex"), unread, strict=False):
+        home.write_cell(CellSpec.minimal(name, cloud="aws", account="sandbox", region="eu-west-1"))
+        found = [change(name, GROUP, "group", ("tags.owner", "a", "b"))] if edited else []
+        reports[name] = replace(judge(plan(name, *found), (), TODAY), unread=missing)
+    monkeypatch.setattr(cell, "drift_all", lambda *_words, **_more: iter(reports.items()))
+    done = CliRunner().invoke(app, ["drift", "--home", str(tmp_path)], env={"COLUMNS": "120"})
+    assert done.exit_code == code
+    assert ("not read: acme-other: AuthorizationFailed" in done.output) is (SOME in unread)
 
 
 def test_cells_that_differ_alike_are_one_cluster_whatever_they_are_called() -> None:

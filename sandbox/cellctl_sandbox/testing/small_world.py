@@ -156,6 +156,8 @@ class SmallProvider:
     def read(self, request: Read) -> Found | None:
         """Look an object up."""
         found = self._world.objects().get(request.id)
+        if refused := self._world.rule(request.urn.rsplit("::", 1)[-1]).get("unreadable"):
+            raise ProviderError(str(refused), code="auth")
         if found is None:
             return None
         body = {**found[1]}
