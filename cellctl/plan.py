@@ -44,7 +44,8 @@ class Change:
 
     `parent` is the parent's URN. `blocked_by` is `protect` where the engine itself refuses. `expected_s` is how long it
     usually takes in seconds, None where unknown: `expected_from` is `history` where this home saw it often enough, else
-    `facts`. `needed_by`: URNs of what depends on it directly, of what is there. `downtime`: `outage`, `brief` (a minute
+    `facts`. `needed_by`: URNs of what depends on it directly, of what is there, the first twenty;
+    `needed_by_more`: how many more do. `downtime`: `outage`, `brief` (a minute
     or two), `none`, or `` where nothing is known; `downtime_why` says why. Provider resources and components are
     changes too (`custom` False for the latter), so that trees can be drawn. `monthly_usd` is what it costs a month at
     list prices, before and after.
@@ -64,6 +65,7 @@ class Change:
     monthly_usd: tuple[float, float] = (0.0, 0.0)
     expected_from: Literal["", "history", "facts"] = ""
     needed_by: tuple[str, ...] = ()
+    needed_by_more: int = 0
     downtime: Literal["", "none", "brief", "outage"] = ""
     downtime_why: str = ""
 

@@ -29,7 +29,7 @@ def explain(
     home: HomeOption = None,
     format_: FormatOption = Format.TEXT,
 ) -> None:
-    """Explain one resource of a cell, or with --clouds a cell on every cloud.
+    """Explain one resource of a cell, a reef or an account, or with --clouds a cell on every cloud.
 
     Of a resource: what it holds and needs, what a change would replace, how long its steps take, what it costs, and
     what becomes of its data. From the state and cellctl's facts, with their sources; asks no cloud.

@@ -130,6 +130,12 @@ class Home:
         folder = self.stack_file("x").parent
         return sorted(path.stem.removeprefix("cell-") for path in folder.glob("cell-*.json")) if folder.is_dir() else []
 
+    def all_stacks(self) -> list[str]:
+        """Return the names of all stacks in this home's own state, sorted: `acme`, `reef/r1`, `account/prod`."""
+        folder = self.stack_file("x").parent
+        found = (path.stem.partition("-") for path in folder.glob("*-*.json")) if folder.is_dir() else ()
+        return sorted(name if level == "cell" else f"{level}/{name}" for level, _, name in found)
+
     @functools.cached_property
     def settings(self) -> HomeFile:
         """What `cellctl.yaml` says; without one, the sandbox alone.

@@ -39,11 +39,13 @@ def _told(
     usual: Mapping[tuple[str, str], float],
 ) -> Change:
     means, why = downtime(cloud, change.type, change.action, [item.path for item in change.diff])
+    needing = needed.get(change.urn, ())
     known = usual.get((change.type, change.action))
     seen = known is not None
     return replace(
         change,
-        needed_by=needed.get(change.urn, ()),
+        needed_by=needing[:_MOST],
+        needed_by_more=len(needing[_MOST:]),
         downtime=means if change.of_cloud else "none",
         downtime_why=why,
         expected_s=known if seen else change.expected_s,
@@ -58,4 +60,4 @@ def _needed_by(loaded: Loaded | None) -> Mapping[str, tuple[str, ...]]:
         if row.custom and not row.is_provider and not row.delete:
             for urn in row.needs():
                 found.setdefault(urn, []).append(row.urn)
-    return {urn: tuple(urns[:_MOST]) for urn, urns in found.items()}
+    return {urn: tuple(urns) for urn, urns in found.items()}

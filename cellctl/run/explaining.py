@@ -1,4 +1,7 @@
-"""What is known of one resource of a cell: from its state and the clouds' documentation. Asks no cloud."""
+"""What is known of one resource of a cell, a reef or an account: from its state and the clouds' documentation.
+
+Asks no cloud.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,14 @@ if TYPE_CHECKING:
     from cellctl.run.options import RunOptions
     from cellctl.state.resources import ResourceState
 
-_PREFIX = "urn:pulumi:cell-"
+_PREFIX = "urn:pulumi:"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explained:
-    """One resource. `within`: names of the components it stands in, the outermost first.
+    """One resource of `cell`, which is `acme`, `reef/r1` or `account/prod`.
 
+    `within`: names of the components it stands in, the outermost first.
     `needs` and `needed_by` are URNs of the next ones only. `replaces`: inputs of which another value makes a new
     object; `immutable`: those that its cloud never changes. `usual_s`: p50 in cloud seconds by action. `monthly_usd`
     at list prices. `after_deletion`: what the cloud keeps then, and `lost` what nothing brings back. `sources` of all
@@ -56,23 +60,24 @@ def explain(home: Home, resource: str, *, options: RunOptions, cells: Iterable[s
         home: Its home.
         resource: URN, or a name that one resource of the home has.
         options: Where a state that is no folder is asked from.
-        cells: Where to look for a name; all stacks of the home if empty.
+        cells: Where to look for a name; all stacks of the home if empty, reefs and accounts too.
 
     Raises:
         UsageError: There is none (code `no_resource`), or several have that name (code `which_resource`).
     """
     if resource.startswith("urn:"):
-        named = resource.removeprefix(_PREFIX).partition("::")[0]
-        cells = [named] if resource.startswith(_PREFIX) and named in home.stack_names() else []
+        level, _, rest = resource.removeprefix(_PREFIX).partition("::")[0].partition("-")
+        named = rest if level == "cell" else f"{level}/{rest}"
+        cells = [named] if named in home.all_stacks() else []
     else:
-        cells = [*cells] or home.stack_names()
+        cells = [*cells] or home.all_stacks()
     states = {cell: rows(home, cell, options) for cell in cells}
     found = [
         (cell, row) for cell, found_there in states.items() for row in found_there if resource in (row.urn, row.name)
     ]
     if not found:
         raise UsageError(
-            f"no cell of this home has a resource '{resource}'",
+            f"no stack of this home has a resource '{resource}'",
             hint="`cellctl preview CELL --details` and `cellctl sandbox show` name them",
             code="no_resource",
         )

@@ -16,7 +16,8 @@ _MOST = 8
 
 def explain_text(found: Explained) -> RenderableType:
     """Return everything that is known of a resource."""
-    title = Text.assemble((found.name, "bold"), f" · {type_name(found.type)} · cell {found.cell}")
+    level, _, short = found.cell.rpartition("/")
+    title = Text.assemble((found.name, "bold"), f" · {type_name(found.type)} · {level or 'cell'} {short}")
     if found.stateful:
         title.append(" · holds data", style="bold red")
     if found.protected:

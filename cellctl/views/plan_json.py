@@ -31,6 +31,7 @@ def change_json(change: Change) -> Struct:
         "parent": change.parent,
         "custom": change.custom,
         "needed_by": list(change.needed_by),
+        "needed_by_more": change.needed_by_more,
         "downtime": change.downtime,
         "downtime_why": change.downtime_why,
         "expected_s": change.expected_s,

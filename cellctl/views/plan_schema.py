@@ -35,7 +35,7 @@ class PropertyDocument(_Exact):
 
 
 class ChangeDocument(_Exact):
-    """One resource; `needed_by` are URNs of what depends on it directly."""
+    """One resource; `needed_by` are URNs of what depends on it directly, `needed_by_more` counts the rest."""
 
     urn: str
     type: str
@@ -48,6 +48,7 @@ class ChangeDocument(_Exact):
     parent: str
     custom: bool
     needed_by: list[str]
+    needed_by_more: int
     downtime: Literal["", "none", "brief", "outage"]
     downtime_why: str
     expected_s: float | None

@@ -25,6 +25,7 @@ VERBS = {
 }
 _MOST_PROPERTIES = 12
 _MOST_ALIKE = 3  # more of one type that share a fate, and hold no data or go, share a line
+_MOST_NEEDING = 3
 _VALUE_WIDTH = 48
 
 
@@ -94,11 +95,9 @@ def plan_text(plan: Plan, *, details: bool = False) -> RenderableType:
     if crowded:
         lines.append(Text("  `--details` spells out every change.", style="dim"))
     lines.extend(_groups(plan, grouped))
-    expected = [change.expected_s for change in plan.changes if change.expected_s and change.action == "create"]
-    if expected:
-        lines.append(
-            Text(f"The slowest step usually takes {duration(max(expected))} of the cloud's time.", style="dim")
-        )
+    slowest = max((change.expected_s or 0 for change in plan.changes if _counts(change)), default=0)
+    if slowest >= 1:
+        lines.append(Text(f"The slowest step usually takes {duration(slowest)} of the cloud's time.", style="dim"))
     if cost := _cost(plan):
         lines.append(Text(cost, style="dim"))
     for diagnostic in plan.diagnostics:
@@ -150,6 +149,8 @@ def _alike_line(action: str, type_: str, members: Sequence[Change]) -> Text:
         line.append(f"  {', '.join(causes)}", style="magenta" if action == "replace" else "yellow")
     if members[0].stateful:
         line.append("  hold data", style="bold red")
+    if usual := _usual(members):
+        line.append(f"  {usual}", style="dim")
     line.append(f": {', '.join(change.name for change in members)}", style="dim")
     line.no_wrap, line.overflow = True, "ellipsis"
     return line
@@ -179,7 +180,24 @@ def _change_lines(change: Change) -> list[RenderableType]:
     causes = [key for key in change.replace_keys if key not in shown]
     if causes:
         lines.append(Text(f"      replaced because of: {', '.join(causes)}", style="magenta"))
+    if follows := " · ".join(part for part in (_usual([change]), _needed_by(change)) if part):
+        lines.append(Text(f"      {follows}", style="dim", no_wrap=True, overflow="ellipsis"))
     return lines
+
+
+def _usual(changes: Sequence[Change]) -> str:
+    """Say how long the slowest of them usually takes; `` where that is unknown or not worth a word."""
+    slowest = max((change.expected_s or 0 for change in changes), default=0)
+    each = " each" if len(changes) > 1 else ""
+    return f"usually takes {duration(slowest)}{each}" if slowest >= 1 else ""
+
+
+def _needed_by(change: Change) -> str:
+    """Say how many things of a cloud depend on it, and the first of them."""
+    total = len(change.needed_by) + change.needed_by_more
+    names = [urn.rpartition("::")[2] for urn in change.needed_by[:_MOST_NEEDING]]
+    more = ", …" if total > len(names) else ""
+    return f"needed by {total}: {', '.join(names)}{more}" if total else ""
 
 
 def _property_line(item: PropertyChange) -> Text:

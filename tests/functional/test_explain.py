@@ -35,7 +35,7 @@ def test_a_resource_is_explained_by_its_name_or_urn(
     shown = client.cellctl("explain", "acme-database-database", cwd=world.root)
     assert (shown.returncode, "holds data" in shown.stdout, "USD a month" in shown.stdout) == (0, True, True)
     refused = client.cellctl("explain", "urn:pulumi:cell-acme::octopus-cells::a:b:C::x", cwd=world.root)
-    assert (refused.returncode, "no cell of this home has a resource" in refused.stderr) == (2, True)
+    assert (refused.returncode, "no stack of this home has a resource" in refused.stderr) == (2, True)
 
 
 @pytest.mark.parametrize("cloud", ["aws", "azure"])

@@ -87,6 +87,10 @@ def test_a_change_says_who_depends_on_it_and_how_long_it_took_here(tmp_path: Pat
     net, sql = first.changes
     assert net.needed_by == (urn("aws:ec2/subnet:Subnet", "a"),)
     assert (sql.downtime, sql.expected_s, sql.expected_from) == ("brief", 600.0, "facts")
+    crowd = tuple(replace(rows[1], urn=urn(rows[1].type, f"a{number}")) for number in range(23))
+    crowded = Loaded(checkpoint=Checkpoint(stack="cell-acme", resources=(rows[0], *crowd)))
+    many = consequences.told(plan, target, crowded).changes[0]
+    assert (len(many.needed_by), many.needed_by_more) == (20, 3)
     for seconds in (100.0, 300.0):
         home.took("sandbox", [(RDS, "update", seconds)])
     assert consequences.told(plan, target, loaded).changes[1].expected_from == "facts"  # twice is no habit
@@ -111,6 +115,25 @@ def test_the_plan_leads_with_what_one_would_be_woken_up_for() -> None:
     shown = StringIO()
     Console(file=shown, width=120).print(plan_text(planned(change(VPC, "net", "create"))))
     assert "!" not in shown.getvalue()
+
+
+def test_the_plan_says_what_depends_on_a_change_and_how_long_it_usually_takes() -> None:
+    needing = tuple(urn("aws:ec2/instance:Instance", f"node-{number}") for number in range(1, 5))
+    sql = replace(change(RDS, "sql", "replace", stateful=True), needed_by=needing, needed_by_more=17)
+    net = replace(change(VPC, "net", "update", "tags.x"), needed_by=needing[:1], expected_s=None)
+    shown = drawn(planned(sql, net))
+    assert "usually takes 10:00 · needed by 21: node-1, node-2, node-3, …" in shown
+    assert "      needed by 1: node-1\n" in shown
+    assert "The slowest step usually takes 10:00" in shown
+    many = [replace(change(VPC, f"net-{number}", "update", "tags.x"), expected_s=70.0) for number in range(4)]
+    assert "usually takes 1:10 each: net-0, net-1, net-2, net-3" in drawn(planned(*many))
+    assert "usually" not in drawn(planned(replace(change(VPC, "net", "update", "tags.x"), expected_s=0.4)))
+
+
+def drawn(plan: Plan) -> str:
+    shown = StringIO()
+    Console(file=shown, width=120).print(plan_text(plan))
+    return shown.getvalue()
 
 
 def test_the_published_schema_is_that_of_what_is_written() -> None:
