@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import sqlite3
+import traceback
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -16,11 +18,21 @@ from cellctl.views.jsonl import JsonlView, summary_json
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS jobs (
-  customer TEXT PRIMARY KEY, key TEXT UNIQUE NOT NULL, body TEXT NOT NULL, state TEXT NOT NULL, problem TEXT);
+  customer TEXT PRIMARY KEY, body TEXT NOT NULL, state TEXT NOT NULL, problem TEXT, told INTEGER NOT NULL DEFAULT 0);
+CREATE TABLE IF NOT EXISTS keys (key TEXT PRIMARY KEY, customer TEXT NOT NULL, body TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS events (number INTEGER PRIMARY KEY, customer TEXT NOT NULL, line TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS events_of ON events (customer, number);
 """
 OPEN = ("queued", "running")
+_BEGUN = "SELECT customer, body, state, problem FROM jobs WHERE customer = ?"
+# What was told of the try before is not told of this one.
+_AGAIN = """UPDATE jobs SET state = 'queued', problem = NULL, told = (SELECT coalesce(max(number), 0) FROM events)
+            WHERE customer = ?"""
+log = logging.getLogger("shop")
+
+
+BROKEN: dict[str, object] = {"type": "about:blank", "title": "the service itself failed", "status": 500}
+"""What is told of an error that nobody foresaw."""
 
 
 @dataclass(frozen=True)
@@ -28,18 +40,17 @@ class Job:
     """What is known of one customer's cell: `queued`, `running`, `up` or `failed` (then `problem` says why)."""
 
     customer: str
-    key: str
     body: str
     state: str
     problem: str | None
 
 
 class Taken(Exception):
-    """Another request was first: `job` is what it made."""
+    """Another request was first, for this customer or, where `key` is true, with this key."""
 
-    def __init__(self, job: Job) -> None:
-        super().__init__(job.customer)
-        self.job = job
+    def __init__(self, customer: str, *, key: bool) -> None:
+        super().__init__(customer)
+        self.customer, self.key = customer, key
 
 
 class Book:
@@ -57,21 +68,28 @@ class Book:
         return database
 
     def begin(self, customer: str, key: str, body: str) -> Job:
-        """Make a job, or return the one that this very request made; raises Taken."""
-        with closing(self._open()) as database:
-            values = (customer, key, body)
-            database.execute("INSERT OR IGNORE INTO jobs VALUES (?, ?, ?, 'queued', NULL)", values)
-            found = database.execute("SELECT * FROM jobs WHERE key = ? OR customer = ?", (key, customer)).fetchall()
-        jobs = [Job(*row) for row in found]
-        for job in jobs:
-            if (job.customer, job.key, job.body) != values:
-                raise Taken(job)
-        return jobs[0]
+        """Make a job, or return the one that this very request made; raises Taken.
+
+        A job that failed is queued again for the same body with a new key: cellctl goes on from where it ended.
+        """
+        with closing(self._open()) as database, database:
+            database.execute("BEGIN IMMEDIATE")  # two requests at once are one after the other; Taken rolls back
+            made = database.execute("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", (key, customer, body)).rowcount
+            if database.execute("SELECT customer, body FROM keys WHERE key = ?", (key,)).fetchone() != (customer, body):
+                raise Taken(customer, key=True)
+            values = (customer, body)
+            new = database.execute("INSERT OR IGNORE INTO jobs VALUES (?, ?, 'queued', NULL, 0)", values).rowcount
+            job = Job(*database.execute(_BEGUN, (customer,)).fetchone())
+            if made and not new:
+                if job.state != "failed" or job.body != body:
+                    raise Taken(customer, key=False)
+                database.execute(_AGAIN, (customer,))
+            return Job(*database.execute(_BEGUN, (customer,)).fetchone())
 
     def job(self, customer: str) -> Job | None:
         """Return a customer's job."""
         with closing(self._open()) as database:
-            row = database.execute("SELECT * FROM jobs WHERE customer = ?", (customer,)).fetchone()
+            row = database.execute(_BEGUN, (customer,)).fetchone()
         return Job(*row) if row else None
 
     def left_open(self) -> list[str]:
@@ -95,9 +113,10 @@ class Book:
         self._changed = asyncio.Event()
 
     def events(self, customer: str, after: int) -> list[tuple[int, str]]:
-        """Return the events of a customer behind a number."""
+        """Return the events of a customer behind a number, of the last try only."""
         with closing(self._open()) as database:
-            query = "SELECT number, line FROM events WHERE customer = ? AND number > ? ORDER BY number"
+            query = """SELECT number, line FROM events JOIN jobs USING (customer)
+                       WHERE customer = ? AND number > max(?, told) ORDER BY number"""
             return [(int(number), str(line)) for number, line in database.execute(query, (customer, after))]
 
     async def follow(self, customer: str, after: int, *, wait_s: float = 1.0) -> AsyncIterator[tuple[int, str]]:
@@ -146,6 +165,8 @@ class Workers:
                 state, problem = await self._up(job)
             except CellctlError as error:
                 state, problem = "failed", json.dumps(problem_of(error))
+            except Exception as error:  # whatever it is: who waits must hear of an end
+                state, problem = "failed", json.dumps(_own_fault(job, error))
             self._book.move(job.customer, state, problem)
             del self._tasks[job.customer]
 
@@ -174,6 +195,13 @@ def _short(line: str) -> str:
     """Return what of an event browsers get: of a plan only that it is there, of heartbeats nothing."""
     kind = json.loads(line)["kind"]
     return "" if kind == "heartbeat" else json.dumps({"kind": kind}) if kind == "plan.ready" else line
+
+
+def _own_fault(job: Job, error: Exception) -> dict[str, object]:
+    """Return the problem of an error that is no customer's doing; what it says may hold secrets, so nobody reads it."""
+    where = "".join(traceback.format_tb(error.__traceback__))
+    log.error("the cell of %s: %s\n%s", job.customer, type(error).__name__, where)
+    return {**BROKEN, "hint": "sign up again with a new key: it goes on from where it ended"}
 
 
 def problem_of(error: CellctlError) -> dict[str, object]:

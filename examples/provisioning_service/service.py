@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,8 +12,9 @@ from typing import Annotated, Literal
 from fastapi import FastAPI, Header, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, StreamingResponse
-from jobs import Book, Job, Taken, Workers, problem_of
+from jobs import BROKEN, Book, Job, Taken, Workers, problem_of
 from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
 
 from cellctl import AsyncCell, CellctlError, CellSpec, Home, RunOptions
 
@@ -110,18 +111,18 @@ async def _stream(book: Book, name: str, after: int) -> AsyncIterator[str]:
 
 
 def _problems(app: FastAPI) -> None:
-    def answer(body: dict[str, object]) -> JSONResponse:
-        return JSONResponse(body, status_code=int(str(body["status"])), media_type="application/problem+json")
+    def answer(body: dict[str, object], headers: Mapping[str, str] | None = None) -> JSONResponse:
+        status = int(str(body["status"]))
+        return JSONResponse(body, status_code=status, media_type="application/problem+json", headers=headers)
 
     @app.exception_handler(CellctlError)
     def of_cellctl(_request: Request, error: CellctlError) -> JSONResponse:
         return answer(problem_of(error))
 
     @app.exception_handler(Taken)
-    def taken(request: Request, error: Taken) -> JSONResponse:
-        again = request.headers.get("idempotency-key") == error.job.key
-        title = "this key was used for another request" if again else f"'{error.job.customer}' is taken"
-        return answer({"type": "about:blank", "title": title, "status": 422 if again else 409})
+    def taken(_request: Request, error: Taken) -> JSONResponse:
+        title = "this key was used for another request" if error.key else f"'{error.customer}' is taken"
+        return answer({"type": "about:blank", "title": title, "status": 422 if error.key else 409})
 
     @app.exception_handler(NoCustomer)
     def nobody(_request: Request, error: NoCustomer) -> JSONResponse:
@@ -131,6 +132,16 @@ def _problems(app: FastAPI) -> None:
     def malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
         told = [{"field": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in error.errors()]
         return answer({"type": "about:blank", "title": "the request is not valid", "status": 422, "errors": told})
+
+    @app.exception_handler(HTTPException)
+    def of_http(_request: Request, error: HTTPException) -> JSONResponse:
+        """No such path, or it takes no such method: the framework's own errors are problems too."""
+        problem: dict[str, object] = {"type": "about:blank", "title": error.detail, "status": error.status_code}
+        return answer(problem, error.headers)
+
+    @app.exception_handler(Exception)
+    def unforeseen(_request: Request, _error: Exception) -> JSONResponse:
+        return answer(BROKEN)
 
 
 def __getattr__(name: str) -> FastAPI:

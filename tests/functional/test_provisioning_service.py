@@ -145,10 +145,13 @@ def test_requests_are_answered_once_or_refused_as_problems_and_an_end_finishes_w
         (422, "the request is not valid", shop.sign_up("k4", name="x1", cloud="gcp")),
         (422, "the request is not valid", shop.http.post("/customers", json={"name": "x1"})),
         (404, "nobody signed up as 'globex'", shop.http.get("/customers/globex/events")),
+        (404, "Not Found", shop.http.get("/nothing/here")),
+        (405, "Method Not Allowed", shop.http.delete("/customers")),
     ):
         assert answer.status_code == status, answer.text
         assert answer.headers["content-type"] == "application/problem+json"
         assert title in answer.json()["title"]
+    assert shop.http.delete("/customers").headers["allow"] == "POST"
     ended = shop.ended("acme")
     assert (ended["state"], ended["problem"]) == ("up", None)
     small.declare([{"name": "a"}, {"name": "b"}], a={"fail": "quota exceeded"})
@@ -156,6 +159,14 @@ def test_requests_are_answered_once_or_refused_as_problems_and_an_end_finishes_w
     failed = shop.ended("globex")
     assert failed["state"] == "failed"
     assert "quota exceeded" in json.dumps(failed["problem"])
+    assert shop.sign_up("k5", name="globex", cloud="aws").json()["state"] == "failed"  # the same answer again
+    small.declare([{"name": "a"}, {"name": "b"}])
+    assert shop.sign_up("k6", name="globex", cloud="azure").status_code == 409  # half of it is there, on aws
+    assert shop.sign_up("k7", name="globex", cloud="aws").status_code == 202
+    told = list(shop.follow("globex"))
+    assert (told[-1][2]["state"], told[-1][2]["problem"]) == ("up", None)
+    assert "quota exceeded" not in json.dumps(told)
+    assert shop.sign_up("k8", name="globex", cloud="aws").status_code == 409
     small.declare([{"name": "e"}, {"name": "f", "of": "e"}], e={"sleep_s": 0.6})
     assert shop.sign_up("k6", name="initech", cloud="aws").headers["location"] == "/customers/initech"
     small.wait_reached("e")
