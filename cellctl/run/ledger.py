@@ -46,6 +46,7 @@ def running(
     """
     home = target.home
     refuse_newer(target.name, target.made_by)
+    target = replace(target, looking=operation in _LOOKING)
     home.prepare()
     began = time.monotonic()
     with _leased(operation, target, options) as held:

@@ -89,15 +89,14 @@ def leases_of(
     return RegistryLeases(database, account_key(home, account))
 
 
-def _without_registry(home: Home, account: Account, environment: Mapping[str, str]) -> Leases:
-    scheme = account.state.partition("://")[0]
-    if account.simulated or not account.apply_role or scheme not in OBJECTS:
+def _without_registry(home: Home, account: Account, environment: Mapping[str, str], *, looking: bool = False) -> Leases:
+    scheme, role = account.state.partition("://")[0], (looking and account.preview_role) or account.apply_role
+    if account.simulated or not role or scheme not in OBJECTS:
         return SqliteLeases(home.database)
     opener: OpenObjects = resolve_name(OBJECTS[scheme])
-    store = opener(
-        account.state, account=account.id, role=account.apply_role, tenant=account.tenant, environment=environment
+    return ObjectLeases(
+        opener(account.state, account=account.id, role=role, tenant=account.tenant, environment=environment)
     )
-    return ObjectLeases(store)
 
 
 def current_lease(
@@ -109,7 +108,7 @@ def current_lease(
         RegistryError, EngineError: The leases are in a registry, or beside states, that cannot be reached.
     """
     if not home.settings.registry:
-        return _without_registry(home, account, environment or {}).current(cell)
+        return _without_registry(home, account, environment or {}, looking=True).current(cell)
     with opened(home) as database:
         return leases_of(home, account, database).current(cell)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from cellctl.engine import raw_events
 from cellctl.engine.classify import classify
-from cellctl.engine.operation import Operation, fresh_interpreter, inherited
+from cellctl.engine.operation import Operation, fresh_interpreter
 from cellctl.engine.progress import Progress
 from cellctl.engine.redact import Redactor
 from cellctl.engine.secrets_door import VARIABLE, SecretsDoor
@@ -24,7 +24,7 @@ from cellctl.events import Moment, ResourceDone, RunStarted, Said
 from cellctl.gates import Judged, judged_of
 from cellctl.guard import Need, Usage
 from cellctl.plan import Diagnostic, Failure
-from cellctl.run import siting
+from cellctl.run import identity, siting
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.target import RECORD, outputs_of
 from cellctl.state.backend import FileBackend, Loaded
@@ -38,13 +38,6 @@ if TYPE_CHECKING:
     from cellctl.run.worker import Worker
 
 HEARTBEAT_S = 0.5
-CREDENTIALS = (
-    "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "AWS_CA_BUNDLE",
-    "AWS_EC2_METADATA_DISABLED", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_AUTHORITY_HOST", "ARM_OIDC_TOKEN_FILE_PATH",
-    "ARM_USE_OIDC", "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "HTTPS_PROXY", "NO_PROXY",
-    "SSL_CERT_FILE",
-)  # fmt: skip  # how a machine proves who it is; never a key, never a profile (DESIGN section 5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +80,7 @@ class Session:
         self.redactor = Redactor((spaces.passphrase,) if spaces.passphrase else ())
         self._door = SecretsDoor(options.secret) if options.hooks.secrets is not None and worker is None else None
         door = {VARIABLE: str(self._door.path)} if self._door is not None else {}
-        ambient = inherited(options.environment, () if target.account.simulated else CREDENTIALS)
+        ambient = identity.ambient(options.environment, simulated=target.account.simulated)
         setup = _setup(target, run, options, work_dir, {**ambient, **door, **spaces.environment(backend)})
         self.operation = worker.operation(setup) if worker else Operation(setup, options.start or fresh_interpreter)
         self._warm = worker is not None
@@ -151,7 +144,7 @@ class Session:
             if event is not None:
                 planner.take(event)
 
-        ended = self._perform(task, heard, progress)
+        ended = self._perform(self._as_looker(task), heard, progress)
         if ended.failed and not planner.failures and not planner.blocked:
             planner.fail(ended.failed)
         return planner, ended
@@ -286,15 +279,26 @@ class Session:
 
     def shadow(self, checkpoint: Checkpoint | None) -> str:
         """Return the URL of a throw-away copy of the state without any protection, for a preview that is complete."""
+        if checkpoint is None:
+            return self._copy(None)
+        bare = tuple(replace(row, protect=False) for row in checkpoint.resources)
+        return self._copy(replace(checkpoint, resources=bare))
+
+    def _copy(self, checkpoint: Checkpoint | None) -> str:
         folder = self.run.folder / "shadow"
         shutil.rmtree(folder, ignore_errors=True)
         backend = FileBackend(folder)
         if checkpoint is not None:
-            bare = replace(checkpoint, resources=tuple(replace(row, protect=False) for row in checkpoint.resources))
-            backend.create(stack_name(self.target.name), checkpoint_text(bare))
+            seen = identity.as_looker(checkpoint, *self.target.roles) if self.target.roles else checkpoint
+            backend.create(stack_name(self.target.name), checkpoint_text(seen))
         else:
             folder.mkdir(mode=0o700)
         return backend.url
+
+    def _as_looker(self, task: Task) -> Task:
+        """Let a run that has a role of its own for looking use it where the state names the other."""
+        loaded = self.load() if self.target.roles and not task.backend else None
+        return replace(task, backend=self._copy(loaded.checkpoint)) if loaded else task
 
     def _perform(self, task: Task, heard: OnRawEvent, progress: Progress) -> Ended:
         result = self._raw(task, progress, heard)

@@ -222,14 +222,14 @@ def load(home: Home, name: str, options: RunOptions) -> Loaded | None:
 
 def _elsewhere(target: Target, options: RunOptions) -> Loaded | None:
     from cellctl.engine.elsewhere import deployment
-    from cellctl.engine.operation import inherited
-    from cellctl.run.session import CREDENTIALS, of_export
+    from cellctl.run import identity
+    from cellctl.run.session import of_export
 
     spaces = Workspaces(target.home.root, passphrase=options.passphrase(target.stack))
     folder = spaces.folder(target.stack)
     if not folder.exists():
         spaces.prepare(target.stack, {})
-    environment = {**inherited(options.environment, CREDENTIALS), **spaces.environment(target.backend)}
+    environment = {**identity.ambient(options.environment, simulated=False), **spaces.environment(target.backend)}
     return of_export(deployment(target.stack, folder, environment), target.name)
 
 

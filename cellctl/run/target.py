@@ -47,7 +47,7 @@ class Target:
     `spec` is its JSON, `{}` where only the stack is known and it holds no record. `made_by` is what the stack records
     of its maker. `place` is what a cell on a reef has
     there, `{}` where it is dedicated or has none yet; `site` what the stack found in the account, likewise. `advice` is
-    what the file may say and had better not.
+    what the file may say and had better not. `looking`: nothing is to be changed.
     """
 
     home: Home
@@ -63,6 +63,14 @@ class Target:
     place: Struct = field(default_factory=dict)
     site: Struct = field(default_factory=dict)
     made_by: Mapping[str, str] = field(default_factory=dict)
+    looking: bool = False
+
+    @property
+    def roles(self) -> tuple[str, str] | tuple[()]:
+        """The role that changes and the one that looks, empty unless this run looks as the second."""
+        changes, looks = self.account.apply_role, self.account.preview_role
+        apart = self.looking and self.level != "account" and changes and looks and changes != looks
+        return (changes, looks) if apart else ()
 
     @property
     def level(self) -> Level:
@@ -111,7 +119,7 @@ class Target:
         return AccountFacts(
             id=_SANDBOX_SUBSCRIPTION if azure else account.id,
             tenant=_SANDBOX_TENANT if azure else account.tenant,
-            role=account.apply_role if self.level != "account" else "",  # its role is what it makes
+            role=self._role(),
             administrators=account.administrators,
             principal=account.principal,
             sql_identity=account.sql_identity,
@@ -119,6 +127,12 @@ class Target:
             control_cidr=account.control_cidr or AccountFacts(id="").control_cidr,
             sandbox=account.simulated,
         )
+
+    def _role(self) -> str:
+        if self.level == "account":
+            return ""  # its roles are what it makes
+        looks = self.account.preview_role if self.looking else ""
+        return looks or self.account.apply_role
 
     def record(self) -> Struct:
         """Return what is stored in the stack, so that `down` works without the file and upgrades know the maker."""

@@ -25,6 +25,7 @@ from cellctl_sandbox.standins.cloud_view import CloudObject
 
 ID, REGION = "000000000000", "eu-west-1"
 STATE, KEY = "arn:aws:s3:::state", f"arn:aws:kms:{REGION}:{ID}:key/1"
+SELF = f"arn:aws:iam::{ID}:role/cellctl/preview"
 ON = {
     "iam": f"arn:aws:iam::{ID}:role/cells/cell-acme-node",
     "secretsmanager": f"arn:aws:secretsmanager:{REGION}:{ID}:secret:cells/acme/1/master-key-AbCdEf",
@@ -37,7 +38,7 @@ def estate(looked: Iterable[str], changed: Iterable[str]) -> Estate:
     """Return an account with the two roles, their policies made as the program makes them."""
     found = [*looked], [*changed]
     look, change = policies.allowing("Look", found[0]), policies.allowing("Change", policies.anywhere(found[1]))
-    own = {"preview": policies.looking(STATE, KEY), "apply": policies.changing(found[1], ID, STATE, KEY)}
+    own = {"preview": policies.looking(STATE, KEY, SELF), "apply": policies.changing(found[1], ID, STATE, KEY)}
     objects = [
         CloudObject(type=aws.POLICY, id=f"{what}-{n}", properties={"arn": f"{what}-{n}", "policy": text})
         for what, texts in (("look", look), ("change", change)) for n, text in enumerate(texts)

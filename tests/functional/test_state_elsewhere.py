@@ -41,6 +41,21 @@ def deployment(*, pending: bool = False) -> dict[str, Any]:
     }  # fmt: skip
 
 
+APPLY, LOOK = (f"arn:aws:iam::123456789012:role/cellctl-{what}" for what in ("apply", "preview"))
+ROLES = HOME.replace("state:", f'apply: {{role: "{APPLY}"}}, preview: {{role: "{LOOK}"}}, state:')
+
+
+def with_providers(found: dict[str, Any]) -> dict[str, Any]:
+    """Return an export whose providers worked as the role that changes, as every `up` leaves them."""
+    known = json.dumps([{"roleArn": APPLY, "sessionName": "cellctl-acme"}])
+    providers = [
+        {"urn": f"{PREFIX}pulumi:providers:{package}::{package}", "custom": True, "id": f"{package}-1",
+         "type": f"pulumi:providers:{package}", "inputs": inputs, "outputs": inputs, "parent": STACK}
+        for package, inputs in (("aws", {"assumeRoles": known}), ("cellctl", {"awsRole": APPLY}))
+    ]  # fmt: skip
+    return {**found, "resources": [*found["resources"], *providers]}
+
+
 class Site:
     """A home on a machine that has never run the cell, and a CLI that answers."""
 
@@ -61,6 +76,13 @@ class Site:
         assert "Traceback" not in said
         assert done.returncode == code, said
         return said
+
+    def told(self, verb: str) -> tuple[str, str]:
+        """Return where the state of the only such command was, and what was in it where that is a folder here."""
+        (call,) = [call for call in self.cli.calls() if call.words[0] == verb]
+        url = call.environment["PULUMI_BACKEND_URL"]
+        files = Path(url.removeprefix("file://")).rglob("*.json") if url.startswith("file://") else ()
+        return url, "".join(file.read_text() for file in files)
 
     def called(self) -> list[str]:
         return [" ".join(call.words[:2]) for call in self.cli.calls()]
@@ -132,3 +154,14 @@ def test_a_new_stack_is_sealed_by_the_accounts_own_key(site: Site) -> None:
     assert call.words[2] == stack_name("acme").stack
     assert "PULUMI_CONFIG_PASSPHRASE_FILE" not in call.environment
     assert not os.path.exists(site.root / ".cellctl/state/.pulumi")
+
+
+def test_a_preview_works_as_the_role_that_looks(site: Site) -> None:
+    (site.root / "cellctl.yaml").write_text(ROLES)
+    site.has(with_providers(deployment()))
+    site.cli.plays("preview", code=1, stderr="error: no more")
+    site("preview", "acme", "--refresh", "none", code=1)
+    url, state = site.told("preview")
+    assert url.startswith("file://"), "a copy: the state itself is only read"
+    assert (state.count(LOOK), state.count(APPLY)) == (4, 0)
+    assert '"protect":true' in state.replace(" ", ""), "all else is as it was"

@@ -129,7 +129,8 @@ class Account(pulumi.ComponentResource):
         looks = self._managed("look", policies.allowing("Look", layout.looks))
         changes = self._managed("change", policies.allowing("Change", policies.anywhere(layout.changes)))
         both = pulumi.Output.all(self.state.arn, self.key.arn)
-        looking = both.apply(lambda got: policies.looking(got[0], got[1]))
+        look = pulumi.Output.all(self.state.arn, self.key.arn, self.preview_role.arn)
+        looking = look.apply(lambda got: policies.looking(*got))
         changing = both.apply(lambda got: policies.changing(layout.changes, account, got[0], got[1]))
         for label, role, policy, managed in (
             ("preview", self.preview_role, looking, looks),

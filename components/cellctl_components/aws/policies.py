@@ -145,9 +145,13 @@ def _allows(sid: str, actions: Sequence[str]) -> str:
     return document({"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": "*"})
 
 
-def looking(state_arn: str, key_arn: str) -> str:
-    """Return what a preview may do beside looking at what programs declare: read the state."""
+def looking(state_arn: str, key_arn: str, role_arn: str) -> str:
+    """Return what a preview may do beside looking at what programs declare: read the state, and take on its own role.
+
+    The last is for a job in CI that was given a session of this role: whoever runs cellctl takes on the role it names.
+    """
     return document(
+        {"Sid": "Itself", "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role_arn},
         _state(state_arn, ("s3:GetObject", "s3:ListBucket")),
         {"Sid": "Open", "Effect": "Allow", "Action": ["kms:Decrypt", "kms:DescribeKey"], "Resource": [key_arn]},
     )
