@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cellctl.cli.options import (
+    AcceptLossOption,
     ApprovalOption,
     CellArgument,
     ClockOption,
@@ -44,6 +45,7 @@ def down(
     home: HomeOption = None,
     keep_data: KeepOption = False,
     delete_data: DeleteOption = False,
+    accept_data_loss: AcceptLossOption = None,
     yes: YesOption = False,
     save: SavePlanOption = None,
     expires: LastsOption = "7d",
@@ -65,8 +67,8 @@ def down(
     from cellctl.cli.reporting import reporting
 
     removal = Removal(
-        keep_data=keep_data, delete_data=delete_data, yes=yes, save=save, expires=expires, plan=plan,
-        approval=approval, output=output, override=override, clock=clock, engine=engine, deadline=deadline,
+        keep_data=keep_data, delete_data=delete_data, accept_loss=accept_data_loss, yes=yes, save=save, expires=expires,
+        plan=plan, approval=approval, output=output, override=override, clock=clock, engine=engine, deadline=deadline,
     )  # fmt: skip
 
     def located(approved: str) -> tuple[Place, Removable]:

@@ -43,6 +43,7 @@ class Removal:
 
     keep_data: bool
     delete_data: bool
+    accept_loss: list[str] | None = None
     yes: bool
     save: Path | None
     expires: str
@@ -83,6 +84,7 @@ def remove(removal: Removal, report: Report, located: Callable[[str], tuple[Plac
         clock=asked.clock,
         engine=asked.engine,
         deadline=asked.deadline,
+        accept_loss=asked.accept_loss,
         override=asked.override,
         command=again,
         approval=chosen,

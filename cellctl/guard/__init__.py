@@ -23,6 +23,7 @@ from cellctl.guard.freezes import frozen_time
 from cellctl.guard.imports import taken_over
 from cellctl.guard.loss import accepted_losses, losses, stateful_loss
 from cellctl.guard.policy import policy_pack
+from cellctl.guard.proof import caches
 from cellctl.guard.quota import needs, within_quotas
 from cellctl.plan import Plan
 
@@ -37,6 +38,7 @@ __all__ = [
     "PolicyException",
     "Usage",
     "accepted_losses",
+    "caches",
     "frozen_fields",
     "judge",
     "losses",

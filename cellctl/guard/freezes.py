@@ -58,8 +58,12 @@ def _interrupts(plan: Plan, case: Case) -> str:
         before, after = at(dict(case.recorded_spec), path), at(dict(case.wanted_spec), path)
         if before is not None and after is not None and before != after:
             return f"{path} would change from {before} to {after}"
-    gone = [change for change in plan.changes if change.of_cloud and change.action in ("replace", "delete")]
-    return f"{gone[0].name} ({gone[0].type}) would be {gone[0].action}d" if gone else ""
+    for change in plan.changes:
+        if change.of_cloud and change.action in ("replace", "delete"):
+            return f"{change.name} ({change.type}) would be {change.action}d"
+        if change.downtime in ("brief", "outage"):
+            return f"{change.name} ({change.type}) would be {change.action}d: {change.downtime_why or change.downtime}"
+    return ""
 
 
 def _frozen(freeze: Freeze, plan: Plan) -> Objection:

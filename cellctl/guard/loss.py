@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from cellctl.errors import Objection
 from cellctl.guard.case import Case
-from cellctl.guard.proof import Missing, missing
+from cellctl.guard.proof import Missing, caches, missing
 from cellctl.plan import Change, Plan
 
 _LOSES = ("replace", "delete")
@@ -66,6 +66,9 @@ def _unproven(change: Change, lacks: Missing) -> Objection:
 
 
 def _down(change: Change, plan: Plan, case: Case) -> Iterator[Objection]:
+    if case.delete_data and change.type in caches(plan.cloud) and change.urn not in case.accept_loss:
+        lacks = missing(change, plan, case)  # what is in no bucket yet, nobody has seen: it goes by name only
+        yield from () if lacks is None else (_unproven(change, lacks),)
     if case.delete_data or (case.keep_data and not _unlocked(change, plan, case)):
         return
     if case.keep_data:

@@ -34,6 +34,11 @@ class Missing:
     final: bool = False
 
 
+def caches(cloud: str) -> frozenset[str]:
+    """Return the types that hold what is nowhere else for a while."""
+    return frozenset(type_ for type_, proof in proofs(cloud).items() if proof.kind == "clean_cache" and not proof.of)
+
+
 def missing(change: Change, plan: Plan, case: Case) -> Missing | None:
     """Return what is missing before a change may lose what it loses; None where it is proven, or nothing is held."""
     known = facts.of(change.type)

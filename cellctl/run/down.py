@@ -10,6 +10,7 @@ from cellctl import guard
 from cellctl.engine.wire import Task
 from cellctl.errors import UsageError
 from cellctl.events import PlanReady
+from cellctl.facts.proofs import proofs
 from cellctl.plan import Change, Diagnostic, Outcome, Plan, plan_hash
 from cellctl.run import approving, consequences, placing, preview, remains, repair, unprotect
 from cellctl.run.judging import case_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from cellctl.home import Home
     from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions
     from cellctl.state.resources import ResourceState
+    from cellctl.state.values import Struct
 
 
 class DataChoice(Enum):
@@ -65,12 +67,12 @@ def down(
         plan = plan_down(session, loaded, keep=data is DataChoice.KEEP)
         on_event(PlanReady(moment=session.moment(), plan=plan))
         approving.check_plan(session, plan)
-        if not accepted(session, plan, ask, _case(session, data), approving.demanded(session, plan)):
+        if not accepted(session, plan, ask, _case(session, data, loaded), approving.demanded(session, plan)):
             return ledger.close(ledger.outcome("nothing"))
         approving.use(session)
         placing.withdraw(session)
         if data is DataChoice.DELETE and any(row.protect for row in loaded.checkpoint.resources):
-            unprotect.take_off(session, (unprotect.ALL,), (unprotect.ALL,))
+            unprotect.take_off(session, (unprotect.ALL,), _lossy(session, loaded))
         return ledger.close(_destroy(ledger, session, data))
 
 
@@ -92,14 +94,39 @@ def look(
             raise UsageError(f"'{name}' has no state yet", hint="there is nothing to remove", code="no_stack")
         session.begin("preview")
         plan = plan_down(session, loaded, keep=data is DataChoice.KEEP)
-        plan = replace(plan, objections=guard.judge(plan, _case(session, data)))
+        plan = replace(plan, objections=guard.judge(plan, _case(session, data, loaded)))
         on_event(PlanReady(moment=session.moment(), plan=plan))
         ledger.result = "succeeded"
         return plan
 
 
-def _case(session: Session, data: DataChoice) -> guard.Case:
-    return replace(case_of(session), keep_data=data is DataChoice.KEEP, delete_data=data is DataChoice.DELETE)
+def _case(session: Session, data: DataChoice, loaded: Loaded) -> guard.Case:
+    told = _told_of_caches(session, loaded) if data is DataChoice.DELETE else None
+    found = case_of(session, told=told)
+    return replace(found, keep_data=data is DataChoice.KEEP, delete_data=data is DataChoice.DELETE)
+
+
+def _caches(session: Session, loaded: Loaded) -> tuple[str, ...]:
+    types = guard.caches(session.target.cloud)
+    return tuple(row.urn for row in loaded.checkpoint.resources if row.type in types and not row.delete)
+
+
+def _told_of_caches(session: Session, loaded: Loaded) -> dict[str, Struct]:
+    """Return what the cloud says now of what holds a cache; one that is gone holds none."""
+    urns = _caches(session, loaded)
+    if not urns:
+        return {}
+    planner, _ = session.look(Task(verb="preview_refresh", targets=urns, parallel=session.options.parallel))
+    session.stop_if_interrupted()
+    known = proofs(session.target.cloud)
+    gone = (change for urn, change in planner.changes.items() if urn in urns and change.action == "delete")
+    return {**planner.told, **{change.urn: {known[change.type].at: 0} for change in gone}}
+
+
+def _lossy(session: Session, loaded: Loaded) -> tuple[str, ...]:
+    """Return what may go with data that is nowhere else: not a cache, unless it was named; it is looked at again."""
+    kept = frozenset(_caches(session, loaded)) - session.options.accept_loss
+    return tuple(row.urn for row in loaded.checkpoint.resources if row.urn not in kept)
 
 
 def plan_down(session: Session, loaded: Loaded, *, keep: bool) -> Plan:
@@ -142,6 +169,7 @@ def _kept(rows: list[ResourceState]) -> frozenset[str]:
 
 def _change(row: ResourceState, stays: bool) -> Change:
     facts = FactsOfTypes()
+    costs = facts.monthly_usd(row.type, row.inputs) if row.custom else 0.0
     return Change(
         urn=row.urn,
         type=row.type,
@@ -152,6 +180,7 @@ def _change(row: ResourceState, stays: bool) -> Change:
         parent=row.parent,
         custom=row.custom,
         expected_s=None if stays else facts.expected_s(row.type, "delete"),
+        monthly_usd=(costs, costs if stays else 0.0),
     )
 
 

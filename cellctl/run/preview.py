@@ -12,7 +12,7 @@ from cellctl.engine.wire import Task
 from cellctl.errors import GuardError, Interrupted, Locked, Objection
 from cellctl.events import PlanReady
 from cellctl.plan import Change, Declared, Diagnostic, Plan
-from cellctl.run import consequences, registering, siting, unprotect
+from cellctl.run import consequences, licence, registering, siting, unprotect
 from cellctl.run.disruption import announced
 from cellctl.run.judging import case_of
 from cellctl.run.knowledge import FactsOfTypes
@@ -42,7 +42,8 @@ class Looked:
     def case(self, session: Session, read: Read) -> guard.Case:
         """Return what the guards may know besides the plan; `read` is what was read before it."""
         told = read.told if read.told is None else {**told_of_reef(session, self.plan), **read.told}
-        return case_of(session, plan=self.plan, declared=self.declared, told=told)
+        case = case_of(session, plan=self.plan, declared=self.declared, told=told)
+        return replace(case, licence=licence.to_install(session, self.plan))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

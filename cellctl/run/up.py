@@ -11,7 +11,7 @@ from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval, 
 from cellctl.events import PlanReady
 from cellctl.hooks import present
 from cellctl.plan import Failure, Outcome, Plan, Result
-from cellctl.run import approving, licence, persisting, placing, preview, repair, serving, siting, unprotect
+from cellctl.run import approving, persisting, placing, preview, repair, serving, siting, unprotect
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
 from cellctl.run.target import of_spec
@@ -55,7 +55,7 @@ def up(
         approving.check_plan(session, plan)
         if plan.empty and not looked.outputs_changed and not _half_replaced(session):
             return ledger.close(serving.tried(session, _unchanged(ledger, session, plan)))
-        case = replace(looked.case(session, read), licence=licence.to_install(session, plan))
+        case = looked.case(session, read)
         if not plan.empty and not accepted(session, plan, ask, case, approving.demanded(session, plan)):
             return ledger.close(ledger.outcome("nothing"))
         approving.use(session)

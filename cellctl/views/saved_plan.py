@@ -105,7 +105,13 @@ def _change(row: Mapping[str, Value]) -> Change:
         needed_by_more=int(number_or_none(row, "needed_by_more") or 0),
         downtime=str(row.get("downtime") or ""),  # type: ignore[arg-type]  # likewise
         downtime_why=str(row.get("downtime_why") or ""),
+        monthly_usd=_costs(row.get("monthly_usd")),
     )
+
+
+def _costs(told: Value) -> tuple[float, float]:
+    before, after = (told.get(side) if isinstance(told, dict) else None for side in ("before", "after"))
+    return tuple(float(usd) if isinstance(usd, int | float) else 0.0 for usd in (before, after))  # type: ignore[return-value]
 
 
 def _property(row: Mapping[str, Value]) -> PropertyChange:

@@ -119,6 +119,13 @@ def test_data_go_only_with_a_proven_backup_or_an_accepted_loss(
     (account,) = home.control.show()["accounts"]
     ids = {row["type"]: row["id"] for row in account["objects"]}
     home.control.edit(ids["aws:storagegateway/gateway:Gateway"], "cacheDirtyPercent", 12.5)
+    gone = home.cell.preview_down(options=home.options(), delete_data=True)
+    (cache,) = gone.objections
+    assert (cache.code, "12.5 % of its cache" in cache.reason) == ("cache_dirty", True)
+    assert gone.monthly_usd()[0] > 0 == gone.monthly_usd()[1]
+    named = home.options(accept_loss=frozenset({cache.urn}))
+    assert home.cell.preview_down(options=named, delete_data=True).objections == ()
+
     file = home.root / "cells" / "acme.yaml"
     before = file.read_text()
     file.write_text(f"{before}  network: {{cidr: 10.99.0.0/20}}\n")  # other subnets, so another gateway

@@ -48,6 +48,7 @@ def installed(home: RunningHome) -> str:
 
 def test_what_is_missing_is_said_before_anything_is_made_with_the_command_that_puts_it(empty: RunningHome) -> None:
     empty.write(LICENCES[empty.cloud])
+    assert [item.code for item in empty.cell.preview(options=empty.options()).objections] == ["licence_missing"]
     refused = empty.up(command=f"cellctl up acme --home {empty.root}")
     assert refused.codes == ["licence_missing"]
     assert empty.control.show() == {"accounts": []}

@@ -137,15 +137,11 @@ def drawn(plan: Plan) -> str:
 
 
 def test_the_published_schema_is_that_of_what_is_written() -> None:
-    plan = planned(
-        replace(change(RDS, "sql", "replace", "engine", stateful=True), needed_by=("urn:x",), downtime="outage"),
-        change(VPC, "net", "create"),
-    )
+    sql = replace(change(RDS, "sql", "replace", "engine", stateful=True), needed_by=("urn:x",), downtime="outage")
+    plan = planned(replace(sql, monthly_usd=(1.5, 3.25)), change(VPC, "net", "create"))
     document = json.loads(json.dumps(plan_json(plan)))
     PlanDocument.model_validate(document)
-    assert plan_of(document) == replace(
-        plan, changes=tuple(replace(one, monthly_usd=(0.0, 0.0)) for one in plan.changes)
-    )
+    assert plan_of(document) == plan
     for broken in ({**document, "more": 1}, {key: value for key, value in document.items() if key != "hash"}):
         with pytest.raises(ValidationError):
             PlanDocument.model_validate(broken)

@@ -15,8 +15,13 @@ FREEZE = Freeze(reason="year end", owner="ops", since=date(2026, 12, 20), until=
 WINDOW = "Sun 02:00-04:00 UTC"
 
 
-def plan(action: Action = "update", operation: Literal["up", "down", "refresh"] = "up", type_: str = "t:m:T") -> Plan:
-    change = Change(urn="u", type=type_, name="n", action=action)
+def plan(
+    action: Action = "update",
+    operation: Literal["up", "down", "refresh"] = "up",
+    type_: str = "t:m:T",
+    downtime: Literal["", "none", "brief", "outage"] = "",
+) -> Plan:
+    change = Change(urn="u", type=type_, name="n", action=action, downtime=downtime)
     return Plan(cell="acme", cloud="aws", account="sandbox", operation=operation, changes=(change,))
 
 
@@ -88,6 +93,9 @@ def test_a_window_is_weekly_and_may_pass_midnight(window: str, at: str, inside: 
         ),
         (plan("update"), {"nodes": {"size": "small"}}, {"nodes": {"size": "large"}}, ["outside_window"]),
         (plan("update"), {"nodes": {"size": "small"}}, {"nodes": {"size": "small"}}, []),
+        (plan("update", downtime="brief"), {}, {}, ["outside_window"]),
+        (plan("update", downtime="outage"), {}, {}, ["outside_window"]),
+        (plan("update", downtime="none"), {}, {}, []),
     ],
 )
 def test_only_what_interrupts_people_waits_for_the_window(

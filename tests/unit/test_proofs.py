@@ -118,3 +118,20 @@ def test_what_a_crash_left_unprotected_is_not_deleted_by_a_down_that_keeps_data(
     (found,) = judge(plan, Case(keep_data=True))
     assert "is not protected" in found.reason
     assert judge(plan, Case(delete_data=True)) == ()
+
+
+def test_a_cache_that_is_not_in_s3_goes_by_name_only_although_all_data_go() -> None:
+    changes = tuple(
+        Change(urn=urn(type_), type=type_, name="it", action="delete", stateful=True) for type_ in (RDS, GATEWAY)
+    )
+    plan = Plan(cell="a", cloud="aws", account="sandbox", operation="down", changes=changes)
+
+    def said(told: dict[str, Struct], *accepted: str) -> list[tuple[str, str]]:
+        found = judge(plan, Case(delete_data=True, told=told, accept_loss=frozenset(accepted)))
+        return [(item.code, item.flag) for item in found]
+
+    dirty = [("cache_dirty", f"--accept-data-loss '{urn(GATEWAY)}'")]
+    assert said({urn(GATEWAY): {"cacheDirtyPercent": 12.5}}) == dirty
+    assert said({}) == dirty, "nothing was read of it"
+    assert said({urn(GATEWAY): {"cacheDirtyPercent": 0.0}}) == []
+    assert said({}, urn(GATEWAY)) == []

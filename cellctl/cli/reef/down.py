@@ -8,6 +8,7 @@ import typer
 
 from cellctl.cli.down import DeleteOption, KeepOption
 from cellctl.cli.options import (
+    AcceptLossOption,
     ApprovalOption,
     ClockOption,
     DeadlineOption,
@@ -35,6 +36,7 @@ def down(
     home: HomeOption = None,
     keep_data: KeepOption = False,
     delete_data: DeleteOption = False,
+    accept_data_loss: AcceptLossOption = None,
     yes: YesOption = False,
     save: SavePlanOption = None,
     expires: LastsOption = "7d",
@@ -55,8 +57,8 @@ def down(
     from cellctl.cli.reporting import reporting
 
     removal = Removal(
-        keep_data=keep_data, delete_data=delete_data, yes=yes, save=save, expires=expires, plan=plan,
-        approval=approval, output=output, override=override, clock=clock, engine=engine, deadline=deadline,
+        keep_data=keep_data, delete_data=delete_data, accept_loss=accept_data_loss, yes=yes, save=save, expires=expires,
+        plan=plan, approval=approval, output=output, override=override, clock=clock, engine=engine, deadline=deadline,
     )  # fmt: skip
 
     def located(_approved: str) -> tuple[Place, Removable]:
