@@ -20,6 +20,7 @@ import httpx
 from cellctl.errors import ForgeError
 from cellctl.pull_request import asking
 from cellctl.pull_request.asking import Asking, Json
+from cellctl.pull_request.escaping import visible
 from cellctl.pull_request.ports import Check, Posted
 
 COMMENT_CHARACTERS = 150_000
@@ -123,7 +124,7 @@ class AzureDevOps:
         Raises:
             ForgeError: A newer commit is the head (code `forge_not_found`): its own run will tell.
         """
-        description = check.title if len(check.title) <= DESCRIPTION_CHARACTERS else f"{check.title[:254]}…"
+        description = visible(check.title, DESCRIPTION_CHARACTERS)
         body: Json = {
             "state": _STATES[check.conclusion],
             "description": description,

@@ -19,12 +19,14 @@ from cellctl.errors import ForgeError
 from cellctl.pull_request import asking
 from cellctl.pull_request.asking import Asking, Json
 from cellctl.pull_request.budget import size
+from cellctl.pull_request.escaping import visible
 from cellctl.pull_request.ports import Check, Posted
 from cellctl.pull_request.report import Note
 
 COMMENT_CHARACTERS = 65_536
 SUMMARY_CHARACTERS = 65_535
 ANNOTATIONS = 50
+NOTE_TITLE_CHARACTERS, NOTE_CHARACTERS = 255, 16_000  # of 255 and 64 KB
 _REMEDY = "permissions: pull-requests: write, checks: write; for forks docs/guides/pull-requests.md"
 
 
@@ -95,7 +97,7 @@ class GitHub:
     def publish_check(self, check: Check) -> None:
         """Publish a check run on the head commit, its notes in as many requests as they need."""
         notes = [_annotation(note) for note in check.notes]
-        output = {"title": check.title[:255], "summary": _fitting(check.summary)}
+        output = {"title": visible(check.title, NOTE_TITLE_CHARACTERS), "summary": _fitting(check.summary)}
         body: Json = {
             "name": check.name,
             "head_sha": self.of.commit,
@@ -152,8 +154,8 @@ def _annotation(note: Note) -> dict[str, object]:
         "start_line": note.line,
         "end_line": note.line,
         "annotation_level": note.level,
-        "title": note.title[:255],
-        "message": note.message[:4000],
+        "title": visible(note.title, NOTE_TITLE_CHARACTERS),
+        "message": visible(note.message, NOTE_CHARACTERS),
     }
 
 

@@ -17,6 +17,7 @@ import httpx
 from cellctl.errors import ForgeError
 from cellctl.pull_request import asking
 from cellctl.pull_request.asking import Asking
+from cellctl.pull_request.escaping import visible
 from cellctl.pull_request.ports import Check, Posted
 
 NOTE_CHARACTERS = 1_000_000
@@ -90,7 +91,7 @@ class GitLab:
 
     def publish_check(self, check: Check) -> None:
         """Set the commit's status; it has no room for the notes, which stay in the report."""
-        description = check.title if len(check.title) <= DESCRIPTION_CHARACTERS else f"{check.title[:254]}…"
+        description = visible(check.title, DESCRIPTION_CHARACTERS)
         body = {"state": _STATES[check.conclusion], "name": check.name, "description": description}
         self._ask.send("POST", f"{self._project}/statuses/{self.of.commit}", body)
 

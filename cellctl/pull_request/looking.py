@@ -20,7 +20,7 @@ from cellctl.pull_request.changes import (
     reef_files,
     touches_all,
 )
-from cellctl.pull_request.escaping import visible
+from cellctl.pull_request.escaping import WHOLE, visible
 from cellctl.pull_request.grouping import Grouping
 from cellctl.pull_request.report import Gone, Note, NoteLevel, Report
 from cellctl.views.text import count
@@ -222,12 +222,14 @@ def _note(changed: Changed, plan: Plan, objections: Sequence[Objection]) -> Note
     level: NoteLevel = "notice"
     title, message = f"{plan.cell}: preview", ", ".join(counted) or "nothing in the cloud would change"
     if plan.errored or objections:
-        why = objections[0].reason if objections else "the preview failed; the comment says why"
+        why = "; ".join(item.reason for item in objections) or "the preview failed; the comment says why"
         level, title, message = (
             "failure",
             f"{plan.cell}: {'refused' if objections else 'no preview'}",
-            visible(why, 400),
+            visible(why, WHOLE),
         )
+    elif any(item.downtime == "outage" for item in plan.changes):
+        level, message = "warning", f"an outage; {message}"
     elif any(plan.of_cloud()[action] for action in ("replace", "delete")):
         level = "warning"
     return Note(file=file.path, line=line, level=level, title=title, message=message)
@@ -236,7 +238,7 @@ def _note(changed: Changed, plan: Plan, objections: Sequence[Objection]) -> Note
 def _notes(file: CellFile, error: CellctlError) -> Iterable[Note]:
     problems = error.problems if isinstance(error, SpecError) else ()
     for problem in problems or (Problem(message=error.summary, hint=error.hint),):
-        message = visible(": ".join(part for part in (problem.field, problem.message, problem.hint) if part), 400)
+        message = visible(": ".join(part for part in (problem.field, problem.message, problem.hint) if part), WHOLE)
         yield Note(
             file=file.path, line=problem.line or 1, level="failure", title=f"{file.name}: no preview", message=message
         )

@@ -30,7 +30,7 @@ def post(forge: Forge, report: Report) -> Done:
 
 def _comment(forge: Forge, report: Report) -> Done:
     body = comment(report, limit=min(COMMENT_LIMIT, forge.comment_limit))
-    there = forge.find_comment(marker(report))
+    there = forge.find_comment(marker(report.home))
     if there is None:
         if report.nothing:
             return "not needed"

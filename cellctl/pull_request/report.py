@@ -1,4 +1,4 @@
-"""Report: what a change does to every cell. Values of texts and numbers only, redacted and short.
+"""Report: what a change does to every cell. Values of texts and numbers only, redacted, each of them whole.
 
 A Group is a set of cells whose plans would change the same; one of them is shown.
 """
@@ -8,9 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Level = Literal["loses data", "replaces", "deletes", "changes data", "changes", "creates", "keeps"]
+Level = Literal[
+    "loses data", "outage", "replaces", "deletes", "changes data", "changes", "creates", "keeps", "nothing"
+]  # fmt: skip
 NoteLevel = Literal["failure", "warning", "notice"]
-LEVELS: tuple[Level, ...] = ("loses data", "replaces", "deletes", "changes data", "changes", "creates", "keeps")
+LEVELS: tuple[Level, ...] = (
+    "loses data", "outage", "replaces", "deletes", "changes data", "changes", "creates", "keeps", "nothing",
+)  # fmt: skip
+"""The worst first; `keeps`: only how cellctl keeps a cell in its state; `nothing`: refused although it stays."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -26,7 +31,11 @@ class PropertyRow:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeRow:
-    """One resource of the cell that is shown. `causes`: the properties that force a replacement."""
+    """One resource of the cell that is shown.
+
+    `causes`: the properties that force a replacement. `properties` are empty where it would be created. The rest is
+    what `cellctl.plan.Change` says of what follows; `needed_by` are names.
+    """
 
     name: str
     type: str
@@ -35,7 +44,12 @@ class ChangeRow:
     blocked_by: str = ""
     causes: tuple[str, ...] = ()
     properties: tuple[PropertyRow, ...] = ()
-    more_properties: int = 0
+    downtime: Literal["", "none", "brief", "outage"] = ""
+    downtime_why: str = ""
+    expected_s: float | None = None
+    expected_from: Literal["", "history", "facts"] = ""
+    needed_by: tuple[str, ...] = ()
+    monthly_usd: tuple[float, float] = (0.0, 0.0)
 
     @property
     def loses_data(self) -> bool:
@@ -56,9 +70,10 @@ class Refusal:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Group:
-    """Cells that would change the same, by name; `shown` is the one whose plan this is.
+    """Cells that would change the same and are refused for the same reasons, if for any, by name.
 
-    `counts`: create, update, replace, delete of things in a cloud. `refusals`: of every cell, what guards object to.
+    `shown` is the one whose plan this is. `counts`: create, update, replace, delete of things in a cloud. `refusals`:
+    of every cell, what guards object to. `monthly_usd`: what all its cells together cost a month, before and after.
     """
 
     hash: str
@@ -68,14 +83,20 @@ class Group:
     cloud: str
     counts: tuple[int, int, int, int]
     changes: tuple[ChangeRow, ...]
-    more_changes: int = 0
     refusals: tuple[Refusal, ...] = ()
     warnings: tuple[str, ...] = ()
+    monthly_usd: tuple[float, float] = (0.0, 0.0)
 
     @property
     def total(self) -> int:
         """How many things in a cloud would change in each cell."""
         return sum(self.counts)
+
+    @property
+    def slowest(self) -> ChangeRow | None:
+        """The change that usually takes longest, None where nothing is known of any."""
+        known = [row for row in self.changes if row.expected_s]
+        return max(known, key=lambda row: row.expected_s or 0.0, default=None)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,18 +162,28 @@ class Report:
     @property
     def changing(self) -> int:
         """How many cells would change."""
-        return sum(len(group.cells) for group in self.groups)
+        return sum(len(group.cells) for group in self.groups if group.level != "nothing")
 
     @property
     def looked_at(self) -> int:
         """How many cells were previewed, or could not be."""
-        return self.changing + self.unchanged + len(self.failed)
+        broken = {item.cell for item in self.failed}
+        return sum(len(group.cells) for group in self.groups) + self.unchanged + len(broken)
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Every refusal of every cell: of plans, and of cells that a guard did not even let be previewed."""
+        early = (
+            Refusal(cell=item.cell, code=item.code, reason=item.message, remedy=item.hint)
+            for item in self.failed
+            if item.refused
+        )
+        return (*(item for group in self.groups for item in group.refusals), *early)
 
     @property
     def refused(self) -> bool:
         """Whether the change must not be merged as it is: cells that vanish, or that a guard refuses."""
-        stopped = any(item.refused for item in self.gone) or any(item.refused for item in self.failed)
-        return stopped or any(group.refusals for group in self.groups)
+        return any(item.refused for item in self.gone) or bool(self.refusals)
 
     @property
     def nothing(self) -> bool:

@@ -11,7 +11,7 @@ from cellctl.pull_request.escaping import masked
 from cellctl.pull_request.report import Report
 from cellctl.pull_request.words import verdict
 
-FORMAT_VERSION = "1"
+FORMAT_VERSION = "2"
 MOST_BYTES = 20_000_000
 
 
@@ -58,8 +58,10 @@ def read_report(data: bytes, path: Path) -> Report:
     fields.pop("verdict", None)
     adapter = TypeAdapter(with_config(ConfigDict(extra="forbid"))(Report))
     try:
-        return adapter.validate_json(json.dumps(fields), strict=True)
-    except ValidationError as error:
+        return adapter.validate_json(json.dumps(fields, allow_nan=False), strict=True)
+    except ValueError as error:
+        if not isinstance(error, ValidationError):
+            raise _bad(path, "holds a number that is none") from None
         place = ".".join(map(str, error.errors(include_input=False, include_url=False)[0]["loc"]))
         raise _bad(path, f"has another shape at {place[:80]}") from None
 

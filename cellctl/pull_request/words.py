@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 from cellctl.pull_request.report import ChangeRow, Gone, Group, Report
-from cellctl.views.text import count
+from cellctl.views.text import count, duration
 
 SANDBOX = "sandbox: nothing real would be created"
 _DATA_WORDS = (
@@ -16,17 +16,24 @@ _DATA_WORDS = (
     (("vault", "key", "secret"), "keys"),
 )
 _VERBS = {"replace": "REPLACE", "delete": "DELETE"}
+_MOST_LOSSES = 2  # so that a verdict fits wherever a forge shows one
 
 
-def marker(report: Report) -> str:
+def marker(home: str) -> str:
     """Return the hidden first line by which the comment of this home is found again; holds no foreign text."""
-    return f"<!-- cellctl:pr-preview:{hashlib.sha256(report.home.encode()).hexdigest()[:12]} -->"
+    return f"<!-- cellctl:pr-preview:{hashlib.sha256(home.encode()).hexdigest()[:12]} -->"
 
 
 def verdict(report: Report) -> str:
-    """Return one line: `287 cells: same 2 changes; 9 differ; 1 would REPLACE its database`."""
+    """Return one line: `287 cells: same 2 changes; 9 differ; 1 would REPLACE its database; 1 refused`."""
     parts = [*_changing(report), *_losing(report)]
-    broken = len({item.cell for item in report.failed})
+    down = sum(len(group.cells) for group in report.groups if group.level == "outage")
+    if down:
+        parts.append(f"{down} with an outage")
+    refused = {item.cell for item in report.refusals}
+    if refused:
+        parts.append(f"{len(refused)} refused")
+    broken = len({item.cell for item in report.failed} - refused)
     if broken:
         parts.append(f"{broken} could not be previewed")
     if not parts:
@@ -36,7 +43,7 @@ def verdict(report: Report) -> str:
 
 
 def _changing(report: Report) -> list[str]:
-    safe = [group for group in report.groups if group.level != "loses data"]
+    safe = [group for group in report.groups if not group.refusals and group.level not in ("loses data", "nothing")]
     if not safe:
         return []
     largest = max(safe, key=lambda group: len(group.cells))
@@ -54,11 +61,13 @@ def _losing(report: Report) -> list[str]:
     found: Counter[str] = Counter()
     for group in report.groups:
         if group.level == "loses data":
-            found[_loss(group)] += len(group.cells)
-    return [f"{number} would {what}" for what, number in found.most_common()]
+            found[loss_words(group)] += len(group.cells)
+    named = [f"{number} would {what}" for what, number in found.most_common(_MOST_LOSSES)]
+    others = sum(number for _, number in found.most_common()[_MOST_LOSSES:])
+    return [*named, *([f"{others} would lose other data"] if others else [])]
 
 
-def _loss(group: Group) -> str:
+def loss_words(group: Group) -> str:
     """Return `REPLACE its database`."""
     lost = [row for row in group.changes if row.loses_data]
     verb = "REPLACE" if any(row.action == "replace" for row in lost) else "DELETE"
@@ -70,6 +79,41 @@ def data_word(row: ChangeRow) -> str:
     """Return what people call what a resource holds: `database`, `files`, `keys`, else `data`."""
     low = row.type.lower()
     return next((word for types, word in _DATA_WORDS if any(type_ in low for type_ in types)), "data")
+
+
+def some(items: Sequence[str], most: int, quote: Callable[[str], str] = str) -> str:
+    """Return `a, b and 3 more`."""
+    more = f" and {len(items) - most} more" if len(items) > most else ""
+    return ", ".join(map(quote, items[:most])) + more
+
+
+def consequences(row: ChangeRow, quote: Callable[[str], str] = str) -> Iterator[str]:
+    """Yield what follows from one change: whether people notice, how long it takes, what it costs, who needs it."""
+    if row.downtime in ("outage", "brief"):
+        yield "OUTAGE" if row.downtime == "outage" else "a minute or two"
+    if row.expected_s:
+        yield f"usually {duration(row.expected_s)}{' here' if row.expected_from == 'history' else ''}"
+    cost = usd(row.monthly_usd)
+    if cost:
+        yield f"{cost} USD a month"
+    if row.needed_by:
+        yield f"needed by {some(row.needed_by, 3, quote)}"
+
+
+def usd(monthly: tuple[float, float]) -> str:
+    """Return by how much a month's cost changes: `+1,234`, `-30`, `` where it stays."""
+    change = round(monthly[1] - monthly[0])
+    return f"{change:+,}" if change else ""
+
+
+def cost_words(report: Report) -> str:
+    """Return what all cells together would cost more or less; `` where no price is known, or nothing changes."""
+    sides = [group.monthly_usd for group in report.groups]
+    change = usd((sum(before for before, _ in sides), sum(after for _, after in sides)))
+    if not change:
+        return ""
+    word = "less" if change[0] == "-" else "more"
+    return f"All of it costs about {change[1:]} USD a month {word}: list prices, without what is paid by use."
 
 
 def gone_words(item: Gone, quote: Callable[[str], str] = str) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 from cellctl import guard
 from cellctl.errors import EngineError
+from cellctl.facts.downtimes import downtime
 from cellctl.plan import Action, Change, Diagnostic, Plan, PropertyChange
 from cellctl.pull_request.comment import comment
 from cellctl.pull_request.grouping import Grouping
@@ -24,7 +26,11 @@ def change(cell: str, type_: str, role: str, action: Action, *, stateful: bool =
         for path, (before, after) in diff.items()
     ]
     urn = f"urn:pulumi:cell-{cell}::octopus-cells::cells:aws:Cell${type_}::{name}"
-    return Change(urn=urn, type=type_, name=name, action=action, stateful=stateful, diff=tuple(rows))
+    means, why = downtime("aws", type_, action, [item.path for item in rows])
+    return Change(
+        urn=urn, type=type_, name=name, action=action, stateful=stateful, diff=tuple(rows), downtime=means,
+        downtime_why=why,
+    )  # fmt: skip
 
 
 def plan(cell: str, *changes: Change, same: int = SAME, errored: str = "") -> Plan:
@@ -37,20 +43,24 @@ def plan(cell: str, *changes: Change, same: int = SAME, errored: str = "") -> Pl
 
 
 def upgrade(cell: str, version: str = "2026.4.7100", *, same: int = SAME) -> Plan:
-    node = {"version": ("2026.4.7000", version)}
-    return plan(
-        cell,
-        change(cell, "cellctl:octopus:Node", "node-1", "update", **node),
-        change(cell, "cellctl:octopus:Node", "node-2", "update", **node),
-        same=same,
-    )
+    nodes = [
+        replace(
+            change(cell, "cellctl:octopus:Node", role, "update", version=("2026.4.7000", version)),
+            expected_s=420.0,
+            expected_from="history",
+        )
+        for role in ("node-1", "node-2")
+    ]
+    return plan(cell, *nodes, same=same)
 
 
 def losing(cell: str, *, same: int = SAME) -> Plan:
     row = change(
         cell, "aws:rds/instance:Instance", "sql", "replace", stateful=True, engine=("sqlserver-se", "sqlserver-ee")
     )
-    return plan(cell, row, same=same)  # fmt: skip
+    node = f"urn:pulumi:cell-{cell}::octopus-cells::cellctl:octopus:Node::cell-{cell}-node-1"
+    row = replace(row, needed_by=(node,), expected_s=5400.0, expected_from="facts", monthly_usd=(410.0, 930.0))
+    return plan(cell, row, same=same)
 
 
 def fleet(count: int = 297) -> Iterator[Plan | tuple[str, Exception]]:

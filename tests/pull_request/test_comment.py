@@ -16,12 +16,12 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from cellctl.errors import EngineError, UsageError
+from cellctl.errors import EngineError, Objection, UsageError
 from cellctl.pull_request.budget import size
 from cellctl.pull_request.comment import comment
 from cellctl.pull_request.escaping import code, fenced, visible
 from cellctl.pull_request.page import page
-from cellctl.pull_request.report import Gone, Report
+from cellctl.pull_request.report import Failed, Gone, Report
 from cellctl.pull_request.report_file import read_report, report_json
 from cellctl.pull_request.words import verdict
 
@@ -70,11 +70,16 @@ def hostile(text: str) -> Report:
     lost = fleets.losing("acme", same=0)
     row = replace(lost.changes[-1], name=text, type=text, replace_keys=(text,), blocked_by="protect")
     diff = (replace(row.diff[0], path=text, before=text, after={text: [text]}),)
-    loses = replace(lost, changes=(*lost.changes[:-1], replace(row, diff=diff)))
+    told = replace(row, diff=diff, downtime_why=text, needed_by=(text,))
+    objection = Objection(code=text, reason=text, remedy=text, flag=text)
+    loses = replace(lost, changes=(*lost.changes[:-1], told), objections=(objection,))
     plans = [loses, fleets.plan("x", same=0, errored=text)]
     made = fleets.report(iter([*plans, (text, EngineError(text, hint=text, code="engine_failed"))]))
     gone = (Gone(cell=text, file=text, kind="removed"), Gone(cell=text, file=text, kind="renamed", to=text))
-    return replace(made, gone=gone, all_because=(text,), not_applied=(text,))
+    early = Failed(cell=f"zz {text}", code=text, message=text, hint=text, refused=True)
+    return replace(
+        made, gone=gone, all_because=(text,), not_applied=(text,), reef_files=(text,), failed=(*made.failed, early)
+    )  # fmt: skip
 
 
 @settings(max_examples=30, deadline=None, phases=PHASES)
@@ -162,11 +167,15 @@ def test_the_comment_keeps_its_budget_and_its_fences(limit: int, count: int, see
 def test_a_fleet_reads_as_one_line_and_the_worst_comes_first() -> None:
     made = fleets.report(fleets.fleet(297), gone=(Gone(cell="acme", file="cells/acme.yaml", kind="removed"),))
     body = comment(made)
-    line = "287 cells: same 2 changes; 9 differ; 1 would REPLACE its database; 1 could not be previewed"
+    line = (
+        "287 cells: same 2 changes; 9 differ; 1 would REPLACE its database; 296 with an outage; 1 refused; "
+        "1 could not be previewed"
+    )
     assert verdict(made) == line
     order = [
-        "acme", "keeps running and is no longer described; use", line, "role cannot be assumed", "Would lose data",
-        "<details open>", "Would change in 287 cells",
+        "acme", "keeps running and is no longer described; use", line, "**DATA** in 1 cell",
+        "**OUTAGE** in 296 cells", "1 cell is refused", "role cannot be assumed", "Would lose data",
+        "<details open>", "Outage in 287 cells",
     ]  # fmt: skip
     places = [html.unescape(body).index(part) for part in order]
     assert places == sorted(places)
@@ -185,7 +194,7 @@ def test_what_has_no_room_is_counted() -> None:
     errors = [(f"broken-{number}", EngineError(f"reason {number} " + "x" * 300)) for number in range(300)]
     body = comment(fleets.report(iter([*results, *errors])))
     assert size(body) <= 60_000
-    rows = body.count("| Would change |")
+    rows = body.count("| **Outage** |")
     failures = len(re.findall(r"^- <code>broken", body, re.MULTILINE))
     folded = body.count("<details")
     assert f"{300 - failures} more reasons" in body
@@ -208,7 +217,8 @@ def test_a_report_survives_its_file_and_nothing_else_passes(tmp_path: Path) -> N
     broken = [
         b"[]", b"{", b"[" * 100_000,
         json.dumps({**data, "more": 1}).encode(), json.dumps({**data, "gone": "x"}).encode(),
-        json.dumps({**data, "format_version": "2"}).encode(), json.dumps({**data, "unchanged": "7"}).encode(),
+        json.dumps({**data, "format_version": "1"}).encode(), json.dumps({**data, "unchanged": "7"}).encode(),
+        text.replace(b'"expected_s": 5400.0', b'"expected_s": 1e999'),
         json.dumps({**data, "groups": [{**data["groups"][0], "level": "<b>"}]}).encode(),
     ]  # fmt: skip
     for wrong in broken:

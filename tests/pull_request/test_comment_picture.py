@@ -44,8 +44,9 @@ def test_a_reviewer_sees_what_matters_on_the_first_screen(browser: Browser) -> N
     text = fleets.example()
     view = shown(browser, text)
     for words in (
-        "acme keeps running and is no longer described", "1 would REPLACE its database", "cannot be assumed",
-        "Would lose data in 1 cell: zz-old",
+        "acme keeps running and is no longer described", "1 would REPLACE its database", "cell-zz-old-sql",
+        "Octopus is upgraded: all nodes stop", "1 cell is refused", "this replaces cell-zz-old-sql",
+        "cannot be assumed",
     ):  # fmt: skip
         box = view.get_by_text(words).first.bounding_box()
         assert box is not None

@@ -172,9 +172,9 @@ def test_a_job_posts_a_report_that_another_made(server: FakeGitHub, tmp_path: Pa
     }  # fmt: skip
     done = cellctl(tmp_path, "pr", "comment", "report.json", **environment)
     assert done.returncode == 0, done.stderr
-    assert "The comment is created: 1 cell: 2 changes." in done.stderr
+    assert "The comment is created: 1 cell: 2 changes; 1 with an outage." in done.stderr
     assert len(server.comments) == 1
-    report.write_text('{"format_version": "1", "base": "$(id)"}')
+    report.write_text('{"format_version": "2", "base": "$(id)"}')
     assert cellctl(tmp_path, "pr", "comment", "report.json", **environment).returncode == 0
-    report.write_text('{"format_version": "1", "base": 7}')
+    report.write_text('{"format_version": "2", "base": 7}')
     assert cellctl(tmp_path, "pr", "comment", "report.json", **environment).returncode == 2

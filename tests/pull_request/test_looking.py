@@ -82,7 +82,7 @@ def test_only_cells_whose_file_says_something_else_are_previewed(site: Site) -> 
     assert site.previewed == ["bert", "newer"]
     assert (made.base, made.home, made.all_because, made.gone) == (site.base, "fleet", (), ())
     places = [(note.file, note.line, note.level) for note in made.notes]
-    assert places == [("fleet/cells/bert.yaml", 6, "notice"), ("fleet/cells/newer.yaml", 1, "notice")]
+    assert places == [("fleet/cells/bert.yaml", 6, "warning"), ("fleet/cells/newer.yaml", 1, "warning")]  # an outage
 
 
 def test_what_happened_on_the_base_since_does_not_count(site: Site) -> None:
