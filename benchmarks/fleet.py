@@ -15,7 +15,8 @@ RAW = 4
 def figures(folder: Path, runs: int) -> list[Figure]:
     """Measure all of it."""
     folder.mkdir(parents=True)
-    return [*_grouping(), *_previews(folder, runs), _raw(folder)]
+    previews = [figure for cloud in ("aws", "azure") for figure in _previews(folder / cloud, cloud, runs)]
+    return [*_grouping(), *previews, _raw(folder)]
 
 
 def _grouping() -> list[Figure]:
@@ -34,26 +35,26 @@ def _grouping() -> list[Figure]:
     ]  # fmt: skip
 
 
-def _previews(folder: Path, runs: int) -> list[Figure]:
+def _previews(folder: Path, cloud: str, runs: int) -> list[Figure]:
     """Preview many cells as `pr preview` does, beside a few the naive way, one after another."""
-    home = home_of(folder / "many", "aws", [f"c{number:02}" for number in range(CELLS)])
+    home = home_of(folder / "many", cloud, [f"c{number:02}" for number in range(CELLS)])
     other = folder / "naive"
     other.mkdir()
     naive, ours = [], []
     for number in range(runs):  # in turns, so that what else the machine does meets both
-        each = [cost("-m", "benchmarks.naive_aws", str(other), f"n{number}{cell}").wall_s for cell in range(FEW)]
+        each = [cost("-m", f"benchmarks.naive_{cloud}", str(other), f"n{number}{cell}").wall_s for cell in range(FEW)]
         naive.append(sum(each) / FEW)
         ours.append(answer("many", str(home.root)))
     best = min(ours, key=lambda item: item["wall_s"])
     return [
         Figure(
-            name=f"aws: throughput of previewing {CELLS} cells against the naive way, one after another",
+            name=f"{cloud}: throughput of previewing {CELLS} cells against the naive way, one after another",
             value=min(naive) / (best["wall_s"] / CELLS), target=5, unit="x", better="higher",
             detail=f"real time on the same engine: {min(naive):.2f} s a cell (of {FEW}) against "
             f"{best['wall_s'] / CELLS:.2f} s, the start of everything included",
         ),
         Figure(
-            name=f"aws: memory of previewing {CELLS} cells",
+            name=f"{cloud}: memory of previewing {CELLS} cells",
             value=best["own_mb"] + best["worker_mb"], target=400, unit=" MB",
             detail=f"peaks of the library's process, {best['own_mb']:.0f} MB, and of its operation processes "
             f"(one for each core), {best['worker_mb']:.0f} MB, however many cells there are",

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from warm import client
 
+from cellctl import Home, versions
 from cellctl.state.values import Struct
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -96,6 +97,12 @@ def test_up_ends_with_a_summary_of_a_whole_cell(world: World) -> None:
     assert summary["simulated_s"] > 900
     assert summary["errors"] == []
     assert summary["outputs"]["url"] == "https://acme.octopus.internal"
+
+
+def test_the_first_up_records_in_the_stack_what_made_it(world: World) -> None:
+    state = json.loads(Home(world.home).stack_file("acme").read_text())
+    (root,) = [row for row in state["checkpoint"]["latest"]["resources"] if row["type"] == "pulumi:pulumi:Stack"]
+    assert root["outputs"]["cellctl"]["versions"] == versions.versions(world.cloud)
 
 
 def test_every_line_has_the_promised_fields(world: World) -> None:

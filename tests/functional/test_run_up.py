@@ -12,12 +12,14 @@ from pathlib import Path
 import pytest
 from prepared.small import TWO, Small
 
+from cellctl import versions
 from cellctl.cell import Cell, cells
 from cellctl.errors import GuardError, Locked, Objection, UsageError
 from cellctl.events import PlanReady, ResourceDone, ResourceFailed, RunStarted
 from cellctl.leases import Holder, SqliteLeases
 from cellctl.plan import Outcome, Plan
 from cellctl.run.options import Interrupter
+from cellctl.run.target import record_of
 from cellctl.spec import CellSpec
 from cellctl_sandbox.testing.small_world import World
 
@@ -32,6 +34,7 @@ def test_up_creates_then_has_nothing_to_do_then_down_removes(small: Small) -> No
     assert (first.result, first.changes["create"], first.failures) == ("succeeded", 4, ())
     assert first.outputs["url"] == "https://acme.example.com"
     assert small.cell.status().state == "up"
+    assert record_of(small.home, "acme")["versions"] == versions.versions("aws")
     assert [event.phase for event in small.events if isinstance(event, RunStarted)] == ["preview", "apply", "verify"]
     again = small.up()
     assert (again.result, len(small.plans)) == ("nothing", 1)

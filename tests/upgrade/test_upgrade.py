@@ -27,8 +27,8 @@ from cellctl.state.backend import FileBackend
 from cellctl.state.sealing import KeyFile, PassphraseSealer
 
 HERE = Path(__file__).resolve().parent
-ADDED = {"acme-database-createindex", "acme-database-dropindex"}
-"""What template 3 makes besides, on Azure."""
+ADDED = {"aws": set[str](), "azure": {"acme-database-createindex", "acme-database-dropindex"}}
+"""What template 3 makes besides."""
 STATES = sorted((HERE / "states").glob("*/*"))
 
 
@@ -93,45 +93,59 @@ def test_a_recorded_state_is_previewed_without_replacing_or_deleting_anything(fo
 
 
 RENAMED = {
-    "cells:azure:Alarms": "cells:azure:Alerts",  # a component: and so everything in it
-    "::acme-files-logs": "::acme-files-log",  # a logical name
-    "cellctl:octopus:Administrator": "cellctl:octopus:Admin",  # a token
+    "aws": {
+        "cells:aws:Alarms": "cells:aws:Alerts",  # a component: and so everything in it
+        "::acme-sql-agent-log": "::acme-sql-agents-log",  # a logical name
+        "cellctl:octopus:Administrator": "cellctl:octopus:Admin",  # a token
+    },
+    "azure": {
+        "cells:azure:Alarms": "cells:azure:Alerts",
+        "::acme-files-logs": "::acme-files-log",
+        "cellctl:octopus:Administrator": "cellctl:octopus:Admin",
+    },
 }
 """What a state calls otherwise than today's program: the program's words, and the state's."""
-ALIASES = """
-[[renamed]]
-was = "cells:azure:Alerts"
-now = "cells:azure:Alarms"
-since = "0.2"
-[[renamed]]
-was = "*-files-log"
-now = "*-files-logs"
-of = "azure-native:monitor:DiagnosticSetting"
-since = "0.2"
-[[renamed]]
-was = "cellctl:octopus:Admin"
-now = "cellctl:octopus:Administrator"
-since = "0.2"
-"""
+GONE = {
+    "aws": {"acme-alarms", "acme-alarms-topic", "acme-sql-agents-log", "acme-nodes-administrator"},
+    "azure": {"acme-alarms", "acme-alarms-group", "acme-files-log", "acme-node-administrator"},
+}
+OF_NAMES = {"aws": "aws:cloudwatch/logGroup:LogGroup", "azure": "azure-native:monitor:DiagnosticSetting"}
 
 
-def test_what_is_renamed_without_an_alias_would_be_deleted(tmp_path: Path) -> None:
-    gone = lost(previewed(laid(STATES[-1], tmp_path, RENAMED)))
-    assert {"acme-alarms", "acme-alarms-group", "acme-files-log", "acme-node-administrator"} <= {*gone}
+def aliases(cloud: str) -> str:
+    """Return the data of aliases that such renames come with."""
+    parts = []
+    for now, was in RENAMED[cloud].items():
+        names = now.startswith("::")
+        words = [word.replace("::acme-", "*-") for word in (was, now)]
+        of = f'of = "{OF_NAMES[cloud]}"\n' if names else ""
+        parts.append(f'[[renamed]]\nwas = "{words[0]}"\nnow = "{words[1]}"\n{of}since = "0.2"\n')
+    return "".join(parts)
 
 
-def test_what_is_renamed_with_an_alias_stays(tmp_path: Path) -> None:
+def newest(cloud: str) -> Path:
+    return [path for path in STATES if path.name == cloud][-1]
+
+
+@pytest.mark.parametrize("cloud", RENAMED)
+def test_what_is_renamed_without_an_alias_would_be_deleted(cloud: str, tmp_path: Path) -> None:
+    gone = lost(previewed(laid(newest(cloud), tmp_path, RENAMED[cloud])))
+    assert GONE[cloud] <= {*gone}
+
+
+@pytest.mark.parametrize("cloud", RENAMED)
+def test_what_is_renamed_with_an_alias_stays(cloud: str, tmp_path: Path) -> None:
     """The same state and program, and the data of aliases that such a rename comes with."""
     folder = tmp_path / "before"
     folder.mkdir()
-    (folder / "azure.toml").write_text(ALIASES)
+    (folder / f"{cloud}.toml").write_text(aliases(cloud))
     (folder / "sitecustomize.py").write_text(
         f"import pathlib\nfrom cellctl.facts import renames\nrenames.FOLDER = pathlib.Path({str(folder)!r})\n"
     )
-    home = laid(STATES[-1], tmp_path / "home", RENAMED)
+    home = laid(newest(cloud), tmp_path / "home", RENAMED[cloud])
     plan = previewed(home, start=partial(fresh_interpreter, before=[str(folder)]))
     assert lost(plan) == []
-    assert {change.name for change in plan.changes if change.action == "create"} <= ADDED
+    assert {change.name for change in plan.changes if change.action == "create"} <= ADDED[cloud]
     assert len(plan.changes) > 80
 
 
