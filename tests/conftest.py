@@ -8,7 +8,8 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,8 +67,29 @@ LONGEST = (
 )  # fmt: skip
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put what takes longest first: of two workers none is then left alone with it at the end."""
+DAY = os.environ.get("CELLCTL_DAY") or str(int(time.time() // 86400))
+"""Which day it is, for tests that have their turn one day in some; `all` for all of them."""
+
+
+def has_its_turn(item: pytest.Item, named: Container[Path]) -> bool:
+    """Tell whether a test runs today: `turn(days, which)` runs on day `which` of each `days`, or where it is named.
+
+    Whole cells of one option each take most of the time of a run; a day in which one breaks is found on its own day.
+    """
+    mark = item.get_closest_marker("turn")
+    if mark is None or DAY == "all" or item.path in named:
+        return True
+    days, which = mark.args
+    return int(DAY) % int(days) == int(which)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what has its turn another day; put what takes longest first: no worker is alone with it at the end."""
+    named = {(config.invocation_params.dir / word.split("::")[0]).resolve() for word in config.args}
+    later = [item for item in items if not has_its_turn(item, named)]
+    if later:
+        config.hook.pytest_deselected(items=later)
+        items[:] = [item for item in items if item not in set(later)]
     rank = {ROOT / "tests" / name: number for number, name in enumerate(LONGEST)}
     items.sort(key=lambda item: rank.get(item.path, len(rank)))
 
@@ -120,6 +142,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             if tool in required:
                 pytest.fail(f"CELLCTL_REQUIRE names {tool}: {why}", pytrace=False)
             pytest.skip(why)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say that some tests have their turn another day."""
+    if DAY != "all":
+        terminalreporter.write_line(
+            f"day {DAY}: stories marked `turn` run on their own days, and all of them with CELLCTL_DAY=all"
+        )
 
 
 @pytest.fixture(scope="module")

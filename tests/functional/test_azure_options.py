@@ -10,6 +10,8 @@ from warm import client, keys
 
 from cellctl_sandbox.clouds.database import Database
 
+pytestmark = pytest.mark.turn(3, 1)
+
 OLD, NEW = "2026.4.7000", "2026.4.7100"
 NODES = [("acme-1", 10, "active"), ("acme-2", 10, "active")]
 

@@ -38,6 +38,8 @@ from cellctl.run.status import load
 from cellctl.run.target import living
 from cellctl_sandbox.control import open_control
 
+pytestmark = pytest.mark.turn(2, 0)
+
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "reefs-azure.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"^```yaml\n# (\S+\.yaml)[^\n]*\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE))
 STEPS = re.findall(r"^\$ cellctl (.+)$", GUIDE, re.MULTILINE)

@@ -40,7 +40,10 @@ class World:
         return [json.loads(line) for line in text.splitlines()]
 
 
-@pytest.fixture(scope="module", params=["aws", "azure"])
+TURNS = [pytest.param(name, marks=pytest.mark.turn(2, which)) for which, name in enumerate(("aws", "azure"))]
+
+
+@pytest.fixture(scope="module", params=TURNS)
 def world(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -91,7 +94,7 @@ def test_1_the_task_cap_and_a_third_node_come_with_one_up(world: World) -> None:
     assert api_key(world) == key
 
 
-@pytest.mark.parametrize("world", ["azure"], indirect=True)
+@pytest.mark.parametrize("world", [TURNS[1]], indirect=True)
 def test_2_what_running_nodes_cannot_become_is_refused(world: World) -> None:
     file = world.home / "cells" / "acme.yaml"
     before = file.read_text()

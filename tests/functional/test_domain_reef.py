@@ -28,6 +28,8 @@ from cellctl_sandbox.control import Control
 from cellctl_sandbox.host import open_host
 from cellctl_sandbox.network import Reachability
 
+pytestmark = pytest.mark.turn(3, 2)
+
 SECRETS = "arn:aws:secretsmanager:eu-west-1:000000000000:secret:octopus"
 USERS = {"joiner": "Join-1", "svc-acme": "Ac me-2", "svc-globex": "Gl-3"}
 HEAD = """\

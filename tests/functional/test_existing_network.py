@@ -28,6 +28,8 @@ from cellctl_sandbox.control import Control
 from cellctl_sandbox.network import Reachability
 from cellctl_sandbox.sites import SandboxSites
 
+pytestmark = pytest.mark.turn(3, 0)
+
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "existing-networks.md").read_text(encoding="utf-8")
 STEPS = re.findall(r"^\$ cellctl (.+)$", GUIDE, re.MULTILINE)
 HEAD = (

@@ -31,6 +31,8 @@ from cellctl_sandbox.clouds.records import Tenancy
 from cellctl_sandbox.control import Control
 from cellctl_sandbox.deposits import create
 
+pytestmark = pytest.mark.turn(3, 1)
+
 RDS = "aws:rds/instance:Instance"
 FILE = (
     "apiVersion: cellctl/v1\nkind: Cell\nmetadata: {name: acme}\n"

@@ -17,7 +17,10 @@ from cellctl_sandbox.standins.documents import Documents
 CLOUDS = ("aws", "azure")
 
 
-@pytest.fixture(scope="module", params=CLOUDS)
+TURNS = [pytest.param(name, marks=pytest.mark.turn(2, which)) for which, name in enumerate(("azure", "aws"))]
+
+
+@pytest.fixture(scope="module", params=TURNS)
 def world(
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
@@ -106,7 +109,7 @@ def test_2_another_licence_in_the_same_secret_is_installed_by_a_run_that_reads_e
     assert licence(5) not in "".join(world.said)
 
 
-@pytest.mark.parametrize("world", ["azure"], indirect=True)
+@pytest.mark.parametrize("world", [TURNS[0]], indirect=True)
 def test_3_a_licence_in_another_secret_is_judged_with_its_own_limit(world: RunningHome) -> None:
     other = LICENCES[world.cloud] + "s-2027"
     world.rewrite((r"secret: '[^']*'", f"secret: '{other}'"))
@@ -119,7 +122,7 @@ def test_3_a_licence_in_another_secret_is_judged_with_its_own_limit(world: Runni
     assert installed(world) == licence(2)
 
 
-@pytest.mark.parametrize("world", ["azure"], indirect=True)
+@pytest.mark.parametrize("world", [TURNS[0]], indirect=True)
 def test_4_a_licence_that_the_program_has_is_asked_of_it_and_stands_nowhere(world: RunningHome) -> None:
     """`Hooks.secrets`: the store of the reference has no value, and needs none."""
     mine = f"{LICENCES[world.cloud]}s-of-the-shop"

@@ -8,6 +8,8 @@ import pytest
 from prepared.home import LICENCES, RunningHome, licence
 from warm import keys
 
+pytestmark = pytest.mark.turn(3, 0)
+
 OLD, NEW = "2026.4.7000", "2026.4.7100"
 
 

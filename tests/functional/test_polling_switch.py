@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from prepared.home import RunningHome
 
+pytestmark = pytest.mark.turn(3, 2)
+
 MEMBER = "cellctl:octopus:QueueMember"
 
 

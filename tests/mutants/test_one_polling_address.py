@@ -14,6 +14,8 @@ from cellctl_sandbox.control import Control
 from cellctl_sandbox.testing.mutants import reason
 from cellctl_sandbox.testing.pretended import pretended
 
+pytestmark = pytest.mark.turn(3, 1)
+
 QUEUE = "-queue-"
 NEEDED = ("acme-network-queue-in-tcp-6379-nodes", "acme-queue-group", "acme-queue-subnets", "authToken", "in-tcp-8443")
 

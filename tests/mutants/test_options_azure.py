@@ -10,6 +10,8 @@ from trials import Mutation, trial_of
 from cellctl_sandbox.testing.mutants import reason
 from cellctl_sandbox.testing.pretended import pretended
 
+pytestmark = pytest.mark.turn(3, 0)
+
 OF_QUEUE = ("-queue", "redis", "polling", "grpc", "8443", "10000", "10943")
 NEEDED = ("acme-queue-endpoint", "acme-queue-nodes-key", "acme-network-redisenterprise-link", "acme-files-cluster")
 
