@@ -35,6 +35,7 @@ SHOWN = {
     "yes",
     "exit_code",
     "output_file",
+    "page",
     "save",
     "speed",
     "out",

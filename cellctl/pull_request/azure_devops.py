@@ -72,6 +72,7 @@ class AzureDevOps:
     """A pull request on Azure DevOps. Use as a context manager. `sleep` and `now` are for tests."""
 
     comment_limit = COMMENT_CHARACTERS
+    full_text = "the report among the build's artifacts"
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ from cellctl.views.text import count, duration
 
 COMMENT_LIMIT = 60_000  # of GitHub's 65,536 characters
 SUMMARY_LIMIT = 900_000  # of a job summary's 1 MiB
+FULL_TEXT = "the report as JSON or HTML"
 _GROUP_LIMIT = 16_000
 _NAMES = 30
 _MESSAGE = 2_000
@@ -30,7 +31,7 @@ _TABLE = (
 )
 
 
-def comment(report: Report, *, limit: int = COMMENT_LIMIT, full_text: str = "the report as JSON or HTML") -> str:
+def comment(report: Report, *, limit: int = COMMENT_LIMIT, full_text: str = FULL_TEXT) -> str:
     """Return the comment: at most `limit` characters. `full_text` is where a reader finds what had no room."""
     budget = Budget(limit)
     footer = _footer(report)

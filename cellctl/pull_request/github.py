@@ -55,6 +55,7 @@ class GitHub:
     """A pull request on GitHub. Use as a context manager. `sleep` and `now` are for tests."""
 
     comment_limit = COMMENT_CHARACTERS - 536
+    full_text = "the summary of the preview's job, and in its artifact `cellctl-report`"
 
     def __init__(
         self,
@@ -134,7 +135,7 @@ def find_pull_request(http: httpx.Client, repository: str, *, owner: str, branch
     """Return the open pull request whose head is this commit of this branch: asked of GitHub, so nobody can claim it.
 
     Raises:
-        ForgeError: There is none, or not any more (code `forge_not_found`).
+        ForgeError: There is none, or not any more (code `forge_superseded`).
     """
     github = GitHub(http=http, of=PullRequest(repository=repository, number=1, commit=commit))
     for found in github.pulls(f"{owner}:{branch}"):
@@ -144,7 +145,7 @@ def find_pull_request(http: httpx.Client, repository: str, *, owner: str, branch
     raise ForgeError(
         "no open pull request has this commit as its head",
         hint="a newer commit was pushed meanwhile: its own run will comment",
-        code="forge_not_found",
+        code="forge_superseded",
     )
 
 

@@ -50,6 +50,7 @@ class GitLab:
     """A merge request on GitLab. Use as a context manager. `sleep` and `now` are for tests."""
 
     comment_limit = NOTE_CHARACTERS
+    full_text = "the report among the artifacts of the preview's job"
 
     def __init__(
         self,

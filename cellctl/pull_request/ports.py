@@ -41,6 +41,10 @@ class Forge(Protocol):
     def comment_limit(self) -> int:
         """How many characters a comment may have here, with some to spare."""
 
+    @property
+    def full_text(self) -> str:
+        """Where a reader of a comment finds what had no room in it, in words."""
+
     def find_comment(self, marker: str) -> Posted | None:
         """Return our own comment that begins with `marker`: every page is searched, other authors' never match."""
 

@@ -105,6 +105,12 @@ def test_the_template_previews_without_rights_to_write_and_posts_a_report_as_dat
     assert installs.index('git checkout --quiet "origin/$SYSTEM_PULLREQUEST_TARGETBRANCHNAME"') < installs.index(
         "python -m pip install -r requirements.txt"
     )
+    for name in ("preview", "fork"):  # one run makes the report for programs and the page for people
+        assert "--output-file report/report.json --page report/report.html" in json.dumps(jobs[name])
+        assert {"publish": "report", "artifact": "cellctl", "condition": "not(canceled())"} in jobs[name]["steps"]
+    for name in ("comment", "comment_fork"):
+        (download,) = [step for step in jobs[name]["steps"] if "download" in step]
+        assert download["continueOnError"] is True
     step = jobs["comment"]["steps"][-1]
     assert step["env"] == {"SYSTEM_ACCESSTOKEN": "$(System.AccessToken)"}
     words = step["bash"].split("cellctl ", 1)[1].replace("$(Pipeline.Workspace)/cellctl/", "").split()
@@ -117,3 +123,9 @@ def test_the_template_previews_without_rights_to_write_and_posts_a_report_as_dat
     assert done.returncode == 0, done.stderr
     assert len(server.threads) == 1
     assert cellctl(tmp_path, *words).returncode == 2
+    (tmp_path / "report.json").unlink()  # the preview crashed
+    assert cellctl(tmp_path, *words, **environment).returncode == 2
+    assert "the preview failed, no plan is known" in first(server.threads[0])["content"]
+    assert (server.statuses[-1]["state"], server.statuses[-1]["description"]) == (
+        "failed", "the preview failed, no plan is known",
+    )  # fmt: skip

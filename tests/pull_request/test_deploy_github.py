@@ -68,6 +68,37 @@ def test_where_credentials_are_nothing_foreign_is_checked_out_or_run() -> None:
     assert tokens == [f"{COMMENT}.comment"]
 
 
+def test_every_pull_request_is_previewed_whatever_it_touches() -> None:
+    """A change that was taken back must be said too; and a required check must report on every pull request."""
+    assert parsed(PREVIEW)["on"] == {"pull_request": None}
+
+
+def test_json_and_page_of_one_run_are_kept() -> None:
+    (preview,) = [step for place, step in steps() if place == "action"]
+    assert '--output-file "$REPORT" --page "$PAGE"' in preview["run"]
+    assert preview["run"].count("cellctl ") == 1
+    kept = [step["with"]["path"].split() for _, step in steps() if "upload-artifact" in step.get("uses", "")]
+    assert kept == [["cellctl-report.json", "cellctl-report.html"]] * 2
+    inputs = parsed("action")["inputs"]
+    assert [inputs["report"]["default"], inputs["page"]["default"]] == kept[0]
+
+
+def test_a_preview_that_failed_or_was_stopped_is_commented_too() -> None:
+    job = jobs(COMMENT)["comment"]
+    assert "conclusion" not in job["if"]
+    assert job["if"].startswith("always()")
+    (download,) = [step for step in job["steps"] if "download-artifact" in step.get("uses", "")]
+    assert download["continue-on-error"] is True
+    posting = job["steps"][-1]
+    assert "if" not in posting  # `pr comment` says so where there is no report: test_github.py
+    assert posting["env"]["REPORT"].endswith("/cellctl-report.json")
+
+
+def test_one_variable_keeps_the_code_of_branches_away_from_the_role() -> None:
+    assert jobs(PREVIEW)["preview"]["if"].startswith("vars.CELLCTL_CODE != 'base' && ")
+    assert "(vars.CELLCTL_CODE == 'base' || " in jobs(COMMENT)["fork"]["if"]
+
+
 def test_scripts_take_foreign_words_from_the_environment_only_and_parse() -> None:
     scripts = [step["run"] for _, step in steps() if "run" in step]
     assert [script for script in scripts if "${{" in script] == []

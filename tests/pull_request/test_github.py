@@ -10,13 +10,18 @@ from pathlib import Path
 import fleets
 import httpx
 import pytest
+from test_looking import Site
 from test_pr_cli import cellctl
 
-from cellctl.errors import ForgeError
+from cellctl.errors import EngineError, ForgeError
+from cellctl.pull_request.azure_devops import AzureDevOps
+from cellctl.pull_request.comment import comment
 from cellctl.pull_request.github import GitHub, PullRequest, client, find_pull_request
-from cellctl.pull_request.posting import check_of, post
+from cellctl.pull_request.gitlab import GitLab
+from cellctl.pull_request.posting import NO_PLAN, check_of, post, post_failure
 from cellctl.pull_request.report import Note, Report
 from cellctl.pull_request.report_file import report_json
+from cellctl.pull_request.words import marker
 from cellctl.testing import FakeGitHub, Limited
 
 BOT = "github-actions[bot]"
@@ -176,5 +181,58 @@ def test_a_job_posts_a_report_that_another_made(server: FakeGitHub, tmp_path: Pa
     assert len(server.comments) == 1
     report.write_text('{"format_version": "2", "base": "$(id)"}')
     assert cellctl(tmp_path, "pr", "comment", "report.json", **environment).returncode == 0
-    report.write_text('{"format_version": "2", "base": 7}')
-    assert cellctl(tmp_path, "pr", "comment", "report.json", **environment).returncode == 2
+    for claimed in ('{"format_version": "2", "base": 7}', ""):
+        report.write_text(claimed)
+        assert cellctl(tmp_path, "pr", "comment", "report.json", **environment).returncode == 2
+    run["head_sha"] = "d" * 40
+    event.write_text(json.dumps({"workflow_run": run}))
+    late = cellctl(tmp_path, "pr", "comment", "report.json", **environment)  # of a run that a newer push has stopped
+    assert (late.returncode, "a newer commit was pushed meanwhile" in late.stderr) == (0, True)
+
+
+def test_a_preview_that_left_no_report_is_said_in_the_comment_and_fails_the_check(
+    server: FakeGitHub, tmp_path: Path
+) -> None:
+    post(Forge(server), made("acme"))
+    environment = {"GITHUB_TOKEN": "t", "GITHUB_API_URL": server.url, "GITHUB_REPOSITORY": server.repository}
+    words = ("pr", "comment", "report.json", "--pull-request", "7", "--commit", server.commit)
+    done = cellctl(tmp_path, *words, **environment)
+    assert done.returncode == 2, done.stderr
+    (comment,) = server.comments
+    assert NO_PLAN == "the preview failed, no plan is known"
+    assert str(comment["body"]).startswith("<!-- cellctl:pr-preview:")
+    assert f"### ⛔ cellctl preview: {NO_PLAN}" in str(comment["body"])
+    assert "2 changes" not in str(comment["body"])
+    assert (server.checks[-1]["conclusion"], server.checks[-1]["output"]["title"]) == ("failure", NO_PLAN)  # type: ignore[index]
+    assert post(Forge(server), made("acme")) == "updated"  # the next run that works
+
+
+def test_why_a_preview_failed_is_foreign_text(server: FakeGitHub) -> None:
+    assert post_failure(Forge(server), ".", "<!-- x --> @org/team\n# head") == "created"
+    assert "@org" not in str(server.comments[0]["body"])
+    assert "\n# head" not in str(server.comments[0]["body"])
+
+
+def test_a_preview_that_fails_while_it_would_post_says_so(server: FakeGitHub, tmp_path: Path) -> None:
+    site = Site(tmp_path / "repo")
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"pull_request": {"number": 7, "head": {"sha": server.commit}}}))
+    environment = {
+        "GITHUB_TOKEN": "t", "GITHUB_API_URL": server.url, "GITHUB_REPOSITORY": server.repository,
+        "GITHUB_EVENT_PATH": str(event), "GITHUB_EVENT_NAME": "pull_request",
+    }  # fmt: skip
+    done = cellctl(site.home, "pr", "preview", "--base", "nowhere", "--post", "github", **environment)
+    assert done.returncode == 2, done.stderr
+    (comment,), (check,) = server.comments, server.checks
+    assert NO_PLAN in str(comment["body"])
+    assert "there is no commit" in str(comment["body"])
+    assert check["conclusion"] == "failure"
+    assert marker("fleet") in str(comment["body"])  # the comment of this home, not of another one
+
+
+@pytest.mark.parametrize("forge", [GitHub, GitLab, AzureDevOps])
+def test_where_the_rest_is_found_is_true_on_each_forge(forge: type[GitHub] | type[GitLab] | type[AzureDevOps]) -> None:
+    errors = [(f"e{number}", EngineError(f"reason {number} " + "x" * 900)) for number in range(100)]
+    body = comment(fleets.report(iter(errors)), full_text=forge.full_text)
+    assert f"more reasons; all of them are in {forge.full_text}" in body
+    assert ("summary" in body) == (forge is GitHub)

@@ -19,6 +19,7 @@ from cellctl.engine.operation import Process
 from cellctl.engine.wire import Setup
 from cellctl.home import Home
 from cellctl.pull_request.looking import Asked, look
+from cellctl.pull_request.report_file import load_report
 from cellctl.pull_request.repository import Repository
 from cellctl.pull_request.words import verdict
 from cellctl.run.options import RunOptions
@@ -53,6 +54,8 @@ def test_equal_new_cells_are_one_group(tmp_path: Path) -> None:
     assert (group.level, group.cells, group.refusals) == ("creates", ("lumen", "umbra"), ())
     assert verdict(report) == f"2 cells: same {group.total} changes"
     assert group.total > 60
+    assert group.monthly_usd[1] > group.monthly_usd[0] == 0  # what a plan tells of costs and time is in the report
+    assert group.slowest is not None
     assert report.sandbox
 
 
@@ -75,9 +78,10 @@ def test_in_a_run_for_a_pull_request_comment_check_summary_and_page_are_written(
             "GITHUB_TOKEN": "t", "GITHUB_API_URL": server.url, "GITHUB_REPOSITORY": server.repository,
             "GITHUB_EVENT_PATH": str(event), "GITHUB_EVENT_NAME": "pull_request", "GITHUB_STEP_SUMMARY": str(summary),
         }  # fmt: skip
-        words = ("--base", "main", "--format", "html", "--output-file", "page.html", "--post", "github")
-        done = cellctl(site.home, "pr", "preview", *words, **environment)
+        words = ("--base", "main", "--format", "json", "--output-file", "report.json", "--page", "page.html")
+        done = cellctl(site.home, "pr", "preview", *words, "--post", "github", **environment)
     assert done.returncode == 4, done.stderr
+    assert load_report(site.home / "report.json").gone[0].cell == "acme"  # both of one run
     (comment,), (check,) = server.comments, server.checks
     assert check["conclusion"] == "failure"
     for text in (str(comment["body"]), summary.read_text(), (site.home / "page.html").read_text()):

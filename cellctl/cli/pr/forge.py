@@ -118,6 +118,17 @@ def github(number: int, commit: str) -> GitHub:
     return GitHub(http=http, of=PullRequest(repository=repository, number=named, commit=head))
 
 
+def home_folder(home: Path | None) -> str:
+    """Return the folder of a home in its repository, by which its comment is found; `.` outside of any repository."""
+    from cellctl.cli.place import open_home
+    from cellctl.pull_request.repository import Repository
+
+    try:
+        return Repository.of(open_home(home).root, os.environ).home
+    except UsageError:
+        return "."
+
+
 def write_summary(text: str) -> None:
     """Add to the job's summary where GitHub Actions wants one."""
     path = os.environ.get("GITHUB_STEP_SUMMARY", "")

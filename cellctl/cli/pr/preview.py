@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -52,6 +53,10 @@ OutputFileOption = Annotated[
     Optional[Path],  # noqa: UP045  typer reads the annotation
     typer.Option("--output-file", help="Write the report to this file.", show_default=False, dir_okay=False),
 ]
+PageOption = Annotated[
+    Optional[Path],  # noqa: UP045
+    typer.Option("--page", help="Write the report as a page too, of the same run.", show_default=False, dir_okay=False),
+]
 AllowOption = Annotated[
     Optional[list[str]],  # noqa: UP045
     typer.Option("--allow-replace", metavar="URN", help="Accept that this resource is lost.", show_default=False),
@@ -74,6 +79,7 @@ def preview(
         ReportFormat, typer.Option("--format", help="How the report is printed.")
     ] = ReportFormat.MARKDOWN,
     output_file: OutputFileOption = None,
+    page: PageOption = None,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 3 if something would change.")] = False,
     allow_replace: AllowOption = None,
     accept_data_loss: AcceptLossOption = None,
@@ -95,8 +101,9 @@ def preview(
     from cellctl.pull_request.posting import post as publish
     from cellctl.pull_request.repository import Repository
 
-    if output_file is not None:
-        streams.check_writable(output_file)
+    for file in (output_file, page):
+        if file is not None:
+            streams.check_writable(file)
     _refuse_foreign_event(files_only)
     found = open_home(home)
     options = run_options(
@@ -115,19 +122,45 @@ def preview(
         every=every,
         require_real=os.environ.get("CELLCTL_REQUIRE_REAL") == "1",
     )
-    with interruptible() as interrupter:
+    with _said_if_it_fails(post, pull_request, home), interruptible() as interrupter:
 
         def previews(specs: Sequence[CellSpec]) -> Iterator[tuple[str, Plan | CellctlError]]:
             return preview_all(found, specs, options=options, interrupter=interrupter)
 
         report = look(Repository.of(found.root, os.environ), asked, previews, on_cell=_progress)
     _write(report, format_, output_file)
-    forge.write_summary(comment(report, limit=SUMMARY_LIMIT, full_text="the report"))
+    if page is not None:
+        _write(report, ReportFormat.HTML, page)
+    forge.write_summary(comment(report, limit=SUMMARY_LIMIT, full_text="the artifact `cellctl-report`"))
     if post is not None:
         with forge.forge_of(post, pull_request, report.head) as there:
             done = publish(there, report)
         streams.say(f"The comment is {done}.", fold=False)
     raise typer.Exit(int(code_of(report, exit_code=exit_code)))
+
+
+@contextmanager
+def _said_if_it_fails(post: ForgeName | None, number: int, home: Path | None) -> Iterator[None]:
+    """Where a preview does not come to a report, say so on the pull request: its old comment would stand for ever."""
+    from cellctl.cli import streams
+    from cellctl.cli.pr import forge
+    from cellctl.errors import CellctlError, Interrupted
+    from cellctl.pull_request.posting import post_failure
+
+    try:
+        yield
+    except Interrupted:
+        raise  # somebody stopped it, as a newer commit does: another run will tell
+    except Exception as error:
+        if post is not None:
+            why = error.summary if isinstance(error, CellctlError) else f"an error in cellctl: {type(error).__name__}"
+            try:
+                with forge.forge_of(post, number, "") as there:
+                    done = post_failure(there, forge.home_folder(home), why)
+                streams.say(f"The comment is {done}: it says that the preview failed.", fold=False)
+            except CellctlError as silent:
+                streams.say(f"The pull request could not be told: {silent.summary}.", fold=False)
+        raise
 
 
 def code_of(report: Report, *, exit_code: bool) -> ExitCode:
