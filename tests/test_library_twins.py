@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import importlib
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import cast
@@ -21,8 +22,20 @@ from cellctl.async_account import AsyncAccount
 from cellctl.async_gateway import AsyncGateway
 from cellctl.async_reef import AsyncReef
 from cellctl.cli.app import app
+from cellctl.drift import DriftReport
+from cellctl.gates import Judged
 from cellctl.gateway import Gateway
+from cellctl.plan import Outcome, Plan
 from cellctl.reef import Reef
+from cellctl.registry.serving import GatewayView
+from cellctl.rehearsal.rehearsing import Rehearsal
+from cellctl.run.accounts import QuotaFit
+from cellctl.run.explaining import Explained
+from cellctl.run.reefs import ReefStatus
+from cellctl.run.registry import Report
+from cellctl.run.serving import Found
+from cellctl.run.status import CellStatus
+from cellctl.views.jsonl import summary_json
 
 ROOT = Path(__file__).resolve().parent.parent
 ROW = re.compile(r"^\| `cellctl ([a-z -]+)` \| (.+) \|$", re.MULTILINE)
@@ -121,6 +134,104 @@ RULE = {
     "delete", "after", "clear",
 }  # fmt: skip
 """What a rule of a fault or of drift holds."""
+
+
+class Recorder:
+    """In the place of `cellctl.cli.streams`: keeps what a command would print as JSON."""
+
+    def __init__(self) -> None:
+        self.shown: list[object] = []
+
+    def show_json(self, value: object) -> None:
+        self.shown.append(value)
+
+
+def shown(module: str, given: Mapping[str, object]) -> object:
+    """Return what a command's module prints as JSON where its variables are `given`: its own lines are run."""
+    source = ast.parse((ROOT / "cellctl" / "cli" / f"{module}.py").read_text(encoding="utf-8"))
+    for function in (node for node in source.body if isinstance(node, ast.FunctionDef)):
+        for node in ast.walk(function):
+            if isinstance(node, ast.If) and "ormat.JSON" in ast.unparse(node.test):
+                imports = [item for item in function.body if isinstance(item, ast.ImportFrom)]
+                recorder, names = Recorder(), {"dataclasses": dataclasses}
+                exec(compile(ast.Module(imports, []), module, "exec"), names)
+                names |= {"streams": recorder, **given}
+                exec(compile(ast.Module(node.body, []), module, "exec"), names)
+                return recorder.shown[0]
+    raise AssertionError(f"{module} prints no JSON")
+
+
+REPORT = DriftReport(cell="acme", cloud="aws", account="sandbox", looked=1)
+STATUS = CellStatus(name="acme", cloud="aws", account="sandbox", region="eu-west-1", state="up")
+PLAN = Plan(cell="acme", cloud="aws", account="sandbox", operation="up", changes=())
+OUTCOME = Outcome(cell="acme", cloud="aws", account="sandbox", operation="up", result="succeeded", changes={})
+REEF = ReefStatus(name="r1", cloud="aws", account="sandbox", region="eu-west-1", known=None)
+FOUND = Found(account="sandbox", view=GatewayView(**dict.fromkeys((item.name for item in fields(GatewayView)), ())))
+EXPLAINED = Explained(**dict.fromkeys((item.name for item in fields(Explained)), ""))
+JUDGED = Judged(gateway="g", gates=())
+FIT = QuotaFit(quota="rds.instances", limit=1, needed=1, breaks_at=0)
+REHEARSAL = Rehearsal(now={}, other={}, cells=(), failed={})
+PRINTED: dict[str, tuple[object, Callable[[], object]]] = {
+    "preview": (PLAN, lambda: shown("preview", {"plan": PLAN})),
+    "drift": (REPORT, lambda: shown("drift", {"found": {"acme": REPORT}})["cells"][0]),  # type: ignore[index]
+    "status": (STATUS, lambda: shown("status", {"found": STATUS})),
+    "cells": (STATUS, lambda: shown("cells", {"found": [STATUS]})["cells"][0]),  # type: ignore[index]
+    "explain": (EXPLAINED, lambda: shown("explain", {"found": EXPLAINED})),
+    "rehearse": (REHEARSAL, lambda: shown("rehearse", {"found": REHEARSAL})),
+    "reef status": (REEF, lambda: shown("reef/status", {"found": [REEF]})["reefs"][0]),  # type: ignore[index]
+    "gateway status": (FOUND, lambda: shown("gateway/status", {"found": [FOUND]})["gateways"][0]),  # type: ignore[index]
+    "gateway probe": (JUDGED, lambda: shown("gateway/probe", {"judged": JUDGED})),
+    "registry check": (CHECKED := Report(registry="", cells=1), lambda: shown("registry/check", {"report": CHECKED})),
+    "registry rebuild": (CHECKED, lambda: shown("registry/rebuild", {"report": CHECKED})),
+    "account quotas": (
+        FIT,
+        lambda: shown("account/quotas", {"found": [FIT], "account": "", "on": "aws", "cells": 1})["quotas"][0],  # type: ignore[index]
+    ),
+    **{
+        command: (OUTCOME, lambda: summary_json(OUTCOME))
+        for command in ("up", "down", "refresh", "import", "reef up", "reef expand", "reef down", "account up",
+                        "account down")
+    },
+}  # fmt: skip
+"""What the twin of a command returns (one of many where it yields several), and what the command prints of it."""
+OTHER_WORDS = {
+    "Outcome": {"errors": "failures", "engine": "engine_name engine_version"},
+    "Rehearsal": {"proof": "checked"},
+    "Found": dict.fromkeys([*(item.name for item in fields(GatewayView)), "free"], "view"),
+}  # fmt: skip
+"""Printed fields that have another name in Python."""
+ABOUT_THE_DOCUMENT = {"format_version", "kind", "note"}
+NOT_PRINTED = {("Outcome", "gates"): "each was told as it was tried, and `gateway status` has the last of them"}
+
+
+@pytest.mark.parametrize("command", PRINTED)
+def test_what_a_command_prints_as_json_is_what_its_twin_returns(command: str) -> None:
+    value, prints = PRINTED[command]
+    found = prints()
+    assert isinstance(found, dict)
+    cls = type(value)
+    words = OTHER_WORDS.get(cls.__name__, {})
+    told = {word for name in found for word in words.get(name, name).split()} - ABOUT_THE_DOCUMENT
+    kept = {item.name for item in fields(cls)} - {name for of, name in NOT_PRINTED if of == cls.__name__}
+    assert kept - told == set(), "the twin returns what is not printed"
+    assert {name for name in told if not hasattr(value, name)} == set(), "printed is what the twin does not return"
+    returned = " ".join(str(inspect.signature(call).return_annotation) for call in twins()[command])
+    assert cls.__name__ in returned
+
+
+def test_every_command_that_prints_json_is_held_to_its_twin() -> None:
+    """Others print what is no result of theirs: schemas, settings, a forge's answer, what the sandbox is asked."""
+    plain = {
+        "outputs": "the outputs themselves", "approve": "the signed file", "doctor": "findings of both twins",
+        "replay": "a record as it was written", "pr preview": "its report file", "pr comment": "its report file",
+    }  # fmt: skip
+    found = {
+        name
+        for name, command in commands().items()
+        if {str(option.name) for option in command.params} & {"format_", "output"}
+        and not name.startswith(("sandbox ", "schema "))
+    }
+    assert found - {*PRINTED} - {*plain} == set()
 
 
 PAIRS = {

@@ -46,6 +46,12 @@ def summary_json(outcome: Outcome) -> Struct:
         "wall_s": round(outcome.wall_s, 3),
         "outputs": dict(outcome.outputs),
         "errors": [failure_json(failure) for failure in outcome.failures],
+        "of_cloud": dict(outcome.of_cloud),
+        "checks": list(outcome.checks),
+        "retained": list(outcome.retained),
+        "accepted_losses": list(outcome.accepted_losses),
+        "remaining": outcome.remaining,
+        "run_id": outcome.run_id,
     }
 
 
@@ -65,6 +71,12 @@ def error_summary_json(*, operation: str, cell: str, cloud: str, result: str, fa
         "wall_s": 0.0,
         "outputs": {},
         "errors": [failure_json(failure) for failure in failures],
+        "of_cloud": {},
+        "checks": [],
+        "retained": [],
+        "accepted_losses": [],
+        "remaining": 0,
+        "run_id": "",
     }
 
 

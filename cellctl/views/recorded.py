@@ -127,11 +127,19 @@ def _outcome(body: Struct) -> Outcome:
         result=result,  # type: ignore[arg-type]  # looked at above
         changes=counts,
         of_cloud=counts,
+        checks=_words(body, "checks"),
+        retained=_words(body, "retained"),
+        accepted_losses=_words(body, "accepted_losses"),
         outputs=table(body["outputs"]),
         failures=tuple(_failure(table(item)) for item in rows(body, "errors")),
         simulated_s=number_or_none(body, "simulated_s"),
         wall_s=number(body, "wall_s"),
     )
+
+
+def _words(body: Struct, name: str) -> tuple[str, ...]:
+    """Return sentences; a record of before says none."""
+    return tuple(map(str, rows(body, name))) if name in body else ()
 
 
 def _failure(body: Mapping[str, Value]) -> Failure:

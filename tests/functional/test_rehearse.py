@@ -13,9 +13,13 @@ from pathlib import Path
 import pytest
 from prepared.small import Small
 from rich.console import Console
+from typer.testing import CliRunner
 from warm import client
 
+from cellctl.cli import place
+from cellctl.cli.app import app
 from cellctl.errors import UsageError
+from cellctl.home import Home
 from cellctl.rehearsal.comparing import differences
 from cellctl.rehearsal.environment import Requirement
 from cellctl.rehearsal.rehearsing import NOT_CHECKED, Rehearsal, Rehearsed, rehearse
@@ -211,6 +215,38 @@ def test_a_fleet_is_rehearsed_in_an_environment_of_its_own(tmp_path: Path, monke
     assert json.loads(json.dumps(rehearsal_json(found)))["proof"] is False
     assert small.home.stack_file("acme").read_bytes() == state
     assert [entry for entry in sys.path if entry] == path
+    monkeypatch.setattr(place, "run_options", lambda **_said: replace(options, start=None))
+    _the_command(small.home)
+
+
+def _the_command(home: Home) -> None:
+    """Its first line without the plugins, and how it ends: 0, 3 where something would differ, 7 where a cell cannot be.
+
+    Cell `bert` has no state, `acme` would differ, and of `zoe` nobody can read the state.
+    """
+    labels = {"tier": "x"}
+    for name in ("bert", "zoe"):
+        spec = CellSpec.minimal(name, cloud="aws", account="sandbox", region="eu-west-1")
+        home.cell_file(name).unlink(missing_ok=True)
+        home.write_cell(spec.model_copy(update={"metadata": spec.metadata.model_copy(update={"labels": labels})}))
+
+    def run(*words: str) -> tuple[int, str]:
+        given = ["rehearse", *words, "--with", "pulumi-small==2.0.0", "--home", str(home.root)]
+        done = CliRunner().invoke(app, given, env={"COLUMNS": "200"})
+        return done.exit_code, done.output
+
+    code, shown = run("acme")
+    assert code == 3
+    assert shown.startswith(f"{NOT_CHECKED}: ")
+    assert "fixed is no argument any more" in shown
+    assert run("--select", "tier=x")[0] == 0
+    home.stack_file("zoe").write_text("{")
+    code, shown = run("--select", "tier=x", "--format", "json")
+    assert code == 7
+    told = json.loads(shown)
+    assert ([cell["cell"] for cell in told["cells"]], [cell["cell"] for cell in told["failed"]]) == (["bert"], ["zoe"])
+    assert told["note"].startswith(NOT_CHECKED)
+    assert told["proof"] is False
 
 
 def test_only_what_the_other_plugins_have_judged_is_called_checked() -> None:

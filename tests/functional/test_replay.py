@@ -49,7 +49,7 @@ EVENTS: tuple[Event, ...] = (
 OUTCOME = Outcome(
     cell="acme", cloud="aws", account="sandbox", operation="up", result="failed",
     changes={"create": 0, "update": 1, "replace": 0, "delete": 0, "same": 0}, failures=(FAILED,), simulated_s=40.0,
-    wall_s=100.0,
+    wall_s=100.0, checks=("it answers",), retained=("the vault for 90 days",), accepted_losses=("urn: none",),
 )  # fmt: skip
 
 
@@ -67,6 +67,8 @@ def test_every_event_comes_back_as_it_was() -> None:
     ended = found[-1].outcome
     assert ended is not None
     assert (ended.result, ended.changes, ended.failures) == ("failed", OUTCOME.changes, (FAILED,))
+    kept = ("checks", "retained", "accepted_losses")
+    assert [getattr(ended, name) for name in kept] == [getattr(OUTCOME, name) for name in kept]
     assert {(item.cell, item.operation) for item in found} == {("acme", "up")}
 
 
