@@ -155,9 +155,10 @@ class Several(Generic[T]):
         self.interrupter = interrupter or Interrupter()
 
     def here(self) -> Iterator[tuple[str, T | CellctlError]]:
-        """Return what looks at one cell after another on the thread that iterates."""
+        """Yield what one cell after another comes to, on the thread that iterates."""
         options, interrupter = self.options, self.interrupter
-        return self.work(Line(options=options, on_event=self.on_event, ask=_yes, interrupter=interrupter))
+        with traced(options.hooks.tracer, *self.words, self.on_event, current=False) as trace:
+            yield from self.work(Line(options=options, on_event=trace.on_event, ask=_yes, interrupter=interrupter))
 
     def __aiter__(self) -> AsyncGenerator[tuple[str, T | CellctlError], None]:
         """Iterate; what stops all of it is raised."""

@@ -5,8 +5,9 @@ OpenTelemetry is imported only where a tracer was given. What an attribute says 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cellctl.errors import CellctlError
@@ -22,15 +23,21 @@ _NS = 1_000_000_000
 
 
 @contextmanager
-def traced(tracer: Tracer | None, operation: str, name: str, on_event: OnEvent) -> Iterator[Traced]:
-    """Open the span of a run for the block; without a tracer nothing is traced."""
+def traced(
+    tracer: Tracer | None, operation: str, name: str, on_event: OnEvent, *, current: bool = True
+) -> Iterator[Traced]:
+    """Open the span of a run for the block; without a tracer nothing is traced.
+
+    Not the `current` one it is where the block hands results out: what the caller does between two is not of the run.
+    """
     if tracer is None:
         yield Traced(on_event)
         return
     from opentelemetry.trace import Status, StatusCode
 
     attributes = {"cellctl.operation": operation, "cellctl.cell": name}
-    with tracer.start_as_current_span(f"cellctl {operation}", attributes=attributes, record_exception=False) as span:
+    opened = partial(tracer.start_as_current_span, record_exception=False) if current else partial(_apart, tracer)
+    with opened(f"cellctl {operation}", attributes=attributes) as span:
         spans = _Spans(tracer, span, on_event)
         try:
             yield spans
@@ -40,6 +47,15 @@ def traced(tracer: Tracer | None, operation: str, name: str, on_event: OnEvent) 
             raise
         finally:
             spans.close()
+
+
+@contextmanager
+def _apart(tracer: Tracer, name: str, attributes: Mapping[str, str]) -> Iterator[Span]:
+    span = tracer.start_span(name, attributes=attributes)
+    try:
+        yield span
+    finally:
+        span.end()
 
 
 class Traced:

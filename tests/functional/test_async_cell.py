@@ -22,6 +22,7 @@ from cellctl import Approval, AsyncCell, Hooks, Running, RunOptions
 from cellctl.errors import GuardError, Interrupted, Objection, StaleApproval, UsageError
 from cellctl.events import PlanReady, ResourceDone, ResourceStarted, RunStarted
 from cellctl.plan import Outcome, Plan
+from cellctl.running import Several
 from cellctl.spec import CellSpec
 
 T = TypeVar("T")
@@ -280,6 +281,20 @@ def test_a_tracer_gets_a_span_of_the_run_within_the_callers_and_one_of_each_reso
     assert (run.status.status_code, made.status.status_code) == (StatusCode.ERROR, StatusCode.UNSET)
     assert failed.attributes is not None
     assert (failed.status.status_code, failed.attributes["error.type"]) == (StatusCode.ERROR, "quota")
+
+
+def test_a_look_at_many_cells_is_a_span_that_holds_nothing_of_its_reader() -> None:
+    kept = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(kept))
+    tracer = provider.get_tracer("shop")
+    options = replace(OPTIONS, hooks=Hooks(tracer=tracer))
+    many = Several(lambda _line: iter([("a", 1), ("b", 2)]), words=("preview", "*"), options=options)
+    for _ in many.here():
+        tracer.start_span("reader").end()
+    spans = kept.get_finished_spans()
+    assert [span.name for span in spans] == ["reader", "reader", "cellctl preview"]
+    assert [span.parent for span in spans] == [None, None, None]
 
 
 async def _outputs(cell: AsyncCell, options: RunOptions) -> dict[str, object]:

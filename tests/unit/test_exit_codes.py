@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cellctl import errors
-from cellctl.errors import ExitCode
+from cellctl.errors import CellctlError, ExitCode
 
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "exit-codes.md"
 
@@ -22,11 +22,17 @@ def test_the_table_is_the_enum() -> None:
     ("name", "code"),
     [
         ("SpecError", 2), ("UsageError", 2), ("NotYet", 2), ("GuardError", 4), ("Locked", 5), ("StaleApproval", 6),
-        ("Interrupted", 130), ("EngineError", 1), ("CellctlError", 1),
+        ("Interrupted", 130), ("EngineError", 1), ("ForgeError", 1), ("RegistryError", 1), ("CellctlError", 1),
     ],
 )  # fmt: skip
 def test_every_error_has_its_code(name: str, code: int) -> None:
     assert getattr(errors, name).exit_code == code
+
+
+def test_no_error_is_without_its_code_here() -> None:
+    found = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, CellctlError)}
+    (listed,) = test_every_error_has_its_code.pytestmark  # type: ignore[attr-defined]
+    assert {name for name, _ in listed.args[1]} == found
 
 
 def test_every_code_in_the_docs_is_one_of_the_sources() -> None:
