@@ -24,6 +24,7 @@ FULL_TEXT = "the report as JSON or HTML"
 _GROUP_LIMIT = 16_000
 _NAMES = 30
 _MESSAGE = 2_000
+_LONGEST_REASON = 6_000  # with its entities
 _LEAST = 300  # room for one group with one line
 _TABLE = (
     "| cells | what | create | change | replace | delete | USD/month | slowest | shown for |\n"
@@ -81,19 +82,19 @@ def _refusals(report: Report, budget: Budget, full_text: str) -> None:
         number = len({item.cell for item in report.refusals})
         budget.add_rows(
             f"#### ⛔ {count(number, 'cell')} {'is' if number == 1 else 'are'} refused\n",
-            [_refusal(reason) for reason in found],
-            lambda left: f"- and {count(left, 'more reason')}; all of them are in {full_text}",
+            [_refusal(reason, full_text) for reason in found],
+            lambda left: _more_reasons([reason.cells for reason in found], left, full_text),
             share=0.3,
         )
 
 
-def _refusal(reason: Reason) -> str:
+def _refusal(reason: Reason, full_text: str) -> str:
     said = reason.said
     remedy = f": {code(said.remedy, _MESSAGE)}" if said.remedy else ""
     flag = f"; allowed by {code(said.flag, _MESSAGE)}" if said.flag else ""
     whose = "" if reason.alike else f" (as said of {code(said.cell)})"
-    why = f"[{code(said.code)}] {code(said.reason, _MESSAGE)}{remedy}{flag}{whose}"
-    return f"- {_names(reason.cells)}: **refused** {why}"
+    head = f"- {_names(reason.cells)}: **refused** [{code(said.code)}]"
+    return _fitting(head, f"{code(said.reason, _MESSAGE)}{remedy}{flag}{whose}", full_text)
 
 
 def _failures(report: Report, budget: Budget, full_text: str) -> None:
@@ -104,19 +105,32 @@ def _failures(report: Report, budget: Budget, full_text: str) -> None:
     for item in failed:
         same.setdefault((item.code, item.message, item.hint), []).append(item.cell)
     ordered = sorted(same.items(), key=lambda entry: (-len(entry[1]), entry[1]))
-    rows = [_failure(cells, *why) for why, cells in ordered]
     number = len({item.cell for item in failed})
     budget.add_rows(
         f"#### {count(number, 'cell')} could not be previewed\n",
-        rows,
-        lambda left: f"- and {count(left, 'more reason')}; all of them are in {full_text}",
+        [_failure(cells, *why, full_text=full_text) for why, cells in ordered],
+        lambda left: _more_reasons([cells for _, cells in ordered], left, full_text),
         share=0.4,
     )
 
 
-def _failure(cells: Sequence[str], code_: str, message: str, hint: str) -> str:
+def _failure(cells: Sequence[str], code_: str, message: str, hint: str, *, full_text: str) -> str:
     advice = f" ({code(hint, _MESSAGE)})" if hint else ""
-    return f"- {_names(cells)}: {code(message, _MESSAGE)} [{code(code_)}]{advice}"
+    return _fitting(f"- {_names(cells)}:", f"{code(message, _MESSAGE)} [{code(code_)}]{advice}", full_text)
+
+
+def _fitting(head: str, why: str, full_text: str) -> str:
+    """Return a row; a reason so long that it would crowd out others, or the cells it is about, is found elsewhere."""
+    return f"{head} {why}" if size(why) <= _LONGEST_REASON else f"{head} a long reason, which is in {full_text}"
+
+
+def _more_reasons(cells: Sequence[Sequence[str]], left: int, full_text: str) -> str:
+    """Say how many reasons had no room, and of how many cells that are named nowhere else."""
+    at = len(cells) - left
+    named = {name for names in cells[:at] for name in names}
+    hidden = {name for names in cells[at:] for name in names} - named
+    whose = f", of {count(len(hidden), 'more cell')}" if hidden else ""
+    return f"- and {count(left, 'more reason')}{whose}; all of them are in {full_text}"
 
 
 def _beside(report: Report, budget: Budget) -> None:
@@ -148,7 +162,7 @@ def _cells(cells: Sequence[str], most: int) -> str:
 def _table(report: Report, budget: Budget) -> None:
     if report.groups:
         rows = [_table_row(group) for group in report.groups]
-        more = "\n{}, each of them less severe."
+        more = "\n{}: refused ones come first, then the worst."
         budget.add_rows(_TABLE, rows, lambda left: more.format(count(left, "more group")), share=0.3)
     cost = cost_words(report)
     if cost:

@@ -87,6 +87,14 @@ def test_every_reason_is_shown_or_counted() -> None:
     assert 0 < shown < 400
     assert f"- and {400 - shown} more reasons; all of them are in the report as JSON or HTML" in body
     assert size(comment(made)) <= 60_000
+    each = grouped(*((fleets.upgrade(f"c{n}", same=0), [objection("x" * 300, n)]) for n in range(200)))
+    body = plain(each)
+    shown = body.count("**refused**")
+    assert 0 < shown < 200
+    assert f"- and {200 - shown} more reasons, of {200 - shown} more cells; all of them" in body
+    long = replace(objection("acme"), reason="&" * 1_900, remedy="&" * 1_900)
+    body = plain(grouped((fleets.upgrade("acme", same=0), [long])))
+    assert "- <code>acme</code>: **refused** [<code>policy_0</code>] a long reason, which is in the report" in body
     warned = replace(
         fleets.upgrade("acme", same=0),
         diagnostics=tuple(fleets.Diagnostic(severity="warning", message=f"careful {n}") for n in range(8)),

@@ -131,7 +131,7 @@ def preview(
     _write(report, format_, output_file)
     if page is not None:
         _write(report, ReportFormat.HTML, page)
-    forge.write_summary(comment(report, limit=SUMMARY_LIMIT, full_text="the artifact `cellctl-report`"))
+    forge.write_summary(comment(report, limit=SUMMARY_LIMIT, full_text="what `--page` or `--format json` writes"))
     if post is not None:
         with forge.forge_of(post, pull_request, report.head) as there:
             done = publish(there, report)
