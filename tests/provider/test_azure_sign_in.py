@@ -72,3 +72,25 @@ def test_who_it_is_and_what_proves_it_must_be_there(
         FederatedCredentials(VARIABLES).azure_token("https://vault.azure.net/")
     with pytest.raises(ProviderError, match="on its nodes only"):
         FederatedCredentials(VARIABLES).azure_token_of("id-oct-acme", "https://database.windows.net/")
+
+
+def test_a_job_on_github_asks_for_the_token_that_proves_it(entra: Entra, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def give(request: Request) -> Response:
+        asked.append((request.path, request.query.get("audience", "")))
+        if request.headers.get("authorization") != "Bearer of-the-job":
+            return json_response({"message": "no"}, status=401)
+        return json_response({"value": "proof"})
+
+    serving = Listener(give)
+    monkeypatch.delenv("AZURE_FEDERATED_TOKEN_FILE")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"http://127.0.0.1:{serving.port}/token?api-version=2.0")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "of-the-job")
+    assert FederatedCredentials(VARIABLES).azure_token("https://vault.azure.net/") == "token-1"
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "of-another")
+    with pytest.raises(ProviderError, match=r"127\.0\.0\.1 answers 401") as refused:
+        FederatedCredentials(VARIABLES).azure_token("https://vault.azure.net/")
+    serving.close()
+    assert "of-another" not in str(refused.value)
+    assert asked[0] == ("/token", "api://AzureADTokenExchange")

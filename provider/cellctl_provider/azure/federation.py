@@ -1,6 +1,7 @@
 """Who this machine is for Azure: a token that it was given, exchanged for one of an application (workload identity).
 
-Source: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow, 2026-11-29.
+Sources, 2026-11-29: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-client-creds-grant-flow,
+https://docs.github.com/actions/reference/openid-connect-reference (a job with `id-token: write` asks for its token).
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ MANAGEMENT = "https://management.azure.com"
 _PAGES = 50
 _AUTHORITY = "https://login.microsoftonline.com/"
 WHERE = "AZURE_FEDERATED_TOKEN_FILE"
+ASK_AT, ASK_WITH = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
+"""Where a job on GitHub asks for a token that says which job it is, and what lets it ask."""
+_EXCHANGE = "api://AzureADTokenExchange"
 
 
 class AzureRefused(Exception):
@@ -48,15 +52,9 @@ def granted(
 
     Raises:
         UsageError: The token that this machine was given cannot be read (code `no_identity`).
-        AzureRefused: Azure does not take it.
+        AzureRefused: Azure does not take it, or GitHub gives none.
     """
-    try:
-        assertion = Path(environment[WHERE]).read_text(encoding="utf-8").strip()
-    except KeyError:
-        raise UsageError(f"{WHERE} is not set", hint="sign in by workload identity", code="no_identity") from None
-    except OSError as error:
-        message = f"{WHERE} cannot be read: {error.strerror}"
-        raise UsageError(message, hint="sign in by workload identity", code="no_identity") from None
+    assertion = _given(client, environment)
     form = {
         "grant_type": "client_credentials",
         "client_id": application,
@@ -71,6 +69,21 @@ def granted(
     return Granted(
         token=str(found.get("access_token") or ""), seconds=float(seconds) if isinstance(seconds, int | float) else 0.0
     )
+
+
+def _given(client: httpx.Client, environment: Mapping[str, str]) -> str:
+    """Return the token that this machine was given: in a file, or by GitHub."""
+    try:
+        if WHERE in environment:
+            return Path(environment[WHERE]).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        message = f"{WHERE} cannot be read: {error.strerror}"
+        raise UsageError(message, hint="sign in by workload identity", code="no_identity") from None
+    if not (environment.get(ASK_AT) and environment.get(ASK_WITH)):
+        raise UsageError(f"{WHERE} is not set", hint="sign in by workload identity", code="no_identity")
+    url = httpx.URL(environment[ASK_AT]).copy_merge_params({"audience": _EXCHANGE})
+    headers = {"Authorization": f"Bearer {environment[ASK_WITH]}"}
+    return str(answer(client, "GET", str(url), headers=headers).get("value") or "")
 
 
 def answer(
