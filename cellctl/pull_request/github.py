@@ -55,7 +55,7 @@ class GitHub:
     """A pull request on GitHub. Use as a context manager. `sleep` and `now` are for tests."""
 
     comment_limit = COMMENT_CHARACTERS - 536
-    full_text = "the summary of the preview's job, and in its artifact `cellctl-report`"
+    full_text = "the summary of the preview's job"
 
     def __init__(
         self,
