@@ -48,7 +48,7 @@ class Change:
     `needed_by_more`: how many more do. `downtime`: `outage`, `brief` (a minute
     or two), `none`, or `` where nothing is known; `downtime_why` says why. Provider resources and components are
     changes too (`custom` False for the latter), so that trees can be drawn. `monthly_usd` is what it costs a month at
-    list prices, before and after.
+    list prices, before and after. `deletes_first`: the old object of a replacement goes before the new one comes.
     """
 
     urn: str
@@ -66,6 +66,7 @@ class Change:
     expected_from: Literal["", "history", "facts"] = ""
     needed_by: tuple[str, ...] = ()
     needed_by_more: int = 0
+    deletes_first: bool = False
     downtime: Literal["", "none", "brief", "outage"] = ""
     downtime_why: str = ""
 

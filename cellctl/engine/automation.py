@@ -59,7 +59,7 @@ class Cockpit:
             asked = hosts.licence if task.verb == "licence" else hosts.scrub
             return asked(self.host, *task.targets)
         if task.verb == "account":
-            return hosts.account(self.setup, self.host, task.targets)
+            return hosts.account(self.setup, self.host, task.targets, task.outputs.get("sizes"))
         if task.verb == "look_up":
             return {"found": hosts.look_up(self.setup, self.host, task.targets)}
         return self._operate(task)

@@ -93,6 +93,11 @@ class CliHost:
         del account
         return self.quotas.usage(quota, inside=inside, region=region) if self.quotas is not None else None
 
+    def offered(self, size: Mapping[str, Value], *, account: str, region: str) -> Mapping[str, Value] | None:
+        """Return the zones in which the account is offered a size, as far as it can be asked."""
+        del account
+        return self.quotas.offered(size, region=region) if self.quotas is not None else None
+
     @property
     def sites(self) -> SiteReader | None:
         """Looks at networks, zones and keys as the account's role, None without one."""
@@ -172,6 +177,10 @@ class SimulatedCliHost(CliHost):
     def usage(self, quota: str, *, inside: str, account: str, region: str) -> Mapping[str, Value] | None:
         """Return what a simulated account has of a quota."""
         return self._sandbox.usage(quota, inside=inside, account=account, region=region)
+
+    def offered(self, size: Mapping[str, Value], *, account: str, region: str) -> Mapping[str, Value] | None:
+        """Return the zones in which a simulated account is offered a size."""
+        return self._sandbox.offered(size, account=account, region=region)
 
     def sleep(self, seconds: float) -> None:
         """Wait in simulated time."""
@@ -299,20 +308,24 @@ def licence(host: EngineHost, reference: str) -> Struct:
         return {"missing" if error.code == "secret_missing" else "unknown": error.summary}
 
 
-def account(setup: Setup, host: EngineHost, names: Sequence[str]) -> Struct:
+def account(setup: Setup, host: EngineHost, names: Sequence[str], sizes: Value = None) -> Struct:
     """Return what time it is for the clouds (`now`, unix seconds), and `quotas`: a row or None for each name.
 
-    A host that counts or asks does (`AccountReader`); without one only the defaults are known, which are facts.
+    `offers` has the same for each of `sizes`. A host that counts or asks does (`AccountReader`); without one only the
+    defaults are known, which are facts.
     """
+    asked = [size for size in sizes if isinstance(size, dict)] if isinstance(sizes, list) else []
     reader = cast("AccountReader | None", host if hasattr(host, "usage") else None)
     if reader is None:
-        return {"now": time.time(), "quotas": [None for _ in names]}
+        return {"now": time.time(), "quotas": [None for _ in names], "offers": [None for _ in asked]}
     region = str(at(dict(setup.spec), "spec.region") or "")
     rows: list[Value] = []
     for quota, inside in map(json.loads, names):
         row = reader.usage(quota, inside=inside, account=setup.account.id, region=region)
         rows.append(None if row is None else {**row})
-    return {"now": reader.cloud_now(), "quotas": rows}
+    found = [reader.offered(size, account=setup.account.id, region=region) for size in asked]
+    offers: list[Value] = [None if offer is None else {**offer} for offer in found]
+    return {"now": reader.cloud_now(), "quotas": rows, "offers": offers}
 
 
 def look_up(setup: Setup, host: EngineHost, urns: Sequence[str]) -> Struct:

@@ -64,6 +64,12 @@ class AccountReader(Protocol):
         says why these are not the account's own numbers; `used` is None where it is not known.
         """
 
+    def offered(self, size: Mapping[str, Value], *, account: str, region: str) -> Mapping[str, Value] | None:
+        """Return `{"zones", "doubt"}`: the zones that offer a size, or why that is not known; None if nobody can ask.
+
+        `size` is `{"kind", "name", "engine", "zones"}`: `machine` or `database`, and the zones that it may stand in.
+        """
+
 
 class SiteReader(Protocol):
     """Looks into an account for what a spec names there; a host that cannot has no `sites`."""
@@ -80,6 +86,9 @@ class QuotaReader(Protocol):
 
     def usage(self, quota: str, *, inside: str, region: str) -> Mapping[str, Value] | None:
         """Return a row as `AccountReader.usage` does; what cannot be asked is the default, with a `doubt`."""
+
+    def offered(self, size: Mapping[str, Value], *, region: str) -> Mapping[str, Value] | None:
+        """Return a row as `AccountReader.offered` does."""
 
     def close(self) -> None:
         """Close what it holds."""
@@ -192,6 +201,15 @@ class SandboxControl(Protocol):
 
     def clear_quotas(self, name: str | None = None) -> int:
         """Forget what was set for one quota or all; return how many limits."""
+
+    def withheld(self) -> list[Mapping[str, object]]:
+        """Return the sizes that are not offered: `{"size", "zone"}`, `*` for every zone."""
+
+    def withhold(self, name: str, *, zone: str = "*") -> None:
+        """Offer a size no more, in one zone or in every one."""
+
+    def offer(self, name: str | None = None) -> int:
+        """Offer one size or all everywhere again; return how many rules that took back."""
 
     def held(self) -> list[Mapping[str, object]]:
         """Return names that deleted objects hold: `{"name", "of", "left_s", "said"}`."""

@@ -154,6 +154,8 @@ class Planner:
     told: dict[str, Struct] = field(default_factory=dict)
     """What a refresh read of each object, secrets masked by the engine."""
     _refused: dict[str, Literal["replace", "delete"]] = field(default_factory=dict)
+    _made_anew: set[str] = field(default_factory=set)
+    _gone_first: set[str] = field(default_factory=set)
 
     def take(self, event: RawEvent) -> None:
         """Take one event."""
@@ -170,6 +172,10 @@ class Planner:
             self.outputs_changed = self.outputs_changed or old != (event.new.outputs if event.new else {})
         if event.new is not None and event.moment == "pre":
             self.declared[event.urn] = _declared(event, event.new)
+        if event.op == "create-replacement":
+            self._made_anew.add(event.urn)
+        elif event.op == "delete-replaced" and event.urn not in self._made_anew:
+            self._gone_first.add(event.urn)
         known = self.changes.get(event.urn)
         if event.op in ("discard", "discard-replaced", "remove-pending-replace"):
             return
@@ -248,7 +254,10 @@ class Planner:
 
     def plan(self, head: PlanHead) -> Plan:
         """Return the Plan. It is complete if the program ran to its end: only protection may have stopped it."""
-        changes = self._with_refusals()
+        changes = tuple(
+            replace(change, deletes_first=True) if change.urn in self._gone_first else change
+            for change in self._with_refusals()
+        )
         errored = bool(self.failures)
         complete = not errored and self.summary is not None
         draft = Plan(

@@ -65,7 +65,8 @@ class Task:
     `spec` replaces that of the Setup: what runs now, where a phase must change nothing else. `backend` likewise.
     `deployment` is what an import makes the state, secrets sealed. A scrub's `targets` are region, bucket, and its
     share's ARN unless it only counts. `exists` tells verb `site` whether something of the stack is there, `outputs`
-    what it is `wanted` for, and the `site` where that is known. `after_s`: seconds of the cloud's time to wait first.
+    what it is `wanted` for, and the `site` where that is known; verb `account` takes the `sizes` to ask for there.
+    `after_s`: seconds of the cloud's time to wait first.
     """
 
     verb: Verb

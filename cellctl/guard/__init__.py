@@ -9,7 +9,8 @@ import functools
 from importlib.metadata import entry_points
 
 from cellctl.errors import Objection
-from cellctl.guard.case import Case, Guard, Licence, Need, Usage
+from cellctl.guard.capacity import missing, offered, sizes
+from cellctl.guard.case import Case, Guard, Licence, Need, Offer, Size, Usage
 from cellctl.guard.cell_file import (
     FROZEN,
     frozen_fields,
@@ -35,23 +36,28 @@ __all__ = [
     "Guard",
     "Licence",
     "Need",
+    "Offer",
     "PolicyException",
+    "Size",
     "Usage",
     "accepted_losses",
     "caches",
     "frozen_fields",
     "judge",
     "losses",
+    "missing",
     "needs",
     "running_nodes",
     "shared_balancers",
+    "sizes",
     "split",
 ]
 
 MOMENTARY = frozenset({"frozen", "outside_window", "cache_dirty"})
 """Codes of objections that only say "not now"."""
 BUILT_IN: tuple[Guard, ...] = (
-    frozen_fields, licensed, immutable_inputs, taken_over, stateful_loss, within_quotas, frozen_time, policy_pack,
+    frozen_fields, licensed, immutable_inputs, taken_over, stateful_loss, within_quotas, offered, frozen_time,
+    policy_pack,
 )  # fmt: skip
 
 

@@ -25,8 +25,9 @@ class Case:
     `now` is the real time in Unix seconds, `cloud_now` what the clouds call it. `override`: codes of objections that
     the caller takes upon himself; `accept_loss`: URNs that he would lose without a proven backup. `told` is what was
     just read of the clouds, by URN; None where nothing was. `usage` is what the account has of its quotas, as far as
-    somebody counts. `importing`: ids by URN of what takes an object over; `held`: those of them that
-    the stack has already, with the ids by which it knows the object.
+    somebody counts; `offers` in which zones it is offered the sizes that the plan asks for. `importing`: ids by URN of
+    what takes an object over; `held`: those of them that the stack has already, with the ids by which it knows the
+    object.
     """
 
     allow: frozenset[str] = frozenset()
@@ -47,6 +48,7 @@ class Case:
     override: frozenset[str] = frozenset()
     accept_loss: frozenset[str] = frozenset()
     usage: Mapping[Need, Usage] = field(default_factory=dict)
+    offers: Mapping[Size, Offer] = field(default_factory=dict)
     told: Mapping[str, Struct] | None = None
     cloud_now: float = 0.0
     importing: Mapping[str, str] = field(default_factory=dict)
@@ -74,6 +76,28 @@ class Usage:
     used: int | None
     limit: int
     because: str
+    doubt: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Size:
+    """A size (`m6i.large`) of a `machine` or a `database` that a plan asks for.
+
+    `zones` are those that it may stand in, none where nobody knows; it must be offered in `least` of them.
+    """
+
+    kind: str
+    name: str
+    engine: str = ""
+    zones: tuple[str, ...] = ()
+    least: int = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offer:
+    """The zones in which an account is offered a size; `doubt` says why that is not known."""
+
+    zones: frozenset[str] = frozenset()
     doubt: str = ""
 
 

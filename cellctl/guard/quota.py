@@ -1,6 +1,6 @@
 """Whether an account has room for what a plan creates, counted before anything is made.
 
-Only creations count: what a plan deletes goes after them, and a replacement may delete first.
+Creations count, and replacements that make the new object before the old one goes; what a plan deletes goes last.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from cellctl import facts
 from cellctl.errors import Objection
 from cellctl.facts.conditions import at
 from cellctl.guard.case import Case, Need
-from cellctl.plan import Declared, Plan
+from cellctl.plan import Change, Declared, Plan
 from cellctl.state.values import UNKNOWN
 
 
 def needs(plan: Plan, declared: Sequence[Declared]) -> Mapping[Need, int]:
     """Return how many objects a plan adds to each quota; a container that is not there yet has room."""
-    created = {change.urn for change in plan.changes if change.action == "create"} if plan.operation == "up" else set()
+    created = {change.urn for change in plan.changes if _adds(change)} if plan.operation == "up" else set()
     found: dict[Need, int] = {}
     for item in declared:
         known = facts.of(item.type) if item.urn in created else None
@@ -29,6 +29,10 @@ def needs(plan: Plan, declared: Sequence[Declared]) -> Mapping[Need, int]:
                 need = Need(quota=f"{service}.{use.name}", inside=inside)
                 found[need] = found.get(need, 0) + 1
     return found
+
+
+def _adds(change: Change) -> bool:
+    return change.action == "create" or (change.action == "replace" and not change.deletes_first)
 
 
 def within_quotas(plan: Plan, case: Case) -> Iterator[Objection]:

@@ -11,7 +11,7 @@ from cellctl.facts.conditions import at
 from cellctl.run.target import running_case
 
 if TYPE_CHECKING:
-    from cellctl.guard import Need, Usage
+    from cellctl.guard import Need, Offer, Size, Usage
     from cellctl.plan import Declared, Plan
     from cellctl.run.session import Session
     from cellctl.state.values import Struct
@@ -30,11 +30,14 @@ def case_of(
     `plan` is asked for.
     """
     needs = guard.needs(plan, declared) if plan is not None else {}
+    sizes = guard.sizes(plan, declared) if plan is not None else ()
     losing = plan is not None and any(guard.losses(plan))
-    cloud_now, usage = session.account(tuple(needs)) if needs or losing else (session.options.hooks.now(), {})
+    asked = session.account(tuple(needs), sizes) if needs or sizes or losing else None
+    cloud_now, usage, offers = asked or (session.options.hooks.now(), {}, {})
     target, options, loaded = session.target, session.options, session.load()
     if needs and not target.account.simulated:
         _say_doubts(session, usage)
+    _say_offers(session, sizes, offers)
     settings = target.home.settings
     labels = at(target.spec, "metadata.labels")
     return replace(
@@ -51,6 +54,7 @@ def case_of(
         told=told,
         cloud_now=cloud_now,
         usage=usage,
+        offers=offers,
         declared=declared,
         exceptions=settings.policies,
         freezes=settings.freezes,
@@ -58,6 +62,19 @@ def case_of(
         window=str(at(target.spec, "spec.maintenance.window") or ""),
         now=options.hooks.now(),
     )
+
+
+def _say_offers(session: Session, sizes: Sequence[Size], offers: Mapping[Size, Offer]) -> None:
+    """Warn where nobody could tell whether a size is to be had, and where not every zone of the cell has it."""
+    account = session.target.account
+    for size in sizes:
+        offer = offers.get(size)
+        if offer is None and not account.simulated:
+            session.say(f"not known whether account {account.name} is offered {size.name}: there is nobody to ask as")
+        elif offer is not None and offer.doubt:
+            session.say(f"not known whether account {account.name} is offered {size.name}: {offer.doubt}")
+    for line in guard.missing({size: offer.zones for size, offer in offers.items() if not offer.doubt}):
+        session.say(line)
 
 
 def _say_doubts(session: Session, usage: Mapping[Need, Usage]) -> None:

@@ -22,7 +22,7 @@ from cellctl.engine.workspace import Workspaces, stack_name
 from cellctl.errors import EngineError, Interrupted
 from cellctl.events import Moment, ResourceDone, RunStarted, Said
 from cellctl.gates import Judged, judged_of
-from cellctl.guard import Need, Usage
+from cellctl.guard import Need, Offer, Size, Usage
 from cellctl.plan import Diagnostic, Failure
 from cellctl.run import identity, siting
 from cellctl.run.knowledge import FactsOfTypes
@@ -195,10 +195,16 @@ class Session:
         found = result.get("found")
         return found if isinstance(found, dict) else {}
 
-    def account(self, needs: Sequence[Need]) -> tuple[float, dict[Need, Usage]]:
-        """Return what time it is for the clouds (unix seconds), and what is known of the account's quotas."""
+    def account(
+        self, needs: Sequence[Need], sizes: Sequence[Size] = ()
+    ) -> tuple[float, dict[Need, Usage], dict[Size, Offer]]:
+        """Return the clouds' time (unix seconds), and what is known of the account's quotas and of sizes there."""
         names = tuple(json.dumps([need.quota, need.inside]) for need in needs)
-        result = self._raw(Task(verb="account", targets=names), Progress(FactsOfTypes(), self.redactor))
+        asked: list[Value] = [
+            {"kind": size.kind, "name": size.name, "engine": size.engine, "zones": [*size.zones]} for size in sizes
+        ]
+        task = Task(verb="account", targets=names, outputs={"sizes": asked})
+        result = self._raw(task, Progress(FactsOfTypes(), self.redactor))
         now, rows = result.get("now"), _list(result.get("quotas"))
         found = {
             need: Usage(
@@ -210,7 +216,12 @@ class Session:
             for need, row in zip(needs, rows, strict=False)
             if isinstance(row, dict)
         }
-        return now if isinstance(now, float) else time.time(), found
+        offers = {
+            size: Offer(zones=frozenset(map(str, _list(row.get("zones")))), doubt=str(row.get("doubt") or ""))
+            for size, row in zip(sizes, _list(result.get("offers")), strict=False)
+            if isinstance(row, dict)
+        }
+        return now if isinstance(now, float) else time.time(), found, offers
 
     def settle(self, *, exists: bool, known: Struct) -> None:
         """Look into the account for what the spec names there, and freeze that: into the target and the config.

@@ -32,6 +32,7 @@ def change_json(change: Change) -> Struct:
         "custom": change.custom,
         "needed_by": list(change.needed_by),
         "needed_by_more": change.needed_by_more,
+        "deletes_first": change.deletes_first,
         "downtime": change.downtime,
         "downtime_why": change.downtime_why,
         "expected_s": change.expected_s,

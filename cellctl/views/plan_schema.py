@@ -49,6 +49,7 @@ class ChangeDocument(_Exact):
     custom: bool
     needed_by: list[str]
     needed_by_more: int
+    deletes_first: bool
     downtime: Literal["", "none", "brief", "outage"]
     downtime_why: str
     expected_s: float | None

@@ -111,6 +111,15 @@ def quotas_text(quotas: Iterable[Mapping[str, object]]) -> RenderableType:
     return table if table.rows else Text("Nothing is used and no limit was set; --all lists every quota.")
 
 
+def withheld_text(withheld: Iterable[Mapping[str, object]]) -> RenderableType:
+    """Return the sizes that are not offered, one a line."""
+    table = Table.grid(padding=(0, 2))
+    for item in withheld:
+        zone = "in no zone" if item["zone"] == "*" else f"not in {item['zone']}"
+        table.add_row(Text(str(item["size"]), "bold"), zone)
+    return table if table.rows else Text("Every size is offered everywhere.")
+
+
 def held_text(held: Iterable[Mapping[str, object]]) -> RenderableType:
     """Return the names that deleted objects hold, one a line."""
     table = Table.grid(padding=(0, 2))

@@ -103,6 +103,7 @@ def _change(row: Mapping[str, Value]) -> Change:
         expected_from=str(row.get("expected_from") or ""),  # type: ignore[arg-type]  # of a file: shown, never judged
         needed_by=tuple(str(urn) for urn in rows(row, "needed_by")) if "needed_by" in row else (),
         needed_by_more=int(number_or_none(row, "needed_by_more") or 0),
+        deletes_first=row.get("deletes_first") is True,
         downtime=str(row.get("downtime") or ""),  # type: ignore[arg-type]  # likewise
         downtime_why=str(row.get("downtime_why") or ""),
         monthly_usd=_costs(row.get("monthly_usd")),

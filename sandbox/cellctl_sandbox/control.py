@@ -40,7 +40,7 @@ SERVICES = {
 """What stand-ins serve, as fault rules name it (`service_faults`)."""
 TABLES = (
     "objects", "handles", "links", "names", "faults", "calls", "counters", "quotas", "buckets", "drifts", "drift_rules",
-    "contests",
+    "contests", "withheld",
 )  # fmt: skip
 
 
@@ -204,6 +204,23 @@ class Control:
             if name is None:
                 return rows.execute("DELETE FROM quotas").rowcount
             return rows.execute("DELETE FROM quotas WHERE name = ?", (name,)).rowcount
+
+    def withheld(self) -> list[Mapping[str, object]]:
+        """Return the sizes that are not offered: `{"size", "zone"}`, `*` for every zone."""
+        found = self._database.rows("SELECT size, zone FROM withheld ORDER BY size, zone")
+        return [{"size": str(size), "zone": str(zone)} for size, zone in found]
+
+    def withhold(self, name: str, *, zone: str = "*") -> None:
+        """Offer a size (`m6i.large`) no more, in one zone or in every one, to whoever asks before an `up`."""
+        with self._database.transaction() as rows:
+            rows.execute("INSERT OR REPLACE INTO withheld VALUES (?, ?)", (name, zone))
+
+    def offer(self, name: str | None = None) -> int:
+        """Offer one size or all everywhere again; return how many rules that took back."""
+        with self._database.transaction() as rows:
+            if name is None:
+                return rows.execute("DELETE FROM withheld").rowcount
+            return rows.execute("DELETE FROM withheld WHERE size = ?", (name,)).rowcount
 
     def held(self) -> list[Mapping[str, object]]:
         """Return the names that deleted objects hold, and for how long."""

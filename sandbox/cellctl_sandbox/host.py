@@ -166,6 +166,15 @@ class SandboxHost:
         with self._database.transaction() as rows:
             return usage(World(self._database, rows, place, self._clock.now()), quota, inside)
 
+    def offered(self, size: Mapping[str, Value], *, account: str, region: str) -> Mapping[str, Value]:
+        """Return the zones in which a size is offered: of those asked for, all that it is not withheld in."""
+        del account, region
+        query = "SELECT zone FROM withheld WHERE size = ?"
+        closed = {str(zone) for (zone,) in self._database.rows(query, (str(size.get("name")),))}
+        asked = size.get("zones")
+        zones = asked if isinstance(asked, list) and asked else ["*"]
+        return {"zones": [zone for zone in zones if zone not in closed and "*" not in closed], "doubt": ""}
+
     @property
     def gateways(self) -> ProviderGateways:
         """Looks at simulated gateways (`cellctl.verify.gates.GatewayReader`)."""

@@ -110,6 +110,17 @@ def test_a_full_account_is_said_before_anything_is_made(tmp_path: Path) -> None:
     refused = run("up", "acme", "--yes", "--clock", "stepped")
     assert (refused.returncode, json.loads(run("sandbox", "show", "--format", "json").stdout)) == (4, {"accounts": []})
     assert said["remedy"] == "cellctl sandbox quota network.virtual-networks 1"
+    assert run("sandbox", "quota", "--clear", "all").returncode == 0
+    assert run("sandbox", "withhold", "Standard_D4s_v5", "--zone", "2").returncode == 0
+    listed = json.loads(run("sandbox", "withhold", "--format", "json").stdout)
+    assert listed == {"withheld": [{"size": "Standard_D4s_v5", "zone": "2"}]}
+    plan = run("preview", "acme", "--format", "json")
+    (said,) = json.loads(plan.stdout)["objections"]
+    assert (said["code"], said["flag"]) == ("size_not_offered", "--override size_not_offered")
+    assert said["reason"] == "Standard_D4s_v5 is needed in zone 2, and account sandbox is not offered it there"
+    assert run("up", "acme", "--yes", "--clock", "stepped").returncode == 4
+    assert run(*said["remedy"].split()[1:]).returncode == 0
+    assert json.loads(run("preview", "acme", "--format", "json").stdout)["objections"] == []
 
 
 def test_data_go_only_with_a_proven_backup_or_an_accepted_loss(

@@ -76,6 +76,13 @@ def test_a_replacement_is_one_change_with_its_reason() -> None:
     assert [(d.path, d.before, d.after, d.replaces) for d in change.diff] == [("name", "x", "y", True)]
 
 
+def test_a_replacement_says_whether_the_old_object_goes_first() -> None:
+    made, replaced, gone = replacement()
+    assert not planned(made, replaced, gone, SUMMARY).changes[0].deletes_first
+    (change,) = planned(gone, replaced, made, SUMMARY).changes
+    assert (change.action, change.deletes_first) == ("replace", True)
+
+
 def test_a_map_that_a_provider_tells_as_a_whole_is_spelled_out_entry_by_entry() -> None:
     old, new = side(A, {"nodes": {"a": "1", "b": "2", "c": "3"}}), side(A, {"nodes": {"a": "1", "b": "9", "d": "4"}})
     told = {"nodes": {"diffKind": "update-replace", "inputDiff": True}}

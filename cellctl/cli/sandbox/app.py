@@ -19,6 +19,7 @@ from cellctl.cli.sandbox import (
     secret,
     serve,
     show,
+    withhold,
 )
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.command()(show.show)
 app.command()(calls.calls)
 app.command()(fault.fault)
 app.command()(quota.quota)
+app.command()(withhold.withhold)
 app.command()(held.held)
 app.command()(drift.drift)
 app.command()(edit.edit)

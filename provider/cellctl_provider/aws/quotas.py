@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from cellctl import facts
 from cellctl.facts.asking import Granted, Used, questions
-from cellctl.facts.conditions import at
+from cellctl.facts.conditions import at, every
 from cellctl.state.values import Struct, Value
 from cellctl_provider.credentials import FederatedCredentials
 from cellctl_provider.protocol import ProviderError
@@ -24,7 +24,7 @@ _UNSET = ("NoSuchResourceException", "NoSuchResource")
 
 
 class _Pages(Protocol):
-    def paginate(self, **words: str) -> Iterator[Struct]: ...
+    def paginate(self, **words: object) -> Iterator[Struct]: ...
 
 
 class _Client(Protocol):
@@ -60,6 +60,28 @@ class AwsQuotas:
             limit, because, why = self._granted(question.granted, region)
             doubt = "; ".join(filter(None, (doubt, why)))
         return {"used": used, "limit": default if limit is None else limit, "because": because, "doubt": doubt}
+
+    def offered(self, size: Mapping[str, Value], *, region: str) -> Mapping[str, Value]:
+        """Return `{"zones", "doubt"}`: the availability zones that offer a size of a machine or a database."""
+        name, engine = str(size.get("name")), str(size.get("engine") or "")
+        try:
+            database = size.get("kind") == "database"
+            zones = self._databases(name, engine, region) if database else self._machines(name, region)
+        except Exception as error:  # as above
+            return {"zones": [], "doubt": said(error)}
+        return {"zones": [*sorted(zones)], "doubt": ""}
+
+    def _machines(self, name: str, region: str) -> set[str]:
+        wanted = [{"Name": "instance-type", "Values": [name]}]
+        pages = self._client("ec2", region).get_paginator("describe_instance_type_offerings")
+        answers = pages.paginate(LocationType="availability-zone", Filters=wanted)
+        return {str(zone) for page in answers for zone in every(page, "InstanceTypeOfferings.*.Location")}
+
+    def _databases(self, name: str, engine: str, region: str) -> set[str]:
+        pages = self._client("rds", region).get_paginator("describe_orderable_db_instance_options")
+        answers = pages.paginate(Engine=engine, DBInstanceClass=name)
+        found = "OrderableDBInstanceOptions.*.AvailabilityZones.*.Name"
+        return {str(zone) for page in answers for zone in every(page, found)}
 
     def close(self) -> None:
         """Close pooled connections."""

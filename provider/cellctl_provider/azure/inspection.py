@@ -16,6 +16,7 @@ from cellctl.facts.accounts import Needs, Quota
 from cellctl.facts.conditions import at, every
 from cellctl.facts.document import to_value
 from cellctl.state.values import Value
+from cellctl_provider.azure import skus
 from cellctl_provider.azure.federation import MANAGEMENT, AzureRefused, answer, token
 from cellctl_provider.azure.quotas import AzureQuotas
 from cellctl_provider.seen import Seen
@@ -106,13 +107,11 @@ class _Asker:
 
     def zones(self, region: str, needs: Needs) -> Seen:
         """Return in which zones of a region this subscription can have the machines of nodes."""
-        found, why = self._asked(
-            "providers/Microsoft.Compute/skus", "2021-07-01", **{"$filter": f"location eq '{region}'"}
-        )
+        found, why = self._asked(skus.SKUS, skus.SKUS_VERSION, **{"$filter": skus.in_region(region)})
         if found is None:
             return _unseen("zones", f"{region}: {why}")
         offered = {
-            str(at(sku, "name")): _zones(sku) for sku in every(found, "value") if at(sku, "name") in needs.machines
+            str(at(sku, "name")): skus.zones(sku) for sku in every(found, "value") if at(sku, "name") in needs.machines
         }
         short = [size for size in needs.machines if len(offered.get(size, ())) < needs.zones]
         told = "; ".join(f"{size}: {', '.join(offered.get(size, ())) or 'nowhere'}" for size in needs.machines)
@@ -237,20 +236,6 @@ class _Asker:
                 environment=self._environment,
             )  # fmt: skip
         return self._tokens[audience]
-
-
-def _zones(sku: Value) -> tuple[str, ...]:
-    """Return the zones in which a subscription can have machines of a size."""
-    closed = {
-        str(zone)
-        for one in every(sku, "restrictions")
-        if at(one, "type") == "Zone"
-        for zone in every(one, "restrictionInfo.zones")
-    }
-    if any(at(one, "type") == "Location" for one in every(sku, "restrictions")):
-        return ()
-    offered = {str(zone) for one in every(sku, "locationInfo") for zone in every(one, "zones")}
-    return tuple(sorted(offered - closed))
 
 
 def _unseen(subject: str, message: str) -> Seen:

@@ -12,7 +12,9 @@ import httpx
 from cellctl import facts
 from cellctl.errors import UsageError
 from cellctl.facts.asking import Used, questions
+from cellctl.facts.conditions import at, every
 from cellctl.state.values import Struct, Value
+from cellctl_provider.azure import skus
 from cellctl_provider.azure.federation import MANAGEMENT, AzureRefused, pages, token
 
 _TIMEOUT_S = 20.0
@@ -33,6 +35,7 @@ class AzureQuotas:
         self._client, self._subscription = client, subscription
         self._tenant, self._application, self._environment = tenant, application, environment
         self._token = ""
+        self._sizes: dict[str, dict[str, tuple[str, ...]]] = {}
 
     def usage(self, quota: str, *, inside: str, region: str) -> Mapping[str, Value] | None:
         """Return `{"used", "limit", "because", "doubt"}` as `cellctl_provider.aws.quotas` does."""
@@ -50,21 +53,43 @@ class AzureQuotas:
         because = "Azure Resource Manager tells it" if limit is not None else "the documented limit"
         return {"used": used, "limit": default if limit is None else limit, "because": because, "doubt": doubt}
 
+    def offered(self, size: Mapping[str, Value], *, region: str) -> Mapping[str, Value] | None:
+        """Return `{"zones", "doubt"}`: the zones that offer a machine's size; None for anything else."""
+        if size.get("kind") != "machine":
+            return None
+        try:
+            zones = self._machines(region).get(str(size.get("name")), ())
+        except (AzureRefused, UsageError) as error:
+            return {"zones": [], "doubt": str(error)}
+        return {"zones": [*zones], "doubt": ""}
+
+    def _machines(self, region: str) -> dict[str, tuple[str, ...]]:
+        """Return the zones of each size of a region: one answer of megabytes, so it is asked for once."""
+        if region not in self._sizes:
+            words = {"api-version": skus.SKUS_VERSION, "$filter": skus.in_region(region)}
+            rows = (sku for page in self._pages(skus.SKUS, words) for sku in every(page, "value"))
+            machines = (sku for sku in rows if at(sku, "resourceType") in (None, "virtualMachines"))
+            self._sizes[region] = {str(at(sku, "name")): skus.zones(sku) for sku in machines}
+        return self._sizes[region]
+
     def close(self) -> None:
         """Close connections."""
         self._client.close()
 
     def _answers(self, asked: Used, inside: str, region: str) -> Iterator[Struct]:
+        path = "/".join(filter(None, (asked.client, asked.call))).format(region=region, inside=inside)
+        yield from self._pages(path, asked.words)
+
+    def _pages(self, path: str, words: Mapping[str, str]) -> Iterator[Struct]:
         """Yield every page of an answer."""
         if not self._token:
             self._token = token(
                 self._client, tenant=self._tenant, application=self._application, audience=MANAGEMENT,
                 environment=self._environment,
             )  # fmt: skip
-        path = "/".join(filter(None, (asked.client, asked.call))).format(region=region, inside=inside)
         url = f"{MANAGEMENT}/subscriptions/{self._subscription}/{path}"
         headers = {"Authorization": f"Bearer {self._token}"}
-        for page in pages(self._client, url, headers=headers, params=asked.words):
+        for page in pages(self._client, url, headers=headers, params=words):
             yield dict(page)  # type: ignore[arg-type]  # what JSON holds
 
 

@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NU
 CREATE TABLE IF NOT EXISTS quotas (
   package TEXT NOT NULL, name TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, maximum INTEGER NOT NULL,
   PRIMARY KEY (package, name, account, region)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS withheld (size TEXT NOT NULL, zone TEXT NOT NULL, PRIMARY KEY (size, zone)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS buckets (
   package TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, tokens REAL NOT NULL,
   at_s REAL NOT NULL, PRIMARY KEY (package, account, region, name)) WITHOUT ROWID;
