@@ -88,7 +88,8 @@ def _other(error: Exception) -> int:
     if isinstance(error, typer.TyperException):
         from cellctl.cli.reporting import report_unparsed
 
-        hint = "`cellctl --help` and `cellctl COMMAND --help` show what there is"
+        named = getattr(getattr(error, "ctx", None), "command_path", "")  # of the command whose words they are
+        hint = f"`{named or 'cellctl'} --help` shows what there is"
         report_unparsed(sys.argv[1:], error.format_message(), hint)
         return _say(error.format_message(), code=ExitCode.WRONG_INPUT, hint=hint)
     path = _report(error)

@@ -60,6 +60,20 @@ def test_an_unknown_cloud(cli: Cli) -> None:
     assert "hint: clouds are: aws, azure" in said
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (("sandbox", "edit", "vpc-1", "tags.owner=me"), "cellctl sandbox edit"),
+        (("up", "--nope"), "cellctl up"),
+        (("nothing",), "cellctl"),
+    ],
+)
+def test_words_that_do_not_fit_are_answered_with_the_help_of_their_command(
+    cli: Cli, words: tuple[str, ...], named: str
+) -> None:
+    assert f"hint: `{named} --help` shows what there is" in cli.wrong(*words)
+
+
 def test_a_name_that_is_too_long_or_wrong(cli: Cli) -> None:
     said = cli.wrong("up", "--cloud", "aws", "a" * 40, "--yes")
     assert "it has 40 characters, and must have 2 to 32" in said

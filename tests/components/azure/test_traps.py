@@ -32,7 +32,7 @@ PLACE = {
     "network": f"{SCOPE}/Microsoft.Network/virtualNetworks/v", "zones": dict.fromkeys(("file", "vault"), "zone"),
     "host": "reef-r1-sql-1", "server": "s.database.windows.net", "pool": "pool", "number": 0, "database": "d",
 }  # fmt: skip
-LONG = "the-longest-name-that-a-cell-ha"[:30]
+LONG = "the-longest-name-that-a-cell-has"
 SINGLETONS = {
     "storage:FileServiceProperties": {"fileServicesName": "default"},
     "storage:BlobServiceProperties": {"blobServicesName": "default"},
