@@ -88,8 +88,7 @@ def _other(error: Exception) -> int:
     if isinstance(error, typer.TyperException):
         from cellctl.cli.reporting import report_unparsed
 
-        named = getattr(getattr(error, "ctx", None), "command_path", "")  # of the command whose words they are
-        hint = f"`{named or 'cellctl'} --help` shows what there is"
+        hint = f"`{_command(error)} --help` shows what there is"
         report_unparsed(sys.argv[1:], error.format_message(), hint)
         return _say(error.format_message(), code=ExitCode.WRONG_INPUT, hint=hint)
     path = _report(error)
@@ -98,6 +97,14 @@ def _other(error: Exception) -> int:
         code=ExitCode.FAILED,
         hint=f"the place is in {path}; please report it, the same command can be run again safely",
     )
+
+
+def _command(error: Exception) -> str:
+    """Return the command whose words do not fit, by the name that people type, however it was started."""
+    context = getattr(error, "ctx", None)
+    if context is None:
+        return "cellctl"
+    return f"cellctl{context.command_path.removeprefix(context.find_root().command_path)}"
 
 
 def _report(error: Exception) -> str:
