@@ -263,7 +263,6 @@ def test_expect_no_changes_has_its_own_exit_code(site):
     ("argv", "told"),
     [
         (("nonsense",), "unknown command"),
-        (("config", "cp"), "unknown command"),
         (("up", "--nonsense"), "unknown flag: --nonsense"),
         (("stack", "output", "nope"), "does not have output property"),
         (("preview", "--parallel", "many"), "invalid argument"),

@@ -179,3 +179,22 @@ def test_nothing_stays_behind(tmp_path, monkeypatch) -> None:
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         database.objects()
     assert pulumi.Config("project").get("topic") is None
+
+
+def test_a_lack_of_capacity_strikes_what_is_created_and_no_look(pulumi_sandbox: PulumiSandbox) -> None:
+    stack = pulumi_sandbox.stack("dev", alarms)
+    stack.up()
+    fault = pulumi_sandbox.fault(type="aws:*", error="capacity")
+    stack.refresh()
+    assert not fault.spent
+
+
+def test_a_call_that_hangs_ends_with_the_timeout_of_its_resource(pulumi_sandbox: PulumiSandbox) -> None:
+    def patient() -> None:
+        sns.Topic("alarms", opts=pulumi.ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="5m")))
+
+    pulumi_sandbox.fault(type="aws:sns/*", effect="hang")
+    stack = pulumi_sandbox.stack("dev", patient)
+    with pytest.raises(OperationFailed, match="no answer within 300 s"):
+        stack.up()
+    assert stack.up().changes == {"create": 1}

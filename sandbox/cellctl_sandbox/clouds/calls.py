@@ -122,7 +122,7 @@ class Caller:
         plain = bare_struct(inputs)
         call = Call(operation, behaviour, urn)
         with self._clock.call():
-            self._strike(call)
+            self._strike(call, timeout_s)
             self._probe(Moment(place="before_change", operation=operation, urn=urn))
             try:
                 with self._database.transaction() as rows:
@@ -161,29 +161,30 @@ class Caller:
             now = self._clock.settled(rows)
             log(rows, call, (now, now), f"{error.code}: {error.message}")
 
-    def _strike(self, call: Call) -> None:
+    def _strike(self, call: Call, timeout_s: float) -> None:
         """Let fault rules strike before anything changes."""
         call.fault = faults.struck(self._database, self._clock, call.seen())
         if call.fault is not None:
             try:
-                self._before(call.fault)
+                self._before(call.fault, timeout_s)
             except ProviderError as error:
                 self._failed(call, error)
                 raise
 
-    def _before(self, fault: faults.FaultRule) -> None:
+    def _before(self, fault: faults.FaultRule, timeout_s: float = 0.0) -> None:
         if fault.effect == "error":
             raise ProviderError(fault.text(), code=fault.error_code())
         if fault.effect == "crash" and fault.when == "before":
             self._clock.crash()
         if fault.effect == "hang":
             with self._database.transaction() as rows:
-                self._clock.settled(rows)
-                number = self._clock.enlist(rows, FOREVER)
+                now = self._clock.settled(rows)
+                number = self._clock.enlist(rows, now + timeout_s if timeout_s else FOREVER)
             try:
                 self._clock.wait(number, self._cancelled)
             except Cancelled:
                 raise ProviderError("the call was cancelled while it hung", code="cancelled") from None
+            raise ProviderError(f"the call hung: no answer within {timeout_s:g} s", code="internal")
 
     def finish(self, call: Call, record: CloudRecord | None) -> None:
         """Wait until the call is due, then let what was struck happen."""

@@ -64,5 +64,7 @@ class Providing:
             names = json.loads(given.value)
         except ValueError as error:
             raise StepFailed(f"pulumi:disable-default-providers is no list of packages: {error}") from None
-        if isinstance(names, list) and any(str(name).strip() in ("*", package) for name in names):
+        if not isinstance(names, list):
+            raise StepFailed("pulumi:disable-default-providers is no list of packages")
+        if any(str(name).strip() in ("*", package) for name in names):
             raise DefaultProviderDisabled(package)

@@ -13,7 +13,7 @@ class Refusal:
     """One feature that is refused. `asked_by`: where it is seen; `told_as` begins the sentence of the error."""
 
     told_as: str
-    asked_by: Literal["program", "flag", "stack"]
+    asked_by: Literal["program", "flag", "stack", "verb"]
     means: str
 
     @property
@@ -34,9 +34,10 @@ class Feature(Enum):
     PLANS = Refusal("update plans", "flag", "--plan, --save-plan")
     POLICIES = Refusal("policy packs", "flag", "--policy-pack, --policy-pack-config")
     DEBUGGER = Refusal("debuggers", "flag", "--attach-debugger: an inline program is debugged where it runs")
-    IMPORT_PENDING = Refusal("--import-pending-creates", "flag", "the CLI's own does not work: use the import option")
     SECRETS = Refusal("the secrets provider", "stack", "secrets managers other than a passphrase")
     BACKEND = Refusal("the backend", "stack", "backends other than file://")
+    IMPORT = Refusal("the verb import", "verb", "`pulumi import`: a program says it with the option `import_`")
+    VERB = Refusal("the verb", "verb", "what moves states between stacks or seals them anew, graphs, plugins")
 
 
 FLAGS: Mapping[str, Feature] = {
@@ -45,9 +46,37 @@ FLAGS: Mapping[str, Feature] = {
     "policy-pack": Feature.POLICIES,
     "policy-pack-config": Feature.POLICIES,
     "attach-debugger": Feature.DEBUGGER,
-    "import-pending-creates": Feature.IMPORT_PENDING,
-    "import-pending-creates-all": Feature.IMPORT_PENDING,
 }
+
+
+VERBS: Mapping[tuple[str, ...], Feature] = {
+    ("import",): Feature.IMPORT,
+    **dict.fromkeys(
+        (
+            ("about",),
+            ("install",),
+            ("plugin",),
+            ("watch",),
+            ("logs",),
+            ("stack", "graph"),
+            ("stack", "unselect"),
+            ("stack", "change-secrets-provider"),
+            ("state", "move"),
+            ("state", "upgrade"),
+            ("state", "edit"),
+            ("config", "cp"),
+            ("config", "env"),
+            ("policy",),
+            ("package",),
+            ("convert",),
+            ("new",),
+            ("login",),
+            ("logout",),
+        ),
+        Feature.VERB,
+    ),
+}
+"""Verbs of the CLI that this engine does not have, by their first words."""
 
 
 def table() -> str:

@@ -153,7 +153,7 @@ class PulumiSandbox:
         *,
         type: str = "*",
         name: str = "*",
-        op: str = "*",
+        op: str = "",
         effect: str = "error",
         error: str = "internal",
         message: str = "",
@@ -168,9 +168,11 @@ class PulumiSandbox:
         Args:
             type: Glob over type tokens.
             name: Glob over logical names.
-            op: create, read, update, delete or `*`.
+            op: create, read, update, delete, invoke or `*`; by default create for what growth meets (capacity, quota),
+                else all.
             effect: `error` (nothing changed), `delay` (by `delay_s` simulated seconds), `lost` (changed, but the answer
-                is an error), `partial` (made, but not ready), `hang` (until the operation is cancelled), `crash` (the
+                is an error), `partial` (made, but not ready), `hang` (until the resource's own `custom_timeouts`, or
+                without them until the operation is cancelled), `stale` (found by nobody for `delay_s`), `crash` (the
                 operation ends as a killed process ends, `when` `before` or `after` the change; the test process lives).
             error: throttle, capacity, quota, conflict, auth, internal, not_found, invalid, unreachable or cancelled.
             message: What the cloud says; by default its usual words for that error.

@@ -25,6 +25,7 @@ from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.eventlog import Sink
 from cellctl_sandbox.engine.journal import SaveFailed
 from cellctl_sandbox.engine.plugins import Launch, LaunchedPlugins, launch_process
+from cellctl_sandbox.engine.refusals import VERBS, Feature
 
 VERSION = VersionInfo(3, 260, 0)  # of the CLI whose behaviour and formats this engine has
 Verb = Callable[[Call, Arguments], Reply]
@@ -180,6 +181,10 @@ def _verb(args: Arguments) -> Verb:
         verb, operands = _VERBS.get(args.words[:length], (None, 0))
         if verb and length <= len(args.words) <= length + operands:
             return verb
+    for length in (2, 1):
+        feature = VERBS.get(args.words[:length])
+        if feature is not None:
+            raise UnsupportedFeature(feature, "" if feature is Feature.IMPORT else " ".join(args.words[:length]))
     raise Refusal(f'unknown command "{" ".join(args.words)}" for "pulumi"')
 
 

@@ -51,7 +51,6 @@ _SWITCHES = frozenset(
         "exclude-dependents",
         "run-program",
         "attach-debugger",
-        "import-pending-creates-all",
         "copy-config",
         "skip-plugin-pre-install",
     ]
@@ -145,6 +144,8 @@ def parse(args: Sequence[str]) -> Arguments:
         name = _SHORT.get(item, name)
         if name in ("secret", "plaintext"):
             _mark(name, words, rest, switches, pairs)
+        elif name == "json" and words[:2] == ["config", "set-all"]:
+            values["values"] = [given if equals else rest.pop(0) if rest else ""]
         elif name in _SWITCHES:
             if not equals or given == "true":
                 switches.add(name)

@@ -107,9 +107,31 @@ def set_(call: Call, args: Arguments) -> Reply:
 
 
 def set_all(call: Call, args: Arguments) -> Reply:
-    """Set many values at once."""
-    _set(_Config(call, args), args.pairs, by_path=args.has("path"))
+    """Set many values at once, given one by one or as the JSON that `config --json --show-secrets` prints."""
+    config = _Config(call, args)
+    pairs, objects = _of_json(args.value("values")) if "values" in args.values else ((), {})
+    _set(config, [*args.pairs, *pairs], by_path=args.has("path"))
+    for text, value in objects.items():
+        config.settings.config[config.key(text)] = value
+    config.settings.save()
     return Reply()
+
+
+def _of_json(text: str) -> tuple[Sequence[tuple[str, str, bool]], Mapping[str, Value]]:
+    """Return the texts with their keys and whether each is a secret, and the objects by key."""
+    try:
+        document = json.loads(text)
+    except ValueError as error:
+        raise Refusal(f"could not parse --json argument: {error}") from None
+    items = document.items() if isinstance(document, dict) else ()
+    objects = {key: item["objectValue"] for key, item in items if not item.get("secret") and "objectValue" in item}
+    pairs = []
+    for key, item in items:
+        if key not in objects:
+            if not isinstance(item.get("value"), str):
+                raise Refusal(f"the value of configuration key '{key}' is not there: it is a secret that was not shown")
+            pairs.append((key, item["value"], item.get("secret") is True))
+    return pairs, objects
 
 
 def _set(config: _Config, items: Sequence[tuple[str, str, bool]], *, by_path: bool) -> None:

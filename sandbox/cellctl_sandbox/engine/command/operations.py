@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from cellctl.state.backend import StackName
@@ -13,7 +13,7 @@ from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, integrity_pro
 from cellctl.state.sealing import Vault, WrongPassphrase
 from cellctl.state.values import Struct
 from cellctl_sandbox.engine import targeting
-from cellctl_sandbox.engine.command import stacks
+from cellctl_sandbox.engine.command import configuration, stacks
 from cellctl_sandbox.engine.command.arguments import Arguments
 from cellctl_sandbox.engine.command.call import Call
 from cellctl_sandbox.engine.command.digest import Digest
@@ -41,12 +41,15 @@ class Prepared:
 def run(call: Call, args: Arguments) -> Reply:
     """Do one operation, record it, and answer as the CLI does."""
     kind = _kind(args)
+    _refuse_together(args, kind)
     name = call.stack(args)
     call.require(name)
+    if args.values.get("config"):
+        configuration.set_all(call, _config_of(args))
     with ExitStack() as held:
         if not kind.startswith("preview"):
             held.enter_context(stacks.locked(call, name))
-        prepared = _prepared(call, kind, name)
+        prepared, unused = _imported(_prepared(call, kind, name), args.values.get("import-pending-creates", ()))
         if args.has("exclude-protected") and _all_protected(prepared.checkpoint):
             return Reply(stdout="There were no unprotected resources to destroy.\n")
         digest = Digest() if args.has("json") else None
@@ -65,7 +68,52 @@ def run(call: Call, args: Arguments) -> Reply:
     if result.unsupported is not None:
         raise result.unsupported
     text = digest.text(result, masked_config(prepared.settings.config)) if digest else _words(result)
-    return _answer(call, args, prepared, result, text)
+    reply = _answer(call, args, prepared, result, text)
+    return replace(reply, stderr=_unused(unused) + reply.stderr)
+
+
+def _refuse_together(args: Arguments, kind: Kind) -> None:
+    """Refuse flags that exclude each other, in the CLI's words."""
+    if args.values.get("target") and args.values.get("exclude"):
+        flags = "[target exclude]"
+        raise Refusal(
+            f"if any flags in the group {flags} are set none of the others can be; [exclude target] were all set"
+        )
+    if kind.endswith("destroy") and args.values.get("target") and args.has("exclude-protected"):
+        raise Refusal("you cannot specify --target and --exclude-protected")
+    if args.has("skip-pending-creates") and args.has("clear-pending-creates"):
+        raise Refusal("cannot set both --skip-pending-creates and --clear-pending-creates")
+
+
+def _config_of(args: Arguments) -> Arguments:
+    """Return `--config key=value` of an operation as the command that sets it for good: so it does in the CLI."""
+    pairs = [text.partition("=") for text in args.values["config"]]
+    stack = {key: args.values[key] for key in ("stack",) if key in args.values}
+    return Arguments(
+        words=("config", "set-all"), values=stack, pairs=tuple((key, value, False) for key, _, value in pairs)
+    )
+
+
+def _imported(prepared: Prepared, told: Sequence[str]) -> tuple[Prepared, tuple[str, ...]]:
+    """Let pending creates count as imports that come to nothing, as the CLI does; return which URNs are none of them.
+
+    `told` are pairs of a URN and an id. The CLI's engine drops such an import without a word (reference/engine.md 7):
+    who wants the object in the state says `import_` in the program.
+    """
+    if len(told) % 2:
+        raise Refusal("each URN must be followed by an ID: found an odd number of entries")
+    urns = set(told[::2])
+    pending = prepared.checkpoint.pending
+    known = {item.resource.urn for item in pending if item.kind == "creating"}
+    left = tuple(item for item in pending if item.kind != "creating" or item.resource.urn not in urns)
+    return replace(prepared, checkpoint=replace(prepared.checkpoint, pending=left)), tuple(sorted(urns - known))
+
+
+def _unused(urns: Sequence[str]) -> str:
+    if not urns:
+        return ""
+    listed = "".join(f'- "{urn}"\n' for urn in urns)
+    return f"warning: the following urns did not correspond to a pending create\n{listed}"
 
 
 def _missing_target(args: Arguments, prepared: Prepared) -> str:
@@ -99,7 +147,7 @@ def _kind(args: Arguments) -> Kind:
         return "preview_refresh" if planning else "refresh"
     if args.words[0] == "destroy":
         return "preview_destroy" if planning else "destroy"
-    return "up" if args.words[0] == "up" else "preview"
+    return "up" if args.words[0] in ("up", "update") else "preview"
 
 
 def _prepared(call: Call, kind: Kind, name: StackName) -> Prepared:

@@ -34,6 +34,14 @@ def _the(state: Checkpoint, urn: str) -> ResourceState:
     return found[-1]
 
 
+def _only(state: Checkpoint, urn: str, ambiguous: str) -> ResourceState:
+    """Return the one resource of a URN: beside one that lives there may be what it replaced, not deleted yet."""
+    found = [item for item in state.resources if item.urn == urn]
+    if len(found) > 1:
+        raise Refusal(ambiguous + "".join(f"\n  {item.id}" for item in found if ambiguous.endswith(":")))
+    return _the(state, urn)
+
+
 def repair(call: Call, args: Arguments) -> Reply:
     """Bring the resources into an order in which each comes after what it needs, and forget what is not there."""
 
@@ -101,7 +109,8 @@ def delete(call: Call, args: Arguments) -> Reply:
         raise Refusal("either resource URNs or --all are needed")
 
     def change(state: Checkpoint) -> Checkpoint:
-        chosen = {_the(state, urn).row for urn in urns}
+        ambiguous = "Resource URN ambiguously referred to multiple resources. Did you mean:"
+        chosen = {_only(state, urn, ambiguous).row for urn in urns}
         # Dependents stand behind what they need, so they go first.
         for target in reversed([item for item in state.resources if args.has("all") or item.row in chosen]):
             if target in state.resources:
@@ -144,7 +153,7 @@ def rename(call: Call, args: Arguments) -> Reply:
     new = f"{urn.rpartition('::')[0]}::{name}"
 
     def change(state: Checkpoint) -> Checkpoint:
-        _the(state, urn)
+        _only(state, urn, "The input URN ambiguously refers to multiple resources")
         if any(item.urn == new for item in state.resources):
             raise Refusal(f'the chosen new urn for the state is already in use: "{new}"')
         return replace(
