@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pulumi
 import pytest
 from pulumi import automation as auto
 
@@ -159,3 +160,22 @@ def test_a_verb_that_is_not_there_is_named_as_such(line: Line, words: tuple[str,
     with pytest.raises(UnsupportedFeature, match=f"the verb '?{words[0]}"):
         line(*words)
     assert line.rows() == before
+
+
+def test_a_project_gives_what_a_stack_does_not_say_and_demands_what_it_must(tmp_path: Path) -> None:
+    seen: list[str | None] = []
+    line = Line(tmp_path, lambda: seen.append(pulumi.Config().get("size")))
+    told = "config:\n  size: {type: integer, default: 3}\n  obj: {value: {a: 1}}\n  other:k: v\n"
+    file = tmp_path / "Pulumi.yaml"
+    file.write_text(f"name: proj\nruntime: python\n{told}")
+    line.stack.preview()
+    shown = {key: item.value for key, item in line.stack.get_all_config().items()}
+    assert shown == {"proj:size": "3", "proj:obj": '{"a":1}', "other:k": "v"}
+    line.stack.set_config("size", auto.ConfigValue("4"))
+    line.stack.preview()
+    assert seen == ["3", "4"]
+    assert "obj" not in (tmp_path / "Pulumi.dev.yaml").read_text()
+    file.write_text(f"name: proj\nruntime: python\n{told}  must: {{type: string}}\n")
+    with pytest.raises(auto.CommandError, match="Stack 'dev' is missing configuration value 'must'"):
+        line.stack.up()
+    assert seen == ["3", "4"]

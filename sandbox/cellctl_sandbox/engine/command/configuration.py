@@ -31,8 +31,9 @@ class _Config:
 
     def values(self, *, show: bool) -> dict[str, ConfigValue]:
         """Return all values, secrets opened or masked."""
-        sealed = show and '"secure"' in json.dumps(self.settings.config)
-        return config_values(self.settings.config, self.vault() if sealed else None)
+        whole = self.settings.whole
+        sealed = show and '"secure"' in json.dumps(whole)
+        return config_values(whole, self.vault() if sealed else None)
 
     def key(self, text: str) -> str:
         """Return a key with its namespace: the project's unless one is given."""
@@ -81,7 +82,7 @@ def get(call: Call, args: Arguments) -> Reply:
     config = _Config(call, args)
     text = args.words[2]
     key, path = config.split(text, by_path=args.has("path"))
-    value: Value = config.settings.config.get(key)
+    value: Value = config.settings.whole.get(key)
     for part in path:
         value = _member(value, part)
     if value is None:

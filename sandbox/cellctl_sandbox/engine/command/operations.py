@@ -67,7 +67,7 @@ def run(call: Call, args: Arguments) -> Reply:
         raise Refusal(f"no resource named '{missing}' found")
     if result.unsupported is not None:
         raise result.unsupported
-    text = digest.text(result, masked_config(prepared.settings.config)) if digest else _words(result)
+    text = digest.text(result, masked_config(prepared.settings.whole)) if digest else _words(result)
     reply = _answer(call, args, prepared, result, text)
     return replace(reply, stderr=_unused(unused) + reply.stderr)
 
@@ -160,6 +160,9 @@ def _prepared(call: Call, kind: Kind, name: StackName) -> Prepared:
     except Refusal as error:
         raise Refusal(f"getting stack configuration: get stack secrets manager: {error.message}") from None
     settings = call.project.settings(name)
+    missing = settings.defaults.missing(settings.config)
+    if missing and kind in ("up", "preview"):
+        raise Refusal(f"validating stack config: Stack '{name.stack}' is missing configuration value '{missing}'")
     return Prepared(kind=kind, name=name, vault=vault, checkpoint=checkpoint, settings=settings)
 
 
@@ -217,9 +220,9 @@ def _engine_result(call: Call, args: Arguments, prepared: Prepared, sink: Sink, 
             prepared.kind,
             target,
             program,
-            config=config_values(prepared.settings.config, prepared.vault),
-            masked=masked_config(prepared.settings.config),
-            hidden=secrets_of(prepared.settings.config, prepared.vault),
+            config=config_values(prepared.settings.whole, prepared.vault),
+            masked=masked_config(prepared.settings.whole),
+            hidden=secrets_of(prepared.settings.whole, prepared.vault),
             options=options,
             sink=sink,
             observer=digest,
@@ -235,7 +238,7 @@ def _record(call: Call, args: Arguments, prepared: Prepared, result: Result, beg
         "startTime": began,
         "message": args.value("message"),
         "environment": {"exec.kind": args.value("exec-kind"), "pulumi.version": "embedded"},
-        "config": dict(prepared.settings.config),
+        "config": dict(prepared.settings.whole),
         "version": 0,
         "result": "succeeded" if result.succeeded else "failed",
         "endTime": int(time.time()),

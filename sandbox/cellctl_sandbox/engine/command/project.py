@@ -14,6 +14,7 @@ from cellctl.state.checkpoint import Checkpoint
 from cellctl.state.files import DISK, Disk, write_atomically
 from cellctl.state.sealing import Derive, KeyFile, PassphraseSealer, Vault, WrongPassphrase, derive_key
 from cellctl.state.values import Value
+from cellctl_sandbox.engine.command.defaults import Defaults
 from cellctl_sandbox.engine.command.replies import Refusal
 from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.refusals import Feature
@@ -45,6 +46,7 @@ class Project:
         self.name = str(document.get("name") or "")
         if not self.name:
             raise Refusal("no Pulumi.yaml project file found (searching upwards from the working directory)")
+        self.defaults = Defaults.of(document, self.name)
         backend = document.get("backend")
         configured = backend.get("url") if isinstance(backend, dict) else None
         self.backend = _backend(environment.get("PULUMI_BACKEND_URL") or str(configured or ""), environment, disk)
@@ -70,7 +72,7 @@ class Project:
 
     def settings(self, name: StackName) -> Settings:
         """Return the settings of a stack."""
-        return Settings(self.folder, name.stack, self.config_file)
+        return Settings(self.folder, name.stack, self.config_file, self.defaults)
 
     # ---- secrets ----
     def passphrase(self) -> str:
@@ -171,11 +173,17 @@ def _in_order(new: Value, old: Value) -> Value:
 class Settings:
     """Pulumi.<stack>.yaml, or the file in its place: salt and configuration; other keys are kept as they are."""
 
-    def __init__(self, folder: Path, stack: str, file: str = "") -> None:
+    def __init__(self, folder: Path, stack: str, file: str = "", defaults: Defaults | None = None) -> None:
+        self.defaults = defaults or Defaults()
         self.path = folder / (file or f"Pulumi.{stack}.yaml")
         self._document = _document(self.path)
         config = self._document.get("config")
         self.config: dict[str, Value] = dict(config) if isinstance(config, dict) else {}
+
+    @property
+    def whole(self) -> dict[str, Value]:
+        """The configuration with what the project says of the rest."""
+        return {**self.defaults.values, **self.config}
 
     @property
     def salt(self) -> str:
