@@ -21,6 +21,7 @@ from cellctl.clouds import AccountFacts, Wanted, declaring, load
 from cellctl.spec import CellSpec
 from cellctl.spec.account import AccountSpec
 from cellctl.spec.reef import ReefSpec
+from cellctl.state.values import SECRET, SIGNATURE
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 TENANT = "00000000-0000-0000-0000-000000000002"
@@ -154,7 +155,6 @@ def test_1_10_singletons_have_their_one_name(declared) -> None:
 
 def test_1_11_no_secret_hides_in_an_argument_that_is_none(declared) -> None:
     """A secret inside makes the whole argument one, and every later difference in it is unreadable."""
-    from conftest import SECRET, SIGNATURE
 
     def inside(value: object) -> bool:
         if isinstance(value, dict):
