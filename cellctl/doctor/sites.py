@@ -27,10 +27,9 @@ def sites(home: Home, account: Account, environment: Mapping[str, str]) -> Itera
 
     `environment` proves this machine's identity.
     """
-    role = account.preview_role or account.apply_role
     for name, spec in _specs(home, account):
         wants = siting.wants(spec.model_dump(mode="json", by_alias=True))
-        reader = hosts.site_reader(account.cloud, role, account.tenant, environment) if wants else None
+        reader = hosts.site_reader(account.cloud, account.looks_as, account.tenant, environment) if wants else None
         if reader is None:
             continue
         yield from _judged(home, account, name, spec, reader, ", ".join(wants))

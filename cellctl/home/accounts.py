@@ -47,6 +47,11 @@ class Account:
         """Whether nothing real is created here."""
         return self.name == SANDBOX
 
+    @property
+    def looks_as(self) -> str:
+        """The role of whoever only looks: that of previews, where none is named the one that changes."""
+        return self.preview_role or self.apply_role
+
 
 # The ids are those of no real account: AWS ids never begin with four zeros, and Azure ids are random.
 SANDBOX_ACCOUNT = Account(name=SANDBOX, cloud="", id="000000000000")

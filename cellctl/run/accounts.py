@@ -140,7 +140,7 @@ def _told(
     where = region or _region(account, cloud)
     if cloud_of(account, cloud) and account.simulated:
         return _simulated(home, cloud, where)
-    role = account.preview_role or account.apply_role
+    role = account.looks_as
     reader = quota_reader(cloud, account=account.id, role=role, tenant=account.tenant, environment=environment)
     if reader is None or not role:
         doubt = f"cellctl.yaml names no role for {name} to ask as" if not role else f"nothing here can ask {cloud}"

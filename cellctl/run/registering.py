@@ -90,7 +90,7 @@ def leases_of(
 
 
 def _without_registry(home: Home, account: Account, environment: Mapping[str, str], *, looking: bool = False) -> Leases:
-    scheme, role = account.state.partition("://")[0], (looking and account.preview_role) or account.apply_role
+    scheme, role = account.state.partition("://")[0], account.looks_as if looking else account.apply_role
     if account.simulated or not role or scheme not in OBJECTS:
         return SqliteLeases(home.database)
     opener: OpenObjects = resolve_name(OBJECTS[scheme])

@@ -68,8 +68,8 @@ class Target:
     @property
     def roles(self) -> tuple[str, str] | tuple[()]:
         """The role that changes and the one that looks, empty unless this run looks as the second."""
-        changes, looks = self.account.apply_role, self.account.preview_role
-        apart = self.looking and self.level != "account" and changes and looks and changes != looks
+        changes, looks = self.account.apply_role, self.account.looks_as
+        apart = self.looking and self.level != "account" and changes and changes != looks
         return (changes, looks) if apart else ()
 
     @property
@@ -131,8 +131,7 @@ class Target:
     def _role(self) -> str:
         if self.level == "account":
             return ""  # its roles are what it makes
-        looks = self.account.preview_role if self.looking else ""
-        return looks or self.account.apply_role
+        return self.account.looks_as if self.looking else self.account.apply_role
 
     def record(self) -> Struct:
         """Return what is stored in the stack, so that `down` works without the file and upgrades know the maker."""
