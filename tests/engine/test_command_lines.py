@@ -148,8 +148,9 @@ def test_all_configuration_is_set_from_the_json_that_it_is_shown_as(line: Line) 
     hidden = line("config", "--json").stdout
     with pytest.raises(auto.CommandError, match="proj:s"):
         line("config", "set-all", "--json", hidden)
-    with pytest.raises(auto.CommandError, match="could not parse"):
-        line("config", "set-all", "--json", "{")
+    for wrong in ("{", '{"a": 1}'):
+        with pytest.raises(auto.CommandError, match="could not parse"):
+            line("config", "set-all", "--json", wrong)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ class Feature(Enum):
     DEBUGGER = Refusal("debuggers", "flag", "--attach-debugger: an inline program is debugged where it runs")
     SECRETS = Refusal("the secrets provider", "stack", "secrets managers other than a passphrase")
     BACKEND = Refusal("the backend", "stack", "backends other than file://")
-    IMPORT = Refusal("the verb import", "verb", "`pulumi import`: a program says it with the option `import_`")
+    IMPORT = Refusal("the verb", "verb", "`pulumi import`: a program says it with the option `import_`")
     VERB = Refusal("the verb", "verb", "what moves states between stacks or seals them anew, graphs, plugins")
 
 

@@ -25,7 +25,7 @@ from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.eventlog import Sink
 from cellctl_sandbox.engine.journal import SaveFailed
 from cellctl_sandbox.engine.plugins import Launch, LaunchedPlugins, launch_process
-from cellctl_sandbox.engine.refusals import VERBS, Feature
+from cellctl_sandbox.engine.refusals import VERBS
 
 VERSION = VersionInfo(3, 260, 0)  # of the CLI whose behaviour and formats this engine has
 Verb = Callable[[Call, Arguments], Reply]
@@ -184,7 +184,7 @@ def _verb(args: Arguments) -> Verb:
     for length in (2, 1):
         feature = VERBS.get(args.words[:length])
         if feature is not None:
-            raise UnsupportedFeature(feature, "" if feature is Feature.IMPORT else " ".join(args.words[:length]))
+            raise UnsupportedFeature(feature, " ".join(args.words[:length]))
     raise Refusal(f'unknown command "{" ".join(args.words)}" for "pulumi"')
 
 

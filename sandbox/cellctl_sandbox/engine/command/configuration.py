@@ -111,10 +111,8 @@ def set_all(call: Call, args: Arguments) -> Reply:
     """Set many values at once, given one by one or as the JSON that `config --json --show-secrets` prints."""
     config = _Config(call, args)
     pairs, objects = _of_json(args.value("values")) if "values" in args.values else ((), {})
+    config.settings.config |= {config.key(text): value for text, value in objects.items()}
     _set(config, [*args.pairs, *pairs], by_path=args.has("path"))
-    for text, value in objects.items():
-        config.settings.config[config.key(text)] = value
-    config.settings.save()
     return Reply()
 
 
@@ -125,6 +123,8 @@ def _of_json(text: str) -> tuple[Sequence[tuple[str, str, bool]], Mapping[str, V
     except ValueError as error:
         raise Refusal(f"could not parse --json argument: {error}") from None
     items = document.items() if isinstance(document, dict) else ()
+    if not all(isinstance(item, dict) for _, item in items):
+        raise Refusal("could not parse --json argument: each key has an object with its value")
     objects = {key: item["objectValue"] for key, item in items if not item.get("secret") and "objectValue" in item}
     pairs = []
     for key, item in items:

@@ -75,9 +75,9 @@ def run(call: Call, args: Arguments) -> Reply:
 def _refuse_together(args: Arguments, kind: Kind) -> None:
     """Refuse flags that exclude each other, in the CLI's words."""
     if args.values.get("target") and args.values.get("exclude"):
-        flags = "[target exclude]"
         raise Refusal(
-            f"if any flags in the group {flags} are set none of the others can be; [exclude target] were all set"
+            "if any flags in the group [target exclude] are set none of the others can be; "
+            "[exclude target] were all set"
         )
     if kind.endswith("destroy") and args.values.get("target") and args.has("exclude-protected"):
         raise Refusal("you cannot specify --target and --exclude-protected")

@@ -36,10 +36,14 @@ def _the(state: Checkpoint, urn: str) -> ResourceState:
 
 def _only(state: Checkpoint, urn: str, ambiguous: str) -> ResourceState:
     """Return the one resource of a URN: beside one that lives there may be what it replaced, not deleted yet."""
-    found = [item for item in state.resources if item.urn == urn]
-    if len(found) > 1:
-        raise Refusal(ambiguous + "".join(f"\n  {item.id}" for item in found if ambiguous.endswith(":")))
+    if sum(item.urn == urn for item in state.resources) > 1:
+        raise Refusal(ambiguous)
     return _the(state, urn)
+
+
+def _candidates(state: Checkpoint, urn: str) -> str:
+    ids = "".join(f"\n  {item.id}" for item in state.resources if item.urn == urn)
+    return f"Resource URN ambiguously referred to multiple resources. Did you mean:{ids}"
 
 
 def repair(call: Call, args: Arguments) -> Reply:
@@ -109,8 +113,7 @@ def delete(call: Call, args: Arguments) -> Reply:
         raise Refusal("either resource URNs or --all are needed")
 
     def change(state: Checkpoint) -> Checkpoint:
-        ambiguous = "Resource URN ambiguously referred to multiple resources. Did you mean:"
-        chosen = {_only(state, urn, ambiguous).row for urn in urns}
+        chosen = {_only(state, urn, _candidates(state, urn)).row for urn in urns}
         # Dependents stand behind what they need, so they go first.
         for target in reversed([item for item in state.resources if args.has("all") or item.row in chosen]):
             if target in state.resources:
