@@ -9,7 +9,7 @@ import functools
 from importlib.metadata import entry_points
 
 from cellctl.errors import Objection
-from cellctl.guard.capacity import missing, offered, sizes
+from cellctl.guard.capacity import lacking, offered, sizes
 from cellctl.guard.case import Case, Guard, Licence, Need, Offer, Size, Usage
 from cellctl.guard.cell_file import (
     FROZEN,
@@ -44,8 +44,8 @@ __all__ = [
     "caches",
     "frozen_fields",
     "judge",
+    "lacking",
     "losses",
-    "missing",
     "needs",
     "running_nodes",
     "shared_balancers",

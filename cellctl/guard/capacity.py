@@ -6,6 +6,7 @@ A cloud that has no machines of a size in a zone says so only half way through a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from cellctl.errors import Objection
 from cellctl.facts.conditions import at
@@ -34,10 +35,7 @@ def sizes(plan: Plan, declared: Sequence[Declared]) -> tuple[Size, ...]:
     least: dict[Size, int] = {}
     for (size, _), count in groups.items():
         least[size] = max(least.get(size, 1), min(count, len(size.zones)))
-    return tuple(
-        Size(kind=size.kind, name=size.name, engine=size.engine, zones=size.zones, least=count)
-        for size, count in least.items()
-    )
+    return tuple(replace(size, least=count) for size, count in least.items())
 
 
 def _asks(change: Change | None, sized: Sized) -> bool:
@@ -92,12 +90,12 @@ def _enough(size: Size, zones: frozenset[str]) -> bool:
     return len(zones & {*size.zones}) >= size.least if size.zones else bool(zones)
 
 
-def missing(usage: Mapping[Size, frozenset[str]]) -> Iterator[str]:
+def lacking(usage: Mapping[Size, frozenset[str]]) -> Iterator[str]:
     """Yield which of a cell's zones do not offer a size, where enough others do."""
     for size, zones in usage.items():
-        lacking = [zone for zone in size.zones if zone not in zones]
-        if lacking and _enough(size, zones):
-            yield f"{size.name} is not offered in {', '.join(lacking)}: what is to stand there cannot be made"
+        without = [zone for zone in size.zones if zone not in zones]
+        if without and _enough(size, zones):
+            yield f"{size.name} is not offered in {', '.join(without)}: what is to stand there cannot be made"
 
 
 def _remedy(plan: Plan, size: Size) -> str:

@@ -73,7 +73,7 @@ def _say_offers(session: Session, sizes: Sequence[Size], offers: Mapping[Size, O
             session.say(f"not known whether account {account.name} is offered {size.name}: there is nobody to ask as")
         elif offer is not None and offer.doubt:
             session.say(f"not known whether account {account.name} is offered {size.name}: {offer.doubt}")
-    for line in guard.missing({size: offer.zones for size, offer in offers.items() if not offer.doubt}):
+    for line in guard.lacking({size: offer.zones for size, offer in offers.items() if not offer.doubt}):
         session.say(line)
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from cellctl.facts.accounts import needs
 from cellctl_provider.aws.inspection import inspect
@@ -19,11 +18,8 @@ ROLES = {use: f"arn:aws:iam::{ACCOUNT}:role/cellctl-{use}" for use in ("preview"
 
 
 @pytest.fixture(autouse=True)
-def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        yield boto3.Session(region_name=REGION)
+def account(aws: boto3.Session) -> boto3.Session:
+    return aws
 
 
 def look(

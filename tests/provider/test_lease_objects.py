@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import boto3
 import pytest
-from moto import mock_aws
 
 from cellctl.errors import EngineError, Locked
 from cellctl.leases import Holder, ObjectLeases
@@ -16,13 +13,9 @@ REGION = "eu-west-1"
 
 
 @pytest.fixture
-def session(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        made = boto3.Session(region_name=REGION)
-        made.client("s3").create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION})
-        yield made
+def session(aws: boto3.Session) -> boto3.Session:
+    aws.client("s3").create_bucket(Bucket="states", CreateBucketConfiguration={"LocationConstraint": REGION})
+    return aws
 
 
 def test_what_somebody_else_has_written_meanwhile_is_not_overwritten(session: boto3.Session) -> None:

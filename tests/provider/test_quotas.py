@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -14,7 +14,6 @@ import httpx
 import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
-from moto import mock_aws
 from rich.console import Console
 
 from cellctl import facts
@@ -36,14 +35,6 @@ from cellctl_sandbox.control import Control
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 SUBSCRIPTION = "11111111-2222-4333-8444-555555555555"
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        yield boto3.Session(region_name=REGION)
 
 
 def asking(session: boto3.Session) -> AwsQuotas:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
 import httpx
-import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from cellctl.clouds import AccountFacts
 from cellctl.engine import hosts
@@ -22,14 +19,6 @@ from cellctl_provider.azure.quotas import AzureQuotas
 REGION = "eu-west-1"
 LARGE = {"kind": "machine", "name": "m6i.large", "engine": "", "zones": []}
 SQL = {"kind": "database", "name": "db.m6i.large", "engine": "sqlserver-se", "zones": []}
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    with mock_aws():
-        yield boto3.Session(region_name=REGION)
 
 
 def test_machines_are_asked_for_by_zone(aws: boto3.Session) -> None:

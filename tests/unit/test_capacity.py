@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cellctl.facts.offers import offers
-from cellctl.guard import Case, Offer, Size, missing, needs, sizes, split
+from cellctl.guard import Case, Offer, Size, lacking, needs, sizes, split
 from cellctl.guard.capacity import offered
 from cellctl.plan import Action, Change, Declared, Plan, PropertyChange
 from cellctl.state.values import UNKNOWN
@@ -101,9 +101,9 @@ def test_what_nobody_could_ask_is_let_pass_and_the_caller_may_override() -> None
 
 
 def test_a_zone_that_lacks_a_size_is_said_where_others_are_enough() -> None:
-    (said,) = missing({TWO: frozenset(ZONES[:2]), BOTH: frozenset(ZONES)})
+    (said,) = lacking({TWO: frozenset(ZONES[:2]), BOTH: frozenset(ZONES)})
     assert said.startswith("m6i.large is not offered in eu-west-1c")
-    assert [*missing({TWO: frozenset()})] == []  # that is refused
+    assert [*lacking({TWO: frozenset()})] == []  # that is refused
 
 
 @pytest.mark.parametrize("cloud", ["aws", "azure"])

@@ -20,6 +20,7 @@ NODE, NODE_ADDRESS, VERSION = "witness-1", "10.64.0.21", "2026.4.7000"
 USERNAME, EMAIL = "admin", "admin@example.com"
 CELL = "witness"
 BUCKET = "witness-files"
+TOKEN = "first-Token-of-a-queue"
 MARK = "land-"  # begins the logical name of what is there before the program
 ALL = "0.0.0.0/0"
 SETTLED_S = 7200.0
@@ -192,7 +193,7 @@ def _server(make: Make, subnet: str, group: str) -> dict[str, str]:
 def _queue(make: Make, subnet: str, group: str) -> dict[str, str]:
     """Return the address of a queue that nodes can share, and the ARN of its token's secret."""
     token = make("aws:secretsmanager/secret:Secret", name="witness/queue")
-    make("aws:secretsmanager/secretVersion:SecretVersion", secretId=token.id, secretString="first-Token-of-a-queue")
+    make("aws:secretsmanager/secretVersion:SecretVersion", secretId=token.id, secretString=TOKEN)
     subnets = make("aws:elasticache/subnetGroup:SubnetGroup", name="witness", subnetIds=[subnet])
     queue = make(
         "aws:elasticache/replicationGroup:ReplicationGroup",
@@ -203,7 +204,7 @@ def _queue(make: Make, subnet: str, group: str) -> dict[str, str]:
         subnetGroupName=subnets.id,
         securityGroupIds=[group],
         transitEncryptionEnabled=True,
-        authToken="first-Token-of-a-queue",
+        authToken=TOKEN,
     )
     address = f"{queue.properties['primaryEndpointAddress']}:6379"
     return {"queue": address, "token": str(token.properties["arn"])}
