@@ -6,12 +6,13 @@ import asyncio
 import os
 import sqlite3
 import threading
+import time
 
 import pulumi
 import pytest
 from pulumi_aws import Provider, s3, sns
 
-from cellctl_sandbox.testing import OperationFailed, PulumiSandbox
+from cellctl_sandbox.testing import Fault, OperationFailed, PulumiSandbox, SandboxStack
 
 BUCKET = "aws:s3/bucket:Bucket"
 
@@ -198,3 +199,32 @@ def test_a_call_that_hangs_ends_with_the_timeout_of_its_resource(pulumi_sandbox:
     with pytest.raises(OperationFailed, match="no answer within 300 s"):
         stack.up()
     assert stack.up().changes == {"create": 1}
+
+
+def test_what_hangs_is_interrupted_and_the_next_run_goes_on(pulumi_sandbox: PulumiSandbox) -> None:
+    stack, other = (pulumi_sandbox.stack(name, chain) for name in ("dev", "other"))
+    hanging = pulumi_sandbox.fault(type="aws:sns/*", name="first", effect="hang")
+    other.interrupt()  # nothing runs
+    timer = threading.Timer(0.0, lambda: _interrupt_once(hanging, stack, other))
+    timer.start()
+    with pytest.raises(OperationFailed, match="cancelled while it hung") as failed:
+        stack.up()
+    timer.join()
+    assert failed.value.outcome.names("create") == ["before"]
+    assert [call.name for call in pulumi_sandbox.cloud("aws").calls(op="create")] == ["before", "first"]
+    assert stack.up().names("create") == ["first", "second"]
+    stack.assert_stable()
+    assert other.up().succeeded
+
+
+def chain() -> None:
+    before = sns.Topic("before")
+    first = sns.Topic("first", opts=pulumi.ResourceOptions(depends_on=[before]))
+    sns.Topic("second", opts=pulumi.ResourceOptions(depends_on=[first]))
+
+
+def _interrupt_once(hanging: Fault, stack: SandboxStack, other: SandboxStack) -> None:
+    while not hanging.spent:
+        time.sleep(0.01)
+    other.interrupt()  # another stack's run goes on hanging
+    stack.interrupt()

@@ -172,7 +172,7 @@ class PulumiSandbox:
                 else all.
             effect: `error` (nothing changed), `delay` (by `delay_s` simulated seconds), `lost` (changed, but the answer
                 is an error), `partial` (made, but not ready), `hang` (until the resource's own `custom_timeouts`, or
-                without them until the operation is cancelled), `stale` (found by nobody for `delay_s`), `crash` (the
+                without them until `SandboxStack.interrupt`), `stale` (found by nobody for `delay_s`), `crash` (the
                 operation ends as a killed process ends, `when` `before` or `after` the change; the test process lives).
             error: throttle, capacity, quota, conflict, auth, internal, not_found, invalid, unreachable or cancelled.
             message: What the cloud says; by default its usual words for that error.

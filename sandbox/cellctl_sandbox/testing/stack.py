@@ -42,7 +42,7 @@ class Place:
     providers: MutableMapping[str, ProviderFactory]
     now: Callable[[], float]
     ended: bool = False
-    running: list[Engine] = field(default_factory=list)
+    running: dict[Engine, StackName] = field(default_factory=dict)
 
     @property
     def backend(self) -> FileBackend:
@@ -139,6 +139,16 @@ class SandboxStack:
         options = Options(exclude_protected=exclude_protected)
         return self._run("preview_destroy" if preview else "destroy", options, check=check)
 
+    def interrupt(self) -> None:
+        """Interrupt what this stack does just now, as Ctrl-C does: what is under way is finished, nothing new is begun.
+
+        Call it from another thread, a provider of your own or the program. It ends calls that a fault lets hang; the
+        operation fails, and the next one goes on from there. Where nothing runs, nothing happens.
+        """
+        for engine, stack in list(self._place.running.items()):
+            if stack == self._stack:
+                engine.interrupt()
+
     def _run(self, kind: Kind, options: Options, *, check: bool) -> Outcome:
         with _uncollected():
             outcome = _outside_of_loops(lambda: self._operate(kind, options))
@@ -158,7 +168,7 @@ class SandboxStack:
             stack_outputs=self._outputs_of,
         )
         engine = Engine(place.providers, _Unknown())
-        place.running.append(engine)
+        place.running[engine] = self._stack
         try:
             result = engine.run(
                 kind,
@@ -169,7 +179,7 @@ class SandboxStack:
                 sink=events.append,
             )
         finally:
-            place.running.remove(engine)
+            del place.running[engine]
         if result.unsupported is not None:
             raise result.unsupported
         return outcome_of(result, events, crashed=place.ended, simulated_s=place.now() - began)
