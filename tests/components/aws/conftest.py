@@ -1,15 +1,17 @@
-"""Runs a program against Pulumi's own mocks and records every registration and invoke."""
+"""Runs a program, as the embedded engine does, against Pulumi's own mocks; records every registration and invoke."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from pulumi.runtime import mocks, rpc, stack
-from pulumi.runtime.settings import reset_options, set_root_resource
+from google.protobuf import struct_pb2
+from google.protobuf.json_format import ParseDict
+from pulumi.runtime import mocks, rpc
+from pulumi.runtime.proto import resource_pb2
+
+from cellctl_sandbox.engine.sdk import run_program
 
 
 @dataclass(frozen=True)
@@ -83,28 +85,16 @@ class _Answers(mocks.Mocks):
         return f"{args.name}-id", outputs
 
 
-@contextmanager
-def _thread_loop() -> Iterator[None]:
-    """Give this thread a loop for a while: Pulumi's mocks make one in every thread and never close it."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        yield
-    finally:
-        loop.close()
-        asyncio.set_event_loop(None)
-
-
 class _Monitor(mocks.MockMonitor):
-    """Pulumi's mock monitor, which also keeps what it is told of options."""
+    """Pulumi's mock monitor, which also keeps what it is told of options, and waits for nothing."""
 
     def __init__(self, answers: _Answers, recording: Recording) -> None:
         super().__init__(answers)
         self._recording = recording
 
     def RegisterResource(self, request):  # the protocol's own spelling, and its untyped request
-        with _thread_loop():
-            inputs = rpc.deserialize_properties(request.object)
+        urn = self.make_urn(request.parent, request.type, request.name)
+        inputs = rpc.deserialize_properties(request.object)
         self._recording.resources.append(
             Registered(
                 type=request.type,
@@ -119,44 +109,48 @@ class _Monitor(mocks.MockMonitor):
                 deleted_with=request.deletedWith,
             )
         )
-        with _thread_loop():
-            return super().RegisterResource(request)
+        if request.type == "pulumi:pulumi:Stack":
+            return resource_pb2.RegisterResourceResponse(urn=urn)
+        args = mocks.MockResourceArgs(name=request.name, typ=request.type, inputs=inputs, custom=request.custom)
+        made, state = self.mocks.new_resource(args)
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=made, object=_struct(state))
 
     def Invoke(self, request):
-        with _thread_loop():
-            return super().Invoke(request)
+        args = mocks.MockCallArgs(
+            token=request.tok, args=rpc.deserialize_properties(request.args), provider=request.provider
+        )
+        found, _ = self.mocks.call(args)
+        return resource_pb2.ResourceInvokeResponse(**{"return": _struct(found)})
 
     def RegisterResourceOutputs(self, request):
         if request.urn.split("::")[2] == "pulumi:pulumi:Stack":  # of a component it is what the type begins with
-            with _thread_loop():
-                outputs = rpc.deserialize_properties(request.outputs)
+            outputs = rpc.deserialize_properties(request.outputs)
             self._recording.outputs = {key: rpc.unwrap_rpc_secret(value) for key, value in outputs.items()}
-        with _thread_loop():
-            return super().RegisterResourceOutputs(request)
+        return super().RegisterResourceOutputs(request)
+
+
+def _struct(values: dict[str, object]) -> struct_pb2.Struct:
+    return ParseDict(values, struct_pb2.Struct())
 
 
 @pytest.fixture
-def record() -> Iterator[Callable[[Callable[[], None]], Recording]]:
+def record() -> Callable[[Callable[[], None]], Recording]:
     """Return a function that runs a program to its end and returns what it registered."""
 
     def run(program: Callable[[], None]) -> Recording:
         recording = Recording()
-        loop = asyncio.new_event_loop()
-        asyncio.set_event_loop(loop)
-
-        async def whole() -> None:
-            answers = _Answers(recording)
-            monitor = _Monitor(answers, recording)
-            mocks.set_mocks(answers, project="octopus-cells", stack="cell-acme", preview=False, monitor=monitor)
-            set_root_resource(None)
-            await stack.run_in_stack(program)
-
-        try:
-            loop.run_until_complete(whole())
-        finally:
-            loop.close()
-            asyncio.set_event_loop(None)
+        ended = run_program(
+            program,
+            project="octopus-cells",
+            stack="cell-acme",
+            monitor=_Monitor(_Answers(recording), recording),
+            engine=mocks.MockEngine(None),
+            config={},
+            secret_keys=[],
+            parallel=1,
+            dry_run=False,
+        )
+        assert not ended.error, ended.traceback or ended.error
         return recording
 
-    yield run
-    reset_options()
+    return run

@@ -1,21 +1,19 @@
-"""Runs a program on Pulumi's own mock monitor and keeps every registration as it was sent."""
+"""Runs a program, as the embedded engine does, on Pulumi's own mock monitor; keeps every registration as it was sent."""
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import pulumi
 import pytest
 from google.protobuf import struct_pb2
 from google.protobuf.json_format import MessageToDict, ParseDict
-from pulumi.runtime import mocks
+from pulumi.runtime import mocks, rpc
 from pulumi.runtime.proto import resource_pb2
-from pulumi.runtime.stack import get_root_resource
+
+from cellctl_sandbox.engine.sdk import run_program
 
 FOLDER = Path(__file__).resolve().parent
 if str(FOLDER) not in sys.path:
@@ -104,6 +102,12 @@ class _Monitor(mocks.MockMonitor):
             urn=urn, id=id, object=ParseDict(_state(request.type, inputs), struct_pb2.Struct())
         )
 
+    def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> object:
+        if request.urn.split("::")[2] == "pulumi:pulumi:Stack":  # of a component it is what the type begins with
+            outputs = rpc.deserialize_properties(request.outputs)
+            self._recording.outputs = {key: rpc.unwrap_rpc_secret(value) for key, value in outputs.items()}
+        return super().RegisterResourceOutputs(request)
+
 
 def _state(kind: str, inputs: dict[str, object]) -> dict[str, object]:
     state = dict(inputs)
@@ -123,31 +127,34 @@ def _state(kind: str, inputs: dict[str, object]) -> dict[str, object]:
     return state
 
 
-def _run(program: Callable[[], None], recording: Recording, preview: bool) -> None:
-    def observed() -> pulumi.Output[None]:
-        program()
-        stack = get_root_resource()
-        return pulumi.Output.all(**stack.outputs).apply(recording.outputs.update)
-
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    try:
-        mocks.set_mocks(
-            _Mocks(), project="octopus-cells", stack="cell-acme", preview=preview, monitor=_Monitor(recording)
-        )
-        pulumi.runtime.test(observed)()
-    finally:
-        loop.close()
-        asyncio.set_event_loop(None)
-
-
 @pytest.fixture(scope="session")
 def record() -> Callable[..., Recording]:
     """Return a function that runs a program and returns its Recording."""
 
     def run(program: Callable[[], None], *, preview: bool = False) -> Recording:
-        recording = Recording()
-        contextvars.Context().run(_run, program, recording, preview)
+        recording, raised = Recording(), list[Exception]()
+
+        def told() -> None:
+            try:
+                program()
+            except Exception as error:
+                raised.append(error)
+                raise
+
+        ended = run_program(
+            told,
+            project="octopus-cells",
+            stack="cell-acme",
+            monitor=_Monitor(recording),
+            engine=mocks.MockEngine(None),
+            config={},
+            secret_keys=[],
+            parallel=1,
+            dry_run=preview,
+        )
+        if raised:
+            raise raised[0]
+        assert not ended.error, ended.traceback or ended.error
         return recording
 
     return run
