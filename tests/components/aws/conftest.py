@@ -1,4 +1,4 @@
-"""Runs a program, as the embedded engine does, against Pulumi's own mocks; records every registration and invoke."""
+"""Runs a program as the embedded engine does, against Pulumi's own mocks; records every registration and invoke."""
 
 from __future__ import annotations
 

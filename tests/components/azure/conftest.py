@@ -1,4 +1,4 @@
-"""Runs a program, as the embedded engine does, on Pulumi's own mock monitor; keeps every registration as it was sent."""
+"""Runs a program as the embedded engine does, on Pulumi's own mock monitor; keeps every registration as it was sent."""
 
 from __future__ import annotations
 
