@@ -48,7 +48,8 @@ class AccountFacts:
     """What a program must know of the account it runs against; never credentials.
 
     `id` is the AWS account id or the Azure subscription id. `tenant` is the Entra tenant id (Azure). `role` is the role
-    to assume (AWS) or the client id for OIDC (Azure), empty in the sandbox. `control_cidr` is where cellctl runs.
+    to assume (AWS) or the client id for OIDC (Azure), empty in the sandbox; `changes_as` is the one that changes, which
+    is the same for a run that only looks. `control_cidr` is where cellctl runs.
     `administrators` is the object id of the Entra group that administers databases, `principal` the object id of
     whoever runs cellctl, `sql_identity` the id of the identity as which SQL servers ask the directory, `queue_role`
     that of the role that reads the keys of a queue (Azure; all four may be empty).
@@ -57,6 +58,7 @@ class AccountFacts:
     id: str
     tenant: str = ""
     role: str = ""
+    changes_as: str = ""
     control_cidr: str = "10.255.0.0/24"
     administrators: str = ""
     principal: str = ""

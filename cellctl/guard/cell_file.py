@@ -11,7 +11,10 @@ from cellctl.guard.case import Case
 from cellctl.plan import UNKNOWN_TEXT, Plan, PropertyChange
 from cellctl.state.values import Value
 
-FROZEN = ("cloud", "account", "region", "placement", "network", "ingress.zone", "protection.key")
+FROZEN = (
+    "cloud", "account", "region", "placement", "network", "ingress.zone", "protection.key", "database.edition",
+)  # fmt: skip
+_WHY: Mapping[str, str] = {"database.edition": "it would be another server"}
 _VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
 _POLLING, _SYSTEM = "ingress.polling", "nodes.os"
 _OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get another licence first"
@@ -25,7 +28,7 @@ def frozen_fields(plan: Plan | None, case: Case) -> Iterator[Objection]:
         if before and after and before != after:
             yield Objection(
                 code="frozen_field",
-                reason=f"{key} is {before} and cannot become {after}: a cell never moves",
+                reason=f"{key} is {before} and cannot become {after}: {_WHY.get(key, 'a cell never moves')}",
                 remedy=f"set {key} back to {before}, or create another cell",
             )
 

@@ -120,6 +120,7 @@ class Target:
             id=_SANDBOX_SUBSCRIPTION if azure else account.id,
             tenant=_SANDBOX_TENANT if azure else account.tenant,
             role=self._role(),
+            changes_as=account.apply_role,
             administrators=account.administrators,
             principal=account.principal,
             sql_identity=account.sql_identity,
@@ -307,6 +308,7 @@ def refuse_move(target: Target, before: Struct, loaded: Loaded | None) -> None:
             "account": target.account.name,
             "region": target.region,
             "placement": _placement(target.spec),
+            "database.edition": _edition(target.spec),
             **siting.words(target.spec),
         },
     )
@@ -323,13 +325,18 @@ def _frozen(record: Struct) -> dict[str, str]:
     spec = record.get("spec")
     known = spec if isinstance(spec, dict) else {}
     own = {key: str(record.get(key) or "") for key in guard.FROZEN}
-    return {**own, "placement": _placement(known), **siting.words(known)}
+    return {**own, "placement": _placement(known), "database.edition": _edition(known), **siting.words(known)}
 
 
 def _placement(spec: Struct) -> str:
     """Return where a spec puts its cell, `` where it says nothing of it."""
     found = at(spec, "spec.placement")
     return f"reef {found.get('reef')}" if isinstance(found, dict) else str(found or "")
+
+
+def _edition(spec: Struct) -> str:
+    """Return the edition of the server that is a stack's own, `` of a cell on a reef and of older files."""
+    return "" if isinstance(at(spec, "spec.placement"), dict) else str(at(spec, "spec.database.edition") or "")
 
 
 def running_case(target: Target, before: Struct, checkpoint: Checkpoint | None) -> guard.Case:

@@ -23,6 +23,7 @@ DEFER_RULES = "defer rules"
 
 CloudName = Literal["aws", "azure"]
 Preset = Literal["trial", "standard", "gold"]
+Edition = Literal["standard", "enterprise", "web"]
 NodeSize = Literal["small", "medium", "large"]
 NodeRole = Literal["ui", "worker", "both"]
 
@@ -138,6 +139,8 @@ class Database(Section):
     """Keep some backups for longer; they outlive the server."""
     failover: Failover | None = None
     """Keep a copy that is seconds behind in another region, for disaster recovery; frozen once the cell exists."""
+    edition: Edition = "standard"
+    """Edition of SQL Server, licence included, AWS only; frozen once the cell exists. web is for public sites alone."""
 
 
 class StorageKind(Section):

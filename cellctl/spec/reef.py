@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from cellctl import units
-from cellctl.spec.model import CloudName, ExistingNetwork, Maintenance, Protection, Section
+from cellctl.spec.model import CloudName, Edition, ExistingNetwork, Maintenance, Protection, Section
 
 DEFAULT_CIDR = "10.64.0.0/16"
 
@@ -40,6 +40,8 @@ class ReefDatabase(Section):
     """How many days point-in-time backups are kept."""
     geo_backup: bool = False
     """Keep a copy of the backups in another region."""
+    edition: Edition = "standard"
+    """Edition of SQL Server, licence included, AWS only; frozen once the reef exists. web is for public sites alone."""
 
 
 class ActiveDirectory(Section):

@@ -21,6 +21,7 @@ NOT_ON_AZURE: Mapping[str, Mapping[str, str]] = {
     "database": {
         "retention_days": "on Azure each cell says how long its own backups are kept",
         "geo_backup": "on Azure each cell says where its own backups are kept",
+        "edition": "Azure SQL has no editions of SQL Server",
     },
     "ingress": {"ports_per_cell": "is of load balancers that cells share"},
 }

@@ -50,6 +50,7 @@ SAFE: Mapping[str, str] = {
     "spec.database.longTerm.years": "None is kept that nobody asked for.",
     "spec.database.failover": "Off: data does not leave its region unless that is asked for, and costs twice.",
     "spec.database.failover.region": "Needed with it: another region is never guessed.",
+    "spec.database.edition": "The edition that has what Octopus uses, and costs half of the next one.",
     "spec.storage.backend": "The backend that every cell of the cloud can have.",
     "spec.storage.protocol": "A gateway's NFS share admits the cell's nodes alone; SMB elsewhere is encrypted.",
     "spec.storage.sizeGiB": "A quota or an alarm long before anything is full; growing it moves no data.",

@@ -145,6 +145,8 @@ def _azure_backups(body: CellBody) -> Iterator[Finding]:
                 hint = "use database.geoBackup, or a plan of AWS Backup of your own"
                 yield _broken("exists on Azure only", f"database.{name}", "cloud", hint=hint)
         return
+    if body.database.edition != "standard":
+        yield _broken("exists on AWS only", "database.edition", "cloud", hint="leave it out")
     if long_term is not None and not (long_term.weeks or long_term.months or long_term.years):
         hint = "longTerm: {weeks: 12, months: 12, years: 7}"
         yield _broken("keeps nothing", "database.longTerm", hint=hint)

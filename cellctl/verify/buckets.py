@@ -14,6 +14,7 @@ from cellctl.verify.outputs import BucketTarget
 
 Statement = Mapping[str, object]
 _WRITES = ("s3:PutObject",)
+_DELETES = ("s3:DeleteObject", "s3:DeleteObjectVersion")
 _TLS = "1.2"
 
 
@@ -27,7 +28,7 @@ def bucket_check(bucket: BucketTarget, reader: SecretReader) -> Check:
             return _bad(bucket, error.summary, "may this machine's role read the policy?", "verify_bucket_unreadable")
         ways = list(open_ways(policy, bucket))
         if not ways:
-            message = f"bucket {bucket.name} admits its gateway only"
+            message = f"bucket {bucket.name} admits its {bucket.whose} only"
             return CheckResult(kind="bucket", target=bucket.name, passed=True, message=message)
         message = f"bucket {bucket.name} admits {' and '.join(ways)}"
         return _bad(bucket, message, "`cellctl up --refresh all` puts its policy back", "verify_bucket_open")
@@ -44,12 +45,15 @@ def open_ways(policy: str, bucket: BucketTarget) -> Iterator[str]:
         yield "plain HTTP"
     if not any(_on(item, both, ("s3:*",)) and _old_tls(item) for item in denials):
         yield f"TLS before {_TLS}"
-    only = {"aws:PrincipalArn": bucket.writer}
-    others = ({"StringNotEquals": only}, {"ArnNotEquals": only})
-    if not any(_on(item, inside, _WRITES) and _when(item) in others for item in denials):
-        yield "writers other than its gateway"
+    if not any(_on(item, inside, _WRITES) and _but(item) == [bucket.writer] for item in denials):
+        yield f"writers other than its {bucket.whose}"
+    # Besides the writer there is cellctl's own role, which empties what is nobody's.
+    if not any(_on(item, inside, _DELETES) and _few(_but(item), bucket.writer) for item in denials):
+        yield f"deletes by others than its {bucket.whose}"
 
 
+_EXCLUDING = ("StringNotEquals", "ArnNotEquals")
+_MOST_REMOVERS = 2
 _PLAIN = {"aws:SecureTransport": "false"}
 
 
@@ -82,6 +86,17 @@ def _when(item: Statement) -> Mapping[str, Mapping[str, str]]:
         for operator, keys in condition.items()
         if isinstance(keys, dict)
     }
+
+
+def _but(item: Statement) -> list[str]:
+    """Return the roles that a denial is not for; none where it depends on anything else."""
+    ((operator, keys), *more) = _when(item).items() or [("", {})]
+    known = operator in _EXCLUDING and not more and list(keys) == ["aws:PrincipalArn"]
+    return keys["aws:PrincipalArn"].split(",") if known else []
+
+
+def _few(roles: Sequence[str], writer: str) -> bool:
+    return writer in roles and len(roles) <= _MOST_REMOVERS and not any("*" in role for role in roles)
 
 
 def _old_tls(item: Statement) -> bool:

@@ -12,6 +12,7 @@ from cellctl.dialer import Dialer
 from cellctl.verify.outputs import (
     DatabaseTarget,
     NodeTarget,
+    backups_of,
     buckets_of,
     database_of,
     entries_of,
@@ -101,7 +102,8 @@ def run(
     databases = [*([] if database is None else [database]), *hosts_of(outputs)]
     checks.extend(database_check(one, dialer, secrets) for one in databases)
     if secrets is not None:
-        checks.extend(bucket_check(bucket, secrets) for bucket in (*buckets_of(outputs), *shared_buckets_of(outputs)))
+        buckets = (*buckets_of(outputs), *shared_buckets_of(outputs), *backups_of(outputs))
+        checks.extend(bucket_check(bucket, secrets) for bucket in buckets)
     return _repeated(checks, patience or Patience(), sleep)
 
 

@@ -53,11 +53,15 @@ class DatabaseTarget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class BucketTarget:
-    """A bucket behind a file share. `writer` is the ARN of the only role that may write into it."""
+    """A bucket behind a file share, or of backups. `writer` is the ARN of the only role that may write into it.
+
+    `whose` says of whom that role is.
+    """
 
     name: str
     region: str
     writer: str
+    whose: str = "gateway"
 
 
 def nodes_of(outputs: Mapping[str, object]) -> tuple[NodeTarget, ...]:
@@ -121,6 +125,21 @@ def buckets_of(outputs: Mapping[str, object]) -> tuple[BucketTarget, ...]:
         return ()
     region, writer = _text(files, "region", "files"), _text(files, "writer", "files")
     return tuple(BucketTarget(name=str(name), region=region, writer=writer) for name in buckets.values())
+
+
+def backups_of(outputs: Mapping[str, object]) -> tuple[BucketTarget, ...]:
+    """Return the bucket of `outputs["databaseBackups"]`, where SQL Server backs up; none without the key.
+
+    Raises:
+        EngineError: The output has another shape (code `verify_outputs`).
+    """
+    item = outputs.get("databaseBackups")
+    if item is None:
+        return ()
+    if not isinstance(item, dict):
+        raise _wrong("databaseBackups")
+    name, region, writer = (_text(item, key, "databaseBackups") for key in ("bucket", "region", "writer"))
+    return (BucketTarget(name=name, region=region, writer=writer, whose="SQL Server"),)
 
 
 def hosts_of(outputs: Mapping[str, object]) -> tuple[DatabaseTarget, ...]:

@@ -73,6 +73,7 @@ def _account(config: pulumi.Config, *, sandbox: bool) -> AccountFacts:
         sandbox=sandbox,
         tenant=config.get("tenant") or "",
         role=config.get("role") or "",
+        changes_as=config.get("changesAs") or config.get("role") or "",
         administrators=config.get("administrators") or "",
         control_cidr=config.get("controlCidr") or known.control_cidr,
     )

@@ -44,3 +44,8 @@ def image(parameter: str, provider: aws.Provider) -> pulumi.Output[str]:
     found = ssm.get_parameter_output(name=parameter, opts=pulumi.InvokeOutputOptions(provider=provider))
     # An AMI id is no secret, though the parameter store calls every value one.
     return pulumi.Output.unsecret(found.apply(lambda result: result.value))
+
+
+def operator(account: AccountFacts) -> str:
+    """Return the role with which cellctl changes an account, whoever runs this."""
+    return account.changes_as or f"arn:aws:iam::{account.id}:role/cellctl"

@@ -54,14 +54,23 @@ def names_of(plan: AwsLayout) -> dict[str, list[str]]:
     """Every name of a cell, by the rule of its service."""
     database, gateway = plan.database, plan.gateway
     return {
-        "bucket": [share.bucket for share in plan.for_account("123456789012").shares],
+        "bucket": [
+            *(share.bucket for share in plan.for_account("123456789012").shares),
+            plan.for_account("123456789012").database.backup_bucket,
+        ],
         "db_instance": [database.identifier],
         "db_snapshot": [database.final_snapshot],
         "db_group": [database.group],
         "database": [database.name],
         "load_balancer": [plan.ingress.web_name, plan.ingress.polling_name],
         "target_group": [plan.ingress.web_target, *(node.polling_target for node in plan.nodes.items)],
-        "role": [gateway.role, plan.nodes.role, database.monitoring_role, plan.network.flow_log_role],
+        "role": [
+            gateway.role,
+            plan.nodes.role,
+            database.monitoring_role,
+            plan.network.flow_log_role,
+            database.backup_role,
+        ],
         "secret": [plan.secrets.master_key, plan.secrets.database_login, plan.secrets.administrator],
         "alias": [plan.secrets.key_alias],
         "log_group": [plan.network.flow_log_group, gateway.log_group],
@@ -162,6 +171,33 @@ def test_backups_never_run_into_maintenance(window: str) -> None:
     assert length >= 30
     backups = {(day * 1440 + backup_begin + at) % week for day in range(7) for at in range(length)}
     assert not busy & backups
+
+
+@pytest.mark.parametrize(
+    ("size", "capacity", "machine", "root"),
+    [
+        (100, "Small", "m5.xlarge", 80),
+        (5000, "Small", "m5.xlarge", 80),
+        (5001, "Medium", "m5.2xlarge", 350),
+        (10_001, "Large", "m5.4xlarge", 350),
+    ],
+)
+def test_a_gateway_of_more_files_knows_more_of_them(size: int, capacity: str, machine: str, root: int) -> None:
+    gateway = layout(spec(storage={"sizeGiB": size})).gateway
+    assert (gateway.capacity, gateway.instance_type, gateway.root_gib) == (capacity, machine, root)
+
+
+@pytest.mark.parametrize(
+    ("database", "field", "said"),
+    [
+        ({"edition": "web"}, "spec.database.multiZone", "no second zone"),
+        ({"edition": "enterprise", "tier": "small"}, "spec.database.tier", "not sold on db.m6i.large"),
+    ],
+)
+def test_an_edition_is_refused_where_rds_does_not_have_it(database: dict[str, object], field: str, said: str) -> None:
+    with pytest.raises(SpecError) as refused:
+        layout(spec(database=database))
+    assert [(one.field, said in one.message) for one in refused.value.problems] == [(field, True)]
 
 
 def test_a_cache_has_the_disks_that_are_asked_for() -> None:

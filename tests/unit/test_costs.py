@@ -22,15 +22,21 @@ MACHINE, SQL, SHARE = (
 
 def sizes() -> list[tuple[str, Struct]]:
     """Return the inputs of everything that a size decides."""
-    classes = AWS["database"]["classes"].values()
-    rds = [{"instanceClass": one, "engine": AWS["database"]["engine"], "storageType": "gp3"} for one in classes]
+    database = AWS["database"]
+    rds = [
+        {"instanceClass": one, "engine": engine, "storageType": "gp3", "multiAz": twice, "allocatedStorage": 100}
+        for tier, one in database["classes"].items()
+        for edition, engine in database["engines"].items()
+        for twice in ((False,) if edition in database["one_zone"] else (True, False))
+        if tier not in database["not_on"].get(edition, [])
+    ]
     disk = {"rootBlockDevice": {"volumeSize": 100}}
     os_disk = {"osDisk": {"diskSizeGB": 127, "managedDisk": {"storageAccountType": "Premium_LRS"}}}
     databases = [AZURE["database"][name] for name in ("small", "standard", "large")]
     return [
-        (EC2, {"instanceType": AWS["gateway"]["instance_type"], **disk}),
+        *((EC2, {"instanceType": one, **disk}) for one in AWS["gateway"]["types"].values()),
         *((EC2, {"instanceType": one, "userData": "<powershell> 1", **disk}) for one in AWS["nodes"]["types"].values()),
-        *((RDS, {**one, "multiAz": twice, "allocatedStorage": 100}) for one in rds for twice in (True, False)),
+        *((RDS, one) for one in rds),
         *(
             (MACHINE, {"hardwareProfile": {"vmSize": AZURE["nodes"][size]}, "storageProfile": os_disk})
             for size in ("small", "medium", "large")

@@ -27,8 +27,14 @@ from cellctl.state.backend import FileBackend
 from cellctl.state.sealing import KeyFile, PassphraseSealer
 
 HERE = Path(__file__).resolve().parent
-ADDED = {"aws": set[str](), "azure": {"acme-database-createindex", "acme-database-dropindex"}}
-"""What template 3 makes besides."""
+ADDED = {
+    "aws": {
+        "acme-sql-native-backup", "acme-alarms-gateway-memory", "acme-alarms-gateway-index",
+        "acme-alarms-gateway-shares", "acme-alarms-gateway-recovery",
+    },
+    "azure": {"acme-database-createindex", "acme-database-dropindex"},
+}  # fmt: skip
+"""What templates 3 (Azure) and 4 (AWS) make besides."""
 STATES = sorted((HERE / "states").glob("*/*"))
 
 

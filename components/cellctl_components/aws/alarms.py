@@ -13,6 +13,8 @@ from cellctl_components.aws.options import child
 
 _GIB = 1024**3
 _DAY_S = 86_400
+_FIVE_MINUTES_S = 300
+_GATEWAYS = "AWS/StorageGateway"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +37,8 @@ class AlarmsArgs:
     """What is watched. Mappings are by label; `buckets` are names of those that carry files.
 
     `databases` are identifiers with their storage in GiB, `gateways` ids with their names, `queues` ids of the machines
-    of a queue. A reef has no entry, a cell on a reef neither database nor gateway of its own.
+    of a queue. A reef has no entry, a cell on a reef neither database nor gateway of its own. With a `region`
+    EC2 starts a gateway's machine, the instance of its label, on another host when its own fails.
     """
 
     layout: AlarmsLayout
@@ -46,11 +49,12 @@ class AlarmsArgs:
     entry: EntryWatched | None = None
     queues: Mapping[str, pulumi.Input[Sequence[str]]] = field(default_factory=dict)
     buckets: Sequence[str] = ()
+    region: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Watch:
-    """One alarm: the metric, when it is bad, and for how many periods in a row."""
+    """One alarm: the metric, when it is bad, and for how many periods in a row. `does` is done besides telling."""
 
     label: str
     namespace: str
@@ -63,6 +67,7 @@ class Watch:
     periods: int = 3
     missing: str = "breaching"
     says: str = field(default="")
+    does: Sequence[str] = ()
 
 
 class Alarms(pulumi.ComponentResource):
@@ -78,6 +83,7 @@ class Alarms(pulumi.ComponentResource):
         )
         self.topic_arn = self.topic.arn
         self.alarms = {watch.label: self._alarm(watch) for watch in watches(args)}
+        self.alarms |= {f"{label}-memory": self._memory(label, *which) for label, which in args.gateways.items()}
         if args.buckets:
             self.alarms["files-size"] = self._files_size()
         self.register_outputs({"topicArn": self.topic_arn})
@@ -98,6 +104,39 @@ class Alarms(pulumi.ComponentResource):
             evaluation_periods=watch.periods,
             datapoints_to_alarm=watch.periods,
             treat_missing_data=watch.missing,
+            alarm_actions=[self.topic.arn, *watch.does],
+            ok_actions=[self.topic.arn],
+            opts=child(self),
+        )
+
+    def _memory(self, label: str, key: pulumi.Input[str], name: str) -> cloudwatch.MetricAlarm:
+        """How much memory a gateway has follows from its machine, which grows: the share counts."""
+        queries = [
+            cloudwatch.MetricAlarmMetricQueryArgs(
+                id=id_,
+                metric=cloudwatch.MetricAlarmMetricQueryMetricArgs(
+                    namespace=_GATEWAYS,
+                    metric_name=metric,
+                    dimensions={"GatewayId": key, "GatewayName": name},
+                    period=_FIVE_MINUTES_S,
+                    stat="Average",
+                ),
+            )
+            for id_, metric in (("used", "MemUsedBytes"), ("total", "MemTotalBytes"))
+        ]
+        share = cloudwatch.MetricAlarmMetricQueryArgs(
+            id="share", expression="100 * used / total", label="Memory in use", return_data=True
+        )
+        return cloudwatch.MetricAlarm(
+            f"{self._name}-{label}-memory",
+            name=f"{self._args.layout.prefix}-{label}-memory",
+            alarm_description="The gateway's memory is nearly full: it becomes slow, then it restarts",
+            metric_queries=[*queries, share],
+            comparison_operator="GreaterThanOrEqualToThreshold",
+            threshold=95,
+            evaluation_periods=3,
+            datapoints_to_alarm=3,
+            treat_missing_data="breaching",
             alarm_actions=[self.topic.arn],
             ok_actions=[self.topic.arn],
             opts=child(self),
@@ -158,11 +197,13 @@ def _database(label: str, identifier: pulumi.Input[str], storage_gib: int) -> li
 
 def _gateway(label: str, key: pulumi.Input[str], name: str) -> list[Watch]:
     where: dict[str, pulumi.Input[str]] = {"GatewayId": key, "GatewayName": name}
-    space = "AWS/StorageGateway"
+    space = _GATEWAYS
     counts = {
         "health": ("HealthNotifications", "The gateway reports a fault"),
         "availability": ("AvailabilityNotifications", "The gateway was restarted or is not available"),
         "uploads": ("FilesFailingUpload", "Files do not reach their bucket: the cache holds the only copy"),
+        "index": ("IndexEvictions", "The gateway forgets files that it knew: raise its capacity, or spread the files"),
+        "shares": ("FileSharesUnavailable", "A file share is not available: no node can use it"),
     }
     return [
         Watch(label=f"{label}-dirty", namespace=space, metric="CachePercentDirty", dimensions=where, above=80,
@@ -211,6 +252,31 @@ def _balancers(args: EntryWatched) -> list[Watch]:
 
 
 def _instances(args: AlarmsArgs) -> list[Watch]:
+    return [*_failing(args), *_moved(args)]
+
+
+def _moved(args: AlarmsArgs) -> list[Watch]:
+    """A host that fails under a machine with a fixed address and disks of its own: EC2 starts it on another one."""
+    return [
+        Watch(
+            label=f"{label}-recovery",
+            namespace="AWS/EC2",
+            metric="StatusCheckFailed_System",
+            dimensions={"InstanceId": args.instances[label]},
+            statistic="Minimum",
+            above=1,
+            period_s=60,
+            periods=2,
+            missing="missing",
+            says="The machine's host fails: it is started on another one",
+            does=(f"arn:aws:automate:{args.region}:ec2:recover",),
+        )
+        for label in args.gateways
+        if args.region
+    ]
+
+
+def _failing(args: AlarmsArgs) -> list[Watch]:
     return [
         Watch(
             label=f"{label}-status",

@@ -205,6 +205,12 @@ def _path(share: ShareLayout) -> str:
     return f"Invoke-Octopus path --instance Default --{FOLDERS[share.kind]} '{_folder(share)}'"
 
 
+def guest_mapping(remote: str, gateway_id: str) -> str:
+    """Return the line that connects a share as a gateway's guest: `$guest`, its password, is in no command line."""
+    user = f"{gateway_id}\\smbguest"
+    return f"New-SmbMapping -RemotePath '{remote}' -UserName '{user}' -Password $guest -Persistent $false | Out-Null"
+
+
 def _mount(boot: Boot, node: NodeLayout, shares: list[ShareLayout], references: References) -> str:
     """Each kind of file is a link below C:\\Octopus\\Shared: drive letters belong to one user, links to all."""
     leads = "$true" if node.ordinal == boot.first.ordinal else "$false"
@@ -217,7 +223,7 @@ def _mount(boot: Boot, node: NodeLayout, shares: list[ShareLayout], references: 
             given = "-UserName $user.username -Password $user.password -Persistent $false"
             lines.append(f"New-SmbMapping -RemotePath '{remote}' {given} | Out-Null")
         elif remote not in mounted and boot.protocol == "smb":
-            lines.append(f"net use '{remote}' $guest '/user:{references.gateway_id}\\smbguest' /persistent:no")
+            lines.append(guest_mapping(remote, references.gateway_id))
         elif remote not in mounted:
             lines.append(f"mount.exe -o 'nolock,mtype=hard,anon' '{remote}' '*'")
         mounted.add(remote)

@@ -13,9 +13,10 @@ from cellctl_components.aws.alarms import Alarms, AlarmsArgs, EntryWatched
 from cellctl_components.aws.bootstrap import Boot
 from cellctl_components.aws.existing_network import ExistingNetwork, ExistingNetworkArgs
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
+from cellctl_components.aws.in_account import secret_arn
 from cellctl_components.aws.ingress import Ingress, IngressArgs
 from cellctl_components.aws.joined_network import JoinedNetwork, JoinedNetworkArgs
-from cellctl_components.aws.layout import AwsLayout, PlaceLayout, QueueLayout, SiteLayout, secret_arn
+from cellctl_components.aws.layout import AwsLayout, PlaceLayout, QueueLayout, SiteLayout
 from cellctl_components.aws.network import Network, NetworkArgs
 from cellctl_components.aws.nodes import NodeReferences, Nodes, NodesArgs
 from cellctl_components.aws.options import child, stateful
@@ -24,14 +25,15 @@ from cellctl_components.aws.polling_queue import PollingQueue, PollingQueueArgs
 from cellctl_components.aws.queue_members import QueueMembersArgs, queue_members
 from cellctl_components.aws.secrets import Secrets, SecretsArgs
 from cellctl_components.aws.share_set import ShareSet, ShareSetArgs
-from cellctl_components.aws.sql_server_host import SqlServerHost, SqlServerHostArgs
+from cellctl_components.aws.sql_server_host import SqlServerHost, SqlServerHostArgs, backups_of
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellArgs:
     """What a cell is made of.
 
-    `account` is the account's id, `control` the range where cellctl runs. `gateway_image` and `node_image` are AMI ids;
+    `account` is the account's id, `control` the range where cellctl runs, `operator` the ARN of the role with which it
+    works, empty if its buckets need not know. `gateway_image` and `node_image` are AMI ids;
     the first ones a cell sees stay, until an operation replaces the machine.
     """
 
@@ -40,6 +42,7 @@ class CellArgs:
     control: str
     gateway_image: pulumi.Input[str]
     node_image: pulumi.Input[str]
+    operator: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,6 +187,7 @@ class Cell(pulumi.ComponentResource):
                 key_arn=self.secrets.key_arn,
                 log_days=layout.network.log_days,
                 protected=layout.protected,
+                operator=self._args.operator,
             ),
             opts=child(self),
         )
@@ -210,7 +214,6 @@ class Cell(pulumi.ComponentResource):
     def _gateway(self) -> _Files:
         layout, gateway, network = self._layout, self._layout.gateway, self.network
         assert not isinstance(network, JoinedNetwork)
-        guest = self.secrets.guest_secret
         # The appliance reaches its service, and cellctl its port 80, before it is activated.
         ways = [network.rules[rule.label] for rule in firewall.gateway_rules(layout, control=self._args.control)]
         host = FileGatewayHost(
@@ -226,7 +229,7 @@ class Cell(pulumi.ComponentResource):
                 endpoint=network.storage_endpoint,
                 zone_id=self.ingress.zone_id,
                 tags=layout.tags,
-                guest_secret=guest.arn if guest else None,
+                guest_secret=guest.arn if (guest := self.secrets.guest_secret) else None,
                 log_days=layout.network.log_days,
                 protected=layout.protected,
                 after=[*ways, *network.ways_to_storage],
@@ -251,6 +254,7 @@ class Cell(pulumi.ComponentResource):
                 key_arn=self.secrets.key_arn,
                 clients=[node.address for node in layout.nodes.items],
                 protected=layout.protected,
+                operator=self._args.operator,
             ),
             opts=child(self),
         )
@@ -338,6 +342,7 @@ class Cell(pulumi.ComponentResource):
                 databases={"sql": (sql.instance.identifier, layout.database.storage_gib)} if sql else {},
                 gateways={"gateway": (files.gateway_id, layout.gateway.name)} if files else {},
                 instances={**({"gateway": files.instance.id} if files else {}), **nodes},
+                region=layout.region,
                 entry=EntryWatched(
                     balancer=ingress.web.suffix,
                     web_target=ingress.web_target.arn_suffix,
@@ -387,6 +392,7 @@ class Cell(pulumi.ComponentResource):
                 "shares": {share.kind: answering.where(share) for share in layout.shares if share.kind},
             },
             "buckets": {share.name: share.bucket for share in layout.shares},
+            **({"databaseBackups": backups_of(sql, layout.region)} if (sql := self._sql.host) else {}),
             "alarmTopic": self.alarms.topic_arn,
         }
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from cellctl_components.aws.in_account import bucket_in
 from cellctl_components.layout import Json, json_object
-from cellctl_components.naming import HASH_LENGTH, digest
 
 Protocol = Literal["nfs", "smb"]
 OperatingSystem = Literal["windows", "linux"]
@@ -72,7 +72,10 @@ class NetworkLayout:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HostLayout:
-    """A database host. Windows are UTC; sizes in GiB. Hosts of one `group` share subnets, parameters and options."""
+    """A database host. Windows are UTC; sizes in GiB. Hosts of one `group` share subnets, parameters and options.
+
+    They share `backup_bucket` too, where SQL Server puts backups of single databases as `backup_role`.
+    """
 
     identifier: str
     group: str
@@ -92,6 +95,8 @@ class HostLayout:
     administrator: str
     monitoring_role: str
     port: int
+    backup_role: str
+    backup_bucket: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -380,18 +385,12 @@ class AwsLayout:
         The id of an account is not in the cell file, and bucket names are the only global names of a cell. The bucket
         of a share on a reef is the reef's, and has its name.
         """
-        return self if self.place else replace(self, shares=in_account(self.shares, account_id))
-
-
-def secret_arn(reference: str, region: str, account: str) -> str:
-    """Return the ARN of a secret; of a name it is the ARN without AWS's random end, `` of none."""
-    if not reference or reference.startswith("arn:"):
-        return reference
-    return f"arn:aws:secretsmanager:{region}:{account}:secret:{reference}"
+        if self.place:
+            return self
+        database = replace(self.database, backup_bucket=bucket_in(self.database.backup_bucket, account_id))
+        return replace(self, shares=in_account(self.shares, account_id), database=database)
 
 
 def in_account(shares: tuple[ShareLayout, ...], account_id: str) -> tuple[ShareLayout, ...]:
     """Return shares with bucket names that no other account makes."""
-    return tuple(
-        replace(share, bucket=share.bucket[:-HASH_LENGTH] + digest(share.bucket, account_id)) for share in shares
-    )
+    return tuple(replace(share, bucket=bucket_in(share.bucket, account_id)) for share in shares)

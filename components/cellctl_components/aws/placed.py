@@ -53,6 +53,7 @@ class Ground:
             identifier=self.layout.host, group="", engine="", engine_version="", major_version="", family="",
             instance_class="", storage_gib=0, storage_limit_gib=0, multi_zone=False, retention_days=0,
             backup_region="", backup_window="", maintenance_window="", final_snapshot="", monitoring_role="",
+            backup_role="", backup_bucket="",
             administrator=sizing.ADMINISTRATOR, port=sizing.SQL_PORT,
             name=self.layout.database, login=naming.login_name(cell),
         )  # fmt: skip

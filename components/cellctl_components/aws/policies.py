@@ -29,7 +29,22 @@ _OBJECT_ACTIONS = (
     "s3:PutObject",
     "s3:PutObjectAcl",
 )
+_BACKUP_ACTIONS = (
+    "s3:GetObject",
+    "s3:GetObjectAttributes",
+    "s3:PutObject",
+    "s3:ListMultipartUploadParts",
+    "s3:AbortMultipartUpload",
+)
 _SECRET_VALUES = ("secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue")
+_LINKED_SERVICES = (
+    "elasticache.amazonaws.com",
+    "elasticloadbalancing.amazonaws.com",
+    "events.amazonaws.com",
+    "rds.amazonaws.com",
+)
+"""Services that make a role of their own when an account uses them first, in whoever's name asks them; `events` is the
+one that recovers machines (IAM User Guide, AWS services that work with IAM, from memory, 2026-11)."""
 MANAGED_LIMIT = 6_144
 """Characters of a managed policy, without white space (IAM quotas, 2026-11); a role has ten of them at most."""
 _KEY_ACTIONS = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey", "kms:DescribeKey")
@@ -40,11 +55,11 @@ def document(*statements: Statement) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements)}, sort_keys=True, separators=(",", ":"))
 
 
-def trust(service: str, *, account: str, source: str = "") -> str:
+def trust(service: str, *, account: str, source: str | Sequence[str] = "") -> str:
     """Return who may assume a role: one service, on behalf of this account (and of `source` ARNs) only."""
-    condition: dict[str, dict[str, str]] = {"StringEquals": {"aws:SourceAccount": account}}
+    condition: dict[str, dict[str, object]] = {"StringEquals": {"aws:SourceAccount": account}}
     if source:
-        condition["ArnLike"] = {"aws:SourceArn": source}
+        condition["ArnLike"] = {"aws:SourceArn": source if isinstance(source, str) else list(source)}
     return document(
         {
             "Effect": "Allow",
@@ -69,19 +84,42 @@ def gateway(buckets: Sequence[str], key_arn: str) -> str:
     )
 
 
-def bucket(bucket_arn: str, writer_arn: str) -> str:
-    """Return a bucket's policy: TLS 1.2 or nothing, and one writer (two would corrupt a file gateway's view)."""
+def native_backups(bucket_arn: str, key_arn: str) -> str:
+    """Return what SQL Server's own backups take: their bucket and its key (RDS User Guide, native backup and restore,
+    from memory, 2026-11)."""
     return document(
-        *_tls_only(bucket_arn),
+        {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetBucketLocation"], "Resource": [bucket_arn]},
+        {"Effect": "Allow", "Action": list(_BACKUP_ACTIONS), "Resource": [f"{bucket_arn}/*"]},
         {
-            "Sid": "OneWriter",
-            "Effect": "Deny",
-            "Principal": "*",
-            "Action": ["s3:PutObject", "s3:PutObjectAcl"],
-            "Resource": [f"{bucket_arn}/*"],
-            "Condition": {"StringNotEquals": {"aws:PrincipalArn": writer_arn}},
+            "Effect": "Allow",
+            "Action": ["kms:DescribeKey", "kms:GenerateDataKey", "kms:Encrypt", "kms:Decrypt"],
+            "Resource": [key_arn],
         },
     )
+
+
+def bucket(bucket_arn: str, writer_arn: str, *, operator: str = "") -> str:
+    """Return a bucket's policy: TLS 1.2 or nothing, and one writer (two would corrupt a file gateway's view).
+
+    Nobody else deletes either, but for the `operator`, who empties a bucket once its share is nobody's.
+    """
+    removers = [writer_arn, *([operator] if operator else [])]
+    return document(
+        *_tls_only(bucket_arn),
+        _only("OneWriter", ("s3:PutObject", "s3:PutObjectAcl"), bucket_arn, [writer_arn]),
+        _only("NoOtherDeletes", ("s3:DeleteObject", "s3:DeleteObjectVersion"), bucket_arn, removers),
+    )
+
+
+def _only(sid: str, actions: Sequence[str], bucket_arn: str, roles: Sequence[str]) -> Statement:
+    return {
+        "Sid": sid,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": list(actions),
+        "Resource": [f"{bucket_arn}/*"],
+        "Condition": {"StringNotEquals": {"aws:PrincipalArn": roles[0] if len(roles) == 1 else list(roles)}},
+    }
 
 
 def tls_only(bucket_arn: str) -> str:
@@ -171,6 +209,13 @@ def changing(changes: Sequence[str], account: str, state_arn: str, key_arn: str)
     return document(
         {"Sid": "Roles", "Effect": "Allow", "Action": iam, "Resource": own},
         {"Sid": "Secrets", "Effect": "Allow", "Action": secret, "Resource": paths},
+        {
+            "Sid": "ServiceRoles",
+            "Effect": "Allow",
+            "Action": ["iam:CreateServiceLinkedRole"],
+            "Resource": [f"arn:aws:iam::{account}:role/aws-service-role/*"],
+            "Condition": {"StringEquals": {"iam:AWSServiceName": list(_LINKED_SERVICES)}},
+        },
         _state(state_arn, ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:ListBucket")),
         {"Sid": "Open", "Effect": "Allow", "Action": list(_KEY_ACTIONS), "Resource": [key_arn]},
     )

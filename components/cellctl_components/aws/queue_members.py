@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pulumi
 
+from cellctl_components.aws.bootstrap import guest_mapping
 from cellctl_components.aws.layout import CLUSTER, QUEUE_PORT, WEB_PORT, AwsLayout, ShareLayout
 from cellctl_components.aws.nodes import Nodes
 from cellctl_components.aws.polling_queue import PollingQueue
@@ -93,10 +94,8 @@ def mount_line(layout: AwsLayout, share: ShareLayout, gateway: str) -> str:
     remote = f"\\\\{layout.gateway.host}\\{share.name}"
     steps = []
     if not share.folder:
-        smb = f"net use '{remote}' $guest '/user:{gateway}\\smbguest' /persistent:no"
-        steps.append(
-            smb if layout.gateway.protocol == "smb" else f"mount.exe -o 'nolock,mtype=hard,anon' '{remote}' '*'"
-        )
+        nfs = f"mount.exe -o 'nolock,mtype=hard,anon' '{remote}' '*'"
+        steps.append(guest_mapping(remote, gateway) if layout.gateway.protocol == "smb" else nfs)
     else:
         remote = f"{remote}\\{share.folder}"
         steps.append(f"New-Item -ItemType Directory -Force '{remote}' | Out-Null")

@@ -12,14 +12,22 @@ from cellctl_components.aws import firewall
 from cellctl_components.aws.alarms import Alarms, AlarmsArgs
 from cellctl_components.aws.existing_network import ExistingNetwork, ExistingNetworkArgs
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
-from cellctl_components.aws.layout import GatewayLayout, HostLayout, secret_arn
+from cellctl_components.aws.in_account import secret_arn
+from cellctl_components.aws.layout import GatewayLayout, HostLayout
+from cellctl_components.aws.native_backups import NativeBackupsArgs
 from cellctl_components.aws.network import TIERS, Network, NetworkArgs
 from cellctl_components.aws.options import child
 from cellctl_components.aws.reef_balancers import ReefBalancers, ReefBalancersArgs
 from cellctl_components.aws.reef_layout import ReefEntry, ReefGateway, ReefLayout
 from cellctl_components.aws.sealing_key import sealing_key
 from cellctl_components.aws.share_set import ShareSet, ShareSetArgs
-from cellctl_components.aws.sql_server_host import HostGroups, SqlServerHost, SqlServerHostArgs, host_groups
+from cellctl_components.aws.sql_server_host import (
+    HostGroups,
+    SqlServerHost,
+    SqlServerHostArgs,
+    backups_of,
+    host_groups,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +38,7 @@ class ReefArgs:
     account: str
     control: str
     gateway_image: pulumi.Input[str]
+    operator: str = ""
 
 
 class Reef(pulumi.ComponentResource):
@@ -52,7 +61,7 @@ class Reef(pulumi.ComponentResource):
         )
         self.network = self._network()
         self.zone = self._zone()
-        groups = host_groups(f"{name}-sql", args.layout.hosts[0], self.network.subnet_ids("data"), self)
+        groups = host_groups(f"{name}-sql", self._backup_args(), self.network.subnet_ids("data"), self)
         self.hosts = {host.identifier: self._host(number, host, groups) for number, host in _numbered(args.layout)}
         self.gateways = {gateway.label: self._gateway(gateway) for gateway in args.layout.gateways}
         self.shares = {gateway.label: self._shares(gateway) for gateway in args.layout.gateways}
@@ -97,6 +106,17 @@ class Reef(pulumi.ComponentResource):
             vpcs=[route53.ZoneVpcArgs(vpc_id=self.network.vpc_id)],
             force_destroy=False,
             opts=child(self),
+        )
+
+    def _backup_args(self) -> NativeBackupsArgs:
+        layout, args = self._layout, self._args
+        return NativeBackupsArgs(
+            hosts=layout.hosts,
+            region=layout.region,
+            account=args.account,
+            key_arn=self.key_arn,
+            operator=args.operator,
+            protected=layout.protected,
         )
 
     def _host(self, number: int, host: HostLayout, groups: HostGroups) -> SqlServerHost:
@@ -158,6 +178,7 @@ class Reef(pulumi.ComponentResource):
                 clients=(),
                 in_domain=gateway.host.domain is not None,
                 protected=self._layout.protected,
+                operator=self._args.operator,
             ),
             opts=child(self),
         )
@@ -189,6 +210,7 @@ class Reef(pulumi.ComponentResource):
                 },
                 gateways={one.label: (self.gateways[one.label].gateway_id, one.host.name) for one in layout.gateways},
                 instances={one.label: self.gateways[one.label].instance.id for one in layout.gateways},
+                region=layout.region,
             ),
             opts=child(self),
         )
@@ -212,6 +234,7 @@ class Reef(pulumi.ComponentResource):
             "place": place,
             "maxCells": layout.max_cells,
             "hosts": [self._host_facts(host) for host in layout.hosts],
+            "databaseBackups": backups_of(next(iter(self.hosts.values())), layout.region),
             "gateways": [self._gateway_facts(number, gateway) for number, gateway in enumerate(layout.gateways)],
             **({"balancers": self.balancers.facts()} if self.balancers else {}),
             "entries": {"closed": closed},

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from cellctl.facts.capacity import capacity
 from cellctl_components import naming
 from cellctl_components.aws import rules, sizing
+from cellctl_components.aws.in_account import bucket_in
 from cellctl_components.aws.layout import (
     SHARE_COUNT,
     AlarmsLayout,
@@ -88,7 +89,8 @@ class ReefLayout:
     def for_account(self, account_id: str) -> ReefLayout:
         """Return this layout with bucket names that no other account makes."""
         gateways = tuple(replace(one, shares=in_account(one.shares, account_id)) for one in self.gateways)
-        return replace(self, gateways=gateways)
+        hosts = tuple(replace(one, backup_bucket=bucket_in(one.backup_bucket, account_id)) for one in self.hosts)
+        return replace(self, gateways=gateways, hosts=hosts)
 
 
 def reef_layout(spec: ReefSpec, *, incarnation: int = 1, site: Mapping[str, Json] | None = None) -> ReefLayout:
@@ -139,12 +141,14 @@ def _network(spec: ReefSpec, site: Mapping[str, Json]) -> NetworkLayout:
 
 
 def _host(spec: ReefSpec, number: int, incarnation: int) -> HostLayout:
-    reef = spec.metadata.name
+    reef, body = spec.metadata.name, spec.spec
+    watches = naming.reef_name(reef, f"sql-{number}-monitoring", limit=64)
     return sizing.host(
-        spec.spec,
+        body,
         identifier=naming.reef_name(reef, f"sql-{number}", limit=63),
         group=naming.reef_name(reef, "sql", limit=63),
-        monitoring_role=naming.reef_name(reef, f"sql-{number}-monitoring", limit=64),
+        roles=(watches, naming.reef_name(reef, "sql-backup", limit=64)),
+        bucket=naming.distinct(f"reef-{reef}-sql-backups", 63, body.account, body.region, str(incarnation)),
         incarnation=incarnation,
     )
 
@@ -153,15 +157,16 @@ def _gateway(spec: ReefSpec, number: int, network: NetworkLayout, incarnation: i
     reef, body, data = spec.metadata.name, spec.spec, facts("aws", "sizes")["gateway"]
     label, zone = f"g{number}", network.zones[(number - 1) % len(network.zones)]
     day, begin, _ = sizing.window(body.maintenance.window)
+    capacity = sizing.capacity(body.storage.size_gib)
     host = GatewayLayout(
         name=naming.reef_name(reef, label, limit=255),
         host=f"{label}.{reef}.reef.internal",
         zone=zone.letter,
         address=address_in(zone.nodes, _GATEWAY_OFFSET + number - 1),
-        instance_type=sizing.one(data, "instance_type", str),
-        root_gib=sizing.one(data, "root_gib", int),
+        instance_type=sizing.of(data, "types", capacity, str),
+        root_gib=sizing.of(data, "root_gib", capacity, int),
         cache_gib=sizing.cache(body.storage.size_gib, body.storage.cache_gib),
-        capacity="Small",
+        capacity=capacity,
         role=naming.reef_name(reef, f"{label}-gateway", limit=64),
         log_group=f"/reefs/{reef}/{label}",
         maintenance=(day, begin // 60, begin % 60),

@@ -131,9 +131,13 @@ def _existing(spec: CellSpec, site: Mapping[str, Json]) -> parts.NetworkLayout:
 def _database(spec: CellSpec, incarnation: int) -> parts.DatabaseLayout:
     cell = spec.metadata.name
     identifier = naming.cell_name(cell, "sql", limit=63)
-    role = naming.cell_name(cell, "rds-monitoring", limit=64)
     host = sizing.host(
-        spec.spec, identifier=identifier, group=identifier, monitoring_role=role, incarnation=incarnation
+        spec.spec,
+        identifier=identifier,
+        group=identifier,
+        roles=(naming.cell_name(cell, "rds-monitoring", limit=64), naming.cell_name(cell, "sql-backup", limit=64)),
+        bucket=_bucket(spec, "sql-backups", incarnation),
+        incarnation=incarnation,
     )
     given = {field.name: getattr(host, field.name) for field in fields(host)}
     return parts.DatabaseLayout(**given, name=naming.database_name(cell, 1), login=naming.login_name(cell))
@@ -143,15 +147,16 @@ def _gateway(spec: CellSpec, network: parts.NetworkLayout, *, offset: int) -> pa
     body, cell, data = spec.spec, spec.metadata.name, facts("aws", "sizes")["gateway"]
     zone = network.zones[0]
     day, begin, _ = sizing.window(body.maintenance.window)
+    capacity = sizing.capacity(body.storage.size_gib)
     return parts.GatewayLayout(
         name=naming.cell_name(cell, limit=255),
         host=f"files.{body.ingress.host}",
         zone=zone.letter,
         address=address_in(zone.nodes, offset),
-        instance_type=sizing.one(data, "instance_type", str),
-        root_gib=sizing.one(data, "root_gib", int),
+        instance_type=sizing.of(data, "types", capacity, str),
+        root_gib=sizing.of(data, "root_gib", capacity, int),
         cache_gib=sizing.cache(body.storage.size_gib, body.storage.cache_gib),
-        capacity="Small",
+        capacity=capacity,
         role=naming.cell_name(cell, "gateway", limit=64),
         log_group=f"/cells/{cell}/gateway",
         maintenance=(day, begin // 60, begin % 60),
@@ -164,7 +169,7 @@ def _kinds(spec: CellSpec) -> tuple[str, ...]:
 
 
 def _shares(spec: CellSpec, incarnation: int) -> tuple[parts.ShareLayout, ...]:
-    cell, body, kinds = spec.metadata.name, spec.spec, _kinds(spec)
+    kinds = _kinds(spec)
     names = (*parts.KINDS, *(f"free-{index}" for index in range(len(parts.KINDS) + 1, parts.SHARE_COUNT + 1)))
     return tuple(
         parts.ShareLayout(
@@ -172,10 +177,15 @@ def _shares(spec: CellSpec, incarnation: int) -> tuple[parts.ShareLayout, ...]:
             name=name,
             # A free pair that comes into use keeps its name: another would be another bucket.
             kind=kinds[index - 1] if index <= len(kinds) else "",
-            bucket=naming.distinct(f"cell-{cell}-{name}", 63, body.account, body.region, str(incarnation)),
+            bucket=_bucket(spec, name, incarnation),
         )
         for index, name in enumerate(names, start=1)
     )
+
+
+def _bucket(spec: CellSpec, name: str, incarnation: int) -> str:
+    cell, body = spec.metadata.name, spec.spec
+    return naming.distinct(f"cell-{cell}-{name}", 63, body.account, body.region, str(incarnation))
 
 
 def _nodes(

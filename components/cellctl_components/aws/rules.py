@@ -41,6 +41,7 @@ def check(spec: CellSpec) -> None:
         NotYet: The spec is right, and this version cannot do it.
     """
     problems = [*_region(spec), *_network(spec), *_ingress(spec), *_tags(spec)]
+    problems += _edition(spec) if spec.spec.placement == "dedicated" else []
     if problems:
         raise SpecError(problems)
     refuse_pending(spec)
@@ -53,7 +54,7 @@ def check_reef(spec: ReefSpec) -> None:
         SpecError: With every problem.
         NotYet: The spec is right, and this version cannot do it.
     """
-    problems = [*findings(spec), *_region(spec), *_tags(spec)]
+    problems = [*findings(spec), *_region(spec), *_edition(spec), *_tags(spec)]
     if problems:
         raise SpecError(problems)
     refuse_pending_reef(spec)
@@ -100,6 +101,26 @@ def _ingress(spec: CellSpec) -> list[Problem]:
         problems.append(Problem(field="spec.ingress.host", message="AWS keeps this domain for itself"))
     if len(f"polling.{host}") > _LONGEST_HOST:
         problems.append(Problem(field="spec.ingress.host", message="leaves no room for polling.HOST and files.HOST"))
+    return problems
+
+
+def _edition(spec: CellSpec | ReefSpec) -> list[Problem]:
+    """Refuse what RDS does not sell of an edition: it would say so when the host is made, half an hour later."""
+    data, asked = facts("aws", "sizes")["database"], spec.spec.database
+    not_on, problems = data["not_on"], []
+    assert isinstance(not_on, dict)
+    excluded, classes = not_on.get(asked.edition), data["classes"]
+    if isinstance(excluded, list) and asked.tier in excluded and isinstance(classes, dict):
+        message = f"{asked.edition} is not sold on {classes[asked.tier]}"
+        problems.append(
+            Problem(field="spec.database.tier", message=message, hint="a larger tier, or edition: standard")
+        )
+    alone = data["one_zone"]
+    if isinstance(alone, list) and asked.edition in alone and asked.multi_zone:
+        message = f"the {asked.edition} edition has no second zone on RDS"
+        problems.append(
+            Problem(field="spec.database.multiZone", message=message, hint="multiZone: false, or edition: standard")
+        )
     return problems
 
 

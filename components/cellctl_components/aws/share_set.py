@@ -21,7 +21,7 @@ class ShareSetArgs:
     """What the shares are made of.
 
     `clients` are the addresses of the cell's nodes: they, and nobody else, mount the shares that carry a kind of file.
-    Free shares admit nobody. `account` is the account's id.
+    Free shares admit nobody. `account` is the account's id, `operator` the role with which cellctl works in it.
     """
 
     shares: Sequence[ShareLayout]
@@ -34,6 +34,7 @@ class ShareSetArgs:
     clients: Sequence[str]
     protected: bool = True
     in_domain: bool = False
+    operator: str = ""
 
 
 Share = storagegateway.NfsFileShare | storagegateway.SmbFileShare
@@ -90,7 +91,8 @@ class ShareSet(pulumi.ComponentResource):
         )
 
     def _secured(self, share: ShareLayout, bucket: s3.Bucket) -> list[pulumi.Resource]:
-        policy = pulumi.Output.all(bucket.arn, self.role.arn).apply(lambda got: policies.bucket(got[0], got[1]))
+        both = pulumi.Output.all(bucket.arn, self.role.arn)
+        policy = both.apply(lambda got: policies.bucket(*got, operator=self._args.operator))
         return buckets.guarded(f"{self._name}-{share.name}", bucket, self, self._args.key_arn, policy)
 
     def _share(self, share: ShareLayout) -> Share:

@@ -38,17 +38,20 @@ def zones(region: str, cidr: str) -> tuple[parts.Zone, ...]:
 
 
 def host(
-    body: CellBody | ReefBody, *, identifier: str, group: str, monitoring_role: str, incarnation: int
+    body: CellBody | ReefBody, *, identifier: str, group: str, roles: tuple[str, str], bucket: str, incarnation: int
 ) -> parts.HostLayout:
-    """Return the layout of a database host of the tier and with the backups that a file says."""
+    """Return the layout of a database host of the tier and with the backups that a file says.
+
+    `roles` are those that watch it and back up, `bucket` is where to.
+    """
     data, pairs, asked = facts("aws", "sizes")["database"], facts("aws", "regions")["pairs"], body.database
     return parts.HostLayout(
         identifier=identifier,
         group=group,
-        engine=one(data, "engine", str),
+        engine=of(data, "engines", asked.edition, str),
         engine_version=one(data, "engine_version", str),
         major_version=one(data, "major_version", str),
-        family=one(data, "family", str),
+        family=of(data, "families", asked.edition, str),
         instance_class=of(data, "classes", asked.tier, str),
         storage_gib=of(data, "storage_gib", asked.tier, int),
         storage_limit_gib=of(data, "storage_limit_gib", asked.tier, int),
@@ -59,8 +62,10 @@ def host(
         maintenance_window=maintenance_window(body.maintenance.window),
         final_snapshot=f"{identifier}-final-{incarnation}",
         administrator=ADMINISTRATOR,
-        monitoring_role=monitoring_role,
+        monitoring_role=roles[0],
         port=SQL_PORT,
+        backup_role=roles[1],
+        backup_bucket=bucket,
     )
 
 
@@ -76,6 +81,13 @@ def cache(size_gib: int, disks: tuple[int, ...] = ()) -> tuple[int, ...]:
     wanted = min(max(-(-size_gib // 5), least), one(data, "cache_total_gib", int))
     count = -(-wanted // volume)
     return tuple(-(-wanted // count) for _ in range(count))
+
+
+def capacity(size_gib: int) -> str:
+    """Return how much a gateway must know of its files for so many GiB of them, as the service calls it."""
+    holds = facts("aws", "sizes")["gateway"]["holds_gib"]
+    assert isinstance(holds, dict)
+    return next((name for name in holds if size_gib <= one(holds, name, int)), "Large")
 
 
 def window(text: str) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ from pulumi_aws import cloudwatch, iam, rds
 
 from cellctl_components.aws import policies
 from cellctl_components.aws.layout import HostLayout
+from cellctl_components.aws.native_backups import NativeBackups, NativeBackupsArgs, native_backups
 from cellctl_components.aws.options import Timeouts, child, stateful
 
 LOGS = ("agent", "error")
@@ -24,12 +25,17 @@ class HostGroups:
     subnets: rds.SubnetGroup
     parameters: rds.ParameterGroup
     options: rds.OptionGroup
+    backups: NativeBackups
 
 
 def host_groups(
-    name: str, layout: HostLayout, subnet_ids: Sequence[pulumi.Input[str]], parent: pulumi.ComponentResource
+    name: str, args: NativeBackupsArgs, subnet_ids: Sequence[pulumi.Input[str]], parent: pulumi.ComponentResource
 ) -> HostGroups:
-    """Declare the groups that a layout names. No options yet: changing an instance's group later means a restart."""
+    """Declare the groups that the layout of `args.hosts` names, all alike.
+
+    An option is added to a group in place; changing an instance's group later means a restart.
+    """
+    layout, backups = args.hosts[0], native_backups(name, args, parent)
     force_tls = rds.ParameterGroupParameterArgs(name="rds.force_ssl", value="1", apply_method="pending-reboot")
     opts = child(parent, delete_first=True)
     return HostGroups(
@@ -54,8 +60,10 @@ def host_groups(
             engine_name=layout.engine,
             major_engine_version=layout.major_version,
             option_group_description="Options of the cell's database",
-            opts=opts,
+            options=[backups.option],
+            opts=child(parent, *backups.after, delete_first=True),
         ),
+        backups=backups,
     )
 
 
@@ -63,7 +71,7 @@ def host_groups(
 class SqlServerHostArgs:
     """What the host is made of. `account` is the account's id; `protected` puts RDS's own deletion lock on it.
 
-    Without `groups` the host makes its own.
+    Without `groups` the host makes its own. `operator` is the role with which cellctl works.
     """
 
     layout: HostLayout
@@ -74,6 +82,7 @@ class SqlServerHostArgs:
     key_arn: pulumi.Input[str]
     log_days: int = 30
     protected: bool = True
+    operator: str = ""
     groups: HostGroups | None = None
 
 
@@ -90,7 +99,7 @@ class SqlServerHost(pulumi.ComponentResource):
     def __init__(self, name: str, args: SqlServerHostArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cells:aws:SqlServerHost", name, None, opts)
         self._name, self._args, self._layout = name, args, args.layout
-        self._groups = args.groups or host_groups(name, args.layout, args.subnet_ids, self)
+        self._groups = args.groups or host_groups(name, self._backup_args(), args.subnet_ids, self)
         self._role = self._monitoring_role()
         self._log_groups = [self._log_group(log) for log in LOGS]
         self.instance = self._instance()
@@ -99,6 +108,22 @@ class SqlServerHost(pulumi.ComponentResource):
         if self._layout.backup_region:
             self._backups_elsewhere()
         self.register_outputs({"address": self.address, "administratorSecret": self.administrator_secret})
+
+    def _backup_args(self) -> NativeBackupsArgs:
+        args = self._args
+        return NativeBackupsArgs(
+            hosts=[args.layout],
+            region=args.region,
+            account=args.account,
+            key_arn=args.key_arn,
+            operator=args.operator,
+            protected=args.protected,
+        )
+
+    @property
+    def backups(self) -> NativeBackups:
+        """Where SQL Server backs up single databases."""
+        return self._groups.backups
 
     def _monitoring_role(self) -> iam.Role:
         role = iam.Role(
@@ -182,3 +207,8 @@ class SqlServerHost(pulumi.ComponentResource):
             region=self._layout.backup_region,
             opts=stateful(self),
         )
+
+
+def backups_of(host: SqlServerHost, region: str) -> dict[str, pulumi.Input[object]]:
+    """Return where a host's native backups are, as an output of its stack."""
+    return {"bucket": host.backups.bucket.bucket, "region": region, "writer": host.backups.role.arn}

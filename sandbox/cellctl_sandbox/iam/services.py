@@ -18,6 +18,7 @@ NFS_SHARE = "aws:storagegateway/nfsFileShare:NfsFileShare"
 SUBNET = "aws:ec2/subnet:Subnet"
 INTERNET = "aws:ec2/internetGateway:InternetGateway"
 BUCKET = "aws:s3/bucket:Bucket"
+_BY_EC2 = "arn:aws:automate:"
 VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
 
 
@@ -104,6 +105,20 @@ def _database(estate: Estate, item: CloudObject) -> Iterator[str]:
     yield from _said(aws.lacks(estate, role, tables.actions("monitoring", "group"), group))
 
 
+def _options(estate: Estate, item: CloudObject) -> Iterator[str]:
+    """RDS takes on the role of native backups when the option is added; what the role may do shows when one is made."""
+    for option in every(item.properties, "options.*"):
+        if not isinstance(option, dict) or option.get("optionName") != "SQLSERVER_BACKUP_RESTORE":
+            continue
+        roles = [one.get("value") for one in every(option, "optionSettings.*")
+                 if isinstance(one, dict) and one.get("name") == "IAM_ROLE_ARN"]  # fmt: skip
+        if not roles:
+            yield "InvalidParameterValue: SQLSERVER_BACKUP_RESTORE needs IAM_ROLE_ARN"
+        service = tables.principal("native_backup", item.region)
+        for role in roles:
+            yield from _said(aws.assumes(estate, service, str(role), item.text("arn")))
+
+
 def _attached(estate: Estate, item: CloudObject) -> Iterator[str]:
     """A NAT gateway is refused in a network without an internet gateway (EC2 API, Gateway.NotAttached)."""
     network = text(estate.one(SUBNET, item.text("subnetId")), "vpcId")
@@ -131,6 +146,8 @@ def _expiry(estate: Estate, item: CloudObject) -> Iterator[str]:
 def _alarm(estate: Estate, item: CloudObject) -> Iterator[str]:
     """AWS would show this only when the alarm goes off and nobody hears of it."""
     for action in every(item.properties, "alarmActions.*"):
+        if str(action).startswith(_BY_EC2):
+            continue
         topic = estate.one(TOPIC, str(action))
         key = text(topic, "kmsMasterKeyId")
         if topic is None:
@@ -147,6 +164,7 @@ WORK: Mapping[str, Callable[[Estate, CloudObject], Iterator[str]]] = {
     "aws:ec2/flowLog:FlowLog": _flow_log,
     "aws:ec2/natGateway:NatGateway": _attached,
     "aws:rds/instance:Instance": _database,
+    "aws:rds/optionGroup:OptionGroup": _options,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _expiry,

@@ -28,7 +28,7 @@ _SECRET = re.compile(r"(?:Read-Secret|-SecretId)\s+'?(?P<id>[^'\s)]+)'?")
 _FIRST_ADMINISTRATOR = re.compile(r"--password \(Read-Secret '[^']*'\)")
 """Read by the node that leads, alone."""
 _NFS = re.compile(r"mount\.exe [^\n]*?'\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
-_SMB = re.compile(r"(?:net use|New-SmbMapping -RemotePath) '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
+_SMB = re.compile(r"New-SmbMapping -RemotePath '\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)'")
 _USER = re.compile(r"\$user = \(Get-SECSecretValue -SecretId (?P<id>\S+)")
 _FIRST = re.compile(r"https?://(?P<address>[\d.]+):(?P<port>\d+)/api/octopusservernodes/ping")
 _UNC = re.compile(r"\\\\(?P<host>[^\\]+)\\(?P<share>[^\\]+)")

@@ -65,7 +65,7 @@ def test_a_default_cell_has_every_part(cell: Callable[..., Recording]) -> None:
         "cells:aws:Ingress": 1,
         "cells:aws:Secrets": 1,
         "cells:aws:Alarms": 1,
-        "aws:s3/bucket:Bucket": 10,
+        "aws:s3/bucket:Bucket": 11,
         "aws:storagegateway/nfsFileShare:NfsFileShare": 10,
         "cellctl:aws:ShareAccess": 5,
         "cellctl:aws:FileGateway": 1,
@@ -157,6 +157,11 @@ def test_sql_server_is_safe_where_the_provider_is_not(cell: Callable[..., Record
         "manageMasterUserPassword": True,
         "characterSetName": "SQL_Latin1_General_CP1_CI_AS",
         "storageType": "gp3",
+        "caCertIdentifier": "rds-ca-rsa2048-g1",
+        "allocatedStorage": 200,
+        "maxAllocatedStorage": 2000,
+        "optionGroupName": "cell-acme-sql",
+        "parameterGroupName": "cell-acme-sql",
     }
     assert {key: database.inputs[key] for key in wanted} == wanted
     assert "password" not in database.inputs
@@ -271,8 +276,66 @@ def test_every_bucket_is_closed_sealed_versioned_and_has_one_writer(cell: Callab
         assert rule["noncurrentVersionExpiration"] == {"noncurrentDays": 30}
         assert not {"expiration", "transitions"} & set(rule)
         policy = json.loads(recording.named(bucket.name, "bucketPolicy").inputs["policy"])
-        assert [statement["Sid"] for statement in policy["Statement"]] == ["TlsOnly", "RecentTlsOnly", "OneWriter"]
+        by_name = {statement["Sid"]: statement for statement in policy["Statement"]}
+        assert list(by_name) == ["TlsOnly", "RecentTlsOnly", "OneWriter", "NoOtherDeletes"]
         assert {statement["Effect"] for statement in policy["Statement"]} == {"Deny"}
+        writer = by_name["OneWriter"]["Condition"]["StringNotEquals"]["aws:PrincipalArn"]
+        assert writer.startswith("arn:aws:iam/role:Role:acme-")
+        removers = by_name["NoOtherDeletes"]["Condition"]["StringNotEquals"]["aws:PrincipalArn"]
+        assert removers == [writer, "arn:aws:iam::123456789012:role/cellctl"]
+        assert set(by_name["NoOtherDeletes"]["Action"]) == {"s3:DeleteObject", "s3:DeleteObjectVersion"}
+
+
+def test_a_preview_says_of_buckets_what_the_change_does_whichever_role_looks(cell: Callable[..., Recording]) -> None:
+    arns = {name: f"arn:aws:iam::123456789012:role/cellctl/{name}" for name in ("apply", "preview")}
+    texts = {
+        cell(account=AccountFacts(id="123456789012", role=role, changes_as=arns["apply"]))
+        .named("acme-shares-packages", "bucketPolicy")
+        .inputs["policy"]
+        for role in arns.values()
+    }
+    assert len(texts) == 1
+    assert arns["apply"] in texts.pop()
+
+
+def test_one_database_is_backed_up_into_a_bucket_of_its_own(
+    cell: Callable[..., Recording],
+) -> None:
+    """Reference aws.md 1.6: without the option nobody brings one cell's database back."""
+    recording = cell()
+    (option,) = recording.named("acme-sql-options").inputs["options"]
+    role = recording.named("acme-sql-native-backup", "iam/role:")
+    arn = "arn:aws:iam/role:Role:acme-sql-native-backup"
+    assert option == {
+        "optionName": "SQLSERVER_BACKUP_RESTORE", "optionSettings": [{"name": "IAM_ROLE_ARN", "value": arn}],
+    }  # fmt: skip
+    (trust,) = json.loads(role.inputs["assumeRolePolicy"])["Statement"]
+    assert trust["Principal"] == {"Service": "rds.amazonaws.com"}
+    stem = "arn:aws:rds:eu-west-1:123456789012"
+    assert trust["Condition"]["ArnLike"]["aws:SourceArn"] == [f"{stem}:og:cell-acme-sql", f"{stem}:db:cell-acme-sql"]
+    bucket = recording.named("acme-sql-native-backup", "s3/bucket:")
+    assert bucket.protect
+    assert len(bucket.inputs["bucket"]) <= 63
+    own = "arn:aws:s3/bucket:Bucket:acme-sql-native-backup"
+    allowed = json.loads(recording.named("acme-sql-native-backup", "rolePolicy").inputs["policy"])["Statement"]
+    assert [one["Resource"] for one in allowed] == [[own], [f"{own}/*"], ["arn:aws:kms/key:Key:acme-secrets-key"]]
+    assert not [action for one in allowed for action in one["Action"] if "*" in action or "Delete" in action]
+    assert recording.outputs["databaseBackups"] == {
+        "bucket": bucket.inputs["bucket"], "region": "eu-west-1", "writer": arn,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("edition", "engine"), [("standard", "sqlserver-se"), ("enterprise", "sqlserver-ee"), ("web", "sqlserver-web")]
+)
+def test_an_edition_is_one_engine_with_groups_of_its_own(
+    cell: Callable[..., Recording], edition: str, engine: str
+) -> None:
+    recording = cell(database={"edition": edition, "multiZone": edition != "web"})
+    host = recording.named("acme-sql-instance").inputs
+    assert (host["engine"], host["licenseModel"]) == (engine, "license-included")
+    assert recording.named("acme-sql-options").inputs["engineName"] == engine
+    assert recording.named("acme-sql-parameters").inputs["family"] == f"{engine}-16.0"
 
 
 def test_the_gateways_role_reaches_its_buckets_only_and_serves_one_account(cell: Callable[..., Recording]) -> None:
@@ -285,7 +348,8 @@ def test_the_gateways_role_reaches_its_buckets_only_and_serves_one_account(cell:
     }
     text = recording.named("acme-shares-role", "rolePolicy").inputs["policy"]
     statements = json.loads(text)["Statement"]
-    buckets = {f"arn:aws:s3/bucket:Bucket:{item.name}" for item in recording.of("aws:s3/bucket:Bucket")}
+    files = [item for item in recording.of("aws:s3/bucket:Bucket") if item.name.startswith("acme-shares-")]
+    buckets = {f"arn:aws:s3/bucket:Bucket:{item.name}" for item in files}
     assert set(statements[0]["Resource"]) == buckets
     assert {one.removesuffix("/*") for one in statements[1]["Resource"]} == buckets
     assert not any(action.partition(":")[2] == "*" for one in statements for action in one["Action"])
@@ -460,7 +524,26 @@ def test_alarms_watch_every_part_and_have_a_statistic(cell: Callable[..., Record
     }  # fmt: skip
     for alarm in alarms:
         assert "statistic" in alarm.inputs or "metricQueries" in alarm.inputs
-        assert alarm.inputs["alarmActions"] == ["arn:aws:sns/topic:Topic:acme-alarms-topic"]
+        assert alarm.inputs["alarmActions"][0] == "arn:aws:sns/topic:Topic:acme-alarms-topic"
+    metrics = {item.inputs.get("metricName") for item in alarms}
+    assert {
+        "CachePercentDirty", "IoWaitPercent", "IndexEvictions", "FileSharesUnavailable", "HealthNotifications",
+        "AvailabilityNotifications", "FilesFailingUpload", "FreeStorageSpace", "CPUUtilization",
+        "FailedSQLServerAgentJobsCount", "UnHealthyHostCount", "HTTPCode_Target_5XX_Count",
+    } <= metrics  # fmt: skip
+    memory = cell().named("acme-alarms-gateway-memory").inputs
+    asked = {one["metric"]["metricName"] for one in memory["metricQueries"] if "metric" in one}
+    assert (asked, memory["threshold"]) == ({"MemUsedBytes", "MemTotalBytes"}, 95)
+
+
+def test_a_gateway_whose_host_fails_is_started_on_another_one_and_no_node_is(cell: Callable[..., Recording]) -> None:
+    acting = [one for one in cell().of("aws:cloudwatch/metricAlarm:MetricAlarm") if len(one.inputs["alarmActions"]) > 1]
+    assert [one.name for one in acting] == ["acme-alarms-gateway-recovery"]
+    (alarm,) = acting
+    assert alarm.inputs["metricName"] == "StatusCheckFailed_System"
+    assert alarm.inputs["dimensions"] == {"InstanceId": "acme-gateway-instance-id"}
+    assert alarm.inputs["alarmActions"][1] == "arn:aws:automate:eu-west-1:ec2:recover"
+    assert alarm.inputs["treatMissingData"] == "missing"
 
 
 def test_constructors_are_short_and_end_with_their_outputs() -> None:

@@ -232,7 +232,7 @@ def test_the_default_quotas_break_where_load_balancers_run_out() -> None:
     assert {name: fit.breaks_at for name, fit in found.items() if fit.breaks_at} == {
         "lb.application-load-balancers": 51, "lb.network-load-balancers": 51, "ec2.elastic-ips": 51, "ec2.vpcs": 251,
     }  # fmt: skip
-    assert (found["rds.sqlserver-instances"].needed, found["s3.buckets"].needed) == (6, 300)
+    assert (found["rds.sqlserver-instances"].needed, found["s3.buckets"].needed) == (6, 306)
     assert all(fit.breaks_at == 0 for fit in quotas("aws", 50, "reef"))
     together = {fit.quota: fit for fit in quotas("aws", 300, "shared")}
     # What is left is a reef's: three NAT gateways and a network each.
@@ -342,6 +342,17 @@ def test_smb_on_a_reef_is_a_domains_and_each_cell_mounts_as_its_own_user(
     assert not [one for one in cell.of("aws:secretsmanager/secret:Secret") if "guest" in one.name]
 
 
+def test_hosts_of_a_reef_share_the_bucket_of_their_backups(shared: Recording) -> None:
+    (role,) = [one for one in shared.of("aws:iam/role:Role") if one.name == "reef-r1-sql-native-backup"]
+    sources = json.loads(str(role.inputs["assumeRolePolicy"]))["Statement"][0]["Condition"]["ArnLike"]["aws:SourceArn"]
+    stem = "arn:aws:rds:eu-west-1:123456789012"
+    assert sources == [f"{stem}:og:reef-r1-sql", f"{stem}:db:reef-r1-sql-1"]
+    plan = reef(database={"hosts": 3}).for_account("123456789012")
+    assert len({(host.backup_bucket, host.backup_role) for host in plan.hosts}) == 1
+    assert plan.hosts[0].backup_bucket != reef().hosts[0].backup_bucket  # no other account has one of this name
+    assert shared.outputs["databaseBackups"]["writer"] == "arn:aws:iam/role:Role:reef-r1-sql-native-backup"
+
+
 def test_hosts_of_a_reef_share_their_groups() -> None:
     plan = reef(database={"hosts": 3}, storage={"gateways": 4})
     assert len({host.group for host in plan.hosts}) == 1
@@ -428,6 +439,11 @@ def test_one_role_only_looks_and_the_other_changes_nothing_else(base: Recording)
     by_name = {part["Sid"]: part for part in apply}
     assert all("/cells/*" in arn for arn in by_name["Roles"]["Resource"])  # type: ignore[attr-defined]
     assert {"iam:PassRole", "iam:CreateRole"} <= set(by_name["Roles"]["Action"])  # type: ignore[call-overload]
+    linked = by_name["ServiceRoles"]  # the first database of an account makes RDS's own role, in cellctl's name
+    assert linked["Action"] == ["iam:CreateServiceLinkedRole"]
+    assert linked["Resource"] == ["arn:aws:iam::123456789012:role/aws-service-role/*"]
+    services = set(linked["Condition"]["StringEquals"]["iam:AWSServiceName"])  # type: ignore[index]
+    assert {"rds.amazonaws.com", "elasticloadbalancing.amazonaws.com", "elasticache.amazonaws.com"} < services
     changes = [action for part in apply if part["Sid"] == "Change" for action in part["Action"]]  # type: ignore[attr-defined]
     assert not [action for action in changes if action.startswith(("iam:", "secretsmanager:Get"))]
     assert all(":secret:" in arn for arn in by_name["Secrets"]["Resource"])  # type: ignore[attr-defined]
