@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from cellctl.dialer import Dialer
 from cellctl.errors import CellctlError
+from cellctl.sqlserver.availability import ha_mode
 from cellctl.sqlserver.connection import Endpoint, Identity, Lost, SqlFailure, single
 from cellctl.verify.checks import Check, CheckResult, SecretReader
 from cellctl.verify.outputs import DatabaseTarget
@@ -19,7 +22,7 @@ def database_check(database: DatabaseTarget, dialer: Dialer, secrets: SecretRead
         if secrets is None:
             return _failed(database, "nobody to ask for its secret", "", "verify_database_secret")
         try:
-            opened = _opened(database, dialer, secrets)
+            opened, mode = _opened(database, dialer, secrets)
         except CellctlError as error:
             return _failed(database, error.summary, error.hint, "verify_database_secret")
         except SqlFailure as failure:
@@ -35,19 +38,42 @@ def database_check(database: DatabaseTarget, dialer: Dialer, secrets: SecretRead
             return _failed(database, f"it opened '{opened}' instead", "", "verify_database_other")
         who = database.login or database.identity or "cellctl"
         message = f"database {database.name} opens as {who}"
+        if mode and database.expected and mode != database.expected:
+            if mode == "mirroring" and database.administers:
+                return _mirrored(database)
+            message += f"; its server keeps {_SAID[mode]}, and is to keep {_SAID[database.expected]}"
         return CheckResult(kind="database", target=database.name, passed=True, message=message)
 
     return look
 
 
-def _opened(database: DatabaseTarget, dialer: Dialer, secrets: SecretReader) -> str:
-    """Sign in over verified TLS and return the name of the database that opened."""
+_SAID: Mapping[str, str] = {
+    "single": "no second copy (RDS makes one in its maintenance window)",
+    "mirroring": "a mirror, which Octopus does not support",
+    "always_on": "an availability group",
+}
+
+
+def _mirrored(host: DatabaseTarget) -> CheckResult:
+    """A host that mirrors takes fewer databases than were counted on, so it must not serve."""
+    message = f"database host {host.server} mirrors its databases, and is to keep an availability group"
+    hint = "a newer version of SQL Server has one; until then the host takes fewer databases"
+    code = "verify_database_mode"
+    return CheckResult(kind="database", target=host.server, passed=False, message=message, hint=hint, code=code)
+
+
+def _opened(database: DatabaseTarget, dialer: Dialer, secrets: SecretReader) -> tuple[str, str]:
+    """Sign in over verified TLS; return the name of the database that opened, and how its server keeps a second copy.
+
+    Who administers the server asks it; of others it is told how it was when the database was made.
+    """
     token = "" if database.login else secrets.database_token(database.identity)
     password = "" if token else secrets.read(database.password_secret)
     identity = Identity(token=token) if token else Identity(login=database.login, password=password)
     endpoint = Endpoint(dialer=dialer, server=database.server, port=database.port)
     with endpoint.opened(identity, database.name) as connection:
-        return str(single(connection.rows("SELECT DB_NAME()")) or "")
+        opened = str(single(connection.rows("SELECT DB_NAME()")) or "")
+        return opened, ha_mode(connection) if database.administers else database.found
 
 
 def _refused(database: DatabaseTarget, number: int) -> CheckResult:

@@ -39,7 +39,11 @@ class EntryTarget:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseTarget:
-    """Where the cell's database is and as whom its nodes open it; `password_secret` is a reference."""
+    """Where the cell's database is and as whom its nodes open it; `password_secret` is a reference.
+
+    `expected` is how its server is to keep a second copy (RDS: `always_on` or `single`), `` where nothing is said, and
+    `found` how it did when it was asked last. `administers`: who signs in may ask the server itself.
+    """
 
     server: str
     port: int
@@ -49,6 +53,9 @@ class DatabaseTarget:
     login: str = ""
     password_secret: str = ""
     identity: str = ""
+    expected: str = ""
+    found: str = ""
+    administers: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +116,12 @@ def database_of(outputs: Mapping[str, object]) -> DatabaseTarget | None:
         login=_optional(item, "login"),
         password_secret=_optional(item, "passwordSecret"),
         identity=_optional(item, "identity"),
+        expected=_EXPECTED.get(item.get("multiZone"), ""),
+        found=_optional(item, "haMode"),
     )
+
+
+_EXPECTED: Mapping[object, str] = {True: "always_on", False: "single"}
 
 
 def buckets_of(outputs: Mapping[str, object]) -> tuple[BucketTarget, ...]:
@@ -155,18 +167,18 @@ def hosts_of(outputs: Mapping[str, object]) -> tuple[DatabaseTarget, ...]:
             name="master",
             kind=_text(item, "kind", "hosts"),
             region=_optional(item, "region"),
-            **_administrator(item),
+            login=_administrator(item, "login"),
+            password_secret=_administrator(item, "passwordSecret"),
+            expected=_administrator(item, "haMode"),
+            administers=item.get("kind") == "rds",
         )
         for item in _listed(outputs, "hosts")
     )
 
 
-def _administrator(item: Mapping[object, object]) -> dict[str, str]:
-    """Return login and secret of a host's administrator; a host of Azure SQL has none, cellctl signs in as itself."""
-    if item.get("kind") == "azure_sql":
-        return {}
-    secret = _text(item, "passwordSecret", "hosts")
-    return {"login": _text(item, "login", "hosts"), "password_secret": secret}
+def _administrator(item: Mapping[object, object], key: str) -> str:
+    """Return what is said of a host's administrator; a host of Azure SQL has none, cellctl signs in as itself."""
+    return "" if item.get("kind") == "azure_sql" else _text(item, key, "hosts")
 
 
 def shared_buckets_of(outputs: Mapping[str, object]) -> tuple[BucketTarget, ...]:

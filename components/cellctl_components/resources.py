@@ -264,8 +264,16 @@ class CellDatabase(pulumi.CustomResource):
             "readCommittedSnapshot": read_committed_snapshot,
             "masterKeyFingerprint": master_key_fingerprint,
             "acceptDataLoss": accept_data_loss,
+            "haMode": None,
         }
         super().__init__("cellctl:sql:CellDatabase", name, props, _options(opts))
+
+    @property
+    @pulumi.getter(name="haMode")
+    def ha_mode(self) -> pulumi.Output[str]:
+        """How its server really keeps a second copy (RDS): `single`, `mirroring` or `always_on`."""
+        mode: pulumi.Output[str] = pulumi.get(self, "haMode")
+        return mode
 
     @property
     @pulumi.getter(name="database")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -67,6 +67,7 @@ class World:
         self.catalogue = ListedServers(facts)
         self.sandbox = SqlSandbox(home, self.catalogue, authority=AUTHORITY, faults=faults)
         self.dials, self.slept = 0, 0.0
+        self.waited: Callable[[float], None] = lambda _: None
         self.stores = Stores()
         self.context = Context(dialer=self, sleep=self.sleep, credentials=Tokens(self))
         self.context.__dict__["secrets"] = self.stores
@@ -78,6 +79,7 @@ class World:
 
     def sleep(self, seconds: float) -> None:
         self.slept += seconds
+        self.waited(seconds)
 
     def rows(self, statement: str, *, database: str = "master", login: str = ADMIN, password: str = ADMIN_PASSWORD):
         endpoint = Endpoint(dialer=self.sandbox.dialer, server=self.catalogue.servers()[0].host, port=1433)
@@ -176,6 +178,33 @@ def test_a_second_create_adopts_what_is_there_and_makes_nothing_twice(rds):
     assert second.properties == first.properties
     assert rds.stores.values[LOGIN_SECRET] == password
     assert rds.rows("SELECT COUNT(*) FROM sys.sql_logins") == [(2,)]
+
+
+@pytest.mark.parametrize(("mirrored", "mode"), [(False, "always_on"), (True, "mirroring")])
+def test_a_database_is_there_once_its_second_copy_is_up_to_date(rds, mirrored, mode):
+    behind = rds_facts(multi_az=True, mirrored=mirrored, catching_up=("octo_acme_g1",))
+    rds.sandbox.catalogue.put(behind)
+    waits: list[float] = []
+
+    def wait(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 3:
+            rds.sandbox.catalogue.put(rds_facts(multi_az=True, mirrored=mirrored))
+
+    rds.waited = wait
+    assert rds.create(rds_inputs()).properties["haMode"] == mode
+    assert len(waits) == 3
+    rds.sandbox.catalogue.put(rds_facts())
+    assert rds.create(rds_inputs()).properties["haMode"] == "single"
+
+
+def test_a_second_copy_that_does_not_come_fails_the_create_and_the_next_one_goes_on(rds):
+    rds.sandbox.catalogue.put(rds_facts(multi_az=True, catching_up=("octo_acme_g1",)))
+    with pytest.raises(ProviderError, match="a second copy of database octo_acme_g1 did not happen within 30 minutes"):
+        rds.create(rds_inputs())
+    rds.sandbox.catalogue.put(rds_facts(multi_az=True))
+    assert rds.create(rds_inputs()).properties["haMode"] == "always_on"
+    assert made_once(rds)
 
 
 CHANGES = ("CREATE", "ALTER", "EXEC")

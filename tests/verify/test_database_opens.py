@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -102,3 +103,31 @@ def test_each_reason_why_it_does_not_open_has_its_code_and_no_secret(sandbox):
 def test_a_login_whose_user_was_dropped_is_told_apart_from_a_wrong_password(sandbox):
     run(sandbox, RDS, "octo_acme_g1", "DROP USER octo_acme")
     assert check(sandbox, target()).code == "verify_database_user"
+
+
+def host(sandbox: SqlSandbox, **more) -> DatabaseTarget:
+    facts = {"host": RDS, "kind": "rds", "incarnation": "1", "administrator": ADMIN, "administrator_password": PASSWORD}
+    sandbox.catalogue.put(SqlServerFacts(**facts | more))
+    given = {"name": "master", "login": ADMIN, "password_secret": "arn:admin", "administers": True}
+    return target(**given, expected="always_on")
+
+
+@pytest.mark.parametrize(
+    ("server", "passed", "said"),
+    [
+        ({"multi_az": True}, True, f"database master opens as {ADMIN}$"),
+        ({"multi_az": True, "mirrored": True}, False, "mirrors its databases"),
+        ({"multi_az": False}, True, "its server keeps no second copy"),
+    ],
+)
+def test_a_host_is_asked_how_it_really_keeps_a_second_copy(sandbox, server, passed, said):
+    """What RDS was asked for does not tell: an older version mirrors, and takes fewer databases."""
+    result = check(sandbox, host(sandbox, **server), {"arn:admin": PASSWORD})
+    assert (result.passed, result.code) == (passed, "" if passed else "verify_database_mode")
+    assert re.search(said, result.message)
+
+
+def test_of_a_cells_own_server_it_says_what_was_found_when_the_database_was_made(sandbox):
+    assert "keeps a mirror" in check(sandbox, target(expected="always_on", found="mirroring")).message
+    for found in ("always_on", ""):
+        assert "keeps" not in check(sandbox, target(expected="always_on", found=found)).message

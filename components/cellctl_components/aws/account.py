@@ -1,4 +1,4 @@
-"""Account: what an AWS account needs before any other stack: the state's bucket and key, logs, cellctl's two roles."""
+"""Account: what an AWS account needs before any other stack: the state's bucket and key, logs, backups, two roles."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pulumi_aws import iam, s3
 from cellctl.facts.permissions import looks, merged, permissions
 from cellctl_components import naming
 from cellctl_components.aws import buckets, policies, rules
+from cellctl_components.aws.file_backups import FileBackupsArgs, file_backups
 from cellctl_components.aws.options import child, stateful
 from cellctl_components.aws.sealing_key import sealing_key
 from cellctl_components.layout import Json, json_object
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 class AccountLayout:
     """An account's names. `cell` is the stack's; `looks` and `changes` are the API actions of cellctl's two roles.
 
-    Names of their managed policies begin with `policy`.
+    Names of their managed policies begin with `policy`; `backups` is that of the vault of files.
     """
 
     cell: str
@@ -39,6 +40,7 @@ class AccountLayout:
     looks: Sequence[str]
     changes: Sequence[str]
     policy: str
+    backups: str
     cloud: str = "aws"
 
     def to_json(self) -> Mapping[str, Json]:
@@ -72,6 +74,7 @@ def account_layout(spec: AccountSpec, *, incarnation: int = 1) -> AccountLayout:
         looks=actions.read,
         changes=actions.write,
         policy=naming.account_name(name, limit=112),
+        backups=naming.account_name(name, limit=50),
     )
 
 
@@ -93,6 +96,7 @@ class Account(pulumi.ComponentResource):
         self.key = sealing_key(name, args.layout.key_alias, what, args.account, args.layout.region, self)
         self.state = self._bucket("state", args.layout.state_bucket)
         self.logs = self._bucket("logs", args.layout.log_bucket)
+        self.backups = file_backups(name, FileBackupsArgs(name=args.layout.backups, key_arn=self.key.arn), self)
         self.preview_role = self._role("preview", args.layout.preview_role)
         self.apply_role = self._role("apply", args.layout.apply_role)
         self._allow()
@@ -168,4 +172,5 @@ class Account(pulumi.ComponentResource):
             "previewRole": self.preview_role.arn,
             "logBucket": self.logs.bucket,
             "key": self.key.arn,
+            "backups": self.backups.arn,
         }

@@ -22,6 +22,13 @@ def nodes(layout: AwsLayout) -> list[dict[str, object]]:
     ]
 
 
+def database(layout: AwsLayout) -> dict[str, object]:
+    """Return what is known of the database beforehand; the zones of a reef's host are in the reef's outputs."""
+    found = layout.database
+    known = {"kind": "rds", "port": found.port, "name": found.name, "region": layout.region, "login": found.login}
+    return {**known, **({} if layout.place else {"multiZone": found.multi_zone})}
+
+
 def where(share: ShareLayout) -> str:
     """Return where a kind of file is: its share, and the folder there."""
     return f"{share.name}/{share.folder}" if share.folder else share.name

@@ -369,13 +369,10 @@ class Cell(pulumi.ComponentResource):
             "pollingAddress": self.ingress.polling.dns_name,
             **({"grpcAddress": f"{host.polling_host}:{layout.grpc_port}"} if host.grpc_target else {}),
             "database": {
-                "kind": "rds",
+                **answering.database(layout),
                 "server": self._sql.address,
-                "port": layout.database.port,
-                "name": layout.database.name,
-                "region": layout.region,
-                "login": layout.database.login,
                 "passwordSecret": self.secrets.login_secret.arn,
+                "haMode": self.database.ha_mode,
             },
             "administrator": {
                 "username": layout.octopus.administrator,

@@ -37,6 +37,20 @@ _BACKUP_ACTIONS = (
     "s3:AbortMultipartUpload",
 )
 _SECRET_VALUES = ("secretsmanager:GetSecretValue", "secretsmanager:PutSecretValue")
+_SEALED_ACTIONS = (
+    "kms:Decrypt",
+    "kms:DescribeKey",
+    "kms:Encrypt",
+    "kms:GenerateDataKey",
+    "kms:GenerateDataKeyWithoutPlaintext",
+    "kms:ReEncryptFrom",
+    "kms:ReEncryptTo",
+)
+_SEALED_SERVICES = ("backup", "ec2", "elasticache", "rds", "s3", "secretsmanager")
+"""What whoever makes a sealed secret, disk or database needs of its key, and through which services alone (KMS
+Developer Guide, how services use KMS, from memory, 2026-11)."""
+_LOG_KEY_ACTIONS = ("kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey")
+"""As CloudWatch Logs writes them in its own guide."""
 _LINKED_SERVICES = (
     "elasticache.amazonaws.com",
     "elasticloadbalancing.amazonaws.com",
@@ -70,9 +84,14 @@ def trust(service: str, *, account: str, source: str | Sequence[str] = "") -> st
     )
 
 
+def service_trust(service: str) -> str:
+    """Return the trust of a role that a service assumes without saying on whose behalf."""
+    return document({"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"})
+
+
 def instance_trust() -> str:
     """Return the trust of an instance's role; EC2 sets no source condition when it assumes one."""
-    return document({"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"})
+    return service_trust("ec2.amazonaws.com")
 
 
 def gateway(buckets: Sequence[str], key_arn: str) -> str:
@@ -210,6 +229,13 @@ def changing(changes: Sequence[str], account: str, state_arn: str, key_arn: str)
         {"Sid": "Roles", "Effect": "Allow", "Action": iam, "Resource": own},
         {"Sid": "Secrets", "Effect": "Allow", "Action": secret, "Resource": paths},
         {
+            "Sid": "Sealed",
+            "Effect": "Allow",
+            "Action": list(_SEALED_ACTIONS),
+            "Resource": [f"arn:aws:kms:*:{account}:key/*"],
+            "Condition": {"StringLike": {"kms:ViaService": [f"{one}.*.amazonaws.com" for one in _SEALED_SERVICES]}},
+        },
+        {
             "Sid": "ServiceRoles",
             "Effect": "Allow",
             "Action": ["iam:CreateServiceLinkedRole"],
@@ -239,7 +265,7 @@ def key(account: str, region: str) -> str:
             "Sid": "Logs",
             "Effect": "Allow",
             "Principal": {"Service": f"logs.{region}.amazonaws.com"},
-            "Action": list(_KEY_ACTIONS),
+            "Action": list(_LOG_KEY_ACTIONS),
             "Resource": "*",
             "Condition": {
                 "ArnLike": {"kms:EncryptionContext:aws:logs:arn": f"arn:aws:logs:{region}:{account}:log-group:*"}
@@ -249,7 +275,7 @@ def key(account: str, region: str) -> str:
             "Sid": "Alarms",
             "Effect": "Allow",
             "Principal": {"Service": "cloudwatch.amazonaws.com"},
-            "Action": ["kms:Decrypt", "kms:GenerateDataKey"],
+            "Action": ["kms:Decrypt", "kms:GenerateDataKey*"],
             "Resource": "*",
             "Condition": {"StringEquals": {"aws:SourceAccount": account}},
         },

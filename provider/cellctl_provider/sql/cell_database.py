@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TypeVar
 
+from cellctl.sqlserver.availability import ha_mode, second_copy
 from cellctl.sqlserver.connection import Endpoint, Identity, Lost, SqlConnection, SqlFailure
 from cellctl.state.values import Struct, Value
 from cellctl_provider import inputs as common
 from cellctl_provider.context import Context
+from cellctl_provider.polling import poll
 from cellctl_provider.protocol import (
     Check,
     Checked,
@@ -35,6 +37,9 @@ from cellctl_provider.sql.wanted import FIELDS, OUTPUTS, Wanted, checked, owner_
 _TOKEN_AUDIENCE = "https://database.windows.net/"  # noqa: S105  the name of an audience
 _PATIENT = 30
 _BRIEF = 4
+_UP_TO_DATE = "SYNCHRONIZED"
+_COPY_EVERY_S = 15.0
+_COPY_LIMIT_S = 30 * 60.0
 _FRESH = datetime.timedelta(hours=24)
 _T = TypeVar("_T")
 
@@ -75,7 +80,7 @@ class CellDatabaseHandler:
     def update(self, request: Update) -> Updated:
         """Rotate the password, change the identity, repair what drifted; a former identity is taken out last."""
         if request.preview:
-            return Updated(properties=common.preview_of(request.news, ("provenAgainst",)))
+            return Updated(properties=common.preview_of(request.news, ("provenAgainst", "haMode")))
         target = wanted(request.news, owner=owner_of(request.urn))
         work = self._work(target)
         outputs = work.ensure()
@@ -92,13 +97,14 @@ class CellDatabaseHandler:
         if seen is None:
             return None
         identified = seen["identified"] and work.signs_in()
+        mode = work.mode()
         properties, inputs = dict(request.properties), dict(request.inputs or request.properties)
         for values in (properties, inputs):
             values |= {"collation": seen["collation"], "readCommittedSnapshot": seen["readCommittedSnapshot"]}
             if not identified:
                 values.pop("login", None)
                 values.pop("identity", None)
-        properties["databaseId"] = seen["databaseId"]
+        properties |= {"databaseId": seen["databaseId"], **mode}
         for output in OUTPUTS:
             inputs.pop(output, None)
         return Found(id=target.id, properties=properties, inputs=inputs)
@@ -178,7 +184,34 @@ class _Work:
         if seen is None or not seen["identified"]:
             raise ProviderError(f"database {target.database} or its user vanished meanwhile", code="conflict")
         listed: list[Value] = list(proof)
-        return {"owner": target.owner, "databaseId": seen["databaseId"], "provenAgainst": listed}
+        outputs: Struct = {"owner": target.owner, "databaseId": seen["databaseId"], "provenAgainst": listed}
+        return outputs | self._copied()
+
+    def _copied(self) -> Struct:
+        """Wait until the second copy of the database is up to date, where there is one; tell how the server keeps it.
+
+        Before that a failover would lose what the cell wrote first.
+        """
+        target = self._target
+        told = self.mode()
+        if told.get("haMode", "single") == "single":
+            return told
+        state = ""
+
+        def look() -> bool | None:
+            nonlocal state
+            state = self._in("master", lambda c: second_copy(c, target.database), what="look at the second copy")
+            return True if state == _UP_TO_DATE else None
+
+        poll(
+            self._context,
+            look,
+            what=f"a second copy of database {target.database}",
+            every_s=_COPY_EVERY_S,
+            limit_s=_COPY_LIMIT_S,
+            why=lambda: f"it is {state}" if state else "there is none",
+        )
+        return told
 
     @property
     def _home(self) -> str:
@@ -227,6 +260,12 @@ class _Work:
             "readCommittedSnapshot": state.read_committed_snapshot,
             "identified": "db_owner" in roles,
         }
+
+    def mode(self) -> Struct:
+        """Return how the server keeps a second copy now, nothing on Azure SQL, where that is the pool's business."""
+        if self._target.engine != "rds":
+            return {}
+        return {"haMode": self._in("master", ha_mode, what="ask how the server keeps a second copy")}
 
     def signs_in(self) -> bool:
         """Tell whether the login opens the database with the password that is kept; True where that is not known."""

@@ -23,7 +23,7 @@ DEFAULT_COLLATION = "SQL_Latin1_General_CP1_CI_AS"
 MARKER = "cellctl:owner"
 """Name of the extended property that says whose the database is."""
 
-OUTPUTS = ("owner", "databaseId", "provenAgainst")
+OUTPUTS = ("owner", "databaseId", "provenAgainst", "haMode")
 
 _PRINCIPAL = "starts with a letter, then letters, digits, `_`, `.`, `-`; at most 128"
 FIELDS = (

@@ -119,6 +119,11 @@ def _options(estate: Estate, item: CloudObject) -> Iterator[str]:
             yield from _said(aws.assumes(estate, service, str(role), item.text("arn")))
 
 
+def _selection(estate: Estate, item: CloudObject) -> Iterator[str]:
+    service = tables.principal("backup", item.region)
+    yield from _said(aws.assumes(estate, service, item.text("iamRoleArn"), ""))
+
+
 def _attached(estate: Estate, item: CloudObject) -> Iterator[str]:
     """A NAT gateway is refused in a network without an internet gateway (EC2 API, Gateway.NotAttached)."""
     network = text(estate.one(SUBNET, item.text("subnetId")), "vpcId")
@@ -165,6 +170,7 @@ WORK: Mapping[str, Callable[[Estate, CloudObject], Iterator[str]]] = {
     "aws:ec2/natGateway:NatGateway": _attached,
     "aws:rds/instance:Instance": _database,
     "aws:rds/optionGroup:OptionGroup": _options,
+    "aws:backup/selection:Selection": _selection,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _expiry,

@@ -439,6 +439,12 @@ def test_one_role_only_looks_and_the_other_changes_nothing_else(base: Recording)
     by_name = {part["Sid"]: part for part in apply}
     assert all("/cells/*" in arn for arn in by_name["Roles"]["Resource"])  # type: ignore[attr-defined]
     assert {"iam:PassRole", "iam:CreateRole"} <= set(by_name["Roles"]["Action"])  # type: ignore[call-overload]
+    # A cell's key seals its secrets and disks: who makes them needs it, through those services alone.
+    sealed = by_name["Sealed"]
+    assert {"kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext", "kms:Decrypt"} <= set(sealed["Action"])  # type: ignore[call-overload]
+    assert sealed["Resource"] == ["arn:aws:kms:*:123456789012:key/*"]
+    via = sealed["Condition"]["StringLike"]["kms:ViaService"]  # type: ignore[index]
+    assert {"secretsmanager.*.amazonaws.com", "ec2.*.amazonaws.com", "s3.*.amazonaws.com"} < set(via)
     linked = by_name["ServiceRoles"]  # the first database of an account makes RDS's own role, in cellctl's name
     assert linked["Action"] == ["iam:CreateServiceLinkedRole"]
     assert linked["Resource"] == ["arn:aws:iam::123456789012:role/aws-service-role/*"]
@@ -455,6 +461,23 @@ def test_a_policy_is_split_where_it_would_be_too_long() -> None:
     assert len(documents) == 3
     assert all(len(one) <= policies.MANAGED_LIMIT for one in documents)
     assert [action for one in documents for action in json.loads(one)["Statement"][0]["Action"]] == actions
+
+
+def test_files_are_backed_up_every_day_into_a_vault_that_outlives_their_buckets(base: Recording) -> None:
+    vault, plan = base.named("account-prod-backups", "vault:Vault"), base.named("account-prod-backups", "plan:Plan")
+    assert (vault.protect, vault.inputs["forceDestroy"]) == (True, False)
+    assert str(vault.inputs["kmsKeyArn"]).endswith("account-prod-key")
+    (rule,) = plan.inputs["rules"]
+    assert (rule["targetVaultName"], rule["schedule"], rule["lifecycle"]) == (
+        "account-prod", "cron(0 5 * * ? *)", {"deleteAfter": 35},
+    )  # fmt: skip
+    chosen = base.named("account-prod-backups", "selection:Selection").inputs
+    assert chosen["resources"] == ["arn:aws:s3:::*"]  # databases have backups of their own
+    assert chosen["conditions"] == [{"stringEquals": [{"key": "aws:ResourceTag/managed-by", "value": "cellctl"}]}]
+    (attached,) = [one for one in base.of("aws:iam/rolePolicyAttachment:RolePolicyAttachment") if "backups" in one.name]
+    assert str(attached.inputs["policyArn"]).endswith("/AWSBackupServiceRolePolicyForS3Backup")
+    trust = json.loads(str(base.named("account-prod-backups", "role:Role").inputs["assumeRolePolicy"]))["Statement"]
+    assert [one["Principal"] for one in trust] == [{"Service": "backup.amazonaws.com"}]
 
 
 def test_states_are_sealed_versioned_and_never_thrown_away(base: Recording) -> None:

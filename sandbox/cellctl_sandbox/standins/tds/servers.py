@@ -28,7 +28,8 @@ class SqlServerFacts:
     `incarnation` changes when the server was deleted and made again under the same name: nothing of the old one is
     left then. `entra_administrators` are object or client ids (users, groups, managed identities). `accepting` is
     False while the cloud is still making it: connections are refused. `worker` is the name to which Azure SQL sends its
-    clients on where its connection policy is Redirect, empty for none.
+    clients on where its connection policy is Redirect, empty for none. With `multi_az` there is a second copy of each
+    database, in an availability group or `mirrored`; of those `catching_up` it is not up to date yet.
     """
 
     host: str
@@ -41,6 +42,8 @@ class SqlServerFacts:
     databases: Sequence[CloudDatabase] = ()
     collation: str = DEFAULT_COLLATION
     multi_az: bool = False
+    mirrored: bool = False
+    catching_up: Sequence[str] = ()
     accepting: bool = True
     worker: str = ""
     worker_port: int = 11000

@@ -30,6 +30,7 @@ class Relation:
 
 
 _View: TypeAlias = Callable[[Context, DatabaseRecord], Relation]
+_NEVER_COPIED = {"master", "tempdb", "model", "msdb"}
 _ROLE_IDS = {role: 16384 + number for number, role in enumerate(FIXED_DATABASE_ROLES)}
 _SERVER_ROLE_IDS = {role: 3 + number for number, role in enumerate(FIXED_SERVER_ROLES)}
 
@@ -196,13 +197,41 @@ def _sessions(context: Context, _database: DatabaseRecord) -> Relation:
 
 
 def _replica_states(context: Context, _database: DatabaseRecord) -> Relation:
-    columns = (("database_id", INT), ("is_local", BIT), ("synchronization_state_desc", NVARCHAR))
+    columns = (("database_id", INT), ("is_local", BIT), ("group_database_id", NVARCHAR),
+               ("synchronization_state_desc", NVARCHAR))  # fmt: skip
     rows = [
-        (one.database_id, True, "SYNCHRONIZED")
-        for one in context.workspace.databases().values()
-        if context.facts.multi_az and key(one.name) not in context.kind.system_databases
+        (one.database_id, True, f"group-{one.database_id}", _copied(context, one))
+        for one in _copies(context, mirrored=False)
     ]
     return Relation(columns=columns, rows=rows)
+
+
+def _mirroring(context: Context, _database: DatabaseRecord) -> Relation:
+    """Every database has a row; without a mirror it says nothing."""
+    copies = {one.database_id: _copied(context, one) for one in _copies(context, mirrored=True)}
+    rows = [
+        (
+            one.database_id,
+            f"mirror-{one.database_id}" if one.database_id in copies else None,
+            copies.get(one.database_id),
+        )
+        for one in context.workspace.databases().values()
+    ]
+    columns = (("database_id", INT), ("mirroring_guid", NVARCHAR), ("mirroring_state_desc", NVARCHAR))
+    return Relation(columns=columns, rows=rows)
+
+
+def _copies(context: Context, *, mirrored: bool) -> list[DatabaseRecord]:
+    """Return the databases that have a second copy of a kind; only who may see the server's state is told."""
+    if not context.facts.multi_az or context.facts.mirrored is not mirrored:
+        return []
+    if not context.may_on_server("VIEW SERVER STATE"):
+        return []
+    return [one for one in context.workspace.databases().values() if key(one.name) not in _NEVER_COPIED]
+
+
+def _copied(context: Context, database: DatabaseRecord) -> str:
+    return "SYNCHRONIZING" if key(database.name) in context.facts.catching_up else "SYNCHRONIZED"
 
 
 def _information_tables(_context: Context, database: DatabaseRecord) -> Relation:
@@ -230,6 +259,7 @@ _VIEWS: Mapping[tuple[str, str], _View] = {
     ("sys", "schemas"): _schemas,
     ("sys", "dm_exec_sessions"): _sessions,
     ("sys", "dm_hadr_database_replica_states"): _replica_states,
+    ("sys", "database_mirroring"): _mirroring,
     ("information_schema", "tables"): _information_tables,
 }
 
