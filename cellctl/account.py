@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cellctl.async_account import AsyncAccount
+from cellctl.removal import Removable
 from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions, ignore_event
 
 if TYPE_CHECKING:
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from cellctl.run.accounts import Placement, QuotaFit
 
 
-class Account:
+class Account(Removable):
     """One account that `cellctl.yaml` names, or `sandbox`. `cloud` is needed for the sandbox, which has both."""
 
     def __init__(self, name: str, *, home: Home, cloud: str = "", region: str = "") -> None:
-        self._account = AsyncAccount(name, home=home, cloud=cloud, region=region)
+        self._account = self._removal = AsyncAccount(name, home=home, cloud=cloud, region=region)
         self.name, self.home, self.cloud, self.region = name, home, cloud, region
 
     def preview(
@@ -57,42 +58,6 @@ class Account:
         return self._account.up(
             plan,
             ask=ask,
-            options=options,
-            on_event=on_event,
-            interrupter=interrupter,
-        ).here()
-
-    def preview_down(
-        self,
-        *,
-        keep_data: bool = False,
-        delete_data: bool = False,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Plan:
-        """Return what `down` would remove; changes nothing. As `AsyncAccount.preview_down`."""
-        return self._account.preview_down(
-            keep_data=keep_data, delete_data=delete_data, options=options, on_event=on_event, interrupter=interrupter
-        ).here()
-
-    def down(
-        self,
-        plan: Plan | Approval | None = None,
-        *,
-        ask: Ask | None = None,
-        keep_data: bool = False,
-        delete_data: bool = False,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Outcome:
-        """Take the account's base away. As `AsyncAccount.down`."""
-        return self._account.down(
-            plan,
-            ask=ask,
-            keep_data=keep_data,
-            delete_data=delete_data,
             options=options,
             on_event=on_event,
             interrupter=interrupter,

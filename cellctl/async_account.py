@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from cellctl.async_removal import AsyncRemovable
 from cellctl.run.options import Interrupter, OnEvent, RunOptions, ignore_event
 from cellctl.running import AnyAsk, Line, Running, approved
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from cellctl.run.accounts import Placement, QuotaFit
 
 
-class AsyncAccount:
+class AsyncAccount(AsyncRemovable):
     """One account that `cellctl.yaml` names, or `sandbox`. `cloud` is needed for the sandbox, which has both."""
 
     def __init__(self, name: str, *, home: Home, cloud: str = "", region: str = "") -> None:
@@ -33,6 +34,11 @@ class AsyncAccount:
         self.home = home
         self.cloud = cloud
         self.region = region
+
+    @property
+    def title(self) -> str:
+        """Its name in plans, leases and records."""
+        return f"account/{self.name}"
 
     def preview(
         self,
@@ -51,7 +57,7 @@ class AsyncAccount:
                 self.home, spec, options=line.options, on_event=line.on_event, interrupter=line.interrupter
             )
 
-        words = ("preview", f"account/{self.name}")
+        words = ("preview", self.title)
         return Running(work, words=words, options=options, on_event=on_event, interrupter=interrupter)
 
     def up(
@@ -78,59 +84,7 @@ class AsyncAccount:
                 on_event=line.on_event, interrupter=line.interrupter,
             )  # fmt: skip
 
-        words = ("up", f"account/{self.name}")
-        return Running(work, words=words, options=chosen, on_event=on_event, ask=ask, interrupter=interrupter)
-
-    def preview_down(
-        self,
-        *,
-        keep_data: bool = False,
-        delete_data: bool = False,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Running[Plan]:
-        """Return what `down` would remove; changes nothing. As `AsyncCell.preview_down`."""
-
-        def work(line: Line) -> Plan:
-            from cellctl.run import down
-
-            data = down.DataChoice.of(keep=keep_data, delete=delete_data)
-            return down.look(
-                self.home, f"account/{self.name}", data, options=line.options, on_event=line.on_event,
-                interrupter=line.interrupter,
-            )  # fmt: skip
-
-        words = ("preview", f"account/{self.name}")
-        return Running(work, words=words, options=options, on_event=on_event, interrupter=interrupter)
-
-    def down(
-        self,
-        plan: Plan | Approval | None = None,
-        *,
-        ask: AnyAsk | None = None,
-        keep_data: bool = False,
-        delete_data: bool = False,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Running[Outcome]:
-        """Take the account's base away. Arguments and errors: `AsyncCell.down`.
-
-        With `keep_data` buckets, key and roles stay; refused while the account has a stack (`account_in_use`).
-        """
-        chosen = approved(plan, ask, options, call="down")
-
-        def work(line: Line) -> Outcome:
-            from cellctl.run import down
-
-            data = down.DataChoice.of(keep=keep_data, delete=delete_data)
-            return down.down(
-                self.home, f"account/{self.name}", data, line.ask, options=line.options, on_event=line.on_event,
-                interrupter=line.interrupter,
-            )  # fmt: skip
-
-        words = ("down", f"account/{self.name}")
+        words = ("up", self.title)
         return Running(work, words=words, options=chosen, on_event=on_event, ask=ask, interrupter=interrupter)
 
     def quotas(
@@ -158,4 +112,4 @@ class AsyncAccount:
                 environment=line.options.environment,
             )  # fmt: skip
 
-        return Running(work, words=("quotas", f"account/{self.name}"), options=options)
+        return Running(work, words=("quotas", self.title), options=options)

@@ -21,6 +21,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cellctl.async_removal import AsyncRemovable
 from cellctl.errors import UsageError
 from cellctl.run.options import Interrupter, OnEvent, RunOptions, ignore_event
 from cellctl.running import AnyAsk, Line, Running, Several, approved
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from cellctl.state.values import Value
 
 
-class AsyncCell:
+class AsyncCell(AsyncRemovable):
     """One cell: its validated spec, and the home it lives in; without one the home is found as `Home.find` does.
 
     `spec` is None for a cell whose file is gone; such a cell can be looked at and taken down, not brought up. `ask`,
@@ -51,6 +52,11 @@ class AsyncCell:
         self.spec = spec
         self.home = home or Home.find()
         self.name = spec.metadata.name if spec is not None else name
+
+    @property
+    def title(self) -> str:
+        """Its name in plans, leases and records."""
+        return self.name
 
     @classmethod
     def open(cls, cell: str | Path, *, home: Home) -> AsyncCell:
@@ -134,32 +140,6 @@ class AsyncCell:
         words = ("up", self.name)
         return Running(work, words=words, options=chosen, on_event=on_event, ask=ask, interrupter=interrupter)
 
-    def preview_down(
-        self,
-        *,
-        keep_data: bool = False,
-        delete_data: bool = False,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Running[Plan]:
-        """Return what `down` would remove; changes nothing. Its `objections` say what a flag or an approval is for.
-
-        Raises:
-            UsageError: There is no stack of this name (code `no_stack`).
-        """
-
-        def work(line: Line) -> Plan:
-            from cellctl.run import down
-
-            data = down.DataChoice.of(keep=keep_data, delete=delete_data)
-            return down.look(
-                self.home, self.name, data, options=line.options, on_event=line.on_event, interrupter=line.interrupter
-            )
-
-        words = ("preview", self.name)
-        return Running(work, words=words, options=options, on_event=on_event, interrupter=interrupter)
-
     def import_objects(
         self,
         objects: Mapping[str, str],
@@ -190,42 +170,6 @@ class AsyncCell:
 
         words = ("import", self.name)
         return Running(work, words=words, options=options, on_event=on_event, ask=ask, interrupter=interrupter)
-
-    def down(
-        self,
-        plan: Plan | Approval | None = None,
-        *,
-        ask: AnyAsk | None = None,
-        keep_data: bool = False,
-        delete_data: bool = False,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Running[Outcome]:
-        """Remove the cell; works without its file.
-
-        Without a flag a cell with stateful resources is refused (GuardError lists them). `keep_data` destroys the
-        rest; the stack stays and `up` completes the cell again. `delete_data` takes protection off with an `up` that
-        does nothing else, destroys, counts what is left and raises the incarnation. `ask` gets a Plan with
-        `operation` `down`; one that was approved (`preview_down`) is `plan`, as in `up`.
-
-        Raises:
-            Locked, StaleApproval, GuardError, UsageError, EngineError: As in `up`; UsageError also where there is no
-                stack.
-        """
-        chosen = approved(plan, ask, options, call="down")
-
-        def work(line: Line) -> Outcome:
-            from cellctl.run import down
-
-            data = down.DataChoice.of(keep=keep_data, delete=delete_data)
-            return down.down(
-                self.home, self.name, data, line.ask, options=line.options, on_event=line.on_event,
-                interrupter=line.interrupter,
-            )  # fmt: skip
-
-        words = ("down", self.name)
-        return Running(work, words=words, options=chosen, on_event=on_event, ask=ask, interrupter=interrupter)
 
     def refresh(
         self,

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cellctl.async_removal import AsyncRemovable
 from cellctl.errors import UsageError
 from cellctl.run.options import Interrupter, OnEvent, RunOptions, ignore_event
 from cellctl.running import AnyAsk, Line, Running, approved
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from cellctl.spec.reef import ReefSpec
 
 
-class AsyncReef:
+class AsyncReef(AsyncRemovable):
     """One reef: its validated spec, and the home it lives in. `spec` is None where its file is gone."""
 
     def __init__(self, spec: ReefSpec | None, *, home: Home, name: str = "", file: Path | None = None) -> None:
@@ -35,6 +36,11 @@ class AsyncReef:
         self.home = home
         self.name = spec.metadata.name if spec is not None else name
         self.file = file
+
+    @property
+    def title(self) -> str:
+        """Its name in plans, leases and records."""
+        return f"reef/{self.name}"
 
     @classmethod
     def open(cls, reef: str, *, home: Home) -> AsyncReef:
@@ -70,7 +76,7 @@ class AsyncReef:
                 self.home, spec, options=line.options, on_event=line.on_event, interrupter=line.interrupter
             )
 
-        words = ("preview", f"reef/{self.name}")
+        words = ("preview", self.title)
         return Running(work, words=words, options=options, on_event=on_event, interrupter=interrupter)
 
     def up(
@@ -93,7 +99,7 @@ class AsyncReef:
                 interrupter=line.interrupter,
             )  # fmt: skip
 
-        words = ("up", f"reef/{self.name}")
+        words = ("up", self.title)
         return Running(work, words=words, options=chosen, on_event=on_event, ask=ask, interrupter=interrupter)
 
     def expand(
@@ -123,56 +129,7 @@ class AsyncReef:
                 interrupter=line.interrupter,
             )  # fmt: skip
 
-        words = ("up", f"reef/{self.name}")
-        return Running(work, words=words, options=chosen, on_event=on_event, ask=ask, interrupter=interrupter)
-
-    def preview_down(
-        self,
-        *,
-        keep_data: bool = False,
-        delete_data: bool = False,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Running[Plan]:
-        """Return what `down` would remove; changes nothing. As `AsyncCell.preview_down`."""
-
-        def work(line: Line) -> Plan:
-            from cellctl.run import down
-
-            data = down.DataChoice.of(keep=keep_data, delete=delete_data)
-            return down.look(
-                self.home, f"reef/{self.name}", data, options=line.options, on_event=line.on_event,
-                interrupter=line.interrupter,
-            )  # fmt: skip
-
-        words = ("preview", f"reef/{self.name}")
-        return Running(work, words=words, options=options, on_event=on_event, interrupter=interrupter)
-
-    def down(
-        self,
-        plan: Plan | Approval | None = None,
-        *,
-        ask: AnyAsk | None = None,
-        keep_data: bool = False,
-        delete_data: bool = False,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Running[Outcome]:
-        """Take the reef away. Arguments and errors: `AsyncCell.down`; refused while cells have a place on it."""
-        chosen = approved(plan, ask, options, call="down")
-
-        def work(line: Line) -> Outcome:
-            from cellctl.run import down
-
-            data = down.DataChoice.of(keep=keep_data, delete=delete_data)
-            return down.down(
-                self.home, f"reef/{self.name}", data, line.ask, options=line.options, on_event=line.on_event,
-                interrupter=line.interrupter,
-            )  # fmt: skip
-
-        words = ("down", f"reef/{self.name}")
+        words = ("up", self.title)
         return Running(work, words=words, options=chosen, on_event=on_event, ask=ask, interrupter=interrupter)
 
     def status(self) -> Running[ReefStatus]:
@@ -183,7 +140,7 @@ class AsyncReef:
 
             return reefs.status(self.home, self.name)
 
-        return Running(work, words=("status", f"reef/{self.name}"))
+        return Running(work, words=("status", self.title))
 
     def cordon(self, part: str = "", *, on: bool = True) -> Running[str]:
         """Let the reef, or its host or gateway `part`, take no new cells, or take them again; return its state."""
@@ -193,7 +150,7 @@ class AsyncReef:
 
             return reefs.cordon(self.home, self.name, part, on=on)
 
-        return Running(work, words=("cordon", f"reef/{self.name}"))
+        return Running(work, words=("cordon", self.title))
 
     def _written(self) -> ReefSpec:
         if self.spec is None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from cellctl import async_cell
 from cellctl.async_cell import AsyncCell
+from cellctl.removal import Removable
 from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions, ignore_event
 
 if TYPE_CHECKING:
@@ -34,14 +35,14 @@ if TYPE_CHECKING:
     from cellctl.state.values import Value
 
 
-class Cell:
+class Cell(Removable):
     """One cell: its validated spec, and the home it lives in; without one the home is found as `Home.find` does.
 
     `spec` is None for a cell whose file is gone; such a cell can be looked at and taken down, not brought up.
     """
 
     def __init__(self, spec: CellSpec | None, *, home: Home | None = None, name: str = "") -> None:
-        self._cell = AsyncCell(spec, home=home, name=name)
+        self._cell = self._removal = AsyncCell(spec, home=home, name=name)
         self.spec, self.home, self.name = self._cell.spec, self._cell.home, self._cell.name
 
     @classmethod
@@ -72,20 +73,6 @@ class Cell:
         """Bring the cell to what its file says, and verify it, with `plan` only if nothing moved. As `AsyncCell.up`."""
         return self._cell.up(plan, ask=ask, options=options, on_event=on_event, interrupter=interrupter).here()
 
-    def preview_down(
-        self,
-        *,
-        keep_data: bool = False,
-        delete_data: bool = False,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Plan:
-        """Return what `down` would remove; changes nothing. As `AsyncCell.preview_down`."""
-        return self._cell.preview_down(
-            keep_data=keep_data, delete_data=delete_data, options=options, on_event=on_event, interrupter=interrupter
-        ).here()
-
     def import_objects(
         self,
         objects: Mapping[str, str],
@@ -99,23 +86,6 @@ class Cell:
         return self._cell.import_objects(
             objects, ask=ask, options=options, on_event=on_event, interrupter=interrupter
         ).here()
-
-    def down(
-        self,
-        plan: Plan | Approval | None = None,
-        *,
-        ask: Ask | None = None,
-        keep_data: bool = False,
-        delete_data: bool = False,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Outcome:
-        """Remove the cell, its data only where that is said; works without its file. As `AsyncCell.down`."""
-        return self._cell.down(
-            plan, ask=ask, keep_data=keep_data, delete_data=delete_data, options=options, on_event=on_event,
-            interrupter=interrupter,
-        ).here()  # fmt: skip
 
     def refresh(
         self,

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from cellctl import async_reef
 from cellctl.async_reef import AsyncReef
+from cellctl.removal import Removable
 from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions, ignore_event
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ if TYPE_CHECKING:
     from cellctl.spec.reef import ReefSpec
 
 
-class Reef:
+class Reef(Removable):
     """One reef: its validated spec, and the home it lives in. `spec` is None where its file is gone."""
 
     def __init__(self, spec: ReefSpec | None, *, home: Home, name: str = "", file: Path | None = None) -> None:
-        self._reef = AsyncReef(spec, home=home, name=name, file=file)
+        self._reef = self._removal = AsyncReef(spec, home=home, name=name, file=file)
         self.spec, self.home, self.name, self.file = spec, home, self._reef.name, file
 
     @classmethod
@@ -86,42 +87,6 @@ class Reef:
         """Add gateways or hosts: the file says so once the plan is accepted. As `AsyncReef.expand`."""
         return self._reef.expand(
             plan, ask=ask, gateways=gateways, hosts=hosts, options=options, on_event=on_event, interrupter=interrupter
-        ).here()
-
-    def preview_down(
-        self,
-        *,
-        keep_data: bool = False,
-        delete_data: bool = False,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Plan:
-        """Return what `down` would remove; changes nothing. As `AsyncReef.preview_down`."""
-        return self._reef.preview_down(
-            keep_data=keep_data, delete_data=delete_data, options=options, on_event=on_event, interrupter=interrupter
-        ).here()
-
-    def down(
-        self,
-        plan: Plan | Approval | None = None,
-        *,
-        ask: Ask | None = None,
-        keep_data: bool = False,
-        delete_data: bool = False,
-        options: RunOptions | None = None,
-        on_event: OnEvent = ignore_event,
-        interrupter: Interrupter | None = None,
-    ) -> Outcome:
-        """Take the reef away. As `AsyncReef.down`."""
-        return self._reef.down(
-            plan,
-            ask=ask,
-            keep_data=keep_data,
-            delete_data=delete_data,
-            options=options,
-            on_event=on_event,
-            interrupter=interrupter,
         ).here()
 
     def status(self) -> ReefStatus:

@@ -21,6 +21,7 @@ from cellctl.account import Account
 from cellctl.async_account import AsyncAccount
 from cellctl.async_gateway import AsyncGateway
 from cellctl.async_reef import AsyncReef
+from cellctl.async_removal import AsyncRemovable
 from cellctl.cli.app import app
 from cellctl.drift import DriftReport
 from cellctl.gates import Judged
@@ -29,6 +30,7 @@ from cellctl.plan import Outcome, Plan
 from cellctl.reef import Reef
 from cellctl.registry.serving import GatewayView
 from cellctl.rehearsal.rehearsing import Rehearsal
+from cellctl.removal import Removable
 from cellctl.run.accounts import QuotaFit
 from cellctl.run.explaining import Explained
 from cellctl.run.reefs import ReefStatus
@@ -249,8 +251,14 @@ MANY = {
 """Functions of both forms."""
 
 
+SHARED = ("preview_down", "down")
+"""What the handles of a stack have from `cellctl.removal`."""
+
+
 def methods(cls: type) -> list[str]:
-    return [name for name in vars(cls) if not name.startswith("_") and name != "open"]
+    return [
+        name for name, found in vars(cls).items() if not name.startswith("_") and name != "open" and callable(found)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -287,7 +295,14 @@ def _one_call(waits: Callable[..., object], blocks: Callable[..., object], words
     assert re.fullmatch(rf"return {re.escape(words)}\(.*\)\.here\(\)", ast.unparse(call))
 
 
+@pytest.mark.parametrize("name", SHARED)
+def test_what_the_handles_of_a_stack_share_is_an_adapter_too(name: str) -> None:
+    _one_call(getattr(AsyncRemovable, name), getattr(Removable, name), f"self._removal.{name}", "removal")
+
+
 @pytest.mark.parametrize("kind", PAIRS)
 def test_both_forms_have_the_same_methods(kind: str) -> None:
     waits, blocks = PAIRS[kind]
     assert methods(blocks) == methods(waits)
+    assert methods(Removable) == methods(AsyncRemovable) == list(SHARED)
+    assert issubclass(waits, AsyncRemovable) == issubclass(blocks, Removable) == (kind != "gateway")

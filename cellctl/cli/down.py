@@ -35,7 +35,7 @@ DeleteOption = Annotated[
 
 if TYPE_CHECKING:
     from cellctl.cli.place import Place
-    from cellctl.cli.removing import Removable
+    from cellctl.removal import Removable
 
 
 def down(

@@ -5,36 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from cellctl.cli.options import EngineName, OutputMode, RefreshScope
 
 if TYPE_CHECKING:
     from cellctl.cli.place import Place
     from cellctl.cli.reporting import Report
-    from cellctl.plan import Outcome, Plan
-    from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions
-
-
-class Removable(Protocol):
-    """A handle of what goes: `Cell`, `Reef`, `Account`."""
-
-    def preview_down(
-        self, *, keep_data: bool, delete_data: bool, options: RunOptions, on_event: OnEvent, interrupter: Interrupter
-    ) -> Plan:
-        """Return what would go."""
-
-    def down(
-        self,
-        *,
-        ask: Ask,
-        keep_data: bool,
-        delete_data: bool,
-        options: RunOptions,
-        on_event: OnEvent,
-        interrupter: Interrupter,
-    ) -> Outcome:
-        """Let it go."""
+    from cellctl.removal import Removable
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,7 +27,7 @@ from cellctl.cli.options import (
 
 if TYPE_CHECKING:
     from cellctl.cli.place import Place
-    from cellctl.cli.removing import Removable
+    from cellctl.removal import Removable
 
 
 def down(

@@ -27,7 +27,7 @@ from cellctl.cli.reef.place import ReefArgument
 
 if TYPE_CHECKING:
     from cellctl.cli.place import Place
-    from cellctl.cli.removing import Removable
+    from cellctl.removal import Removable
 
 
 def down(
