@@ -44,6 +44,11 @@ def postgresql() -> bool:
     return programs() is not None
 
 
+def samba() -> bool:
+    """Tell whether a Samba server can be started here: it becomes each client's user, which only root can."""
+    return all(map(shutil.which, ("smbd", "pdbedit"))) and os.geteuid() == 0
+
+
 TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
     "pulumi": (lambda: shutil.which("pulumi") is not None, "no `pulumi` on PATH"),
     "tmux": (lambda: shutil.which("tmux") is not None, "no `tmux` on PATH"),
@@ -54,6 +59,7 @@ TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: shutil.which("shellcheck") is not None,
         "no `shellcheck` on PATH (apt-get install shellcheck)",
     ),
+    "samba": (samba, "no Samba server, or not as root (apt-get install samba)"),
     "checkov": (lambda: checkov() is not None, "no `checkov` (make checkov)"),
     "conformance": (lambda: conformance_kit() is not None, "no conformance kit (set CELLCTL_CONFORMANCE)"),
 }

@@ -117,7 +117,7 @@ def test_a_skip_is_listed_with_its_reason_and_becomes_a_failure_where_the_tool_i
     assert "1 skipped" in text
     assert "CELLCTL_REQUIRE names pulumi: no `pulumi` on PATH" in (text := pytest_says(tmp_path, "pulumi"))
     assert "1 error" in text
-    known = "checkov, chromium, conformance, jq, postgresql, pulumi, shellcheck, tmux"
+    known = "checkov, chromium, conformance, jq, postgresql, pulumi, samba, shellcheck, tmux"
     assert f"CELLCTL_REQUIRE names pulmi; known are: {known}" in pytest_says(tmp_path, "pulmi")
 
 

@@ -44,5 +44,5 @@ def test_the_example_of_the_readme_runs(tmp_path: Path, monkeypatch: pytest.Monk
         "print": lambda *words: said.append(" ".join(map(str, words))),
         "STEPPED": cellctl.RunOptions(clock="stepped", start=client.operation),
     })  # fmt: skip
-    assert "'create': 8" in said[0]
+    assert "'create': 9" in said[0]
     assert said[1] == "succeeded https://acme.octopus.internal"

@@ -178,6 +178,42 @@ class ShareAccess(pulumi.CustomResource):
         return _text(self, "enforcedBy")
 
 
+class FolderTree(pulumi.CustomResource):
+    """Folders on the shares of one file server, each tried as who serves the nodes: written, read, removed again.
+
+    `host` is the server's name. Give either `account`, the ARM id of the storage account whose key opens its shares, or
+    `secret`, the reference of one that holds `{"username": …, "password": …}`. `folders` are shares, or paths on one
+    (`packages`, `files/packages`). Neither key nor password enters the state; deletion and folders that are not named
+    any more remove nothing.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        host: pulumi.Input[str],
+        folders: pulumi.Input[Sequence[pulumi.Input[str]]],
+        account: pulumi.Input[str] | None = None,
+        secret: pulumi.Input[str] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        props: dict[str, object] = {
+            "host": host,
+            "account": account,
+            "secret": secret,
+            "folders": folders,
+            "proven": None,
+        }
+        super().__init__("cellctl:files:FolderTree", name, props, _options(opts))
+
+    @property
+    @pulumi.getter(name="proven")
+    def proven(self) -> pulumi.Output[Sequence[str]]:
+        """The folders in which a file was written, read and removed."""
+        proven: pulumi.Output[Sequence[str]] = pulumi.get(self, "proven")
+        return proven
+
+
 class MasterKey(pulumi.CustomResource):
     """The cell's master key, generated once into its secret store before the database exists; never overwritten.
 

@@ -14,6 +14,7 @@ import pulumi
 import pulumi_azure_native as azure_native
 
 from cellctl.spec import CellSpec
+from cellctl_components import resources as cellctl
 from cellctl_components.azure.endpoint import EndpointArgs
 from cellctl_components.azure.file_shares import FileShares, FileSharesArgs
 from cellctl_components.azure.layout import azure_layout
@@ -22,6 +23,7 @@ from cellctl_components.azure.place import Grant, Place
 config = pulumi.Config()
 layout = azure_layout(CellSpec.minimal("acme", cloud="azure", account="prod", region="westeurope"))
 azure = azure_native.Provider("azure-native", subscription_id=config.require("subscription"), use_oidc=True)
+steps = cellctl.Provider("cellctl", azure_subscription=config.require("subscription"))
 place = Place(
     resource_group=config.get("resourceGroup") or "rg-existing",
     location=layout.region,
@@ -38,6 +40,6 @@ files = FileShares(
         nodes=Grant(principal=config.require("nodePrincipal"), label="nodes"),
         workspace=config.require("workspace"),
     ),
-    pulumi.ResourceOptions(providers=[azure]),
+    pulumi.ResourceOptions(providers=[azure, steps]),
 )
 pulumi.export("host", files.host)

@@ -38,6 +38,7 @@ VERSION = "0.1.0"
 HANDLERS: Mapping[str, str] = {
     "cellctl:aws:FileGateway": "cellctl_provider.aws.file_gateway:FileGatewayHandler",
     "cellctl:aws:ShareAccess": "cellctl_provider.aws.share_access:ShareAccessHandler",
+    "cellctl:files:FolderTree": "cellctl_provider.files.folder_tree:FolderTreeHandler",
     "cellctl:octopus:Administrator": "cellctl_provider.octopus.administrator:AdministratorHandler",
     "cellctl:octopus:MasterKey": "cellctl_provider.octopus.master_key:MasterKeyHandler",
     "cellctl:octopus:Node": "cellctl_provider.octopus.node:NodeHandler",

@@ -152,6 +152,7 @@ class DataPlane:
         from cellctl_sandbox.shared_files import shared_files
         from cellctl_sandbox.standins.authority import Authority
         from cellctl_sandbox.standins.aws_endpoint import AwsEndpointStandin
+        from cellctl_sandbox.standins.azure_files import Accounts, AzureFilesStandin
         from cellctl_sandbox.standins.balancers import BalancerStandin
         from cellctl_sandbox.standins.dialer import SandboxDialer
         from cellctl_sandbox.standins.octopus.standin import OctopusStandin
@@ -180,6 +181,7 @@ class DataPlane:
             is_appliance=self._nodes.is_appliance,
             directory=Directory.of(secrets),
         )
+        accounts = Accounts(self._documents("storage_documents"), self.view)
         runs = Runs(self._documents("run_documents"), machines.cluster, told=self._queues.tell)
         services = [
             systems_manager_service(runs, interference=struck),
@@ -212,8 +214,13 @@ class DataPlane:
                     faults=struck,
                 ),
                 ResourceManagerStandin(
-                    runs, authority, authorized=self._credentials.manages, disturb=struck.disturb("management")
+                    runs,
+                    authority,
+                    authorized=self._credentials.manages,
+                    keys=accounts.keys_of,
+                    disturb=struck.disturb("management"),
                 ),
+                AzureFilesStandin(accounts),
                 machines,
                 BalancerStandin(self.network, machines, authority),
             ],

@@ -34,6 +34,9 @@ INPUTS: dict[str, dict[str, object]] = {
         "region": UNKNOWN, "instanceId": UNKNOWN, "address": UNKNOWN, "gatewayName": "acme", "cacheSizesGib": [150],
     },
     "cellctl:aws:ShareAccess": {"region": "eu-west-1", "shareArn": UNKNOWN, "protocol": "nfs", "clients": [UNKNOWN]},
+    "cellctl:files:FolderTree": {
+        "host": "stacme.file.core.windows.net", "account": UNKNOWN, "folders": ["packages"],
+    },
     "cellctl:octopus:Administrator": {
         "address": UNKNOWN, "port": 80, "scheme": "http", "username": "admin",
         "email": "admin@example.com", "passwordSecret": UNKNOWN, "apiKeySecret": UNKNOWN,

@@ -32,9 +32,9 @@ ADDED = {
         "acme-sql-native-backup", "acme-alarms-gateway-memory", "acme-alarms-gateway-index",
         "acme-alarms-gateway-shares", "acme-alarms-gateway-recovery",
     },
-    "azure": {"acme-database-createindex", "acme-database-dropindex"},
+    "azure": {"acme-database-createindex", "acme-database-dropindex", "acme-files-tree"},
 }  # fmt: skip
-"""What templates 3 (Azure) and 4 (AWS) make besides."""
+"""What templates 3 (Azure), 4 (AWS) and 5 (Azure) make besides."""
 STATES = sorted((HERE / "states").glob("*/*"))
 
 

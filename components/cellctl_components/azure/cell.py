@@ -216,8 +216,7 @@ class Cell(pulumi.ComponentResource):
             boot=self._boot_facts(),
             ready=[
                 *self.network.links,
-                *self.files.shares.values(),
-                self.files.endpoint.zone_group,
+                self.files.tree,
                 self.files.role,
                 *self.secrets.roles,
                 self.secrets.administrator,
@@ -341,10 +340,8 @@ def _entries(layout: AzureLayout) -> dict[str, list[dict[str, object]]]:
     polling: list[dict[str, object]] = [{"host": host, "port": port} for port in _poll_ports(layout)]
     grpc: list[dict[str, object]] = [{"host": host, "port": GRPC_PORT}] if layout.ingress.grpc else []
     nodes = [node.computer_name for node in layout.nodes if node.role != "worker"]
-    # Port 80 is for the load balancer's probe, the file shares are for nodes only.
+    # Port 80 is for the load balancer's probe.
     closed: list[dict[str, object]] = [{"host": node.address, "port": 80} for node in layout.nodes]
-    if not layout.network.existing:  # who reaches private endpoints there is for that network's own groups to say
-        closed.append({"host": f"{layout.storage.account}.file.core.windows.net", "port": 445})
     entries = {"web": [{"host": host, "port": 443, "nodes": nodes}], "polling": polling, "closed": closed}
     return {**entries, "grpc": grpc} if grpc else entries
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import storage
 
+from cellctl_components import resources as cellctl
 from cellctl_components.azure import facts
 from cellctl_components.azure.data_layout import ShareLayout, StorageLayout
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
-from cellctl_components.azure.place import Grant, Place, assign_role, guarding, lock, named, stateful
+from cellctl_components.azure.place import Grant, Place, assign_role, child, guarding, lock, named, stateful
 from cellctl_components.azure.sealing import Sealing
 
 
@@ -50,6 +51,7 @@ class FileShares(pulumi.ComponentResource):
         if args.place.locked:
             lock(self, name, self.account.id, *self.shares.values(), self.endpoint.zone_group, self.role, logs)
         self.host = named(self.account, f"{args.layout.account}.file.core.windows.net")
+        self.tree = self._tree()
         self.register_outputs({"host": self.host})
 
     def _account(self) -> storage.StorageAccount:
@@ -79,6 +81,16 @@ class FileShares(pulumi.ComponentResource):
             sas_policy=storage.SasPolicyArgs(sas_expiration_period="1.00:00:00", expiration_action="Log"),
             tags=self._args.place.tags,
             opts=stateful(self),
+        )
+
+    def _tree(self) -> cellctl.FolderTree:
+        """Have every share used before a node needs it, as nodes use it: with the key, through the endpoint."""
+        return cellctl.FolderTree(
+            f"{self._name}-tree",
+            host=self.host,
+            account=self.account.id,
+            folders=[share.name for share in self._args.layout.shares],
+            opts=child(self, *self.shares.values(), self.endpoint.zone_group),
         )
 
     def _service(self) -> storage.FileServiceProperties:

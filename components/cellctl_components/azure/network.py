@@ -24,8 +24,8 @@ class NetworkArgs:
     """What a Network is made of.
 
     `allow` may reach the web portal and the polling port; `control` is where cellctl runs: it reaches nodes on 443,
-    the database on 1433 and the vault on 443. Both are CIDRs. `queue_port` is that of the queue that nodes share, 0 for
-    none.
+    the database on 1433, the vault on 443 and the files on 445. Both are CIDRs. `queue_port` is that of the queue that
+    nodes share, 0 for none.
     """
 
     place: Place
@@ -80,7 +80,7 @@ class Network(pulumi.ComponentResource):
         nodes = [subnet.cidr for subnet in self._args.layout.node_subnets]
         return [
             _allow("in-nodes", 100, nodes, ["443", "445", "1433", *_port(self._args.queue_port)]),
-            _allow("in-control", 110, [self._args.control], ["443", "1433"]),
+            _allow("in-control", 110, [self._args.control], ["443", "445", "1433"]),
         ]
 
     def _nat_gateway(self, subnet: NodeSubnet) -> network.NatGateway:

@@ -17,7 +17,6 @@ from cellctl_provider.aws.clients import translated
 from cellctl_provider.aws.share_access import ShareAccessHandler
 from cellctl_provider.polling import poll
 from cellctl_provider.protocol import ProviderError
-from cellctl_provider.smb.client import account_of
 
 if TYPE_CHECKING:
     from cellctl.gates import GatewayTarget, ShareTarget
@@ -78,7 +77,7 @@ def _user(context: Context, gateway: GatewayTarget) -> Account | None:
     if not gateway.account:
         raise ProviderError(f"gateway {gateway.name} is in no domain, and its guest proves nothing", code="invalid")
     stored = context.secrets.get(gateway.account)
-    return account_of(stored.value if stored else "", gateway.account)
+    return smb.account_of(stored.value if stored else "", gateway.account)
 
 
 def _as_user(context: Context, gateway: GatewayTarget, share: ShareTarget, user: Account) -> _Mount:

@@ -16,14 +16,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import TYPE_CHECKING, Literal
 
-from cellctl.dialer import trust
 from cellctl_provider.aws.clients import tolerated, translated
+from cellctl_provider.azure import resource_manager as manager
 from cellctl_provider.polling import poll
-from cellctl_provider.protocol import ErrorCode, ProviderError
+from cellctl_provider.protocol import ProviderError
 
 if TYPE_CHECKING:
-    import httpx
-
     from cellctl.state.values import Struct, Value
     from cellctl_provider.context import Context
 
@@ -35,16 +33,12 @@ DOCUMENTS: Mapping[System, str] = {"windows": "AWS-RunPowerShellScript", "linux"
 LIMIT_S = 3600
 """How long an action may take; an upgrade of a large schema is the longest."""
 _EVERY_S = 15.0
-_AUDIENCE = "https://management.azure.com/"
-_HOST = "management.azure.com"
-_API_VERSION = "2024-03-01"
+_PARAMETERS = {"api-version": "2024-03-01", "$expand": "instanceView"}
 _COMMAND = "cellctl-octopus"
 _VERSION = re.compile(r"\d{4}\.\d{1,2}\.\d{1,6}")
 _VIRTUAL_MACHINE = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute/virtualMachines/[^/]+", re.IGNORECASE
 )
-_TIMEOUT_S = 60.0
-_CODES: Mapping[int, ErrorCode] = {401: "auth", 403: "auth", 404: "not_found", 429: "throttle"}
 _UNDER_WAY = ("Pending", "InProgress", "Delayed", "Cancelling")
 
 
@@ -149,13 +143,13 @@ def _on_azure(context: Context, machine: Machine, action: Action, given: Mapping
 
     def sent() -> bool | None:
         """A run that another process began goes first."""
-        answer = _manager(context, "PUT", path, body)
-        return None if answer.status_code == 409 else bool(_accepted(answer, what))
+        answer = manager.asked(context, "PUT", path, _PARAMETERS, body)
+        return None if answer.status_code == 409 else bool(manager.accepted(answer, what))
 
     poll(context, sent, what=f"{what} begins", every_s=_EVERY_S, limit_s=LIMIT_S)
 
     def ended() -> Struct | None:
-        found = _accepted(_manager(context, "GET", path), what)
+        found = manager.accepted(manager.asked(context, "GET", path, _PARAMETERS), what)
         view = _member(_member(found, "properties"), "instanceView")
         return view if view.get("executionState") not in ("Running", "Pending", "Unknown", None) else None
 
@@ -167,34 +161,3 @@ def _on_azure(context: Context, machine: Machine, action: Action, given: Mapping
 def _member(document: Struct, key: str) -> Struct:
     found = document.get(key)
     return found if isinstance(found, dict) else {}
-
-
-def _manager(context: Context, method: str, path: str, body: Struct | None = None) -> httpx.Response:
-    import httpx
-
-    headers = {"Host": _HOST, "Authorization": f"Bearer {context.credentials.azure_token(_AUDIENCE)}"}
-    try:
-        route = context.dialer.route(_HOST, 443)
-        with httpx.Client(verify=trust(route.trust_anchor), timeout=_TIMEOUT_S, trust_env=False) as client:
-            return client.request(
-                method,
-                f"https://{route.host}:{route.port}{path}",
-                params={"api-version": _API_VERSION, "$expand": "instanceView"},
-                headers=headers,
-                json=body,
-                extensions={"sni_hostname": _HOST},
-            )
-    except (httpx.HTTPError, OSError) as error:
-        raise ProviderError(f"{_HOST} cannot be reached ({type(error).__name__})", code="unreachable") from None
-
-
-def _accepted(answer: httpx.Response, what: str) -> Struct:
-    if answer.is_success:
-        document = answer.json()
-        return document if isinstance(document, dict) else {}
-    try:
-        error = answer.json()["error"]
-        said = f"{error['message']} ({error['code']})"
-    except (ValueError, KeyError, TypeError):
-        said = f"HTTP {answer.status_code}"
-    raise ProviderError(f"{what}: {said}", code=_CODES.get(answer.status_code, "internal"))

@@ -53,6 +53,7 @@ def test_the_cell_is_made_of_these(cell) -> None:
         "cells:azure:Ingress": 1,
         "cells:azure:Nodes": 1,
         "cells:azure:Alarms": 1,
+        "cellctl:files:FolderTree": 1,
         "cellctl:octopus:MasterKey": 1,
         "cellctl:octopus:Administrator": 1,
         "cellctl:octopus:Node": 2,
@@ -207,7 +208,7 @@ def test_endpoints_admit_nodes_and_cellctl_only(cell) -> None:
     rules = rules_of(cell, "endpoints")
     assert rules["in-nodes"]["sourceAddressPrefixes"] == ["10.64.0.0/24", "10.64.2.0/24"]
     assert rules["in-nodes"]["destinationPortRanges"] == ["443", "445", "1433"]
-    assert rules["in-control"]["destinationPortRanges"] == ["443", "1433"]
+    assert rules["in-control"]["destinationPortRanges"] == ["443", "445", "1433"]
     assert set(rules) == {"in-nodes", "in-control", "deny-rest"}
 
 
@@ -346,15 +347,16 @@ def test_the_node_identity_owns_the_database_once_the_master_key_exists(cell) ->
 def test_machines_boot_only_when_everything_they_need_is_there(cell) -> None:
     needed = {
         "acme-database-access",
-        "acme-files-endpoint-dns",
         "acme-files-nodes-mount",
-        "acme-files-packages",
+        "acme-files-tree",
         "acme-network-sqlserver-link",
         "acme-network-file-link",
         "acme-network-vault-link",
         "acme-secrets-nodes-read",
         "acme-secrets-administrator-password",
     }
+    tried = {"acme-files-endpoint-dns", "acme-files-packages", "acme-files-eventexports"}
+    assert tried <= cell.dependencies(cell.named("acme-files-tree"))
     for ordinal in (1, 2):
         assert needed <= cell.dependencies(cell.named(f"acme-node-{ordinal}"))
     assert "acme-node-1-octopus" in cell.dependencies(cell.named("acme-node-2-boot"))

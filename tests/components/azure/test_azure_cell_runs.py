@@ -73,7 +73,7 @@ def test_a_cell_comes_up_answers_and_changes_in_place(runner: Runner) -> None:
         secrets=runner.host.secrets,
         sleep=runner.host.sleep,
     )
-    kinds = ["node", "node", "web", "polling", "polling", "closed", "closed", "closed", "database"]
+    kinds = ["node", "node", "web", "polling", "polling", "closed", "closed", "database"]
     assert [(check.kind, check.passed) for check in found] == [(kind, True) for kind in kinds]
 
     body = {

@@ -1,4 +1,4 @@
-"""Azure Resource Manager, as far as provider `cellctl` asks it itself: managed Run Commands of virtual machines."""
+"""Azure Resource Manager, as far as provider `cellctl` asks it itself: managed Run Commands, keys of accounts."""
 
 from __future__ import annotations
 
@@ -20,10 +20,22 @@ _PATH = re.compile(
     r"/runCommands/(?P<name>[A-Za-z0-9-]{1,80})",
     re.IGNORECASE,
 )
+_KEYS = re.compile(
+    r"(?P<account>/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Storage/storageAccounts/[^/]+)/listKeys",
+    re.IGNORECASE,
+)
+
+
+def _no_keys(account: str) -> tuple[str, str] | None:
+    del account
+    return None
 
 
 class ResourceManagerStandin:
-    """Serves `management.azure.com:443`. `authorized` judges a bearer token; `disturb` lets fault rules strike."""
+    """Serves `management.azure.com:443`. `authorized` judges a bearer token; `disturb` lets fault rules strike.
+
+    `keys` gives both keys of a storage account by its id, None where there is no such account.
+    """
 
     def __init__(
         self,
@@ -31,11 +43,13 @@ class ResourceManagerStandin:
         authority: Authority,
         *,
         authorized: Callable[[str], bool],
+        keys: Callable[[str], tuple[str, str] | None] = _no_keys,
         disturb: Callable[[Answer], Answer] = undisturbed,
     ) -> None:
         self._runs = runs
         self._authority = authority
         self._authorized = authorized
+        self._keys = keys
         self._disturb = disturb
         self._lock = threading.Lock()
         self._listener: Listener | None = None
@@ -69,9 +83,12 @@ class ResourceManagerStandin:
             return _error(401, "AuthenticationFailed", "Authentication failed.")
         if not request.query.get("api-version"):
             return _error(400, "MissingApiVersionParameter", "The api-version query parameter is required.")
+        account = _KEYS.fullmatch(request.path)
+        if account is not None and request.method == "POST":
+            return self._listed(account["account"])
         path = _PATH.fullmatch(request.path)
         if path is None or request.method not in ("GET", "PUT"):
-            return _error(404, "NotFound", "the sandbox serves managed Run Commands only")
+            return _error(404, "NotFound", "the sandbox serves managed Run Commands and keys only")
         machine, name = path["machine"].lower(), path["name"].lower()
         known = self._runs.find(name, machine)
         if request.method == "GET":
@@ -81,6 +98,14 @@ class ResourceManagerStandin:
         if known is not None and self._runs.now < known.done_s:
             return _error(409, "Conflict", "Run command extension execution is in progress.")
         return self._begin(machine, name, request.body)
+
+    def _listed(self, account: str) -> Response:
+        found = self._keys(account)
+        if found is None:
+            return _error(404, "ResourceNotFound", "The Resource was not found.")
+        named = zip(("key1", "key2"), found, strict=True)
+        keys: list[Value] = [{"keyName": name, "value": value, "permissions": "FULL"} for name, value in named]
+        return json_response({"keys": keys})
 
     def _begin(self, machine: str, name: str, body: bytes) -> Response:
         try:

@@ -11,15 +11,18 @@ NEGOTIATE, SETUP, LOGOFF, CONNECT, DISCONNECT, CREATE, CLOSE, READ, WRITE, IOCTL
 
 OK, MORE = 0, 0xC0000016
 NO_LOGON, NO_ACCESS, NO_SHARE, NO_FILE, NO_SUCH_THING = 0xC000006D, 0xC0000022, 0xC00000CC, 0xC0000034, 0xC00000BB
+NO_PATH, NO_FOLDER, IS_FOLDER = 0xC000003A, 0xC0000103, 0xC00000BA
 
-DIALECT = 0x0302
+DIALECT, NEWEST = 0x0302, 0x0311
+_GCM = 0x0002  # AES-128-GCM
+_PREAUTH, _CIPHERS, _SHA512 = 1, 2, 1
 CAPABILITIES = 0x00000040  # encryption
 SIGNED = 0x0003  # enabled and required
 VALIDATE = 0x00140204
 _ENCRYPT = 0x0004
 _DISK, _ALL = 1, 0x001F01FF
 _MOST = 1 << 20
-_DELETE_ON_CLOSE = 0x1000
+_DELETE_ON_CLOSE, _FOLDER = 0x1000, 0x1
 _WRITING = 0x00000116  # write data, append, write attributes of either kind
 _REMOVING = 0x00010000
 
@@ -62,12 +65,13 @@ class Asked:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Opening:
-    """A CREATE: which file, what for. `disposition` 1 opens one that is there, 5 makes or replaces it."""
+    """A CREATE: which file or folder, what for. `disposition` 1 opens one that is there, 5 makes or replaces it."""
 
     name: str
     writes: bool
     makes: bool
     removes: bool
+    folder: bool
 
     @classmethod
     def of(cls, asked: Asked) -> Opening:
@@ -78,6 +82,7 @@ class Opening:
             writes=bool(access & (_WRITING | _REMOVING)),
             makes=disposition in (0, 2, 3, 4, 5),
             removes=bool(options & _DELETE_ON_CLOSE),
+            folder=bool(options & _FOLDER),
         )
 
 
@@ -99,6 +104,36 @@ def negotiated(guid: bytes) -> bytes:
     """Return the body of NEGOTIATE: this one dialect, signed and sealed."""
     fixed = (65, SIGNED, DIALECT, 0, guid, CAPABILITIES, _MOST, _MOST, _MOST, 0, 0, 128, 0, 0)
     return struct.pack("<HHHH16sIIIIQQHHI", *fixed)
+
+
+def offers_newest(asked: Asked) -> bool:
+    """Tell whether a NEGOTIATE offers 3.1.1 with AES-128-GCM."""
+    body = asked.body
+    (dialects,) = struct.unpack_from("<H", body, 2)
+    if NEWEST not in struct.unpack_from(f"<{dialects}H", body, 36):
+        return False
+    offset, count = struct.unpack_from("<IH", body, 28)
+    for _ in range(count):
+        kind, length = struct.unpack_from("<HH", asked.whole, offset)
+        if kind == _CIPHERS:
+            (ciphers,) = struct.unpack_from("<H", asked.whole, offset + 8)
+            return _GCM in struct.unpack_from(f"<{ciphers}H", asked.whole, offset + 10)
+        offset += 8 + length + -length % 8
+    return False
+
+
+def negotiated_newest(guid: bytes, salt: bytes) -> bytes:
+    """Return the body of NEGOTIATE: 3.1.1, sealed with AES-128-GCM, its beginning hashed with SHA-512."""
+    hashing = struct.pack("<HHH", 1, len(salt), _SHA512) + salt
+    sealing = struct.pack("<HH", 1, _GCM)
+    contexts = _context(_PREAUTH, hashing).ljust(-(-(8 + len(hashing)) // 8) * 8, b"\0") + _context(_CIPHERS, sealing)
+    # After 64 bytes of header and 64 of this; contexts begin where a multiple of eight is.
+    fixed = (65, SIGNED, NEWEST, 2, guid, CAPABILITIES, _MOST, _MOST, _MOST, 0, 0, 128, 0, 128)
+    return struct.pack("<HHHH16sIIIIQQHHI", *fixed) + contexts
+
+
+def _context(kind: int, data: bytes) -> bytes:
+    return struct.pack("<HHI", kind, len(data), 0) + data
 
 
 def set_up(token: bytes, *, done: bool) -> bytes:

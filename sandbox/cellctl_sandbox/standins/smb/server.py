@@ -1,7 +1,8 @@
-"""One listener that speaks SMB 3.0.2 for one gateway: sign in, connect to a share, files. A thread for each client."""
+"""One listener that speaks SMB 3 for one server: sign in, connect to a share, files. A thread for each client."""
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import socket
 import struct
@@ -23,12 +24,16 @@ NTLM = b"NTLMSSP\0"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tree:
-    """A share as one user sees it. `refusal` is a status that keeps the user out, 0 for none."""
+    """A share as one user sees it. `refusal` is a status that keeps the user out, 0 for none.
+
+    A folder is a file whose name ends with `/`. Where there are none (`flat`) every path is the name of a file.
+    """
 
     refusal: int
     read_only: bool
     files: Callable[[], Mapping[str, bytes]]
     put: Callable[[str, bytes | None], None]
+    flat: bool = True
 
 
 Connect: TypeAlias = Callable[[str, str], Tree | None]
@@ -51,10 +56,13 @@ class _File:
 
 
 class SmbListener:
-    """Listens on a free loopback port until it is closed. `exchange` makes the way in of one more user."""
+    """Listens on a free loopback port until it is closed. `exchange` makes the way in of one more user.
 
-    def __init__(self, exchange: Callable[[], Exchange], connect: Connect) -> None:
-        self._exchange, self._connect = exchange, connect
+    With `newest` it speaks 3.1.1 and nothing older, otherwise 3.0.2.
+    """
+
+    def __init__(self, exchange: Callable[[], Exchange], connect: Connect, *, newest: bool = False) -> None:
+        self._exchange, self._connect, self._newest = exchange, connect, newest
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
         threading.Thread(target=self._serve, daemon=True).start()
@@ -74,7 +82,7 @@ class SmbListener:
             threading.Thread(target=self._talk, args=(client,), daemon=True).start()
 
     def _talk(self, client: socket.socket) -> None:
-        talk = _Talk(self._exchange, self._connect)
+        talk = _Talk(self._exchange, self._connect, newest=self._newest)
         with client, suppress(OSError, EOFError, InvalidTag, struct.error, ValueError, KeyError):
             while True:
                 length = struct.unpack(">I", _read(client, 4))[0] & 0xFFFFFF
@@ -85,8 +93,9 @@ class SmbListener:
 class _Talk:
     """What one client says, and what it is answered."""
 
-    def __init__(self, exchange: Callable[[], Exchange], connect: Connect) -> None:
-        self._exchange, self._connect = exchange, connect
+    def __init__(self, exchange: Callable[[], Exchange], connect: Connect, *, newest: bool) -> None:
+        self._exchange, self._connect, self._newest = exchange, connect, newest
+        self._said = bytes(64)
         self._guid = secrets.token_bytes(16)
         self._sessions: dict[int, _Session] = {}
         self._files: dict[bytes, _File] = {}
@@ -94,17 +103,31 @@ class _Talk:
     def answered(self, message: bytes) -> bytes:
         """Return the answer to a message, sealed if it was."""
         if message[:4] != sealing.MAGIC:
-            return self._plainly(Asked.of(message) if message[:4] == messages.MAGIC else _old(message))
+            self._hear(message)
+            said = self._plainly(Asked.of(message) if message[:4] == messages.MAGIC else _old(message))
+            self._hear(said)
+            return said
         session = sealing.session_of(message)
         seal = self._sessions[session].seal
         if seal is None:
             raise ValueError("nobody has signed in there")
         return seal.sealed(self._sealed(Asked.of(seal.opened(message)), self._sessions[session]), session)
 
+    def _hear(self, message: bytes) -> None:
+        """Go on with the hash over what is said in clear; the last answer counts for nothing any more."""
+        self._said = hashlib.sha512(self._said + message).digest()
+
+    def _negotiated(self, asked: Asked) -> bytes:
+        if not self._newest:
+            return messages.answer(asked, messages.negotiated(self._guid))
+        if not asked.whole or not messages.offers_newest(asked):
+            return messages.refusal(asked, messages.NO_SUCH_THING)
+        return messages.answer(asked, messages.negotiated_newest(self._guid, secrets.token_bytes(32)))
+
     def _plainly(self, asked: Asked) -> bytes:
         """Answer what may come in clear: everything else must be sealed."""
         if asked.command == messages.NEGOTIATE:
-            return messages.answer(asked, messages.negotiated(self._guid))
+            return self._negotiated(asked)
         if asked.command != messages.SETUP:
             return messages.refusal(asked, messages.NO_ACCESS)
         token = asked.token()
@@ -119,7 +142,8 @@ class _Talk:
         proven = session.exchange.proven(token)
         if proven is None:
             return messages.refusal(asked, messages.NO_LOGON)
-        session.user, session.seal = proven.user, Seal.of(proven.key)
+        session.user = proven.user
+        session.seal = Seal.of_newest(proven.key, self._said) if self._newest else Seal.of(proven.key)
         return messages.answer(asked, messages.set_up(b"", done=True))
 
     def _sealed(self, asked: Asked, session: _Session) -> bytes:
@@ -144,20 +168,28 @@ class _Talk:
         return messages.answer(asked, messages.connected(), tree=number)
 
     def _open(self, asked: Asked, tree: Tree) -> bytes:
-        opening = Opening.of(asked)
-        there = tree.files().get(opening.name)
+        opening, files = Opening.of(asked), tree.files()
+        status = messages.OK if tree.flat else _misplaced(opening, files)
+        key = f"{opening.name}/" if opening.folder else opening.name
+        there = files.get(key) if key != "/" else b""
         if tree.read_only and (opening.writes or opening.makes):
-            return messages.refusal(asked, messages.NO_ACCESS)
-        if there is None and not opening.makes:
-            return messages.refusal(asked, messages.NO_FILE)
-        key = secrets.token_bytes(16)
-        self._files[key] = _File(tree, opening, bytearray(b"" if opening.makes else there or b""))
-        return messages.answer(asked, messages.opened(key, len(self._files[key].data)))
+            status = messages.NO_ACCESS
+        elif there is None and not opening.makes:
+            status = status or messages.NO_FILE
+        if status:
+            return messages.refusal(asked, status)
+        if opening.folder and there is None:
+            tree.put(key, b"")
+        handle = secrets.token_bytes(16)
+        self._files[handle] = _File(tree, opening, bytearray(b"" if opening.makes else there or b""))
+        return messages.answer(asked, messages.opened(handle, len(self._files[handle].data)))
 
     def _use(self, asked: Asked) -> bytes:
         if asked.command == messages.CLOSE:
             file = self._files.pop(asked.body[8:24])
-            if file.opening.removes:
+            if file.opening.folder:
+                pass
+            elif file.opening.removes:
                 file.tree.put(file.opening.name, None)
             elif file.opening.makes:
                 file.tree.put(file.opening.name, bytes(file.data))
@@ -170,6 +202,16 @@ class _Talk:
         file = self._files[asked.body[16:32]]
         file.data[offset : offset + length] = asked.bytes_at(begin, length)
         return messages.answer(asked, messages.taken(length))
+
+
+def _misplaced(opening: Opening, files: Mapping[str, bytes]) -> int:
+    """Return why a name is not for what it is opened for, `OK` if it is."""
+    parent = opening.name.rpartition("/")[0]
+    if parent and f"{parent}/" not in files:
+        return messages.NO_PATH
+    if opening.folder:
+        return messages.NO_FOLDER if opening.name in files else messages.OK
+    return messages.IS_FOLDER if f"{opening.name}/" in files else messages.OK
 
 
 def _old(message: bytes) -> Asked:

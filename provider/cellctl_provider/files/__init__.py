@@ -1,0 +1,1 @@
+"""Shared files of a cell, whatever serves them: `cellctl:files:FolderTree`."""
