@@ -25,6 +25,7 @@ PUBLIC = "198.51.100.1"
 """Stands for any public address (TEST-NET-2, RFC 5737)."""
 _PUBLIC_NAMES = (
     "*.amazonaws.com",
+    "*.azure.com",
     "*.octopusdeploy.com",
     "*.microsoft.com",
     "*.docker.io",

@@ -26,6 +26,9 @@ from cellctl_sandbox.standins.cloud_view import CloudObject
 CONTROL = Place(what="cellctl", address="10.255.0.4")
 """Where cellctl runs: in the range of account `sandbox`. The account attaches it to every cell's network."""
 
+_BROUGHT = {"vault.azure.net": azure_roles.VAULT, "file.core.windows.net": "azure-native:storage:StorageAccount"}
+"""Public suffix -> what may be there before any cell."""
+
 TIMEOUT_S = 10.0
 """Simulated seconds until a client gives up on a connection that nobody answers. Source: estimate, 2026-11."""
 
@@ -194,11 +197,12 @@ class Reachability:
             return str(error)
 
     def _brought(self, name: str) -> bool:
-        """Tell whether a name is that of a vault that no cell made: it is open to whoever has a role."""
+        """Tell whether a name is that of a vault or an account that no cell made: it is open to whoever may."""
         host, _, suffix = name.lower().partition(".")
-        if suffix != "vault.azure.net":
-            return False
-        return any(item.id.rpartition("/")[2].lower() == host for item in self._estates.of("").all(azure_roles.VAULT))
+        kind = _BROUGHT.get(suffix, "")
+        return any(
+            item.id.rpartition("/")[2].lower() == host for item in (self._estates.of("").all(kind) if kind else ())
+        )
 
     def _once(self, estate: Estate, asked: tuple[str, ...], judge: Callable[[], str]) -> str:
         """Return what was judged, and judge only when the estate is another one: clients ask at each poll."""

@@ -1,4 +1,5 @@
-"""What the witness finds: a network with a way out, an appliance, a node's machine, a server, a queue, secrets, a role.
+"""What the witness finds: a network with a way out, an appliance, a node's machine, a server, a queue, secrets, a role,
+and in a subscription of Azure an account with a file share.
 
 As little as the simulated network and the role policies accept; everything else is the witness's own.
 """
@@ -11,7 +12,10 @@ from pathlib import Path
 
 from cellctl.state.values import Struct
 from cellctl_provider.protocol import Configure, Create, Created, Invoke
+from cellctl_sandbox.clouds.configuration import unconfigured
+from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.provider import CloudFactory
+from cellctl_sandbox.deposits import create
 from cellctl_sandbox.host import open_host
 from cellctl_sandbox.inventory import APPLIANCE_IMAGE
 
@@ -19,7 +23,7 @@ ACCOUNT, REGION, ADDRESS = "111122223333", "eu-west-1", "10.64.0.10"
 NODE, NODE_ADDRESS, VERSION = "witness-1", "10.64.0.21", "2026.4.7000"
 USERNAME, EMAIL = "admin", "admin@example.com"
 CELL = "witness"
-BUCKET = "witness-files"
+BUCKET, FILES = "witness-files", "stwitness"
 TOKEN = "first-Token-of-a-queue"
 MARK = "land-"  # begins the logical name of what is there before the program
 ALL = "0.0.0.0/0"
@@ -60,9 +64,24 @@ def build_landscape(home: Path) -> dict[str, str]:
         "role": _gateway_role(make),
         "bucket": str(make("aws:s3/bucket:Bucket", bucket=BUCKET).properties["arn"]),
     }
+    hosts["files"] = _file_share(host.database)
     host.sleep(SETTLED_S)  # no run waits for a machine that still boots
     host.close()
     return {**names, **people, **hosts}
+
+
+def _file_share(database: Database) -> str:
+    """Return the id of a storage account with a share, which no stack of cellctl has made."""
+    place = unconfigured("azure-native")
+    group = {"resourceGroupName": "rg-witness", "location": place.region}
+    create(database, place, "azure-native:resources:ResourceGroup", {**group}, 0.0)
+    kind = {"kind": "FileStorage", "sku": {"name": "Premium_ZRS"}}
+    account = create(
+        database, place, "azure-native:storage:StorageAccount", {**group, **kind, "accountName": FILES}, 0.0
+    )
+    inputs = {"resourceGroupName": "rg-witness", "accountName": FILES, "shareName": "files", "shareQuota": 100}
+    create(database, place, "azure-native:storage:FileShare", {**inputs}, 0.0)
+    return account.id
 
 
 def _all_of(block: str) -> Struct:

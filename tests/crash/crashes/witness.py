@@ -1,4 +1,4 @@
-"""The witness: a program of twelve resources that holds each kind of step.
+"""The witness: a program of thirteen resources that holds each kind of step.
 
 Component, two explicit providers, secret, read, every type of provider `cellctl`, what holds data; `update` changes in
 place (Octopus to another version, too), adds (a node learns of a queue) and drops; `replace` replaces with the new
@@ -21,7 +21,7 @@ from cellctl.state.values import Struct
 from cellctl_components import octopus
 from cellctl_components import resources as cellctl
 from cellctl_sandbox.host import open_host
-from crashes.landscape import ACCOUNT, ADDRESS, CELL, EMAIL, NODE, NODE_ADDRESS, REGION, USERNAME, VERSION
+from crashes.landscape import ACCOUNT, ADDRESS, CELL, EMAIL, FILES, NODE, NODE_ADDRESS, REGION, USERNAME, VERSION
 
 DATABASE = "octo_witness_g1"
 LATER = "2026.4.7100"
@@ -133,6 +133,13 @@ def declare(variation: str, land: Mapping[str, str]) -> None:
     )
     clients = ["10.64.1.1", "10.64.1.2"] if updating else ["10.64.1.1"]
     cellctl.ShareAccess("access", region=REGION, share_arn=share.arn, protocol="nfs", clients=clients, opts=inside())
+    cellctl.FolderTree(
+        "folders",
+        host=f"{FILES}.file.core.windows.net",
+        account=land["files"],
+        folders=["files/logs", "files/packages"] if updating else ["files/packages"],
+        opts=inside(),
+    )
     if not updating:
         _alarms(inside, "witness-2" if replacing else "witness-1")
     _octopus(land, inside, database, updating=updating)
