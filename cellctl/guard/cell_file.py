@@ -65,11 +65,10 @@ def running_nodes(case: Case) -> Iterator[Objection]:
             reason=f"{_POLLING} is {was} and cannot become {wanted}: Octopus keeps what nodes with a queue share there",
             remedy=f"set it back to {was}; another cell can have {wanted}",
         )
-    elif was and wanted and was != wanted and (had_os == "linux" or case.recorded.get("cloud") == "azure"):
-        nodes = "nodes on Azure" if had_os != "linux" else "Linux nodes"
+    elif was and wanted and was != wanted and case.recorded.get("cloud") == "azure":
         yield Objection(
             code="polling_change",
-            reason=f"{_POLLING} is {was} and cannot become {wanted}: {nodes} learn of a queue at their first boot",
+            reason=f"{_POLLING} is {was} and cannot become {wanted}: on Azure nodes learn of it at their first boot",
             remedy=f"set it back to {was}; another cell can have {wanted}",
         )
     other = _at(case.recorded_spec, _LICENCE) != _at(case.wanted_spec, _LICENCE)  # then `licensed` judges its limit

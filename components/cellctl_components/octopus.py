@@ -125,7 +125,8 @@ class QueueMember(pulumi.CustomResource):
     """A node that learns of the queue it shares; one that was told at its first boot is left alone.
 
     `queue_address` is host and port, `queue_secret` the reference of its token, `folder` where the node keeps what all
-    of them share besides, `mount` the line of PowerShell that brings it there. The rest as in `Node`.
+    of them share besides, `mount` the line that brings it there: of PowerShell, on Linux of JSON, the kind of file as a
+    first boot is told it. The rest as in `Node`.
     """
 
     def __init__(
@@ -147,6 +148,7 @@ class QueueMember(pulumi.CustomResource):
         queue_secret: pulumi.Input[str],
         folder: pulumi.Input[str],
         mount: pulumi.Input[str],
+        os: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props: dict[str, object] = {
@@ -165,6 +167,7 @@ class QueueMember(pulumi.CustomResource):
             "queueSecret": queue_secret,
             "folder": folder,
             "mount": mount,
+            "os": os,
             "state": None,
         }
         super().__init__("cellctl:octopus:QueueMember", name, props, _options(opts))

@@ -13,7 +13,8 @@ from cellctl_sandbox.network.kept_secrets import VERSION
 from cellctl_sandbox.standins.cloud_view import CloudObject, CloudView, find
 from cellctl_sandbox.standins.documents import Documents
 
-_UNC = re.compile(r"'\\\\(?P<host>[^\\']+)\\(?P<share>[^\\']+)")
+_SHARES = (re.compile(r"'\\\\[^\\']+\\(?P<share>[^\\']+)"), re.compile(r'"share": "(?P<share>[^"]+)"'))
+"""How the share is named that nodes share besides: in a line of PowerShell, and in JSON."""
 _KIND = "queue"
 
 
@@ -55,7 +56,7 @@ class Queues:
     def tell(self, machine: str, given: Mapping[str, str]) -> str:
         """Write down what a script tells a machine; return why it fails there, `` if it does not."""
         instance = next((item for item in self._view.objects(INSTANCE) if item.id == machine), None)
-        mounted = _UNC.search(given.get("mount", ""))
+        mounted = next((found for one in _SHARES if (found := one.search(given.get("mount", "")))), None)
         host, _, port = given.get("address", "").partition(":")
         if instance is None or mounted is None or not port.isdigit():
             return f"there is no such machine as {machine}" if instance is None else "no queue or no folder was named"

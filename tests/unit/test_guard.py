@@ -130,10 +130,12 @@ OLD = {
 }  # fmt: skip
 
 
-def test_linux_nodes_learn_of_a_queue_at_their_first_boot_only() -> None:
+def test_nodes_that_run_learn_of_a_queue_on_aws_whatever_their_system_and_on_azure_not() -> None:
     before: dict[str, Value] = {**OLD, "nodes": {"count": 2, "os": "linux"}}
-    case = Case(recorded_spec=before, wanted_spec={**before, "ingress": {"polling": "redis"}})
-    assert [objection.code for objection in running_nodes(case)] == ["polling_change"]
+    wanted: dict[str, Value] = {**before, "ingress": {"polling": "redis"}}
+    assert [*running_nodes(Case(recorded={"cloud": "aws"}, recorded_spec=before, wanted_spec=wanted))] == []
+    there = Case(recorded={"cloud": "azure"}, recorded_spec=before, wanted_spec=wanted)
+    assert [objection.code for objection in running_nodes(there)] == ["polling_change"]
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ class Cell(pulumi.ComponentResource):
         self.database = self._database()
         self.queue = self._queue(args.layout.queue) if args.layout.queue else None
         self.nodes = self._nodes()
-        if self.queue and args.layout.nodes.os == "windows":  # a Linux node is told at its first boot only
+        if self.queue:
             told = QueueMembersArgs.of(args.layout, self.nodes, self.queue, self._files.gateway_id, self._files.ready)
             queue_members(f"{name}-queue", told, self)
         self.alarms = self._alarms()

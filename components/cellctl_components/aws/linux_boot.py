@@ -55,12 +55,13 @@ def facts(
             "protocol": boot.protocol,
             "host": boot.files_host,
             "domain": references.gateway_id,
-            "kinds": [_kind(share, options) for share in carried],
+            "kinds": [kind(share, options) for share in carried],
         },
     }
 
 
-def _kind(share: ShareLayout, options: Mapping[str, str]) -> dict[str, str]:
+def kind(share: ShareLayout, options: Mapping[str, str]) -> dict[str, str]:
+    """Return what a node is told of a kind of file."""
     return {
         "kind": share.kind,
         "share": share.name,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 
-from cellctl_components.aws.bootstrap import guest_mapping
+from cellctl_components import linux_node
+from cellctl_components.aws import linux_boot
+from cellctl_components.aws.bootstrap import FOLDERS, guest_mapping
 from cellctl_components.aws.layout import CLUSTER, QUEUE_PORT, WEB_PORT, AwsLayout, ShareLayout
 from cellctl_components.aws.nodes import Nodes
 from cellctl_components.aws.polling_queue import PollingQueue
@@ -71,8 +74,9 @@ def queue_members(name: str, args: QueueMembersArgs, parent: pulumi.ComponentRes
                 machines={one.name: args.machines[one.ordinal] for one in nodes},
                 queue_address=pulumi.Output.concat(args.address, f":{QUEUE_PORT}"),
                 queue_secret=args.token_secret,
-                folder=FOLDER,
+                folder=linux_node.PATHS[CLUSTER] if args.layout.nodes.os == "linux" else FOLDER,
                 mount=_mount(args),
+                os=args.layout.nodes.os if args.layout.nodes.os != "windows" else None,
                 opts=pulumi.ResourceOptions(parent=parent, depends_on=[*args.after, *found[-1:]]),
             )
         )
@@ -80,23 +84,25 @@ def queue_members(name: str, args: QueueMembersArgs, parent: pulumi.ComponentRes
 
 
 def _mount(args: QueueMembersArgs) -> pulumi.Output[str]:
-    """Return the line that a node's task of files gets: as its first boot would have written it."""
+    """Return the line that a node's task of files gets, or its facts: as its first boot would have written it."""
     layout = args.layout
     share = next(one for one in layout.shares if one.kind == CLUSTER)
+    if layout.nodes.os == "linux":
+        return pulumi.Output.from_input(json.dumps(linux_boot.kind(share, FOLDERS)))
     return pulumi.Output.from_input(args.gateway_id).apply(lambda gateway: mount_line(layout, share, gateway))
 
 
 def mount_line(layout: AwsLayout, share: ShareLayout, gateway: str) -> str:
     """Return one line of PowerShell that mounts a share, links its folder and proves that it returns what is written.
 
-    Run where the task already has the share, it mounts nothing twice.
+    A share that carries other kinds too is there when the line runs; it mounts nothing twice.
     """
     remote = f"\\\\{layout.gateway.host}\\{share.name}"
     steps = []
-    if not share.folder:
+    if not any(one.name == share.name and one.kind not in ("", CLUSTER) for one in layout.shares):
         nfs = f"mount.exe -o 'nolock,mtype=hard,anon' '{remote}' '*'"
         steps.append(guest_mapping(remote, gateway) if layout.gateway.protocol == "smb" else nfs)
-    else:
+    if share.folder:
         remote = f"{remote}\\{share.folder}"
         steps.append(f"New-Item -ItemType Directory -Force '{remote}' | Out-Null")
     link = f"New-Item -ItemType SymbolicLink -Path '{FOLDER}' -Value '{remote}' | Out-Null"

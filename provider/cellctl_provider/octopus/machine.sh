@@ -1,8 +1,9 @@
 #!/bin/bash
-# What cellctl asks of a machine that runs Octopus Server in a container: fetch, stop, start or upgrade. It holds no
-# secret, needs none and prints none. Every action looks first, so it may run again.
+# What cellctl asks of a machine that runs Octopus Server in a container: fetch, stop, start, upgrade or queue. It holds no
+# secret, is given none and prints none. Every action looks first, so it may run again. What queue is told, as JSON: where
+# it answers, which secret is its token, and what its nodes share besides.
 set -euo pipefail
-version=/etc/cellctl/version
+version=/etc/cellctl/version node=/etc/cellctl/node.json
 
 fetch() {
   docker image inspect "octopusdeploy/octopusdeploy:$1" > /dev/null 2>&1 && return
@@ -28,6 +29,30 @@ upgrade() {
   [ "$runs" = "$1" ] || docker image rm --force "octopusdeploy/octopusdeploy:$runs" > /dev/null 2>&1 || true
 }
 
+# The node learns what its first boot would have told it, so that every start mounts the share.
+learn() {
+  jq --argjson told "$1" '.queue = $told.address | .secrets.queue = $told.secret
+    | .files.kinds = [.files.kinds[] | select(.kind != $told.mount.kind)] + [$told.mount]' "$node" > "$node.draft"
+  mv "$node.draft" "$node"
+}
+
+told() { jq -r --argjson told "$1" -n "\$told.$2"; }
+
+join_queue() {
+  local QUEUE
+  learn "$1"
+  octopus-node files
+  QUEUE="$(told "$1" address),ssl=true,password=$(aws secretsmanager get-secret-value --region "$(told "$1" region)" \
+    --secret-id "$(told "$1" secret)" --query SecretString --output text)"
+  export QUEUE
+  systemctl stop octopus
+  # One setting for all nodes, in their database.
+  [ "$(told "$1" leads)" != true ] || octopus-node command path "--clusterShared $(told "$1" folder)" > /dev/null
+  octopus-node command configure "\"--multiNodePollingTentaclesRedisConnectionString=\$QUEUE\"" > /dev/null
+  unset QUEUE
+  systemctl start octopus
+}
+
 main() {
   # One at a time: a command that was sent again waits for the one under way.
   exec 9> /run/lock/cellctl-machine
@@ -37,6 +62,7 @@ main() {
     stop) systemctl stop octopus ;;
     start) systemctl start octopus ;;
     upgrade) upgrade "$2" ;;
+    queue) join_queue "$3" ;;
     *) echo "there is no action '$1'" >&2; return 1 ;;
   esac
   echo OK

@@ -9,6 +9,7 @@ finds its work done.
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 from collections.abc import Mapping
@@ -77,9 +78,18 @@ def _short(machine: Machine) -> str:
 def call_of(system: System, action: Action, given: Mapping[str, str]) -> str:
     """Return the script of an operating system with the call of one action in it; `given` has at least `version`."""
     if system == "linux":
-        return f"{SHELL_SCRIPT}\nmain '{action}' '{given['version']}'"
+        others = _told({key: value for key, value in given.items() if key != "version"})
+        return f"{SHELL_SCRIPT}\nmain '{action}' '{given['version']}'{others}"
     more = "".join(f" -{key} {_quoted(value)}" for key, value in given.items())
     return f"& {{\n{SCRIPT}\n}} -action '{action}'{more}"
+
+
+def _told(given: Mapping[str, str]) -> str:
+    """Return what bash is given besides, as one word of JSON; `mount` is JSON itself."""
+    if not given:
+        return ""
+    told = {key: json.loads(value) if key == "mount" else value for key, value in sorted(given.items())}
+    return " '" + json.dumps(told, ensure_ascii=True).replace("'", r"\u0027") + "'"
 
 
 def _quoted(value: str) -> str:

@@ -34,8 +34,8 @@ from cellctl_provider.protocol import (
 )
 
 STATUS = "/api/serverstatus/redis"
-TOLD = ("queueAddress", "queueSecret", "folder", "mount", "leader")
-"""What a node is told: another one of these tells it again."""
+TOLD = ("queueAddress", "queueSecret", "folder", "leader")
+"""What a node is told: another of these tells it again. Its folder is mounted by the line that it was told first."""
 
 FIELDS = (
     *(field for field in NODE_FIELDS if field.name not in ("version", "nodeLimit")),
@@ -44,9 +44,15 @@ FIELDS = (
     ),
     Field(name="queueSecret", kind="text", required=True),
     Field(
-        name="folder", kind="text", required=True, pattern=r"[A-Za-z]:\\[^'\n]+", reason="must be a folder of Windows"
+        name="folder",
+        kind="text",
+        required=True,
+        pattern=r"[A-Za-z]:\\[^'\n]+|/[A-Za-z]+",
+        reason="must be a folder of Windows, or one of the container",
     ),
-    Field(name="mount", kind="text", required=True, pattern=r"[^\n]+", reason="must be one line of PowerShell"),
+    Field(
+        name="mount", kind="text", required=True, pattern=r"[^\n]+", reason="must be one line of PowerShell, or of JSON"
+    ),
 )
 OUTPUTS = ("state",)
 _EVERY_S = 15.0

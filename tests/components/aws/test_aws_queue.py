@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cellctl.clouds import AccountFacts, load
 from cellctl.spec import CellSpec
+from cellctl_components.aws import queue_members
 from cellctl_components.aws.resolve import layout
 
 if TYPE_CHECKING:
@@ -88,6 +91,51 @@ def test_only_nodes_reach_it_and_all_of_them_are_told(queued: Recording) -> None
         assert "free-6\\cluster'" in script
     policy = str(queued.named("acme-nodes-secrets", "rolePolicy").inputs["policy"])
     assert policy.count("queue-token") == 1 or str(secret.inputs["name"]) in policy
+
+
+@pytest.mark.parametrize(
+    ("protocol", "mounts"),
+    [
+        ("nfs", r"mount.exe -o 'nolock,mtype=hard,anon' '\\files.acme.octopus.internal\free-6' '*'; "),
+        (
+            "smb",
+            r"New-SmbMapping -RemotePath '\\files.acme.octopus.internal\free-6' -UserName 'sgw-1\smbguest' "
+            "-Password $guest -Persistent $false | Out-Null; ",
+        ),
+    ],
+)
+def test_a_node_that_runs_mounts_the_share_that_no_other_kind_is_on(protocol: str, mounts: str) -> None:
+    body = {
+        "cloud": "aws", "account": "sandbox", "region": "eu-west-1", "storage": {"protocol": protocol},
+        "ingress": {"polling": "redis"},
+    }  # fmt: skip
+    plan = layout(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body}))
+    share = next(one for one in plan.shares if one.kind == "cluster")
+    line = queue_members.mount_line(plan, share, "sgw-1")
+    assert line.startswith(f"{mounts}New-Item -ItemType Directory -Force ")
+    assert r"\free-6\cluster'" in line
+    alone = replace(share, name="packages")  # as on a reef: one share carries every kind
+    assert queue_members.mount_line(plan, alone, "sgw-1").startswith("New-Item -ItemType Directory")
+
+
+def test_linux_nodes_that_run_are_told_what_a_first_boot_tells(
+    record: Callable[[Callable[[], None]], Recording],
+) -> None:
+    body = {
+        "cloud": "aws", "account": "sandbox", "region": "eu-west-1", "nodes": {"os": "linux"},
+        "ingress": {"polling": "redis"},
+    }  # fmt: skip
+    wanted = CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body})
+    facts = AccountFacts(id="123456789012", sandbox=True)
+    found = record(lambda: load("aws").program(load("aws").layout(wanted), facts))
+    members = found.of("cellctl:octopus:QueueMember")
+    assert [one.inputs["os"] for one in members] == ["linux", "linux"]
+    assert json.loads(str(members[0].inputs["mount"])) == {
+        "folder": "cluster", "kind": "cluster", "option": "clusterShared", "path": "/clusterShared", "share": "free-6",
+    }  # fmt: skip
+    assert members[0].inputs["folder"] == "/clusterShared"
+    script = str(found.named("acme-nodes-1", "ec2/instance:").inputs["userData"])
+    assert '"share": "free-6"' in script
 
 
 def test_grpc_passes_through_to_every_node(record: Callable[[Callable[[], None]], Recording]) -> None:

@@ -212,5 +212,47 @@ def test_the_other_actions(running: Machine, action: str, call: str) -> None:
     assert running.calls[-1].startswith(call)
 
 
+MOUNT = {
+    "kind": "cluster", "share": "free-6", "folder": "cluster", "path": "/clusterShared", "option": "clusterShared",
+}  # fmt: skip
+QUEUE = {
+    "address": "queue.example:6379", "secret": "arn:token", "region": "eu-west-1", "folder": "/clusterShared",
+    "mount": json.dumps(MOUNT),
+}  # fmt: skip
+
+
+def queued(leads: bool) -> str:
+    return call_of("linux", "queue", {"version": "", **QUEUE, "leads": str(leads).lower()})
+
+
+def test_a_node_that_runs_learns_of_a_queue_as_if_it_had_booted_with_it(running: Machine) -> None:
+    for _ in range(2):  # cut off after anything, it is told again, which is the same
+        running.forget()
+        assert running.run(queued(leads=True)).stdout.strip() == "OK"
+        calls = running.calls
+        places = [
+            at(calls, start) for start in ("mount -t nfs -o nolock,hard files", "systemctl stop octopus", "docker")
+        ]
+        assert places == sorted(places)
+        assert [verb.split()[0] for verb in running.octopus()] == ["path", "configure"]
+        assert "--clusterShared /clusterShared" in running.octopus()[0]
+        assert re.search(r"--volume \S+/\.shares/free-6/cluster:/clusterShared ", calls[at(calls, "docker run")])
+        assert calls[-1].startswith("systemctl start octopus")
+    told = json.loads((running.root / "etc/cellctl/node.json").read_text(encoding="utf-8"))
+    assert (told["queue"], told["secrets"]["queue"]) == ("queue.example:6379", "arn:token")
+    assert [kind["share"] for kind in told["files"]["kinds"] if kind["kind"] == "cluster"] == ["free-6"]
+    booted = script(polling="redis")
+    facts = re.search(r"<<'FACTS'\n(.*?)\nFACTS\n", booted, re.DOTALL)
+    assert facts is not None
+    assert told["files"]["kinds"] == json.loads(facts[1])["files"]["kinds"]
+
+
+def test_the_token_is_in_no_call_and_in_no_file_and_one_node_sets_what_is_shared(running: Machine) -> None:
+    running.run(queued(leads=False))
+    assert [verb.split()[0] for verb in running.octopus()] == ["configure"]
+    assert "QUEUE=queue.example:6379,ssl=true,password=value of arn:token" in running.given()
+    assert "value of arn:token" not in "\n".join(running.calls) + running.stored()
+
+
 def test_an_unknown_action_is_an_error(running: Machine) -> None:
     assert running.run(f"{SHELL_SCRIPT}\nmain 'format' ''", check=False).returncode != 0

@@ -18,7 +18,9 @@ from cellctl_sandbox.standins.octopus.nodes import NodeFacts
 
 SECONDS = {"fetch": 60.0, "stop": 20.0, "start": 60.0, "upgrade": 240.0, "queue": 90.0}
 """How long each action takes. Source: estimate; Octopus says 5 to 10 minutes for a whole upgrade (2026-11)."""
-SHELL_CALL = re.compile(r"(?P<script>.*)\nmain '(?P<action>[a-z]*)' '(?P<version>[0-9.]*)'", re.DOTALL)
+SHELL_CALL = re.compile(
+    r"(?P<script>.*)\nmain '(?P<action>[a-z]*)' '(?P<version>[0-9.]*)'(?: '(?P<told>[^']*)')?", re.DOTALL
+)
 """Provider cellctl's script in bash, with the call of one action in it."""
 _NEWEST_YEAR = 2099
 _VERSION = re.compile(r"(?P<year>\d{4})\.\d+\.\d+")

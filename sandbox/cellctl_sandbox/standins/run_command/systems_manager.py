@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Mapping
@@ -50,10 +51,7 @@ class RunCommand:
         script, action, version = (
             (called["script"], called["action"], called["version"]) if called else ("", "stop", "")
         )
-        more = {
-            name: value.replace("''", "'")
-            for name, value in _PARAMETER.findall(called.groupdict().get("more", "") if called else "")
-        }
+        more = _told(called) if called else {}
         command = str(uuid.uuid4())
         for machine in machines:
             self._runs.begin(command, machine, script=script, action=action, version=version, system=system, more=more)
@@ -74,6 +72,15 @@ class RunCommand:
             "StandardOutputContent": "" if run.failed or not done else "OK",
             "StandardErrorContent": run.failed if done else "",
         }
+
+
+def _told(called: re.Match[str]) -> dict[str, str]:
+    """Return what a script is given besides: parameters of PowerShell, or one word of JSON."""
+    parts = called.groupdict()
+    told = json.loads(parts.get("told") or "{}")
+    words = {str(name): one if isinstance(one, str) else json.dumps(one) for name, one in told.items()}
+    given = {name: value.replace("''", "'") for name, value in _PARAMETER.findall(parts.get("more") or "")}
+    return {**words, **given}
 
 
 def systems_manager_service(runs: Runs, *, interference: Interference | None = None) -> JsonService:
