@@ -16,7 +16,7 @@ FROZEN = (
 )  # fmt: skip
 _WHY: Mapping[str, str] = {"database.edition": "it would be another server"}
 _VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
-_POLLING, _SYSTEM = "ingress.polling", "nodes.os"
+_POLLING, _SYSTEM, _TOKEN = "ingress.polling", "nodes.os", "ingress.queueToken"
 _OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get another licence first"
 
 
@@ -71,6 +71,13 @@ def running_nodes(case: Case) -> Iterator[Objection]:
             reason=f"{_POLLING} is {was} and cannot become {wanted}: on Azure nodes learn of it at their first boot",
             remedy=f"set it back to {was}; another cell can have {wanted}",
         )
+    tokens = [_at(spec, _TOKEN) for spec in (case.recorded_spec, case.wanted_spec)]
+    if wanted == was == "redis" and _number(tokens[1]) < _number(tokens[0]):
+        yield Objection(
+            code="queue_token_older",
+            reason=f"{_TOKEN} is {_written(tokens[0])} and cannot become {_written(tokens[1])}: none comes back",
+            remedy="set it back, or raise it for another new one",
+        )
     other = _at(case.recorded_spec, _LICENCE) != _at(case.wanted_spec, _LICENCE)  # then `licensed` judges its limit
     if case.node_limit and not other and grows and isinstance(wants, int | float) and wants > case.node_limit:
         yield Objection(
@@ -96,6 +103,10 @@ def shared_balancers(case: Case) -> Iterator[Objection]:
                 reason=f"{path} is {_written(before)} and cannot become {_written(after)}: cells answer there",
                 remedy=f"set it back to {_written(before)}, or make another reef",
             )
+
+
+def _number(value: Value) -> float:
+    return float(value) if isinstance(value, int | float) else 1.0
 
 
 def _written(value: Value) -> str:

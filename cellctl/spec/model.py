@@ -208,6 +208,8 @@ class Ingress(Section):
     it the cell has one of its own."""
     grpc: bool = False
     """Offer gRPC at port 8443 of the polling name, for Kubernetes monitors and gateways of Argo CD."""
+    queue_token: int = Field(default=1, ge=1, le=100)
+    """Which token the queue has, with polling: redis on AWS. One more makes a new one; the one before is still good."""
 
 
 class ExistingNetwork(Section):

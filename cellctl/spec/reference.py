@@ -72,6 +72,7 @@ SAFE: Mapping[str, str] = {
     "spec.ingress.polling": "Works with every version of Octopus and needs no Redis.",
     "spec.ingress.zone": "A private zone of the cell's own, named as its host: no domain of yours is touched.",
     "spec.ingress.grpc": "Nothing is open that nobody uses.",
+    "spec.ingress.queueToken": "A token lasts until somebody asks for another one.",
     "spec.network.create": "No network of yours is touched.",
     "spec.network.cidr": "Private, and large enough to grow; networks of cells are not peered, so ranges may repeat.",
     "spec.network.existing": "No network of yours is touched.",

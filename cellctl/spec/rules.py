@@ -185,6 +185,9 @@ def _ingress(body: CellBody) -> Iterator[Finding]:
             "ingress.exposure",
             hint="give it a name in a domain of yours",
         )
+    if ingress.queue_token > 1 and (ingress.polling != "redis" or body.cloud != "aws"):
+        hint = "polling: redis" if body.cloud == "aws" else "remove it: regenerate the key of the queue"
+        yield _broken("is of a queue of ElastiCache", "ingress.queueToken", "ingress.polling", "cloud", hint=hint)
     if ingress.balancer == "application_gateway" and body.cloud != "azure":
         yield _broken("application_gateway exists on Azure only", "ingress.balancer", "cloud")
     certificate = ingress.certificate

@@ -124,9 +124,9 @@ class Node(pulumi.CustomResource):
 class QueueMember(pulumi.CustomResource):
     """A node that learns of the queue it shares; one that was told at its first boot is left alone.
 
-    `queue_address` is host and port, `queue_secret` the reference of its token, `folder` where the node keeps what all
-    of them share besides, `mount` the line that brings it there: of PowerShell, on Linux of JSON, the kind of file as a
-    first boot is told it. The rest as in `Node`.
+    `queue_address` is host and port, `queue_secret` the reference of its token, `token` which one, `folder` where the
+    node keeps what all of them share besides, `mount` the line that brings it there: of PowerShell, on Linux of JSON,
+    the kind of file as a first boot is told it. The rest as in `Node`.
     """
 
     def __init__(
@@ -149,6 +149,7 @@ class QueueMember(pulumi.CustomResource):
         folder: pulumi.Input[str],
         mount: pulumi.Input[str],
         os: pulumi.Input[str] | None = None,
+        token: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props: dict[str, object] = {
@@ -168,6 +169,7 @@ class QueueMember(pulumi.CustomResource):
             "folder": folder,
             "mount": mount,
             "os": os,
+            "token": token,
             "state": None,
         }
         super().__init__("cellctl:octopus:QueueMember", name, props, _options(opts))

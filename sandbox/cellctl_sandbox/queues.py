@@ -90,10 +90,19 @@ class Queues:
             return f"no queue answers at {host}"
         if queue.properties.get("transitEncryptionEnabled") is not True:
             return f"{queue.id} does not speak TLS"
-        version, wanted = self._version(secret), queue.text("authToken")
-        known = version is not None and (told is None or told.version == version.id)
-        token = version.text("secretString") if version is not None and known else ""
-        return f"{queue.id} refuses the token" if token != wanted else self._cut_off(machine, host, port)
+        version = self._version(secret, told.version if told is not None else "")
+        token = version.text("secretString") if version is not None else ""
+        known = token in self._accepted(queue, secret)
+        return self._cut_off(machine, host, port) if known else f"{queue.id} refuses the token"
+
+    def _accepted(self, queue: CloudObject, secret: str) -> list[str]:
+        """Return the tokens that are good: after a rotation the one before it too."""
+        wanted = queue.text("authToken")
+        if queue.text("authTokenUpdateStrategy") != "ROTATE":
+            return [wanted]
+        tokens = [one.text("secretString") for one in self._versions(secret)]
+        before = tokens[tokens.index(wanted) - 1 : tokens.index(wanted)] if wanted in tokens[1:] else []
+        return [*before, wanted]
 
     def _told(self, machine: str) -> Told | None:
         with self._documents.transaction() as transaction:
@@ -104,7 +113,12 @@ class Queues:
         texts = {name: str(found[name]) for name in ("host", "secret", "version", "share")}
         return Told(**texts, port=int(port) if isinstance(port, int | float) else 0)
 
-    def _version(self, secret: str) -> CloudObject | None:
-        """Return the version of a secret that is read now."""
-        versions = [item for item in self._view.objects(VERSION) if item.text("secretId") == secret]
+    def _version(self, secret: str, id_: str = "") -> CloudObject | None:
+        """Return the version of a secret that is read now, or one that was read before and is still there."""
+        versions = self._versions(secret)
+        if id_:
+            return next((item for item in versions if item.id == id_), None)
         return versions[-1] if versions else None
+
+    def _versions(self, secret: str) -> list[CloudObject]:
+        return [item for item in self._view.objects(VERSION) if item.text("secretId") == secret]

@@ -57,6 +57,14 @@ def test_a_node_that_knows_its_queue_is_left_alone(bench: OctopusBench) -> None:
     assert bench.read("QueueMember", "acme-1", before)["state"] == "cut off"  # type: ignore[index]
 
 
+def test_a_new_token_is_told_to_every_node_also_where_the_one_before_is_good(bench: OctopusBench) -> None:
+    bench.age(1, queue="")
+    told(bench, 1)
+    bench.update("QueueMember", "acme-1", bench.queue_member(1), bench.queue_member(1, token="2"))
+    assert [one["secret"] for one in bench.told] == [bench.reference("queue-token")]
+    assert bench.rows() == ACTIVE
+
+
 def test_a_node_whose_tasks_do_not_end_works_on_and_is_told_nothing(bench: OctopusBench) -> None:
     with bench.cluster.moment("acme") as moment:
         moment.add_task("Deploy", 5000.0)

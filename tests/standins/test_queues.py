@@ -79,3 +79,20 @@ def test_it_keeps_the_token_that_it_has_read_until_it_is_told_again(world: World
     assert world.queues.trouble(MACHINE) == "q refuses the token"
     world.queues.tell("i-1", GIVEN)
     assert world.queues.trouble(MACHINE) == ""
+
+
+def test_after_a_rotation_the_token_before_is_good_and_no_older_one(world: World) -> None:
+    world.queues.tell("i-1", GIVEN)
+    for number, value in ((2, "two"), (3, "three")):
+        version = {"secretId": SECRET, "secretString": value}
+        world.view.put(CloudObject(type=VERSION, id=f"v{number}", properties=version))
+        world.view.change(QUEUE, "q", authToken=value, authTokenUpdateStrategy="ROTATE")
+        assert world.queues.trouble(MACHINE) == ("" if number == 2 else "q refuses the token")
+    world.queues.tell("i-1", GIVEN)
+    assert world.queues.trouble(MACHINE) == ""
+
+
+def test_a_linux_machine_is_told_in_json(world: World) -> None:
+    assert world.queues.tell("i-1", {**GIVEN, "mount": '{"kind": "cluster", "share": "free-6"}'}) == ""
+    world.wrong["free-6"] = "its client list does not name it"
+    assert world.queues.trouble(MACHINE) == "its client list does not name it"

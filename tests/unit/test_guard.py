@@ -138,6 +138,15 @@ def test_nodes_that_run_learn_of_a_queue_on_aws_whatever_their_system_and_on_azu
     assert [objection.code for objection in running_nodes(there)] == ["polling_change"]
 
 
+@pytest.mark.parametrize(("before", "after", "refused"), [(1, 2, False), (2, 2, False), (None, 1, False), (3, 2, True)])
+def test_a_token_of_a_queue_never_comes_back(before: int | None, after: int, refused: bool) -> None:
+    had = {"polling": "redis", **({"queueToken": before} if before else {})}
+    recorded: dict[str, Value] = {**OLD, "ingress": had}  # type: ignore[dict-item]
+    wanted: dict[str, Value] = {**OLD, "ingress": {"polling": "redis", "queueToken": after}}
+    found = running_nodes(Case(recorded={"cloud": "aws"}, recorded_spec=recorded, wanted_spec=wanted))
+    assert [one.code for one in found] == (["queue_token_older"] if refused else [])
+
+
 @pytest.mark.parametrize(
     ("change", "refused"),
     [

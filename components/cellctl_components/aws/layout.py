@@ -210,7 +210,7 @@ class IngressLayout:
 class QueueLayout:
     """The queue that nodes share, so that a Tentacle polls one address: one machine of ElastiCache, memory only.
 
-    `secret` names the secret of its token.
+    `secret` names the secret of its token; it had `tokens` of them, of which the last two are good.
     """
 
     name: str
@@ -220,6 +220,7 @@ class QueueLayout:
     node_type: str
     window: str
     secret: str
+    tokens: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

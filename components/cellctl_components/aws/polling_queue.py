@@ -33,15 +33,16 @@ class PollingQueueArgs:
 class PollingQueue(pulumi.ComponentResource):
     """One machine of ElastiCache, over TLS and with a token that is in a secret of its own: `secret`, never an output.
 
-    The queue holds nothing that must be kept: requests that were lost are made again. Its token is kept, as every
-    secret is.
+    The queue holds nothing that must be kept: requests that were lost are made again. Its tokens are kept, as every
+    secret is: each is a version of the one secret, and `token` is the last. With a new one the one before stays good,
+    so that nodes come over one after another (ElastiCache, rotating AUTH tokens).
     """
 
     def __init__(self, name: str, args: PollingQueueArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cells:aws:PollingQueue", name, None, opts)
         self._name, self._args, self._layout = name, args, args.layout
         self.secret = self._secret()
-        self.token = self._token()
+        self.token = self._tokens()
         self.group = self._group()
         self.address: pulumi.Output[str] = self.group.primary_endpoint_address
         self.register_outputs({"address": self.address})
@@ -56,13 +57,20 @@ class PollingQueue(pulumi.ComponentResource):
             opts=stateful(self),
         )
 
-    def _token(self) -> secretsmanager.SecretVersion:
+    def _tokens(self) -> secretsmanager.SecretVersion:
+        """Declare every token there was, each after the one before it: the last one is what is read."""
+        token = self._token(1)
+        for number in range(2, self._layout.tokens + 1):
+            token = self._token(number, token)
+        return token
+
+    def _token(self, number: int, *before: pulumi.Resource) -> secretsmanager.SecretVersion:
         return secretsmanager.SecretVersion(
-            f"{self._name}-token",
+            f"{self._name}-token" if number == 1 else f"{self._name}-token-{number}",
             secret_id=self.secret.id,
             secret_string=pulumi.Output.secret(entropy.token_urlsafe(_TOKEN_BYTES)),
             # Made once: what a later run generates is not looked at.
-            opts=stateful(self, ignore=["secretString", "versionStages"]),
+            opts=stateful(self, *before, ignore=["secretString", "versionStages"]),
         )
 
     def _group(self) -> elasticache.ReplicationGroup:
@@ -98,6 +106,7 @@ class PollingQueue(pulumi.ComponentResource):
             transit_encryption_mode="required",
             # What the secret holds, whichever run made it.
             auth_token=self.token.secret_string.apply(lambda token: token or ""),
+            auth_token_update_strategy="ROTATE" if layout.tokens > 1 else None,
             auto_minor_version_upgrade=True,
             apply_immediately=False,
             maintenance_window=layout.window,

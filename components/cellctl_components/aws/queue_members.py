@@ -56,7 +56,7 @@ class QueueMembersArgs:
 def queue_members(name: str, args: QueueMembersArgs, parent: pulumi.ComponentResource) -> list[QueueMember]:
     """Declare a member for each node, each after the one before it: the others serve while one is told."""
     found: list[QueueMember] = []
-    nodes = args.layout.nodes.items
+    nodes, queue = args.layout.nodes.items, args.layout.queue
     for node in nodes:
         found.append(
             QueueMember(
@@ -74,6 +74,7 @@ def queue_members(name: str, args: QueueMembersArgs, parent: pulumi.ComponentRes
                 machines={one.name: args.machines[one.ordinal] for one in nodes},
                 queue_address=pulumi.Output.concat(args.address, f":{QUEUE_PORT}"),
                 queue_secret=args.token_secret,
+                token=str(queue.tokens) if queue and queue.tokens > 1 else None,
                 folder=linux_node.PATHS[CLUSTER] if args.layout.nodes.os == "linux" else FOLDER,
                 mount=_mount(args),
                 os=args.layout.nodes.os if args.layout.nodes.os != "windows" else None,

@@ -248,6 +248,7 @@ def _queue(spec: CellSpec, incarnation: int) -> parts.QueueLayout | None:
         node_type=sizing.of(data, "types", body.nodes.size, str),
         window=sizing.maintenance_window(body.maintenance.window),
         secret=f"cells/{cell}/{incarnation}/queue-token",
+        tokens=body.ingress.queue_token,
     )
 
 

@@ -34,7 +34,7 @@ from cellctl_provider.protocol import (
 )
 
 STATUS = "/api/serverstatus/redis"
-TOLD = ("queueAddress", "queueSecret", "folder", "leader")
+TOLD = ("queueAddress", "queueSecret", "token", "folder", "leader")
 """What a node is told: another of these tells it again. Its folder is mounted by the line that it was told first."""
 
 FIELDS = (
@@ -43,6 +43,7 @@ FIELDS = (
         name="queueAddress", kind="text", required=True, pattern=r"[A-Za-z0-9.-]+:\d{1,5}", reason="must be host:port"
     ),
     Field(name="queueSecret", kind="text", required=True),
+    Field(name="token", kind="text", pattern=r"\d+", reason="must be a number"),
     Field(
         name="folder",
         kind="text",

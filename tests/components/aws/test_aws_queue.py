@@ -65,6 +65,38 @@ def test_its_token_is_the_one_in_the_secret_and_stays(queued: Recording) -> None
     assert queued.named("acme-queue-token", "secret:Secret").protect
 
 
+def test_another_token_is_one_more_and_the_one_before_stays_good(
+    record: Callable[[Callable[[], None]], Recording], queued: Recording
+) -> None:
+    body = {
+        "cloud": "aws", "account": "sandbox", "region": "eu-west-1", "nodes": NODES,
+        "ingress": {"polling": "redis", "queueToken": 3},
+    }  # fmt: skip
+    wanted = CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body})
+    facts = AccountFacts(id="123456789012", sandbox=True)
+    found = record(lambda: load("aws").program(load("aws").layout(wanted), facts))
+    tokens = [found.named(f"acme-queue-token{number}", "secretVersion") for number in ("", "-2", "-3")]
+    assert len({str(one.inputs["secretString"]) for one in tokens}) == 3
+    assert all(one.protect and set(one.ignore) == {"secretString", "versionStages"} for one in tokens)
+    assert any(urn.endswith("::acme-queue-token-2") for urn in tokens[2].dependencies), "the last one is read"
+    (group,) = found.of(GROUP)
+    assert group.inputs["authToken"] == tokens[2].inputs["secretString"]
+    assert group.inputs["authTokenUpdateStrategy"] == "ROTATE"
+    assert {one.inputs["token"] for one in found.of("cellctl:octopus:QueueMember")} == {"3"}
+    # A cell with its first token is as it was: nothing about it changes.
+    (before,) = queued.of(GROUP)
+    assert "authTokenUpdateStrategy" not in before.inputs
+    assert not [one for one in queued.of("cellctl:octopus:QueueMember") if "token" in one.inputs]
+
+
+@pytest.mark.parametrize("polling", ["per_node", "redis"])
+def test_a_token_is_of_a_queue_of_elasticache(polling: str) -> None:
+    cloud, region = ("azure", "westeurope") if polling == "redis" else ("aws", "eu-west-1")
+    body = {"cloud": cloud, "account": "sandbox", "region": region, "ingress": {"polling": polling, "queueToken": 2}}
+    with pytest.raises(ValueError, match="is of a queue of ElastiCache"):
+        CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body})
+
+
 def test_every_node_that_runs_tasks_is_behind_the_one_port(queued: Recording) -> None:
     balancer = queued.named("acme-ingress-polling", "loadBalancer")
     listeners = [one for one in queued.of("aws:lb/listener:Listener") if one.inputs["protocol"] == "TCP"]
