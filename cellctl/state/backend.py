@@ -207,7 +207,7 @@ class FileBackend:
         """Remove the stack with its history; a backup of the last checkpoint stays."""
         self.require(name)
         path = self.checkpoint_path(name)
-        backup = self._state / "backups" / name.project / name.stack / f"{name.stack}.{time.time_ns()}.json"
+        backup = self._backups(name) / f"{name.stack}.{time.time_ns()}.json"
         backup.parent.mkdir(parents=True, exist_ok=True)
         path.replace(backup)
         with suppress(FileNotFoundError):
@@ -215,6 +215,13 @@ class FileBackend:
         self._disk.sync_folder(path.parent)
         shutil.rmtree(self._history(name), ignore_errors=True)
         self.write_tags(name, {})
+
+    def remove_backups(self, name: StackName) -> None:
+        """Remove the backups of a stack, which need not be there any more."""
+        shutil.rmtree(self._backups(checked_name(name)), ignore_errors=True)
+
+    def _backups(self, name: StackName) -> Path:
+        return self._state / "backups" / name.project / name.stack
 
     def rename(self, name: StackName, new: StackName, text: str) -> None:
         """Give the stack another name: `text` is its checkpoint under the new one; the history moves along."""

@@ -362,7 +362,7 @@ def test_a_language_server_that_fails_is_an_error_not_a_crash(site):
     stack = site.stack()
     site.command.bind(None)
     with pytest.raises(auto.CommandError, match="language server failed"):
-        site.cli("up", "--yes", "--client=127.0.0.1:1")
+        site.cli("up", "--yes", "--skip-preview", "--client=127.0.0.1:1")
     assert site.backend.locks(site.name).held() == ()
     assert stack.history()[0].result == "failed"
 

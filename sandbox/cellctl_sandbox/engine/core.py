@@ -179,7 +179,7 @@ class Engine:
             project=target.project,
             stack=target.stack,
             planning=kind.startswith("preview"),
-            options=options or Options(),
+            options=targeting.sparing(options or Options(), target.checkpoint.resources),
             config=config or {},
             journal=_journal(kind, target, saved, self._probe),
             log=EventLog(sink, planning=kind.startswith("preview"), observer=observer, hidden=hidden),
@@ -279,7 +279,7 @@ def _sequence(kind: Kind, deployment: Deployment, program: Program | None) -> st
         scope.journal.clear_pending_creates()
     if program is None and (refreshing or scope.options.refresh):
         deployment.refresh(counted=refreshing)
-    elif scope.options.refresh and not scope.options.run_program:
+    elif scope.options.refresh and (scope.mode == "destroy" or not scope.options.run_program):
         deployment.refresh(counted=False)
     if program is not None:
         return _declare(deployment, program)

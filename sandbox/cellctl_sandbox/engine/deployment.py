@@ -152,7 +152,7 @@ class Deployment:
     def _planned(self, wanted: Wanted) -> tuple[Wanted, list[Step]]:
         """Return a registration and its steps; with a refresh that runs the program its old state was read again."""
         scope = self.scope
-        reads = scope.mode == "refresh" or scope.options.refresh
+        reads = scope.mode == "refresh" or (scope.options.refresh and scope.mode == "update")
         if reads and scope.options.run_program and wanted.old is not None:
             refresh = self._refresh(counted=scope.mode == "refresh")
             wanted = replace(wanted, old=refresh.one(wanted.old, wanted.new))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cellctl.state.events import state_json
@@ -16,6 +16,7 @@ from cellctl_sandbox.engine.steps import Op, Step
 from cellctl_sandbox.engine.urns import is_default_provider
 
 _SHORTEST_HIDDEN = 3  # replacing shorter texts would hide nothing and garble everything
+_WORDS = frozenset(("true", "false", "null", "none"))  # no secrets, whatever a configuration calls them
 Severity = Literal["debug", "info", "info#err", "warning", "error"]
 Sink = Callable[[Struct], None]
 Observer = Callable[[Step], None]
@@ -49,7 +50,9 @@ class EventLog:
         self, sink: Sink | None, *, planning: bool, observer: Observer | None = None, hidden: Collection[str] = ()
     ) -> None:
         self.tally = Tally()
-        self._hidden = sorted((text for text in hidden if len(text) >= _SHORTEST_HIDDEN), key=len, reverse=True)
+        self._hidden = sorted(
+            (text for text in hidden if len(text) >= _SHORTEST_HIDDEN and text not in _WORDS), key=len, reverse=True
+        )
         self._sink = sink
         self._observer = observer
         self._planning = planning
@@ -69,6 +72,9 @@ class EventLog:
         """Write that a step is done, with the state it led to; `op` where only the end tells what it was."""
         if count:
             self._count(step, op or step.op)
+        read = step.op is Op.REFRESH and (op is Op.DELETE or (op is Op.UPDATE and step.detailed is not None))
+        if self._observer and op and read:
+            self._observer(replace(step, op=op, new=result))
         self._emit("resOutputsEvent", self._step(step, op or step.op, result))
 
     def counted(self, step: Step) -> None:

@@ -279,7 +279,7 @@ class Executor:
         assert old is not None
         if step.op is not Op.REMOVE_PENDING_REPLACE:
             self._scope.hooks.run("BeforeDelete", old, new=None, old=old)
-        if step.op is Op.DELETE and old.protect:
+        if step.op is Op.DELETE and old.protect and not self._scope.options.ignore_protect:
             raise DeletionRefused(
                 f'resource "{old.urn}" cannot be deleted\nbecause it is protected. To unprotect the resource, either '
                 "remove the `protect` flag from the resource in your Pulumi program and run `pulumi up`, or use the "

@@ -12,7 +12,8 @@ class Options:
     `replace`, `targets`, `excludes`: URNs or globs (`selection.Patterns`). `refresh`: read everything before.
     `exclude_protected` (destroy): protected resources, and what they need, stay. `clear_pending_creates` (refresh):
     forget what may have been made. `continue_on_error`: what does not depend on a failure is done all the same.
-    `run_program` (refresh, destroy): run the program for its providers.
+    `run_program` (refresh, destroy): run the program for its providers. `ignore_protect`: what is protected may be
+    deleted and replaced.
     """
 
     parallel: int = 16
@@ -26,3 +27,4 @@ class Options:
     exclude_dependents: bool = False
     continue_on_error: bool = False
     run_program: bool = False
+    ignore_protect: bool = False

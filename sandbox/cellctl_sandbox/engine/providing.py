@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from cellctl.state.resources import ResourceState
 from cellctl.state.values import Struct, secret
-from cellctl_sandbox.engine.errors import DefaultProviderDisabled, StepFailed
+from cellctl_sandbox.engine.errors import DefaultProviderDisabled, Rejected
 from cellctl_sandbox.engine.goals import Goal, package_of
 from cellctl_sandbox.engine.scope import Scope
 from cellctl_sandbox.engine.urns import PROVIDER_PREFIX, default_provider_name, make_urn
@@ -63,8 +63,8 @@ class Providing:
         try:
             names = json.loads(given.value)
         except ValueError as error:
-            raise StepFailed(f"pulumi:disable-default-providers is no list of packages: {error}") from None
+            raise Rejected(f"pulumi:disable-default-providers is no list of packages: {error}") from None
         if not isinstance(names, list):
-            raise StepFailed("pulumi:disable-default-providers is no list of packages")
+            raise Rejected("pulumi:disable-default-providers is no list of packages")
         if any(str(name).strip() in ("*", package) for name in names):
             raise DefaultProviderDisabled(package)

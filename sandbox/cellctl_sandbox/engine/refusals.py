@@ -31,13 +31,21 @@ class Feature(Enum):
     DYNAMIC = Refusal("dynamic providers", "program", "providers written inside a program")
     STATE_MIGRATIONS = Refusal("state migrations", "program", "an option that rewrites old state; later than CLI 3.260")
     PROVIDER = Refusal("the provider", "program", "a package that is neither simulated nor on the allow-list")
-    PLANS = Refusal("update plans", "flag", "--plan, --save-plan")
+    PLANS = Refusal("update plans", "flag", "--plan, --save-plan, --strict")
     POLICIES = Refusal("policy packs", "flag", "--policy-pack, --policy-pack-config")
     DEBUGGER = Refusal("debuggers", "flag", "--attach-debugger: an inline program is debugged where it runs")
+    ENVIRONMENTS = Refusal("environments of Pulumi ESC", "flag", "--override-env: a file backend has none")
+    REMOTE = Refusal("remote operations", "flag", "--remote and its like: operations that Pulumi Cloud does")
+    TRACES = Refusal(
+        "traces and profiles", "flag", "--tracing, --tracing-header, --otel-traces, --profiling, --memprofilerate"
+    )
+    IMPORT_FILE = Refusal("import files", "flag", "--import-file: what `pulumi import` would read")
+    SUMMARY = Refusal("summaries", "flag", "--output json of an operation or of `pulumi stack`")
+    REMOTE_CONFIG = Refusal("remote configuration", "flag", "--remote-config: a file backend has none")
     SECRETS = Refusal("the secrets provider", "stack", "secrets managers other than a passphrase")
     BACKEND = Refusal("the backend", "stack", "backends other than file://")
     IMPORT = Refusal("the verb", "verb", "`pulumi import`: a program says it with the option `import_`")
-    VERB = Refusal("the verb", "verb", "what moves states between stacks or seals them anew, graphs, plugins")
+    VERB = Refusal("the verb", "verb", "what moves states or seals them anew, graphs, plugins, terminals, Pulumi Cloud")
 
 
 FLAGS: Mapping[str, Feature] = {
@@ -46,37 +54,24 @@ FLAGS: Mapping[str, Feature] = {
     "policy-pack": Feature.POLICIES,
     "policy-pack-config": Feature.POLICIES,
     "attach-debugger": Feature.DEBUGGER,
+    "strict": Feature.PLANS,
+    "override-env": Feature.ENVIRONMENTS,
+    **dict.fromkeys(("tracing", "tracing-header", "otel-traces", "profiling", "memprofilerate"), Feature.TRACES),
+    "import-file": Feature.IMPORT_FILE,
+    "remote-config": Feature.REMOTE_CONFIG,
 }
 
 
-VERBS: Mapping[tuple[str, ...], Feature] = {
-    ("import",): Feature.IMPORT,
-    **dict.fromkeys(
-        (
-            ("about",),
-            ("install",),
-            ("plugin",),
-            ("watch",),
-            ("logs",),
-            ("stack", "graph"),
-            ("stack", "unselect"),
-            ("stack", "change-secrets-provider"),
-            ("state", "move"),
-            ("state", "upgrade"),
-            ("state", "edit"),
-            ("config", "cp"),
-            ("config", "env"),
-            ("policy",),
-            ("package",),
-            ("convert",),
-            ("new",),
-            ("login",),
-            ("logout",),
-        ),
-        Feature.VERB,
-    ),
-}
-"""Verbs of the CLI that this engine does not have, by their first words."""
+_WORDS = (
+    *("about", "api", "console", "convert", "deployment", "do", "env", "gen-completion", "insights", "install"),
+    *("login", "logout", "logs", "neo", "new", "org", "package", "plugin", "policy", "project", "schema"),
+    *("template", "watch"),
+    *("config copy", "config cp", "config env", "state edit", "state get", "state move", "state upgrade"),
+    *("stack change-secrets-provider", "stack drift", "stack get", "stack graph", "stack migrate", "stack schedule"),
+    *("stack unselect", "stack webhook"),
+)
+VERBS: Mapping[str, Feature] = {"import": Feature.IMPORT, **dict.fromkeys(_WORDS, Feature.VERB)}
+"""Verbs of the CLI that this engine does not have."""
 
 
 def table() -> str:

@@ -172,13 +172,16 @@ class Registry:
             return instance
 
     def _open(self, urn: str, inputs: Struct) -> Provider:
-        """Return a fresh provider of a provider resource."""
+        """Return a fresh provider of a provider resource; raises `StepFailed` if it does not start."""
         package = type_of(urn).removeprefix(PROVIDER_PREFIX)
         version, own = inputs.get("version"), inputs.get(INTERNAL)
         given = own.get("envVarMappings") if isinstance(own, dict) else None
         variables = {theirs: ours for ours, theirs in given.items()} if isinstance(given, dict) else {}
         texts = {str(theirs): str(ours) for theirs, ours in variables.items()}
-        provider = in_line(self._source.open(package, version if isinstance(version, str) else "", urn, texts))
+        try:
+            provider = in_line(self._source.open(package, version if isinstance(version, str) else "", urn, texts))
+        except ProviderError as error:
+            raise StepFailed(error.message, urn=urn) from error
         with self._lock:
             self._opened.append(provider)
         return provider

@@ -57,7 +57,7 @@ class Replacing:
 
     def _refuse_protected(self, old: ResourceState, new: ResourceState) -> None:
         """Refuse at once where things would change; a preview reports it and shows the rest."""
-        if not (old.protect and new.protect):
+        if self._scope.options.ignore_protect or not (old.protect and new.protect):
             return
         message = (
             f'unable to replace resource "{new.urn}"\nas it is currently marked for protection. '
@@ -92,7 +92,7 @@ class Replacing:
         for item, keys in reversed([*self._found(root), *self._bound(urn)]):
             if item.row in decisions.removed:
                 continue
-            if item.protect:
+            if item.protect and not self._scope.options.ignore_protect:
                 raise StepFailed(
                     f'unable to replace resource "{item.urn}" as part of replacing "{urn}" as it is currently marked '
                     "for protection. To unprotect the resource, remove the `protect` flag from the resource in your "

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cellctl.state.resources import ResourceState
 from cellctl_sandbox.engine.errors import StepFailed
+from cellctl_sandbox.engine.options import Options
 from cellctl_sandbox.engine.planner import Wanted
 from cellctl_sandbox.engine.replacing import Replacing
 from cellctl_sandbox.engine.scope import Scope
@@ -80,7 +81,7 @@ def removable(scope: Scope, items: list[ResourceState], replacing: Replacing) ->
         StepFailed: Something would be deleted that was not named.
     """
     selection = scope.selection
-    if selection.everything and not scope.options.exclude_protected:
+    if selection.everything:
         return [], items
     if selection.targets:
         allowed = _with_dependents(scope, replacing)
@@ -122,15 +123,22 @@ def _with_dependents(scope: Scope, replacing: Replacing) -> frozenset[str]:
 
 
 def _not_needed_by_excluded(scope: Scope) -> frozenset[str]:
-    """Return the URNs of all but the excluded (or protected) resources, and what those need."""
+    """Return the URNs of all but the excluded resources, and what those need."""
     resources = scope.journal.checkpoint().resources
     kept: set[str] = set()
     for item in resources:
         follows = scope.options.exclude_dependents and item.needs() & kept
-        protected = scope.options.exclude_protected and item.protect
-        if item.urn in scope.selection.excludes or follows or protected:
+        if item.urn in scope.selection.excludes or follows:
             kept.add(item.urn)
     return frozenset(item.urn for item in resources) - with_needs(resources, kept)
+
+
+def sparing(options: Options, resources: Sequence[ResourceState]) -> Options:
+    """Return options that exclude what is protected, and all that it needs, where that is asked for."""
+    if not options.exclude_protected:
+        return options
+    kept = with_needs(resources, [item.urn for item in resources if item.protect])
+    return replace(options, excludes=options.excludes | kept)
 
 
 def with_needs(resources: Sequence[ResourceState], urns: Iterable[str]) -> frozenset[str]:

@@ -15,7 +15,7 @@ from cellctl.state.backend import Recovered, StackName
 from cellctl.state.files import DISK, Disk
 from cellctl_provider.probes import Probe, unobserved
 from cellctl_provider.protocol import ProviderFactory
-from cellctl_sandbox.engine.command import configuration, operations, stacks, states
+from cellctl_sandbox.engine.command import configuration, contents, operations, stacks, states
 from cellctl_sandbox.engine.command.arguments import Arguments, parse
 from cellctl_sandbox.engine.command.call import Call
 from cellctl_sandbox.engine.command.project import Project
@@ -25,50 +25,48 @@ from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.eventlog import Sink
 from cellctl_sandbox.engine.journal import SaveFailed
 from cellctl_sandbox.engine.plugins import Launch, LaunchedPlugins, launch_process
-from cellctl_sandbox.engine.refusals import VERBS
 
 VERSION = VersionInfo(3, 260, 0)  # of the CLI whose behaviour and formats this engine has
 Verb = Callable[[Call, Arguments], Reply]
-# Each verb with the most operands it takes.
-_VERBS: Mapping[tuple[str, ...], tuple[Verb, int]] = {
-    ("up",): (operations.run, 0),
-    ("update",): (operations.run, 0),
-    ("preview",): (operations.run, 0),
-    ("refresh",): (operations.run, 0),
-    ("destroy",): (operations.run, 0),
-    ("cancel",): (stacks.cancel, 1),
-    ("whoami",): (stacks.whoami, 0),
-    ("stack", "init"): (stacks.init, 1),
-    ("stack", "select"): (stacks.select, 1),
-    ("stack", "ls"): (stacks.ls, 0),
-    ("stack", "rm"): (stacks.rm, 1),
-    ("stack", "rename"): (stacks.rename, 1),
-    ("stack", "output"): (stacks.output, 1),
-    ("stack", "history"): (stacks.history, 0),
-    ("stack", "export"): (stacks.export, 0),
-    ("stack", "import"): (stacks.import_, 0),
-    ("stack", "tag", "ls"): (stacks.tag, 0),
-    ("stack", "tag", "get"): (stacks.tag, 1),
-    ("stack", "tag", "set"): (stacks.tag, 2),
-    ("stack", "tag", "rm"): (stacks.tag, 1),
-    ("stack",): (stacks.select, 0),
-    ("config", "get"): (configuration.get, 1),
-    ("config", "set"): (configuration.set_, 2),
-    ("config", "set-all"): (configuration.set_all, 0),
-    ("config", "rm"): (configuration.rm, 1),
-    ("config", "rm-all"): (configuration.rm, 99),
-    ("config", "refresh"): (configuration.refresh, 0),
-    ("config",): (configuration.show, 0),
-    ("state", "unprotect"): (partial(states.protect, on=False), 99),
-    ("state", "protect"): (partial(states.protect, on=True), 99),
-    ("state", "taint"): (partial(states.taint, on=True), 99),
-    ("state", "untaint"): (partial(states.taint, on=False), 99),
-    ("state", "delete"): (states.delete, 99),
-    ("state", "remove"): (states.delete, 99),
-    ("state", "rm"): (states.delete, 99),
-    ("state", "rename"): (states.rename, 2),
-    ("state", "repair"): (states.repair, 0),
+_MANY = 99
+# Each verb with the fewest and the most operands it takes.
+_VERBS: Mapping[str, tuple[Verb, int, int]] = {
+    "up": (operations.run, 0, 0),
+    "preview": (operations.run, 0, 0),
+    "refresh": (operations.run, 0, 0),
+    "destroy": (operations.run, 0, 0),
+    "cancel": (stacks.cancel, 0, 1),
+    "whoami": (stacks.whoami, 0, 0),
+    "stack init": (stacks.init, 0, 1),
+    "stack select": (stacks.select, 0, 1),
+    "stack ls": (stacks.ls, 0, 0),
+    "stack rm": (stacks.rm, 0, 1),
+    "stack rename": (stacks.rename, 1, 1),
+    "stack output": (contents.output, 0, 1),
+    "stack history": (contents.history, 0, 0),
+    "stack export": (contents.export, 0, 0),
+    "stack import": (contents.import_, 0, 0),
+    "stack tag ls": (stacks.tag, 0, 0),
+    "stack tag get": (stacks.tag, 1, 1),
+    "stack tag set": (stacks.tag, 2, 2),
+    "stack tag rm": (stacks.tag, 1, 1),
+    "stack": (stacks.show, 0, 0),
+    "config get": (configuration.get, 1, 1),
+    "config set": (configuration.set_, 1, 2),
+    "config set-all": (configuration.set_all, 0, 0),
+    "config rm": (configuration.rm, 1, 1),
+    "config rm-all": (configuration.rm, 1, _MANY),
+    "config refresh": (configuration.refresh, 0, 0),
+    "config": (configuration.show, 0, 0),
+    "state unprotect": (partial(states.protect, on=False), 0, _MANY),
+    "state protect": (partial(states.protect, on=True), 0, _MANY),
+    "state taint": (partial(states.taint, on=True), 0, _MANY),
+    "state untaint": (partial(states.taint, on=False), 0, _MANY),
+    "state delete": (states.delete, 0, _MANY),
+    "state rename": (states.rename, 2, 2),
+    "state repair": (states.repair, 0, 0),
 }
+_ANYWHERE: Mapping[str, str] = {"version": f"v{VERSION}\n", "plugin ls": "NAME  KIND  VERSION\n"}  # without a project
 
 
 class EmbeddedCommand(PulumiCommand):
@@ -142,12 +140,11 @@ class EmbeddedCommand(PulumiCommand):
 
     def _reply(self, args: list[str], folder: Path, environment: dict[str, str]) -> Reply:
         try:
-            parsed = parse(args)
-            if parsed.words == ("version",):
-                return Reply(stdout=f"v{self.version}\n")
-            if parsed.words == ("plugin", "ls"):
-                return Reply(stdout="[]\n")
+            parsed = parse(args, environment)
+            if parsed.verb in _ANYWHERE and not parsed.operands:
+                return Reply(stdout="[]\n" if parsed.has("json") else _ANYWHERE[parsed.verb])
             verb = _verb(parsed)
+            folder = folder / parsed.value("cwd")
             plugins = LaunchedPlugins(self._plugins, folder, environment, self._launch)
             engine = Engine(self._providers, plugins, probe=self._probe)
             call = Call(
@@ -177,15 +174,20 @@ class EmbeddedCommand(PulumiCommand):
 
 
 def _verb(args: Arguments) -> Verb:
-    for length in (3, 2, 1):
-        verb, operands = _VERBS.get(args.words[:length], (None, 0))
-        if verb and length <= len(args.words) <= length + operands:
-            return verb
-    for length in (2, 1):
-        feature = VERBS.get(args.words[:length])
-        if feature is not None:
-            raise UnsupportedFeature(feature, " ".join(args.words[:length]))
-    raise Refusal(f'unknown command "{" ".join(args.words)}" for "pulumi"')
+    """Return what does a verb; raises `Refusal` if it got too few or too many operands."""
+    verb, fewest, most = _VERBS.get(args.verb, (_nothing, 0, 0))
+    given = len(args.operands)
+    if fewest == most != given:
+        raise Refusal(f"accepts {most} arg(s), received {given}")
+    if given < fewest:
+        raise Refusal(f"requires at least {fewest} arg(s), only received {given}")
+    if given > most:
+        raise Refusal(f"accepts at most {most} arg(s), received {given}")
+    return verb
+
+
+def _nothing(_: Call, __: Arguments) -> Reply:
+    return Reply()
 
 
 def _with_warnings(reply: Reply, warnings: tuple[Recovered, ...]) -> Reply:

@@ -32,7 +32,7 @@ class Call:
             return self.project.stack_name(given)
         selected = self.selected()
         if selected is None:
-            raise Refusal("no stack selected; please use `pulumi stack select` to choose one")
+            raise Refusal("no stack selected; specify a stack name with --stack", code=STACK_NOT_FOUND)
         return selected
 
     def require(self, name: StackName) -> None:

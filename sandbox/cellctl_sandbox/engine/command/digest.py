@@ -8,21 +8,46 @@ from collections.abc import Mapping
 from cellctl.state.events import masked
 from cellctl.state.resources import ResourceState
 from cellctl.state.values import Struct, Value, is_secret
+from cellctl_sandbox.engine.command.arguments import Arguments
 from cellctl_sandbox.engine.core import Result
-from cellctl_sandbox.engine.steps import Step
-from cellctl_sandbox.engine.urns import is_default_provider
+from cellctl_sandbox.engine.steps import Op, Step
+from cellctl_sandbox.engine.urns import ROOT_TYPE, is_default_provider
+
+_REPLACING = frozenset(
+    (
+        Op.CREATE_REPLACEMENT,
+        Op.DELETE_REPLACED,
+        Op.READ_REPLACEMENT,
+        Op.DISCARD_REPLACED,
+        Op.REMOVE_PENDING_REPLACE,
+        Op.IMPORT_REPLACEMENT,
+    )
+)
 
 
 class Digest:
-    """Collects the steps of one preview; an observer of steps that begin."""
+    """Collects the steps of one preview; an observer of steps that begin. What stays the same is left out."""
 
-    def __init__(self) -> None:
-        self._steps: list[Value] = []
+    def __init__(self, args: Arguments) -> None:
+        self._steps: list[Struct] = []
+        self._sames, self._physical = args.has("show-sames"), args.has("show-replacement-steps")
 
     def __call__(self, step: Step) -> None:
         """Take one step."""
-        if step.logical and not is_default_provider(step.urn):
-            self._steps.append(_step_json(step))
+        if is_default_provider(step.urn) or not self._shows(step):
+            return
+        shown = _step_json(step)
+        for place, earlier in enumerate(self._steps):
+            if earlier["urn"] == step.urn and earlier["op"] == Op.REFRESH and not step.logical:
+                self._steps[place] = shown  # what was read has shown what it is
+                return
+        self._steps.append(shown)
+
+    def _shows(self, step: Step) -> bool:
+        if step.op is not Op.SAME:
+            return step.logical or self._physical or step.op not in _REPLACING
+        changed = step.old is not None and step.new is not None and step.old.protect != step.new.protect
+        return self._sames or changed or step.state.type == ROOT_TYPE
 
     def text(self, result: Result, config: Mapping[str, str]) -> str:
         """Return the digest of a preview that has ended."""
@@ -31,7 +56,7 @@ class Digest:
         ]
         document: Struct = {
             "config": dict(config),
-            "steps": self._steps,
+            "steps": [*self._steps],
             "diagnostics": said,
             "duration": 0,
             "changeSummary": dict(result.changes),

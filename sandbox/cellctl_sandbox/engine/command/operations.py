@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +14,7 @@ from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, integrity_pro
 from cellctl.state.sealing import Vault, WrongPassphrase
 from cellctl.state.values import Struct
 from cellctl_sandbox.engine import targeting
-from cellctl_sandbox.engine.command import configuration, stacks
+from cellctl_sandbox.engine.command import asked, configuration, contents, stacks
 from cellctl_sandbox.engine.command.arguments import Arguments
 from cellctl_sandbox.engine.command.call import Call
 from cellctl_sandbox.engine.command.digest import Digest
@@ -25,6 +26,9 @@ from cellctl_sandbox.engine.selection import Selection
 from cellctl_sandbox.engine.sockets import Dialled, EventStream
 
 _HISTORY = {"up": "update", "refresh": "refresh", "destroy": "destroy"}
+
+
+_PLANS: Mapping[Kind, Kind] = {"refresh": "preview_refresh", "destroy": "preview_destroy", "up": "preview"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,22 +44,33 @@ class Prepared:
 
 def run(call: Call, args: Arguments) -> Reply:
     """Do one operation, record it, and answer as the CLI does."""
-    kind = _kind(args)
-    _refuse_together(args, kind)
+    asked.confirm(args, call.project.environment)
+    asked.refuse_together(args)
     name = call.stack(args)
     call.require(name)
-    if args.values.get("config"):
-        configuration.set_all(call, _config_of(args))
+    configuration.told(call, args)
+    kind = asked.kind_of(args)
+    plan = _PLANS.get(kind)
+    if plan and not args.has("skip-preview"):
+        planned = _operate(call, args, plan, name)
+        if planned.code:
+            return planned
+    return _operate(call, args, kind, name)
+
+
+def _operate(call: Call, args: Arguments, kind: Kind, name: StackName) -> Reply:
+    options = asked.options_of(args, call.project)
     with ExitStack() as held:
         if not kind.startswith("preview"):
             held.enter_context(stacks.locked(call, name))
-        prepared, unused = _imported(_prepared(call, kind, name), args.values.get("import-pending-creates", ()))
+        prepared, unused = _imported(_prepared(call, args, kind, name), args.values.get("import-pending-creates", ()))
         if args.has("exclude-protected") and _all_protected(prepared.checkpoint):
             return Reply(stdout="There were no unprotected resources to destroy.\n")
-        digest = Digest() if args.has("json") else None
+        digest = Digest(args) if args.has("json") and kind.startswith("preview") else None
         began = int(time.time())
-        missing = _missing_target(args, prepared)
-        with _sinks(call, args) as sink:
+        missing = _missing_target(options, prepared)
+        lines: list[str] = []
+        with _sinks(call, args, lines if args.has("json") and not digest else None) as sink:
             if missing:
                 sink({"sequence": 0, "timestamp": began, "cancelEvent": {}})
                 result = _refused(prepared)
@@ -67,31 +82,9 @@ def run(call: Call, args: Arguments) -> Reply:
         raise Refusal(f"no resource named '{missing}' found")
     if result.unsupported is not None:
         raise result.unsupported
-    text = digest.text(result, masked_config(prepared.settings.whole)) if digest else _words(result)
+    text = digest.text(result, masked_config(prepared.settings.whole)) if digest else "".join(lines) or _words(result)
     reply = _answer(call, args, prepared, result, text)
     return replace(reply, stderr=_unused(unused) + reply.stderr)
-
-
-def _refuse_together(args: Arguments, kind: Kind) -> None:
-    """Refuse flags that exclude each other, in the CLI's words."""
-    if args.values.get("target") and args.values.get("exclude"):
-        raise Refusal(
-            "if any flags in the group [target exclude] are set none of the others can be; "
-            "[exclude target] were all set"
-        )
-    if kind.endswith("destroy") and args.values.get("target") and args.has("exclude-protected"):
-        raise Refusal("you cannot specify --target and --exclude-protected")
-    if args.has("skip-pending-creates") and args.has("clear-pending-creates"):
-        raise Refusal("cannot set both --skip-pending-creates and --clear-pending-creates")
-
-
-def _config_of(args: Arguments) -> Arguments:
-    """Return `--config key=value` of an operation as the command that sets it for good: so it does in the CLI."""
-    pairs = [text.partition("=") for text in args.values["config"]]
-    stack = {key: args.values[key] for key in ("stack",) if key in args.values}
-    return Arguments(
-        words=("config", "set-all"), values=stack, pairs=tuple((key, value, False) for key, _, value in pairs)
-    )
 
 
 def _imported(prepared: Prepared, told: Sequence[str]) -> tuple[Prepared, tuple[str, ...]]:
@@ -116,17 +109,13 @@ def _unused(urns: Sequence[str]) -> str:
     return f"warning: the following urns did not correspond to a pending create\n{listed}"
 
 
-def _missing_target(args: Arguments, prepared: Prepared) -> str:
+def _missing_target(options: Options, prepared: Prepared) -> str:
     """Return what was named for a refresh or destroy and is not in the state; an `up` may still make it."""
     if prepared.kind in ("up", "preview"):
         return ""
-    selection = Selection(Options(targets=_named(args, "target"), excludes=_named(args, "exclude")))
+    selection = Selection(options)
     known = {item.urn for item in prepared.checkpoint.resources}
     return next((urn for urn in selection.literals(of_refresh=True) if urn not in known), "")
-
-
-def _named(args: Arguments, flag: str) -> frozenset[str]:
-    return frozenset(args.values.get(flag, ()))
 
 
 def _refused(prepared: Prepared) -> Result:
@@ -141,37 +130,32 @@ def _all_protected(checkpoint: Checkpoint) -> bool:
     return bool(checkpoint.resources) and all(item.urn in kept for item in checkpoint.resources)
 
 
-def _kind(args: Arguments) -> Kind:
-    planning = args.has("preview-only")
-    if args.words[0] == "refresh":
-        return "preview_refresh" if planning else "refresh"
-    if args.words[0] == "destroy":
-        return "preview_destroy" if planning else "destroy"
-    return "up" if args.words[0] in ("up", "update") else "preview"
-
-
-def _prepared(call: Call, kind: Kind, name: StackName) -> Prepared:
+def _prepared(call: Call, args: Arguments, kind: Kind, name: StackName) -> Prepared:
     checkpoint = stacks.loaded(call, name)
     problem = integrity_problem(checkpoint)
-    if problem:
+    if problem and not args.has("disable-integrity-checking"):
         raise Refusal(f"the state of stack '{name.stack}' is not sound, so nothing was begun: {problem}")
     try:
         vault = call.project.vault(name, checkpoint)
     except Refusal as error:
         raise Refusal(f"getting stack configuration: get stack secrets manager: {error.message}") from None
     settings = call.project.settings(name)
-    missing = settings.defaults.missing(settings.config)
-    if missing and kind in ("up", "preview"):
-        raise Refusal(f"validating stack config: Stack '{name.stack}' is missing configuration value '{missing}'")
+    runs = kind in ("up", "preview") or asked.runs_program(args, call.project.environment)
+    if runs and not args.has("skip-config-validation"):
+        told = settings.defaults.problem(config_values(settings.whole, vault), name.stack)
+        if told:
+            raise Refusal(f"validating stack config: {told}")
     return Prepared(kind=kind, name=name, vault=vault, checkpoint=checkpoint, settings=settings)
 
 
 @contextmanager
-def _sinks(call: Call, args: Arguments) -> Iterator[Sink]:
-    """Give a sink that feeds the event log and whoever listens in this process."""
+def _sinks(call: Call, args: Arguments, lines: list[str] | None) -> Iterator[Sink]:
+    """Give a sink that feeds the event log and whoever listens in this process, and writes events as `lines`."""
     address = args.value("event-log")
     with ExitStack() as open_:
         targets: list[Sink] = [call.sink] if call.sink else []
+        if lines is not None:
+            targets.append(lambda event: lines.append(json.dumps(event, ensure_ascii=False) + "\n"))
         if address:
             targets.append(open_.enter_context(EventStream(address)))
 
@@ -191,27 +175,14 @@ def _program(call: Call, args: Arguments) -> Program:
 
 
 def _engine_result(call: Call, args: Arguments, prepared: Prepared, sink: Sink, digest: Digest | None) -> Result:
-    backend, name = call.project.backend, prepared.name
-    options = Options(
-        parallel=args.number("parallel", 16),
-        refresh=args.has("refresh"),
-        replace=_named(args, "replace"),
-        exclude_protected=args.has("exclude-protected"),
-        clear_pending_creates=args.has("clear-pending-creates"),
-        targets=_named(args, "target"),
-        excludes=_named(args, "exclude"),
-        target_dependents=args.has("target-dependents"),
-        exclude_dependents=args.has("exclude-dependents"),
-        continue_on_error=args.has("continue-on-error"),
-        run_program=args.has("run-program"),
-    )
+    backend, name, options = call.project.backend, prepared.name, asked.options_of(args, call.project)
     target = Target(
         project=name.project,
         stack=name.stack,
         checkpoint=prepared.checkpoint,
         vault=prepared.vault,
         save=lambda pieces: backend.write(name, pieces),
-        stack_outputs=partial(stacks.outputs_of_another, call),
+        stack_outputs=partial(contents.outputs_of_another, call),
     )
     runs = prepared.kind in ("up", "preview") or options.run_program
     program = _program(call, args) if runs else None
@@ -252,13 +223,13 @@ def _answer(call: Call, args: Arguments, prepared: Prepared, result: Result, tex
     kind, name = prepared.kind, prepared.name
     if not result.succeeded:
         return Reply(stdout=text, code=1)
-    if args.has("expect-no-changes") and result.changed:
+    if args.has("expect-no-changes") and result.changed and kind == asked.kind_of(args):
         what = kind.removeprefix("preview_").replace("up", "update")
         message = f"error: no changes were expected for {what} but changes were proposed\n"
         return Reply(stdout=text, stderr=message, code=UNEXPECTED_CHANGES)
     spared = args.has("exclude-protected") and any(item.protect for item in prepared.checkpoint.resources)
     if args.has("remove") and kind == "destroy" and not spared:
-        stacks.rm(call, Arguments(words=("stack", "rm", name.stack)))
+        stacks.remove(call, name, force=False, keep_settings=False)
     return Reply(stdout=text)
 
 

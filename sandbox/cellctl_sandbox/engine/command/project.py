@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlparse
@@ -15,6 +14,7 @@ from cellctl.state.files import DISK, Disk, write_atomically
 from cellctl.state.sealing import Derive, KeyFile, PassphraseSealer, Vault, WrongPassphrase, derive_key
 from cellctl.state.values import Value
 from cellctl_sandbox.engine.command.defaults import Defaults
+from cellctl_sandbox.engine.command.placing import is_sealed, text_of
 from cellctl_sandbox.engine.command.replies import Refusal
 from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.refusals import Feature
@@ -44,6 +44,8 @@ class Project:
         self.environment = environment
         document = _document(folder / "Pulumi.yaml")
         self.name = str(document.get("name") or "")
+        options = document.get("options")
+        self.always_refreshes = isinstance(options, dict) and options.get("refresh") == "always"
         if not self.name:
             raise Refusal("no Pulumi.yaml project file found (searching upwards from the working directory)")
         self.defaults = Defaults.of(document, self.name)
@@ -54,6 +56,8 @@ class Project:
     def stack_name(self, given: str) -> StackName:
         """Return the name that a command line means; a full name must be of this project."""
         parts = given.split("/")
+        if len(parts) > 1 and (len(parts) > 3 or parts[0] != "organization"):
+            raise Refusal("organization name must be 'organization'")
         if len(parts) == 1:
             stack = parts[0]
         elif len(parts) == 3 and parts[1] != self.name:
@@ -83,7 +87,7 @@ class Project:
         if not path:
             raise Refusal(NO_PASSPHRASE)
         try:
-            return Path(path).read_text().rstrip("\n")
+            return (self.folder / path).read_text().rstrip("\n")
         except OSError as error:
             raise Refusal(f"unable to read PULUMI_CONFIG_PASSPHRASE_FILE: {error.strerror}") from None
 
@@ -142,6 +146,9 @@ def _document(path: Path) -> dict[str, Value]:
     return {str(key): value for key, value in document.items()}
 
 
+_WORDS = frozenset(("y", "Y", "n", "N"))  # truth to old readers of YAML, so the CLI quotes them
+
+
 class _Dumper(yaml.SafeDumper):
     """Block style with indented lists and the quotes of the CLI."""
 
@@ -152,7 +159,7 @@ class _Dumper(yaml.SafeDumper):
     def text(self, text: str) -> yaml.ScalarNode:
         """Return a string: in double quotes where it would be taken for something else, lines as lines."""
         tag = "tag:yaml.org,2002:str"
-        taken = self.resolve(yaml.ScalarNode, text, (True, False)) != tag  # type: ignore[no-untyped-call]
+        taken = text in _WORDS or self.resolve(yaml.ScalarNode, text, (True, False)) != tag  # type: ignore[no-untyped-call]
         return self.represent_scalar(tag, text, style="|" if "\n" in text else '"' if taken else None)
 
 
@@ -207,6 +214,14 @@ class Settings:
         text = yaml.dump(document, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1 << 20)
         write_atomically(self.path, text.encode() if document else b"", mode=0o600)
 
+    def keep(self) -> None:
+        """Give the file another name, if there is one: `.bak`, as often as it takes."""
+        copy = self.path.with_name(self.path.name + ".bak")
+        while copy.exists():
+            copy = copy.with_name(copy.name + ".bak")
+        if self.path.exists():
+            self.path.replace(copy)
+
     def remove(self) -> None:
         """Remove the file."""
         self.path.unlink(missing_ok=True)
@@ -222,7 +237,7 @@ def config_values(config: Mapping[str, Value], vault: Vault | None) -> dict[str,
 
 def masked_config(config: Mapping[str, Value]) -> dict[str, str]:
     """Return configuration with secrets masked, also inside objects."""
-    return {key: _text(_opened(item, None)) for key, item in config.items()}
+    return {key: text_of(_opened(item, None)) for key, item in config.items()}
 
 
 def secrets_of(config: Mapping[str, Value], vault: Vault) -> list[str]:
@@ -240,9 +255,13 @@ def secrets_of(config: Mapping[str, Value], vault: Vault) -> list[str]:
     return found
 
 
-def is_sealed(item: Value) -> bool:
-    """Tell whether a configuration value is `{secure: ciphertext}`."""
-    return isinstance(item, dict) and list(item) == ["secure"] and isinstance(item["secure"], str)
+def resealed(item: Value, old: Vault, new: Vault) -> Value:
+    """Return a configuration value whose secrets are sealed by another vault."""
+    if isinstance(item, dict):
+        if is_sealed(item):
+            return {"secure": new.sealer.seal(old.sealer.open(str(item["secure"])))}
+        return {key: resealed(value, old, new) for key, value in item.items()}
+    return [resealed(value, old, new) for value in item] if isinstance(item, list) else item
 
 
 def _has_secret(item: Value) -> bool:
@@ -265,12 +284,6 @@ def _opened(item: Value, vault: Vault | None) -> Value:
 
 def _value(item: Value, vault: Vault | None) -> ConfigValue:
     try:
-        return ConfigValue(value=_text(_opened(item, vault)), secret=_has_secret(item))
+        return ConfigValue(value=text_of(_opened(item, vault)), secret=_has_secret(item))
     except WrongPassphrase as error:
         raise Refusal(f"failed to decrypt configuration: {error}") from None
-
-
-def _text(value: Value) -> str:
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

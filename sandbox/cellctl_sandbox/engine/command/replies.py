@@ -27,5 +27,6 @@ class Refusal(Exception):
         return Reply(stderr=f"error: {self.message}\n", code=self.code)
 
 
+UNCONFIRMED = 2
 STACK_NOT_FOUND = 6
 UNEXPECTED_CHANGES = 7

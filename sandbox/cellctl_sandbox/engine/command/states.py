@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from cellctl.state.checkpoint import Checkpoint, CheckpointWriter, integrity_problem, opened
 from cellctl.state.resources import ResourceState, renamed, without_references
+from cellctl.state.sealing import Vault
 from cellctl_sandbox.engine.command.arguments import Arguments
 from cellctl_sandbox.engine.command.call import Call
 from cellctl_sandbox.engine.command.replies import Refusal, Reply
@@ -16,13 +17,22 @@ from cellctl_sandbox.engine.command.stacks import loaded, locked
 def _edit(call: Call, args: Arguments, change: Callable[[Checkpoint], Checkpoint]) -> Reply:
     name = call.stack(args)
     call.require(name)
-    with locked(call, name):
+
+    def edited() -> tuple[Checkpoint, Vault, bool]:
         sealed = loaded(call, name)
         vault = call.project.vault(name, sealed)
-        state = change(opened(sealed, vault))
+        before = opened(sealed, vault)
+        state = change(before)
         problem = integrity_problem(state)
         if problem:
             raise Refusal(f"the edit would leave a broken state: {problem}")
+        return state, vault, state is before
+
+    _, _, same = edited()  # what is refused is refused whoever holds the lock
+    if same:
+        return Reply()
+    with locked(call, name):
+        state, vault, _ = edited()
         call.project.backend.write(name, CheckpointWriter(vault).text(state))
     return Reply()
 
@@ -72,34 +82,30 @@ def repair(call: Call, args: Arguments) -> Reply:
 
 
 def protect(call: Call, args: Arguments, *, on: bool) -> Reply:
-    """Set or take off the protection of the named resources, or of all."""
-
-    def change(state: Checkpoint) -> Checkpoint:
-        urns = set(args.words[2:])
-        for urn in urns:
-            _the(state, urn)
-        return replace(
-            state,
-            resources=tuple(
-                replace(item, protect=on) if args.has("all") or item.urn in urns else item for item in state.resources
-            ),
-        )
-
-    return _edit(call, args, change)
+    """Set or take off the protection of the named resources, or of all that are not to be deleted anyway."""
+    return _mark(call, args, lambda item: replace(item, protect=on))
 
 
 def taint(call: Call, args: Arguments, *, on: bool) -> Reply:
-    """Mark the named resources, or all, to be replaced by the next update; or take the mark off."""
+    """Mark the named resources to be replaced by the next update; or take the mark off them, or off all."""
+    return _mark(call, args, lambda item: replace(item, taint=on))
+
+
+def _mark(call: Call, args: Arguments, marked: Callable[[ResourceState], ResourceState]) -> Reply:
+    everything, urns = args.has("all"), set(args.operands)
+    if not everything and not urns:
+        raise Refusal("Must supply <resource URN> unless pulumi is run interactively")
 
     def change(state: Checkpoint) -> Checkpoint:
-        urns = set(args.words[2:])
-        for urn in urns:
-            _the(state, urn)
+        living = {item.urn for item in state.resources if not item.delete}
+        missing = sorted(urns - living)
+        if missing and not everything:
+            raise Refusal("\n".join(f'No such resource "{urn}" exists in the current state' for urn in missing))
+        chosen = living if everything else urns
         return replace(
             state,
             resources=tuple(
-                replace(item, taint=on) if (args.has("all") or item.urn in urns) and not item.delete else item
-                for item in state.resources
+                marked(item) if item.urn in chosen and not item.delete else item for item in state.resources
             ),
         )
 
@@ -108,7 +114,7 @@ def taint(call: Call, args: Arguments, *, on: bool) -> Reply:
 
 def delete(call: Call, args: Arguments) -> Reply:
     """Forget resources; the cloud keeps them."""
-    urns = args.words[2:]
+    urns = args.operands
     if args.has("all") == bool(urns):
         raise Refusal("either resource URNs or --all are needed")
 
@@ -152,7 +158,7 @@ def _users(state: Checkpoint, target: ResourceState) -> list[ResourceState]:
 
 def rename(call: Call, args: Arguments) -> Reply:
     """Give a resource another logical name."""
-    urn, name = args.words[2], args.words[3]
+    urn, name = args.operands
     new = f"{urn.rpartition('::')[0]}::{name}"
 
     def change(state: Checkpoint) -> Checkpoint:
