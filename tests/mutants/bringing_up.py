@@ -61,7 +61,7 @@ def brought_up(
         layout = found.layout(spec, site=_site(found, spec, host)) if spec.spec.network.existing else found.layout(spec)
         account = AccountFacts(id=ACCOUNTS[cloud], sandbox=True)
         made = program(lambda: found.program(layout, account))
-        stack = Stack.create_or_select("cell-acme", _workspace(home, host, made))
+        stack = Stack.create_or_select("cell-acme", workspace(home, host, made))
         host.embedded.bind(made)
         outputs = {key: output.value for key, output in stack.up().outputs.items()}
 
@@ -83,7 +83,8 @@ def _site(cloud: Cloud, spec: CellSpec, host: SandboxHost) -> Mapping[str, objec
     return cloud.settle(spec, partial(host.sites.look, ACCOUNTS[spec.spec.cloud]), exists=False, place=None)
 
 
-def _workspace(home: Path, host: SandboxHost, program: Callable[[], None]) -> LocalWorkspace:
+def workspace(home: Path, host: SandboxHost, program: Callable[[], None]) -> LocalWorkspace:
+    """Return the workspace of a program in a home of the sandbox."""
     (home / "work").mkdir(exist_ok=True)
     (home / "state").mkdir(exist_ok=True)
     return LocalWorkspace(

@@ -56,7 +56,7 @@ def trial_of(cloud: str, home: Path, *, asked: Mapping[str, object] | None = Non
         with brought_up(home, cloud, asked=asked, program=recorded) as cell:
             trial = Trial(cell.host, "acme", cell.failures)
             assert cell.failures(verify.Patience()) == []
-            mutants = catalogue(trial.records, list(_waits(cell.stack)))
+            mutants = catalogue(trial.records, list(waits_of(cell.stack)))
             outputs: dict[str, list[Struct]] = {}
             for resource in _resources(cell.stack):
                 outputs.setdefault(resource["type"], []).append({"id": "", **resource, **resource.get("outputs", {})})
@@ -98,7 +98,7 @@ def _taken(output: object, type_: str, path: str, taken: dict[str, set[str]]) ->
     return output
 
 
-def _waits(stack: Stack) -> Iterator[tuple[str, str]]:
+def waits_of(stack: Stack) -> Iterator[tuple[str, str]]:
     """Yield the explicit dependencies of a stack: what is waited for though no input comes from it.
 
     One that follows from others too is none: without it the order is the same.
