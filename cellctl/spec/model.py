@@ -137,6 +137,8 @@ class Database(Section):
     """Keep a copy of the backups in another region."""
     long_term: LongTerm | None = None
     """Keep some backups for longer; they outlive the server."""
+    authentication: Literal["entra", "sql"] | None = None
+    """Azure: entra (so without it): nodes sign in as their identity; sql: with a password. Frozen once the cell is."""
     failover: Failover | None = None
     """Keep a copy that is seconds behind in another region, for disaster recovery; frozen once the cell exists."""
     edition: Edition = "standard"

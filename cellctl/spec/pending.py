@@ -27,6 +27,12 @@ def not_yet(spec: CellSpec) -> list[Problem]:
             "grpc: false",
         ),
         (
+            body.placement != "dedicated" and body.database.authentication == "sql",
+            "database.authentication",
+            "passwords for databases in a pool come later",
+            "authentication: entra",
+        ),
+        (
             body.placement != "dedicated" and body.database.long_term is not None,
             "database.longTerm",
             "backups kept for long of databases in a pool come later",

@@ -140,6 +140,9 @@ def _storage(body: CellBody) -> Iterator[Finding]:
 def _azure_backups(body: CellBody) -> Iterator[Finding]:
     long_term, failover = body.database.long_term, body.database.failover
     if body.cloud != "azure":
+        if body.database.authentication is not None:
+            hint = "remove it: RDS signs nodes in with a password of a secret"
+            yield _broken("exists on Azure only", "database.authentication", "cloud", hint=hint)
         for name, value in (("longTerm", long_term), ("failover", failover)):
             if value is not None:
                 hint = "use database.geoBackup, or a plan of AWS Backup of your own"

@@ -97,8 +97,11 @@ class SqlServers:
             host=str(at(properties, "fullyQualifiedDomainName") or "").casefold(),
             kind="azure",
             incarnation=record.uid,
+            administrator=str(at(properties, "administratorLogin") or ""),
+            administrator_password=str(at(bare_struct(record.inputs), "administratorLoginPassword") or ""),
             entra_administrators=[str(one) for one in (at(properties, "administrators.sid"),) if one]
             + [one.text("sid") for one in later],
+            entra_only=at(properties, "administrators.azureADOnlyAuthentication") is True,
             databases=databases,
             accepting=record.born_s <= now and record.gone_s is None,
         )

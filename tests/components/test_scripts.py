@@ -44,6 +44,7 @@ SCRIPTS = {
     "aws-mount-smb": mount_script("smb"),
     "azure": bootstrap.script(),
     "azure-queue": bootstrap.script(queued=True, grpc=True),
+    "azure-password": bootstrap.script(password=True),
     "machine": SCRIPT,
     "machine-as-sent": f"& {{\n{SCRIPT}\n}} -action 'upgrade' -version '2026.4.7100'",
 }
@@ -67,6 +68,14 @@ def test_the_parser_sees_a_mistake() -> None:
 def test_nothing_is_printed_or_traced_that_may_be_a_secret(name: str) -> None:
     for word in ("Write-Host", "Start-Transcript", "Set-PSDebug -Trace", "ConvertFrom-SecureString", "@@"):
         assert word not in SCRIPTS[name]
+
+
+def test_a_password_is_read_before_the_database_is_opened_and_by_those_nodes_alone() -> None:
+    script = SCRIPTS["azure-password"]
+    read = script.index("Get-Secret $facts.sql_password_secret")
+    assert script.index("Authentication=Active Directory") < read < script.index("Invoke-Octopus database")
+    assert script.index("function Invoke-Sql", read) < script.index('Invoke-Sql "SELECT')
+    assert "sql_password_secret" not in SCRIPTS["azure"] + bootstrap.script("linux")
 
 
 def test_a_share_is_proven_before_octopus_starts() -> None:

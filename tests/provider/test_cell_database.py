@@ -511,6 +511,19 @@ def test_azure_with_a_contained_login_and_deletion_that_leaves_the_database_to_a
     assert azure.rows(users, database="octo_acme_g1") == [(0,)]
 
 
+def test_azure_with_a_password_is_administered_by_its_group_and_refuses_it_where_only_entra_signs_in(azure):
+    inputs = azure_inputs(login="octo_acme", loginSecret=LOGIN_SECRET, identity=None, identityClientId=None)
+    azure.catalogue.put(azure_facts(entra_only=True))
+    with pytest.raises(ProviderError, match="octo_acme"):
+        azure.create(inputs)
+    azure.catalogue.put(azure_facts())
+    created = azure.create(inputs)
+    assert created.properties["provenAgainst"] == ["master: 18456"]
+    kept = azure.stores.read(LOGIN_SECRET)
+    assert len(kept) == 32
+    assert kept not in repr(created.properties)
+
+
 def test_azure_waits_for_a_database_that_the_cloud_is_still_making(tmp_path):
     world = World(tmp_path, azure_facts(databases=()))
 

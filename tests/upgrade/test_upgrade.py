@@ -204,6 +204,19 @@ def test_an_older_cellctl_leaves_a_newer_stack_alone(key: str, made_by: str, tmp
     assert load(home.cell_file("acme")).metadata.name == "acme"  # the file is the same to both
 
 
+def test_another_way_to_sign_in_would_replace_the_server_of_a_cell_that_is_there_and_is_blocked(tmp_path: Path) -> None:
+    home = laid(newest("azure"), tmp_path)
+    file = home.cell_file("acme")
+    text = file.read_text()
+    assert "  database: {" in text
+    file.write_text(text.replace("  database: {", "  database: {authentication: sql, "))
+    plan = previewed(home)
+    (server,) = [change for change in plan.changes if change.name == "acme-database-server"]
+    assert (server.action, server.blocked_by, server.stateful) == ("replace", "protect", True)
+    assert "administratorLogin" in server.replace_keys
+    assert not plan.applyable
+
+
 def test_a_stack_records_who_made_it() -> None:
     for folder in STATES:
         found = recorded(folder)

@@ -138,6 +138,7 @@ if ($LASTEXITCODE -ne 0) { throw 'the certificate could not be bound to port 443
 $connection = "Server=tcp:$($facts.sql_host),1433;Initial Catalog=$($facts.database);" +
     "Authentication=Active Directory Managed Identity;User Id=$($facts.identity_client_id);" +
     'Encrypt=True;TrustServerCertificate=False;Connect Timeout=30'
+#@password@
 if (-not (Test-Path $config)) { Invoke-Octopus create-instance --instance $instance --config $config | Out-Null }
 $key = Get-Secret $facts.master_key_secret
 Invoke-Octopus database --instance $instance --masterKey $key --connectionString $connection | Out-Null

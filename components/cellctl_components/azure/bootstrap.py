@@ -40,6 +40,7 @@ MAX_USER_DATA = 65536
 class BootFacts:
     """What every node of a cell is told.
 
+    Where nodes open the database with a password, `sql_login` is whose, and `sql_password_secret` its secret's name.
     `shares` maps a kind of file to its UNC path. `certificate` names a secret, or is empty: then the node
     makes one of its own. Where nodes share a queue, `queue_id` is the database whose keys they fetch.
     """
@@ -59,6 +60,8 @@ class BootFacts:
     email: str
     administrator_password_secret: str
     certificate: str
+    sql_login: str | None = None
+    sql_password_secret: str | None = None
     queue_host: str | None = None
     queue_port: int | None = None
     queue_id: pulumi.Input[str] | None = None
@@ -105,13 +108,19 @@ def decode(data: str) -> Mapping[str, object]:
     return tree
 
 
-def script(system: OperatingSystem = "windows", *, queued: bool = False, grpc: bool = False) -> str:
-    """Return the script that makes an empty machine a node; equal for all nodes of all cells with the same options."""
-    if system == "linux":  # it asks its facts
-        return linux_node.assembled(_text("bootstrap.sh"))
-    text = _text("bootstrap.ps1")
-    for part, wanted in (("queue", queued), ("grpc", grpc)):
-        text = text.replace(f"#@{part}@\n", _text(f"bootstrap.{part}.ps1") if wanted else "")
+def script(
+    system: OperatingSystem = "windows", *, queued: bool = False, grpc: bool = False, password: bool = False
+) -> str:
+    """Return the script that makes an empty machine a node; equal for all nodes of all cells with the same options.
+
+    With a `password` the node opens the database with one. Of everything else the one in bash asks its facts.
+    """
+    end = "sh" if system == "linux" else "ps1"
+    text = linux_node.assembled(_text("bootstrap.sh")) if system == "linux" else _text("bootstrap.ps1")
+    for part, wanted in (("queue", queued), ("grpc", grpc), ("password", password)):
+        mark = f"#@{part}@\n"
+        if mark in text:
+            text = text.replace(mark, _text(f"bootstrap.{part}.{end}") if wanted else "")
     return text
 
 

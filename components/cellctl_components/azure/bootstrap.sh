@@ -87,6 +87,7 @@ configure() {
   DATABASE="Server=tcp:${fact[sql_host]},1433;Initial Catalog=${fact[database]};"
   DATABASE+="Authentication=Active Directory Managed Identity;User Id=${fact[identity_client_id]};"
   DATABASE+="Encrypt=True;TrustServerCertificate=False;Connect Timeout=30"
+#@password@
   export DATABASE MASTER_KEY
   [ -e "$settings" ] || octopus create-instance '--config /home/octopus/.octopus/OctopusServer/OctopusServer.config'
   octopus database "--connectionString \"\$DATABASE\" --masterKey \"\$MASTER_KEY\" $(if leads; then echo --create; fi)"

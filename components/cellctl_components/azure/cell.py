@@ -26,7 +26,14 @@ from cellctl_components.azure.placed_parts import (
 )
 from cellctl_components.azure.polling_queue import PollingQueue, PollingQueueArgs
 from cellctl_components.azure.sealing import Sealing
-from cellctl_components.azure.secrets import ADMINISTRATOR_PASSWORD, API_KEY, MASTER_KEY, Secrets, SecretsArgs
+from cellctl_components.azure.secrets import (
+    ADMINISTRATOR_PASSWORD,
+    API_KEY,
+    DATABASE_PASSWORD,
+    MASTER_KEY,
+    Secrets,
+    SecretsArgs,
+)
 from cellctl_components.azure.sql_server import Administrators, Owner, SqlServer, SqlServerArgs
 from cellctl_components.octopus import ClusterArgs, Member
 
@@ -158,6 +165,7 @@ class Cell(pulumi.ComponentResource):
             identity=named(self.identity, self._layout.names.identity),
             client_id=self.identity.client_id,
             master_key_fingerprint=self.secrets.master_key_fingerprint,
+            password_secret=self._password_reference(),
         )
         if self._layout.place:
             pooled = PooledDatabaseArgs(
@@ -179,6 +187,10 @@ class Cell(pulumi.ComponentResource):
             sealing=self.sealing,
         )
         return SqlServer(f"{self._name}-database", args, self._inside)
+
+    def _password_reference(self) -> str:
+        """Return where the password is with which nodes open the database."""
+        return f"https://{self._layout.names.vault}.vault.azure.net/secrets/{DATABASE_PASSWORD}"
 
     def _queue(self, layout: QueueLayout) -> PollingQueue:
         args = PollingQueueArgs(
@@ -267,6 +279,8 @@ class Cell(pulumi.ComponentResource):
             email=layout.email,
             administrator_password_secret=ADMINISTRATOR_PASSWORD,
             certificate=layout.ingress.certificate,
+            sql_login=layout.database.login or None,
+            sql_password_secret=DATABASE_PASSWORD if layout.database.login else None,
             queue_host=layout.queue.host if layout.queue else None,
             queue_port=layout.queue.port if layout.queue else None,
             queue_id=self.queue.database.id if self.queue else None,
@@ -322,7 +336,11 @@ class Cell(pulumi.ComponentResource):
                 "name": self.database.access.database,
                 "kind": "azure-sql",
                 "region": layout.region,
-                "identity": named(self.identity, layout.names.identity),
+                **(
+                    {"login": layout.database.login, "passwordSecret": self._password_reference()}
+                    if layout.database.login
+                    else {"identity": named(self.identity, layout.names.identity)}
+                ),
             },
             "files": {"host": self.files.host, "shares": {share.kind: share.name for share in layout.storage.shares}},
             "administrator": {

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from cellctl_components import naming
 from cellctl_components.azure import facts
 from cellctl_components.azure.names import AzureNames
 
@@ -42,7 +43,10 @@ class FailoverLayout:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DatabaseLayout:
-    """Azure SQL: a logical server of this cell alone with one database."""
+    """Azure SQL: a logical server of this cell alone with one database.
+
+    `login` is the user with a password as whom nodes sign in, `` where they do as their managed identity.
+    """
 
     server: str
     name: str
@@ -57,6 +61,7 @@ class DatabaseLayout:
     long_term: LongTermLayout | None = None
     failover: FailoverLayout | None = None
     collation: str = "SQL_Latin1_General_CP1_CI_AS"
+    login: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,6 +108,7 @@ def database_of(spec: CellSpec, cell_names: AzureNames) -> DatabaseLayout:
         retention_days=database.retention_days,
         backup_redundancy="GeoZone" if database.geo_backup else "Zone",
         long_term=_long_term(database.long_term) if database.long_term else None,
+        login=naming.login_name(spec.metadata.name) if database.authentication == "sql" else "",
         failover=FailoverLayout(
             region=database.failover.region, server=cell_names.sql_partner, group=cell_names.failover_group
         )

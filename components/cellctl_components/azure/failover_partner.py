@@ -41,8 +41,9 @@ class FailoverPartner:
             self._layout.server,
             place=args.place,
             administrators=args.administrators,
-            opts=stateful(self._parent, ignore=[ADMINISTERED]),
+            opts=stateful(self._parent, ignore=ADMINISTERED),
             region=self._layout.region,
+            passwords=bool(args.layout.login),
         )
 
     def _group(self, database: sql.Database) -> sql.FailoverGroup:

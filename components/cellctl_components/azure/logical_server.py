@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,9 +23,12 @@ AUDITED = (
 )
 """Who came in and who was let in. Not every batch: Octopus polls its queue all the time, and logs cost by volume."""
 
-ADMINISTERED = "administrators"
-"""Ignored on every server: any edit of this block, even of the display name, would delete the server with all its
-databases (pulumi/docs 13845); later changes go through their own resource types."""
+ADMINISTERED = ("administrators", "administratorLoginPassword")
+"""Ignored on every server: any edit of the first, even of the display name, would delete the server with all its
+databases (pulumi/docs 13845); later changes go through their own resource types. The other is new in every run."""
+
+_LOGIN = "cellctl"
+_PASSWORD_BYTES = 48
 
 
 def logical_server(
@@ -37,8 +41,12 @@ def logical_server(
     region: str = "",
     identities: Sequence[pulumi.Input[str]] = (),
     key_uri: pulumi.Input[str] | None = None,
+    passwords: bool = False,
 ) -> sql.Server:
     """Declare `NAME-server`: signed in to through Entra alone, reached through private endpoints alone.
+
+    With `passwords` users of databases may have some. Then Azure wants an administrator with one too: it is made here,
+    kept by nobody (the state holds it sealed), and the Entra group administers.
 
     The first of `identities` (ids) is the one that opens the key at `key_uri`, or else reads the directory. Without a
     `region` it is where its place is.
@@ -58,8 +66,12 @@ def logical_server(
             login=administrators.name,
             sid=administrators.group,
             tenant_id=administrators.tenant,
-            azure_ad_only_authentication=True,
+            azure_ad_only_authentication=not passwords,
         ),
+        administrator_login=_LOGIN if passwords else None,
+        administrator_login_password=pulumi.Output.secret(f"Aa1-{secrets.token_urlsafe(_PASSWORD_BYTES)}")
+        if passwords
+        else None,
         identity=sql.ResourceIdentityArgs(type="UserAssigned", user_assigned_identities=[*identities])
         if identities
         else None,

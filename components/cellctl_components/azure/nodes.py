@@ -136,7 +136,12 @@ class Nodes(pulumi.ComponentResource):
 
     def _script(self) -> str:
         args = self._args
-        return bootstrap.script(args.os, queued=args.boot.queue_id is not None, grpc=args.grpc)
+        return bootstrap.script(
+            args.os,
+            queued=args.boot.queue_id is not None,
+            grpc=args.grpc,
+            password=args.boot.sql_login is not None,
+        )
 
     def _boot(self, node: NodeLayout, *after: pulumi.Resource) -> compute.VirtualMachineRunCommandByVirtualMachine:
         """Declare a node's bootstrap. The others boot once the first, which alone creates the schema, takes work."""

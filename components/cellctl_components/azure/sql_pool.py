@@ -57,7 +57,7 @@ class SqlPool(pulumi.ComponentResource):
             args.layout.server,
             place=args.place,
             administrators=args.administrators,
-            opts=stateful(self, ignore=[ADMINISTERED]),
+            opts=stateful(self, ignore=ADMINISTERED),
             identities=[args.directory_identity] if args.directory_identity is not None else (),
         )
 

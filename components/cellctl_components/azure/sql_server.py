@@ -26,7 +26,7 @@ ADVISORS = ("CreateIndex", "DropIndex")
 
 @dataclass(frozen=True, kw_only=True)
 class Administrators:
-    """The Entra group that administers the server: SQL logins are switched off, so no password exists anywhere.
+    """The Entra group that administers the server. Unless a cell asks for passwords none exists anywhere.
 
     `group` is the object id, `name` its display name. A group, because both cellctl and people need it.
     """
@@ -67,12 +67,14 @@ class Owner:
 
     Both are needed: one for `CREATE USER … FROM EXTERNAL PROVIDER`, the other for the way without the directory, and
     to notice an identity that was made again under the same name (reference/azure.md 4). `master_key_fingerprint`
-    makes the key exist before the database admits anybody.
+    makes the key exist before the database admits anybody. `password_secret` is where the password is kept (made there
+    if there is none) of the user that owns the database instead, where its layout names one.
     """
 
     identity: pulumi.Input[str]
     client_id: pulumi.Input[str]
     master_key_fingerprint: pulumi.Input[str]
+    password_secret: pulumi.Input[str] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,8 +135,9 @@ class SqlServer(pulumi.ComponentResource):
             args.layout.server,
             place=args.place,
             administrators=args.administrators,
-            opts=stateful(self, ignore=[ADMINISTERED, *(["keyId"] if sealing else [])]),
+            opts=stateful(self, ignore=[*ADMINISTERED, *(["keyId"] if sealing else [])]),
             identities=identities,
+            passwords=bool(args.layout.login),
             key_uri=sealing.key.uri if sealing else None,
         )
 
@@ -235,15 +238,17 @@ def cell_access(  # noqa: PLR0917  what the step is made of
     host: pulumi.Input[str],
     after: Sequence[pulumi.Resource],
 ) -> CellDatabase:
-    """Declare `NAME-access`: the owner's identity is db_owner of the database, and of no other on `host`."""
+    """Declare `NAME-access`: the owner's identity, or user, is db_owner of the database, and of no other on `host`."""
     return CellDatabase(
         f"{name}-access",
         engine="azure-sql",
         region=region,
         server=host,
         database=named(database, layout.name),
-        identity=owner.identity,
-        identity_client_id=owner.client_id,
+        login=layout.login or None,
+        login_secret=owner.password_secret if layout.login else None,
+        identity=None if layout.login else owner.identity,
+        identity_client_id=None if layout.login else owner.client_id,
         collation=layout.collation,
         master_key_fingerprint=owner.master_key_fingerprint,
         opts=pulumi.ResourceOptions(parent=parent, protect=True, deleted_with=database, depends_on=[database, *after]),

@@ -193,7 +193,7 @@ def _facts(told: Mapping[str, Value]) -> Boot | None:
     paths = shares if isinstance(shares, dict) else {}
     found = {kind: _UNC.match(str(path)) for kind, path in paths.items()}
     leads = told.get("first") is not False
-    keys = ("master_key_secret", *(("administrator_password_secret",) if leads else ()))
+    keys = ("master_key_secret", "sql_password_secret", *(("administrator_password_secret",) if leads else ()))
     names = [str(at(dict(told), key) or "") for key in keys]
     return Boot(
         server=host,

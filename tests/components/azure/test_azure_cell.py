@@ -326,10 +326,37 @@ def test_the_database_is_zone_redundant_recoverable_and_has_no_password(cell) ->
     assert server["minimalTlsVersion"] == "1.2"
     assert server["administrators"]["azureADOnlyAuthentication"] is True
     assert not {"administratorLogin", "administratorLoginPassword"} & set(server)
-    assert list(cell.named("acme-database-server").request.ignoreChanges) == ["administrators"]
+    ignored = ["administrators", "administratorLoginPassword"]
+    assert list(cell.named("acme-database-server").request.ignoreChanges) == ignored
     assert (database["zoneRedundant"], database["requestedBackupStorageRedundancy"]) == (True, "Zone")
     assert cell.named("acme-database-backups").plain["retentionDays"] == 14
     assert database["collation"] == "SQL_Latin1_General_CP1_CI_AS"
+
+
+def test_a_password_opens_the_database_where_that_is_asked_for_and_no_argument_shows_one(record) -> None:
+    cell = record(program_of(database={"authentication": "sql", "failover": {"region": "northeurope"}}))
+    for name in ("acme-database-server", "acme-database-partner-server"):
+        server = cell.named(name)
+        assert server.plain["administrators"]["azureADOnlyAuthentication"] is False
+        assert server.plain["administratorLogin"] == "cellctl"
+        assert "administratorLoginPassword" in server.request.ignoreChanges
+        assert server.inputs["administratorLoginPassword"] != server.plain["administratorLoginPassword"]  # it is sealed
+    access = cell.named("acme-database-access").plain
+    assert access["login"] == "octo_acme_a"
+    assert access["loginSecret"].endswith(".vault.azure.net/secrets/octopus-database-password")
+    assert not {"identity", "identityClientId", "loginPassword", "administrator"} & set(access)
+    told = json.loads(base64.b64decode(cell.named("acme-node-1").plain["userData"]))
+    assert (told["sql_login"], told["sql_password_secret"]) == ("octo_acme_a", "octopus-database-password")
+    outputs = cell.outputs["database"]
+    assert (outputs["login"], outputs["passwordSecret"]) == ("octo_acme_a", access["loginSecret"])
+    assert "identity" not in outputs
+
+
+def test_entra_in_words_is_what_a_cell_has_without_them(cell, record) -> None:
+    asked = record(program_of(database={"authentication": "entra"}))
+    assert {each.name for each in asked.all} == {each.name for each in cell.all}
+    for name in ("acme-node-1-boot", "acme-node-1", "acme-database-access"):
+        assert {**asked.named(name).plain, "osProfile": ""} == {**cell.named(name).plain, "osProfile": ""}
 
 
 def test_the_node_identity_owns_the_database_once_the_master_key_exists(cell) -> None:

@@ -21,7 +21,7 @@ CERTIFICATE = "https://kv-acme.vault.azure.net/secrets/portal"
 SECRETS = ("octopus-master-key", "octopus-administrator-password", "key1", "portal", "queue key")
 
 
-def told(node: int = 1, certificate: str = "") -> str:
+def told(node: int = 1, certificate: str = "", *, password: bool = False) -> str:
     """Return a node's user data as Azure hands it out."""
     host = "stacme.file.core.windows.net"
     facts = bootstrap.BootFacts(
@@ -32,6 +32,7 @@ def told(node: int = 1, certificate: str = "") -> str:
         master_key_secret="octopus-master-key", administrator="o'hara $(id)", email="o@example.com",
         administrator_password_secret="octopus-administrator-password", certificate=certificate,
         queue_host="q.redis.azure.net", queue_port=10000, queue_id="/subscriptions/s/redis/databases/default",
+        sql_login="octo_acme_a" if password else None, sql_password_secret="database" if password else None,
     )  # fmt: skip
     layout = NodeLayout(
         ordinal=node, name=f"vm-{node}", computer_name=f"acme-{node}", zone="1", subnet="nodes-1", address="10.64.0.10",
@@ -88,6 +89,16 @@ def test_it_signs_in_to_the_database_as_the_cells_identity(first: Machine) -> No
     assert "Authorization: Bearer value of a token" in given
     assert "QUEUE=q.redis.azure.net:10000,ssl=true,password=value of queue key" in given
     assert "--multiNodePollingTentaclesRedisConnectionString" in "\n".join(first.octopus(first.booted))
+
+
+def test_it_signs_in_with_a_password_where_the_cell_asks_for_one(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine")
+    (machine.root / "told").write_text(told(password=True), encoding="utf-8")
+    machine.boot(bootstrap.script("linux", password=True))
+    given = "\n".join(machine.given())
+    assert "Initial Catalog=octo_acme_g1;User ID=octo_acme_a;Password=value of database;Encrypt=True" in given
+    assert "Managed Identity" not in given
+    assert "value of database" not in "\n".join(machine.booted) + machine.stored() + machine.said
 
 
 def test_secrets_are_on_no_disk_and_in_no_argument(first: Machine) -> None:
@@ -184,9 +195,10 @@ class TestLater:
 
 
 @pytest.mark.needs("shellcheck")
-@pytest.mark.parametrize("name", ["boot", "tool"])
+@pytest.mark.parametrize("name", ["boot", "tool", "password"])
 def test_a_linter_finds_nothing(name: str, tmp_path: Path) -> None:
-    text = SCRIPT if name == "boot" else SCRIPT.split("<<'TOOL'\n")[1].split("\nTOOL\n")[0]
+    script = bootstrap.script("linux", password=name == "password")
+    text = script if name == "boot" else script.split("<<'TOOL'\n")[1].split("\nTOOL\n")[0]
     path = tmp_path / f"{name}.sh"
     path.write_text(text + "\n", encoding="utf-8")
     ended = subprocess.run(["shellcheck", str(path)], capture_output=True, text=True, check=False)

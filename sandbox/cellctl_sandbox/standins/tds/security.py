@@ -51,7 +51,7 @@ def authenticate(login: Login, workspace: Workspace, facts: SqlServerFacts, issu
     assert server is not None
     if login.token:
         return _by_token(login, facts, issuer)
-    if login.integrated or not login.user:
+    if login.integrated or not login.user or facts.entra_only:
         raise login_failed(login.user)
     record = server.logins.get(key(login.user))
     if record is None:

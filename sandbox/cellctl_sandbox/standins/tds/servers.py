@@ -26,7 +26,8 @@ class SqlServerFacts:
     """One SQL server as the cloud has it now. `administrator_password` is a secret: not in the repr.
 
     `incarnation` changes when the server was deleted and made again under the same name: nothing of the old one is
-    left then. `entra_administrators` are object or client ids (users, groups, managed identities). `accepting` is
+    left then. `entra_administrators` are object or client ids (users, groups, managed identities); with `entra_only` no
+    password signs anybody in. `accepting` is
     False while the cloud is still making it: connections are refused. `worker` is the name to which Azure SQL sends its
     clients on where its connection policy is Redirect, empty for none. With `multi_az` there is a second copy of each
     database, in an availability group or `mirrored`; of those `catching_up` it is not up to date yet.
@@ -39,6 +40,7 @@ class SqlServerFacts:
     administrator: str = ""
     administrator_password: str = ""
     entra_administrators: Sequence[str] = ()
+    entra_only: bool = False
     databases: Sequence[CloudDatabase] = ()
     collation: str = DEFAULT_COLLATION
     multi_az: bool = False
