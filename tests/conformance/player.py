@@ -32,7 +32,7 @@ COMMAND = "cellctl_sandbox.conformance:command"
 PASSPHRASE = "correct horse"
 INTERPRETER = """#!/bin/sh
 case $1 in
-*/provider.py) exec 8<&0 9>&1 && mkfifo "$0.$$" && echo $$ >{asked} && read -r _ <"$0.$$" ;;
+*/provider.py) exec 8<&0 9>&1 && rm -f "$0.$$" && mkfifo "$0.$$" && echo $$ >{asked} && read -r _ <"$0.$$" ;;
 *) exec {python} "$@" ;;
 esac
 """

@@ -1,10 +1,13 @@
 """The engine behind the unmodified Automation API: stacks, configuration, errors, refusals, a damaged checkpoint."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
+import grpc
 import pulumi
 import pytest
 from pulumi import automation as auto
+from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc, language_pb2_grpc
 from pulumi.runtime.settings import register_package
 from sdk_loops import loops_closed
 
@@ -368,6 +371,31 @@ def test_a_language_server_that_fails_is_an_error_not_a_crash(site):
 
 
 # ---- the key ----
+class FailsTwice(language_pb2_grpc.LanguageRuntimeServicer):
+    """A language server whose program raises, and which fails itself while it cleans up."""
+
+    def Run(self, request, context):
+        with grpc.insecure_channel(request.args[0]) as channel:
+            log = engine_pb2_grpc.EngineStub(channel).Log
+            log(engine_pb2.LogRequest(severity="ERROR", message="python inline source runtime error: boom"))
+        context.abort(grpc.StatusCode.UNKNOWN, "Exception calling application: invalid state")
+
+
+def test_a_language_server_that_fails_after_its_program_tells_of_the_program(site):
+    stack = site.stack()
+    site.command.bind(None)
+    server = grpc.server(ThreadPoolExecutor(1))
+    language_pb2_grpc.add_LanguageRuntimeServicer_to_server(FailsTwice(), server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with pytest.raises(auto.CommandError) as raised:
+        site.cli("up", "--yes", "--skip-preview", f"--client=127.0.0.1:{port}")
+    server.stop(0)
+    assert "an unhandled error occurred: python inline source runtime error: boom" in str(raised.value)
+    assert "invalid state" not in str(raised.value)
+    assert stack.history()[0].result == "failed"
+
+
 def test_a_process_derives_the_key_of_a_stack_once(site):
     """A derivation costs as much CPU as a whole preview; each of these commands opens the stack's secrets."""
     sealing.derive_key.cache_clear()

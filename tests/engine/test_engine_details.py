@@ -233,3 +233,73 @@ def test_a_replacement_that_is_not_ready_tells_that_the_old_one_waits_for_its_de
     seen = bench.up(Thing("a", {"fixed": 2}))
     [failed] = [event["resOpFailedEvent"] for event in seen.events if "resOpFailedEvent" in event]
     assert failed["metadata"]["old"]["delete"] is True
+
+
+def changed(seen):
+    """Return the calls that changed something."""
+    return [call for call in seen.calls if call[0] in ("create", "update", "delete")]
+
+
+def bench_of(folder, *things):
+    bench = EngineBench(folder)
+    bench.up(*things)
+    return bench
+
+
+def test_an_interrupt_while_an_update_deletes_begins_no_other_deletion(tmp_path):
+    bench = bench_of(tmp_path, Thing("a"), Thing("b", {"of": Ref("a")}), Thing("z"))
+    bench.world.behaviour["delete", "b"] = Behaviour(meanwhile=bench.engine.interrupt)
+    seen = bench.up(Thing("z"))
+    assert (changed(seen), seen.result.cancelled, seen.result.succeeded) == ([("delete", "b")], True, False)
+    assert seen.errors == ["update canceled"]
+    assert sorted(bench.names()) == ["a", "z"]
+    assert changed(bench.up(Thing("z"))) == [("delete", "a")]
+
+
+def test_an_interrupt_between_the_halves_of_a_replacement_leaves_the_other_half_to_the_next_run(tmp_path):
+    def replaced(value, first):
+        return Thing("a", {"fixed": value}, {"delete_before_replace": first})
+
+    bench = bench_of(tmp_path, replaced(1, True))
+    bench.world.behaviour["delete", "a"] = Behaviour(meanwhile=bench.engine.interrupt)
+    seen = bench.up(replaced(2, True))
+    assert (changed(seen), seen.ops) == ([("delete", "a")], {"a": ["delete-replaced"]})
+    assert bench.state("a").pending_replacement
+    bench.world.behaviour.clear()
+    assert changed(bench.up(replaced(2, True))) == [("create", "a")]
+    bench.world.behaviour["create", "a"] = Behaviour(meanwhile=bench.engine.interrupt)
+    seen = bench.up(replaced(3, False))
+    assert (changed(seen), seen.ops) == ([("create", "a")], {"a": ["create-replacement"]})
+    bench.world.behaviour.clear()
+    assert changed(bench.up(replaced(3, False))) == [("delete", "a")]
+
+
+def test_an_interrupted_import_keeps_what_was_read_and_asks_nothing_more(tmp_path):
+    bench = bench_of(tmp_path, Thing("a", {"size": 1}))
+    bench.world.objects["other"] = dict(next(iter(bench.world.objects.values())))
+    bench.world.behaviour["read", "b"] = Behaviour(meanwhile=bench.engine.interrupt)
+    asked = len(bench.world.requests)
+    seen = bench.up(Thing("a", {"size": 1}), Thing("b", {"size": 1}, {"import_": "other", "depends_on": ["a"]}))
+    kinds = [type(request).__name__ for request in bench.world.requests[asked:] if request.urn.endswith("::b")]
+    assert (kinds, seen.result.cancelled) == (["Read"], True)
+    assert bench.state("b").id == "other"
+
+
+def test_what_failed_while_an_operation_was_interrupted_is_all_that_is_told(tmp_path):
+    bench = EngineBench(tmp_path)
+    bench.world.behaviour["create", "a"] = Behaviour(meanwhile=bench.engine.interrupt, error="too late")
+    assert bench.up(Thing("a")).errors == ["too late"]
+
+
+def test_a_refresh_forgets_which_properties_need_nothing(tmp_path):
+    bench = bench_of(tmp_path, Thing("a", {"size": 1}), Thing("b", {"of": Ref("a"), "size": 1}))
+    assert bench.state("b").property_dependencies.keys() == {"of", "size"}
+    bench.refresh()
+    assert bench.state("a").property_dependencies == {}
+    assert bench.state("b").property_dependencies.keys() == {"of"}
+
+
+def test_what_is_read_is_counted_from_the_second_time_on(tmp_path):
+    things = (Thing("a", {"size": 1}), Thing("g", {}, {"id": "a-0", "depends_on": ["a"]}))
+    bench = EngineBench(tmp_path)
+    assert [bench.up(*things).result.changes.get("read", 0) for _ in range(2)] == [0, 1]

@@ -236,7 +236,7 @@ def _operate(kind: Kind, deployment: Deployment, program: Program | None) -> str
         scope.callbacks.close()
     if error:
         scope.log.say("error", f"an unhandled error occurred: {error}")
-    if deployment.cancelled:
+    if deployment.cancelled and not deployment.failed:
         scope.log.say("error", "update canceled")
     if not _untouched(deployment):
         try:

@@ -26,7 +26,7 @@ from cellctl_sandbox.engine.errors import (
 )
 from cellctl_sandbox.engine.executor import Executor, HookFailed
 from cellctl_sandbox.engine.gate import Gate, Stopped
-from cellctl_sandbox.engine.goals import Goal, InvokeGoal, ReadGoal, package_of
+from cellctl_sandbox.engine.goals import Goal, InvokeGoal, ReadGoal, checked_aliases, package_of
 from cellctl_sandbox.engine.planner import CheckRefused, Planner, Wanted
 from cellctl_sandbox.engine.providing import Providing
 from cellctl_sandbox.engine.refreshing import Refresh
@@ -64,7 +64,7 @@ class Deployment:
         self._providing = Providing(scope, self._default_provider)
         self._ops: dict[str, Step] = {}
         self._root_outputs: Struct | None = None
-        self._finished = False
+        self._finishing = self._finished = False
 
     # ---- failing and cancelling ----
     def fail(self, error: StepFailed) -> None:
@@ -111,7 +111,9 @@ class Deployment:
         """Bring one resource to its goal."""
         with self._asked():
             with self._planning:
-                wanted = self._planner.wanted(goal, self._provider_of(goal))
+                reference = self._provider_of(goal)
+                checked_aliases(goal.aliases)
+                wanted = self._planner.wanted(goal, reference)
                 if goal.type.startswith(PROVIDER_PREFIX) or not goal.custom:
                     return self._brought(wanted)  # cheap, and what comes next may need it
                 wanted, planned = self._planned(wanted)
@@ -171,6 +173,8 @@ class Deployment:
         try:
             state = self._perform(planned) if planned else self._left(wanted)
             if planned and planned[0].op in (Op.IMPORT, Op.IMPORT_REPLACEMENT):
+                if self.gate.stopped:
+                    raise Stopped
                 with self._planning:
                     more = self._planner.after_import(wanted, state)
                 state = self._perform(more) if more else state
@@ -200,7 +204,9 @@ class Deployment:
 
     def _perform(self, planned: list[Step]) -> ResourceState:
         result: ResourceState | None = None
-        for step in planned:
+        for place, step in enumerate(planned):
+            if place and self.gate.stopped:
+                raise Stopped  # what was begun is recorded; the rest of a replacement is for the next operation
             state = self._executor.perform(step)
             if step.new is not None:
                 result = state or result
@@ -343,9 +349,9 @@ class Deployment:
 
     def finish(self) -> None:
         """Complete the operation after the program ran to its end: delete, then set the stack's outputs."""
-        if self._finished:
+        if self._finishing:
             return
-        self._finished = True
+        self._finishing = True
         if not self.gate.stopped:
             if self.scope.mode == "refresh":
                 self.refresh(counted=True)
@@ -355,7 +361,7 @@ class Deployment:
 
     def settle(self) -> None:
         """Set the stack's outputs; what a failed operation did not reach keeps its old value."""
-        self._finished = True
+        self._finishing = self._finished = True
         outputs, self._root_outputs = self._root_outputs, None
         root = next((item for item in self.scope.made.values() if item.type == ROOT_TYPE), None)
         if outputs is None or root is None:

@@ -87,6 +87,8 @@ class EventLog:
 
     def _count(self, step: Step, op: Op) -> None:
         counted = step.logical or op in (Op.UPDATE, Op.DELETE, Op.SAME)
+        if op is Op.READ and step.old is None:
+            return  # the CLI counts what is read only from the second time on
         if counted and not is_default_provider(step.urn):
             with self._lock:
                 self.tally.changes[op] = self.tally.changes.get(op, 0) + 1

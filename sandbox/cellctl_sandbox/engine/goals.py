@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from cellctl.state.values import Struct, Value
@@ -92,6 +92,18 @@ class InvokeGoal:
 def package_of(token: str) -> str:
     """Return the package of a type or function token: its first part."""
     return token.partition(":")[0]
+
+
+def checked_aliases(aliases: Iterable[Alias]) -> None:
+    """Look at what aliases give as URNs.
+
+    Raises:
+        Rejected: One is none.
+    """
+    for alias in aliases:
+        for text, what in ((alias.urn, "alias"), (alias.parent_urn, "parent alias")):
+            if text and not (text.startswith("urn:pulumi:") and text.count("::") >= 3):
+                raise Rejected(f'invalid {what} URN: invalid URN "{text}"')
 
 
 def seconds(text: str) -> float:

@@ -141,6 +141,15 @@ class Journal:
                 for row, item in rows.items():
                     rows[row] = without_references(item, gone)
 
+    def forget_needless(self) -> None:
+        """Take out of the state which properties need nothing: a refresh of the CLI forgets these, and only these."""
+        with self._lock:
+            for rows in (self._olds, self._news):
+                for row, item in rows.items():
+                    needing = {key: urns for key, urns in item.property_dependencies.items() if urns}
+                    if len(needing) < len(item.property_dependencies):
+                        rows[row] = replace(item, property_dependencies=needing)
+
     @property
     def interrupted(self) -> tuple[PendingOperation, ...]:
         """The operations that were pending when this one began."""

@@ -64,7 +64,7 @@ class Providing:
             names = json.loads(given.value)
         except ValueError as error:
             raise Rejected(f"pulumi:disable-default-providers is no list of packages: {error}") from None
-        if not isinstance(names, list):
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise Rejected("pulumi:disable-default-providers is no list of packages")
-        if any(str(name).strip() in ("*", package) for name in names):
+        if any(name.strip() in ("*", package) for name in names):
             raise DefaultProviderDisabled(package)

@@ -38,6 +38,7 @@ class Refresh:
         else:
             results = baton.each(self._one, items, scope.options.parallel)
         self._forget([item for item, result in zip(items, results, strict=True) if result is None])
+        scope.journal.forget_needless()
         return [result for result in results if isinstance(result, StepFailed)]
 
     def one(self, old: ResourceState, wanted: ResourceState) -> ResourceState | None:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from cellctl.state.values import Struct, Value
 from cellctl_sandbox.engine.callbacks import bound_hooks
-from cellctl_sandbox.engine.errors import Rejected, UnsupportedFeature
+from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.goals import Alias, Goal, InvokeGoal, ReadGoal
 from cellctl_sandbox.engine.refusals import Feature
 from cellctl_sandbox.engine.sdk import DYNAMIC_PREFIX
-from cellctl_sandbox.engine.urns import PROVIDER_PREFIX, is_urn
+from cellctl_sandbox.engine.urns import PROVIDER_PREFIX
 from cellctl_sandbox.engine.wire import from_proto, from_struct, with_asset_hashes
 
 if TYPE_CHECKING:
@@ -106,14 +106,9 @@ def _refuse(request: resource_pb2.RegisterResourceRequest) -> None:
 
 
 def _alias(message: alias_pb2.Alias) -> Alias:
-    """Return an alias; raises `Rejected` if what should be a URN is none."""
     if message.WhichOneof("alias") == "urn":
-        if not is_urn(message.urn):
-            raise Rejected(f'invalid alias URN: invalid URN "{message.urn}"')
         return Alias(urn=message.urn)
     spec = message.spec
-    if spec.parentUrn and not is_urn(spec.parentUrn):
-        raise Rejected(f'invalid parent alias URN: invalid URN "{spec.parentUrn}"')
     return Alias(
         name=spec.name or None,
         type=spec.type or None,

@@ -25,6 +25,8 @@ from cellctl_sandbox.engine.monitor import EngineLog, Monitor
 from cellctl_sandbox.engine.scope import Scope
 from cellctl_sandbox.engine.sdk import CHANNEL_OPTIONS
 
+RAISED = "python inline source runtime error: "  # what the SDK's server logs of an exception of the program
+
 
 class Dialled:
     """A program behind the language server at an address, as a Program: it runs wherever that server runs it."""
@@ -46,8 +48,10 @@ class Dialled:
                 stub = language_pb2_grpc.LanguageRuntimeStub(channel)
                 answer = stub.Run(self._request(scope, f"127.0.0.1:{port}"))
         except grpc.RpcError as error:
-            # Also the SDK's own server can fail while it cleans up behind a program whose monitor has gone.
-            return f"the program's language server failed: {error.details()}"
+            # Also the SDK's own server can fail while it cleans up behind a program whose monitor has gone, or which
+            # has failed and said so.
+            said = [item.message for item in scope.log.tally.said if item.message.startswith(RAISED)]
+            return said[-1] if said else f"the program's language server failed: {error.details()}"
         finally:
             server.stop(0).wait()
         return str(answer.error)

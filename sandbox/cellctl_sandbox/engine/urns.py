@@ -52,11 +52,6 @@ def denied_reference(package: str) -> str:
     return f"urn:pulumi:denied::denied::denied$pulumi:providers:denied::{package}::denydefaultprovider"
 
 
-def is_urn(text: str) -> bool:
-    """Tell whether a text has the form of a URN."""
-    return text.startswith("urn:pulumi:") and text.count("::") >= 3
-
-
 def is_default_provider(urn: str) -> bool:
     """Tell whether a URN names a default provider: one that no program declares."""
     if not qualified_type(urn).startswith(PROVIDER_PREFIX):

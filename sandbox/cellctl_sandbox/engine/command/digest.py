@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
-from cellctl.state.events import masked
-from cellctl.state.resources import ResourceState
 from cellctl.state.values import Struct, Value, is_secret
 from cellctl_sandbox.engine.command.arguments import Arguments
 from cellctl_sandbox.engine.core import Result
@@ -30,13 +29,16 @@ class Digest:
 
     def __init__(self, args: Arguments) -> None:
         self._steps: list[Struct] = []
+        self._pending: set[str] = set()
         self._sames, self._physical = args.has("show-sames"), args.has("show-replacement-steps")
 
     def __call__(self, step: Step) -> None:
         """Take one step."""
+        if step.pending_replacement:
+            self._pending.add(step.urn)
         if is_default_provider(step.urn) or not self._shows(step):
             return
-        shown = _step_json(step)
+        shown = _step_json(step, pending=step.urn in self._pending)
         for place, earlier in enumerate(self._steps):
             if earlier["urn"] == step.urn and earlier["op"] == Op.REFRESH and not step.logical:
                 self._steps[place] = shown  # what was read has shown what it is
@@ -44,10 +46,12 @@ class Digest:
         self._steps.append(shown)
 
     def _shows(self, step: Step) -> bool:
+        if step.state.type == ROOT_TYPE:
+            return True
         if step.op is not Op.SAME:
             return step.logical or self._physical or step.op not in _REPLACING
         changed = step.old is not None and step.new is not None and step.old.protect != step.new.protect
-        return self._sames or changed or step.state.type == ROOT_TYPE
+        return self._sames or changed
 
     def text(self, result: Result, config: Mapping[str, str]) -> str:
         """Return the digest of a preview that has ended."""
@@ -64,13 +68,15 @@ class Digest:
         return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _step_json(step: Step) -> Struct:
+def _step_json(step: Step, *, pending: bool) -> Struct:
+    """Return one step; `pending`: what it replaces is deleted before."""
     shown: Struct = {"op": step.op, "urn": step.urn}
     if step.state.provider:
         shown["provider"] = step.state.provider
     for name, state in (("oldState", step.old), ("newState", step.new)):
         if state is not None:
-            shown[name] = _state_json(state)
+            told = replace(state, pending_replacement=True) if pending and name == "oldState" else state
+            shown[name] = _plain(told.to_json())
     for name, keys in (("diffReasons", step.diffs), ("replaceReasons", step.keys)):
         if keys:
             shown[name] = list(keys)
@@ -80,10 +86,6 @@ def _step_json(step: Step) -> Struct:
         else None
     )
     return shown
-
-
-def _state_json(state: ResourceState) -> Value:
-    return _plain(masked(state.to_json()))
 
 
 def _plain(value: Value) -> Value:
