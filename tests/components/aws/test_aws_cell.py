@@ -388,6 +388,47 @@ def test_nodes_keep_fixed_addresses_over_zones_and_get_their_own_polling_port(ce
     assert len({item.inputs["defaultActions"][0]["targetGroupArn"] for item in polling}) == 4
 
 
+def test_polling_passes_tcp_through_to_every_node_and_never_pings(cell: Callable[..., Recording]) -> None:
+    """Requirements 52 and 53: TLS ends at Octopus, health is the port's own, and Octopus sees who polls."""
+    recording = cell(nodes={"count": 3}, ingress={"grpc": True})
+    balancer = recording.named("acme-ingress-polling", "loadBalancer").inputs
+    assert (balancer["loadBalancerType"], balancer["enableCrossZoneLoadBalancing"]) == ("network", True)
+    assert balancer["securityGroups"] == ["acme-network-polling-id"]  # a balancer made without one never gets one
+    for label, outside, inside in [*((f"polling-{n}", 10942 + n, 10943) for n in (1, 2, 3)), ("grpc", 8443, 8443)]:
+        target = recording.named(f"acme-ingress-{label}", "targetGroup").inputs
+        listener = recording.named(f"acme-ingress-{label}", "listener").inputs
+        check = target["healthCheck"]
+        assert (listener["port"], listener["protocol"], target["port"], target["protocol"]) == (
+            outside, "TCP", inside, "TCP",
+        )  # fmt: skip
+        assert (check["protocol"], check["port"], "path" in check) == ("TCP", str(inside), False)
+        assert target["preserveClientIp"] == "true"
+        assert not {"sslPolicy", "certificateArn"} & set(listener)
+    # With the clients' own addresses in its packets, nodes admit the balancer by its group.
+    assert ("nodes", "in", "tcp", 10943, 10943, "polling") in rules_of(recording)
+    web = recording.named("acme-ingress-web", "loadBalancer").inputs
+    assert (web["idleTimeout"], web["dropInvalidHeaderFields"], web["desyncMitigationMode"]) == (300, True, "defensive")
+
+
+def test_an_appliance_has_the_machine_disks_and_name_of_the_reference(cell: Callable[..., Recording]) -> None:
+    recording = cell(storage={"sizeGiB": 2000})
+    machine = recording.named("acme-gateway-instance").inputs
+    assert (machine["instanceType"], machine["rootBlockDevice"]["volumeSize"]) == ("m5.xlarge", 80)
+    assert machine["maintenanceOptions"] == {"autoRecovery": "default"}
+    disk = recording.named("acme-gateway-cache-1", "ebs/volume").inputs
+    assert (disk["size"], disk["type"], disk["iops"], disk["throughput"], disk["encrypted"]) == (
+        400, "gp3", 3000, 125, True,
+    )  # fmt: skip
+    name = recording.named("acme-gateway-name").inputs
+    assert (name["ttl"], name["records"], name["type"]) == (60, ["10.64.8.10"], "A")
+    assert machine["primaryNetworkInterface"] == {"networkInterfaceId": "acme-gateway-interface-id"}
+    assert recording.named("acme-gateway-interface").inputs["privateIps"] == ["10.64.8.10"]
+    gateway = recording.named("acme-gateway-gateway").inputs
+    assert gateway["maintenance"] == {"dayOfWeek": 0, "hourOfDay": 2, "minuteOfHour": 0}
+    endpoint = recording.named("acme-network-storagegateway").inputs
+    assert (endpoint["privateDnsEnabled"], endpoint["vpcEndpointType"]) == (False, "Interface")
+
+
 def test_web_checks_the_ping_and_speaks_recent_tls(cell: Callable[..., Recording]) -> None:
     recording = cell()
     check = recording.named("acme-ingress-web", "targetGroup").inputs["healthCheck"]
