@@ -11,6 +11,7 @@ import pytest
 from pulumi import automation as auto
 
 from cellctl.state.backend import FileBackend, StackName
+from cellctl.state.values import Struct
 from cellctl_provider.protocol import Provider, ProviderError
 from cellctl_sandbox.engine.command import EmbeddedCommand
 from cellctl_sandbox.engine.errors import UnsupportedFeature
@@ -392,6 +393,10 @@ class Broken(FakeFactory):
 def test_a_provider_that_does_not_start_fails_the_operation_like_any_other(line: Line, words: tuple[str, ...]) -> None:
     before = line.rows()
     line.command = EmbeddedCommand({"fake": Broken(line.world)}, program=SECOND)
-    with pytest.raises(auto.CommandError, match="error: no port"):
+    seen: list[Struct] = []
+    line.command.sink = seen.append
+    with pytest.raises(auto.CommandError, match="no port"):
         line(*words, *(() if words == ("preview",) else ("--skip-preview",)))
     assert line.rows() == before
+    told = [event["diagnosticEvent"] for event in seen if "diagnosticEvent" in event]
+    assert len(told) == (words != ("refresh",)), "a refresh says so as the CLI itself does"

@@ -9,10 +9,11 @@ from pulumi import automation as auto
 from cellctl import doctor
 from cellctl.home import Home
 from cellctl.state.backend import FileBackend, StackName
-from cellctl.state.values import UNKNOWN
+from cellctl.state.values import RESOURCE_REFERENCE, SIGNATURE, UNKNOWN
 from cellctl_provider.protocol import Configure
 from cellctl_sandbox.engine.command import EmbeddedCommand
 from cellctl_sandbox.engine.refusals import Feature
+from cellctl_sandbox.engine.wire import as_stated, from_provider, from_struct, to_provider
 from cellctl_sandbox.testing.engine_bench import EngineBench, Hidden, Ref, Thing, program_of
 from cellctl_sandbox.testing.engine_cases import Case, Play, play_case
 from cellctl_sandbox.testing.fake_provider import Behaviour, FakeFactory, World
@@ -303,3 +304,38 @@ def test_what_is_read_is_counted_from_the_second_time_on(tmp_path):
     things = (Thing("a", {"size": 1}), Thing("g", {}, {"id": "a-0", "depends_on": ["a"]}))
     bench = EngineBench(tmp_path)
     assert [bench.up(*things).result.changes.get("read", 0) for _ in range(2)] == [0, 1]
+
+
+def test_references_to_resources_have_the_forms_of_the_cli():
+    urn = "urn:pulumi:dev::proj::my:C$fake:index:Thing::a"
+    given = {SIGNATURE: RESOURCE_REFERENCE, "urn": urn}
+    stated = as_stated({"l": [{**given, "id": "a-0"}, given, {**given, "id": UNKNOWN, "packageVersion": "1.0.0"}]})
+    assert stated == {
+        "l": [
+            {**given, "id": "a-0", "packageVersion": ""},
+            {**given, "packageVersion": ""},
+            {**given, "id": "", "packageVersion": "1.0.0"},
+        ]
+    }
+    sent = from_struct(to_provider(stated))
+    told = {**given, "name": "a", "type": "fake:index:Thing"}
+    assert sent == {"l": [{**told, "id": "a-0"}, told, {**told, "id": "", "packageVersion": "1.0.0"}]}
+    assert from_provider(to_provider(stated)) == stated
+
+
+def test_what_is_read_is_asked_for_by_the_hash_of_its_assets(tmp_path):
+    asset = pulumi.StringAsset("text")
+    bench = bench_of(tmp_path, Thing("a", {"x": asset}))
+    bench.refresh()
+    asked = [request for request in bench.world.requests if type(request).__name__ == "Read"]
+    assert asked[-1].inputs["x"].keys() == {SIGNATURE, "hash"}
+
+
+def test_a_refresh_whose_comparison_fails_tells_so_of_the_resource(tmp_path):
+    bench = bench_of(tmp_path, Thing("a", {"size": 1}))
+    bench.world.behaviour["diff", "a"] = Behaviour(error="cannot compare")
+    seen = bench.refresh()
+    assert seen.errors == ["cannot compare"]
+    assert [event["resOpFailedEvent"]["metadata"]["op"] for event in seen.events if "resOpFailedEvent" in event] == [
+        "refresh"
+    ]

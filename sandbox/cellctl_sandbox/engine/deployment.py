@@ -19,6 +19,7 @@ from cellctl_sandbox.engine import programs, targeting
 from cellctl_sandbox.engine.errors import (
     DefaultProviderDisabled,
     DeletionRefused,
+    NotStarted,
     Rejected,
     StepFailed,
     Unavailable,
@@ -309,8 +310,15 @@ class Deployment:
     # ---- whole operations ----
     def refresh(self, *, counted: bool) -> None:
         """Read everything in the state; `counted` where refresh is the operation, not a part of one."""
-        for error in self._refresh(counted=counted).run():
-            self.fail(error)
+        try:
+            failures = self._refresh(counted=counted).run()
+        except NotStarted as error:
+            self.failed = True
+            self.scope.log.note(error.message)
+            self.gate.stop()
+            return
+        for failure in failures:
+            self.fail(failure)
         self.scope.reindex()
 
     def _refresh(self, *, counted: bool) -> Refresh:

@@ -35,6 +35,10 @@ class StepFailed(Exception):
         self.urn = urn
 
 
+class NotStarted(StepFailed):
+    """A provider does not start: its plugin is not there, or says nothing."""
+
+
 class DeletionRefused(StepFailed):
     """A resource that is protected shall be deleted; nothing was begun, so the operation tells of all of them."""
 

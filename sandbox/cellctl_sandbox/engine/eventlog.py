@@ -129,6 +129,11 @@ class EventLog:
                 self.tally.said.append(Said(severity=severity, message=message, urn=urn))
         self._emit("diagnosticEvent", body)
 
+    def note(self, message: str) -> None:
+        """Keep an error that the operation's result tells, and that is no event."""
+        with self._lock:
+            self.tally.said.append(Said(severity="error", message=message))
+
     def refuse(self) -> None:
         """Note that the plan is refused although the preview goes on."""
         self.tally.refused = True

@@ -351,7 +351,7 @@ class Executor:
             urn=state.urn,
             id=state.id,
             properties=outputs,
-            inputs=inputs,
+            inputs=by_hash(inputs),
             timeout_s=state.custom_timeouts.get("read", 0.0),
             type=state.type,
             name=state.name,

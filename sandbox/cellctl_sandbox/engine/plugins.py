@@ -47,7 +47,7 @@ from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.refusals import Feature
 from cellctl_sandbox.engine.sdk import CHANNEL_OPTIONS, metadata_of
 from cellctl_sandbox.engine.sources import missing
-from cellctl_sandbox.engine.wire import from_struct, to_struct
+from cellctl_sandbox.engine.wire import from_provider, to_provider
 
 _BROKEN = ("Socket closed", "Connection reset", "failed to connect to all addresses", "recvmsg")
 """What gRPC says where a plugin's process is gone."""
@@ -171,8 +171,8 @@ class PluginProvider:
             urn=request.urn,
             name=request.name,
             type=request.type,
-            olds=to_struct(request.olds),
-            news=to_struct(request.news),
+            olds=to_provider(request.olds),
+            news=to_provider(request.news),
         )
         try:
             return _checked(self._stub.CheckConfig(message))
@@ -194,7 +194,7 @@ class PluginProvider:
         """Configure; what the plugin accepts decides how values are sent from then on."""
         message = provider_pb2.ConfigureRequest(
             variables=dict(request.variables),
-            args=to_struct(request.args),
+            args=to_provider(request.args),
             acceptSecrets=True,
             acceptResources=True,
             sends_old_inputs=True,
@@ -216,8 +216,8 @@ class PluginProvider:
             urn=request.urn,
             name=request.name,
             type=request.type,
-            olds=to_struct(self._sent(request.olds)),
-            news=to_struct(self._sent(request.news)),
+            olds=to_provider(self._sent(request.olds)),
+            news=to_provider(self._sent(request.news)),
             randomSeed=request.random_seed,
         )
         try:
@@ -238,7 +238,7 @@ class PluginProvider:
             urn=request.urn,
             name=request.name,
             type=request.type,
-            properties=to_struct(self._sent(request.properties)),
+            properties=to_provider(self._sent(request.properties)),
             timeout=request.timeout_s,
             preview=request.preview,
         )
@@ -246,7 +246,7 @@ class PluginProvider:
             answer = self._stub.Create(message)
         except grpc.RpcError as error:
             raise _failure(error) from error
-        return Created(id=answer.id, properties=from_struct(answer.properties))
+        return Created(id=answer.id, properties=from_provider(answer.properties))
 
     def read(self, request: Read) -> Found | None:
         """Read."""
@@ -255,8 +255,8 @@ class PluginProvider:
             urn=request.urn,
             name=request.name,
             type=request.type,
-            properties=to_struct(self._sent(request.properties)),
-            inputs=to_struct(self._sent(request.inputs)),
+            properties=to_provider(self._sent(request.properties)),
+            inputs=to_provider(self._sent(request.inputs)),
             timeout=request.timeout_s,
         )
         try:
@@ -265,7 +265,7 @@ class PluginProvider:
             raise _failure(error) from error
         if not answer.id:
             return None
-        return Found(id=answer.id, properties=from_struct(answer.properties), inputs=from_struct(answer.inputs))
+        return Found(id=answer.id, properties=from_provider(answer.properties), inputs=from_provider(answer.inputs))
 
     def update(self, request: Update) -> Updated:
         """Update."""
@@ -274,9 +274,9 @@ class PluginProvider:
             urn=request.urn,
             name=request.name,
             type=request.type,
-            olds=to_struct(self._sent(request.olds)),
-            old_inputs=to_struct(self._sent(request.old_inputs)),
-            news=to_struct(self._sent(request.news)),
+            olds=to_provider(self._sent(request.olds)),
+            old_inputs=to_provider(self._sent(request.old_inputs)),
+            news=to_provider(self._sent(request.news)),
             timeout=request.timeout_s,
             preview=request.preview,
             ignoreChanges=list(request.ignore_changes),
@@ -285,7 +285,7 @@ class PluginProvider:
             answer = self._stub.Update(message)
         except grpc.RpcError as error:
             raise _failure(error) from error
-        return Updated(properties=from_struct(answer.properties))
+        return Updated(properties=from_provider(answer.properties))
 
     def delete(self, request: Delete) -> None:
         """Delete."""
@@ -294,8 +294,8 @@ class PluginProvider:
             urn=request.urn,
             name=request.name,
             type=request.type,
-            properties=to_struct(self._sent(request.properties)),
-            old_inputs=to_struct(self._sent(request.old_inputs)),
+            properties=to_provider(self._sent(request.properties)),
+            old_inputs=to_provider(self._sent(request.old_inputs)),
             timeout=request.timeout_s,
         )
         try:
@@ -306,13 +306,13 @@ class PluginProvider:
     def invoke(self, request: Invoke) -> Invoked:
         """Invoke."""
         message = provider_pb2.InvokeRequest(
-            tok=request.token, args=to_struct(bare_struct(request.args)), preview=request.preview
+            tok=request.token, args=to_provider(bare_struct(request.args)), preview=request.preview
         )
         try:
             answer = self._stub.Invoke(message)
         except grpc.RpcError as error:
             raise _failure(error) from error
-        return Invoked(result=from_struct(getattr(answer, "return")), failures=_failures(answer.failures))
+        return Invoked(result=from_provider(getattr(answer, "return")), failures=_failures(answer.failures))
 
     # ---- the end ----
     def cancel(self) -> None:
@@ -348,9 +348,9 @@ def _diff_request(request: Diff, sent: object) -> provider_pb2.DiffRequest:
         urn=request.urn,
         name=request.name,
         type=request.type,
-        olds=to_struct(sent(request.olds)),
-        old_inputs=to_struct(sent(request.old_inputs)),
-        news=to_struct(sent(request.news)),
+        olds=to_provider(sent(request.olds)),
+        old_inputs=to_provider(sent(request.old_inputs)),
+        news=to_provider(sent(request.news)),
         ignoreChanges=list(request.ignore_changes),
     )
 
@@ -360,7 +360,7 @@ def _failures(items: Collection[provider_pb2.CheckFailure]) -> tuple[CheckFailur
 
 
 def _checked(answer: provider_pb2.CheckResponse) -> Checked:
-    return Checked(inputs=from_struct(answer.inputs), failures=_failures(answer.failures))
+    return Checked(inputs=from_provider(answer.inputs), failures=_failures(answer.failures))
 
 
 def _diffed(answer: provider_pb2.DiffResponse) -> Diffed:
@@ -389,8 +389,8 @@ def _failure(error: grpc.RpcError) -> ProviderError:
                     return InitFailed(
                         status.message,
                         id=failed.id,
-                        properties=from_struct(failed.properties),
-                        inputs=from_struct(failed.inputs),
+                        properties=from_provider(failed.properties),
+                        inputs=from_provider(failed.inputs),
                         reasons=tuple(failed.reasons),
                     )
     said = error.details() or "the provider failed"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from cellctl.state.checkpoint import now_text
 from cellctl.state.resources import ResourceState
 from cellctl_provider import baton
 from cellctl_provider.protocol import DiffKind, InitFailed, PropertyDiff, ProviderError
-from cellctl_sandbox.engine.errors import StepFailed
+from cellctl_sandbox.engine.errors import NotStarted, StepFailed
 from cellctl_sandbox.engine.executor import Executor
 from cellctl_sandbox.engine.gate import Gate, Stopped
 from cellctl_sandbox.engine.outputs import reasons_text, with_secret_outputs
@@ -33,6 +33,7 @@ class Refresh:
         scope = self._scope
         olds = [item for item in scope.journal.olds() if item.delete or item.urn not in scope.decisions.kept]
         items = olds if scope.selection.everything else [item for item in olds if scope.selection.names(item)]
+        self._start_providers(items)
         if scope.planning:
             results = [self._one(item) for item in items]
         else:
@@ -40,6 +41,17 @@ class Refresh:
         self._forget([item for item, result in zip(items, results, strict=True) if result is None])
         scope.journal.forget_needless()
         return [result for result in results if isinstance(result, StepFailed)]
+
+    def _start_providers(self, items: Sequence[ResourceState]) -> None:
+        """Start every provider that is needed before anything is read; raises `NotStarted`."""
+        for item in items:
+            if item.custom and item.provider:
+                try:
+                    self._scope.instance(item.provider)
+                except NotStarted as error:
+                    raise NotStarted(f"could not load provider for resource {item.urn}: {error.message}") from error
+                except StepFailed:
+                    continue  # its configuration is refused: whoever needs it will say so
 
     def one(self, old: ResourceState, wanted: ResourceState) -> ResourceState | None:
         """Read one object that the program registers as `wanted`; None if it is gone.
@@ -101,7 +113,11 @@ class Refresh:
             return None
         if (new.inputs, new.outputs) != (old.inputs, old.outputs):
             new = replace(new, modified=now_text())
-        op, step = self._verdict(old, new, step)
+        try:
+            op, step = self._verdict(old, new, step)
+        except (ProviderError, StepFailed):
+            scope.log.failed(step)
+            raise
         new = with_secret_outputs(new)
         scope.journal.commit(kept=new, lazily=True)
         self._told(step, new, op)

@@ -25,7 +25,7 @@ from cellctl_provider.protocol import (
     Provider,
     ProviderError,
 )
-from cellctl_sandbox.engine.errors import StepFailed
+from cellctl_sandbox.engine.errors import NotStarted, StepFailed
 from cellctl_sandbox.engine.outside import in_line
 from cellctl_sandbox.engine.steps import by_inputs
 from cellctl_sandbox.engine.urns import PROVIDER_PREFIX, name_of, split_reference, type_of
@@ -172,7 +172,7 @@ class Registry:
             return instance
 
     def _open(self, urn: str, inputs: Struct) -> Provider:
-        """Return a fresh provider of a provider resource; raises `StepFailed` if it does not start."""
+        """Return a fresh provider of a provider resource; raises `NotStarted`."""
         package = type_of(urn).removeprefix(PROVIDER_PREFIX)
         version, own = inputs.get("version"), inputs.get(INTERNAL)
         given = own.get("envVarMappings") if isinstance(own, dict) else None
@@ -180,8 +180,8 @@ class Registry:
         texts = {str(theirs): str(ours) for theirs, ours in variables.items()}
         try:
             provider = in_line(self._source.open(package, version if isinstance(version, str) else "", urn, texts))
-        except ProviderError as error:
-            raise StepFailed(error.message, urn=urn) from error
+        except (ProviderError, StepFailed) as error:
+            raise NotStarted(error.message, urn=urn) from error
         with self._lock:
             self._opened.append(provider)
         return provider

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from cellctl.state.resources import ResourceState
 from cellctl_provider import baton
-from cellctl_sandbox.engine.errors import StepFailed
+from cellctl_sandbox.engine.errors import NotStarted, StepFailed
 from cellctl_sandbox.engine.executor import Executor
 from cellctl_sandbox.engine.gate import Gate, Stopped
 from cellctl_sandbox.engine.scope import Scope
@@ -106,7 +106,10 @@ class Removal:
         """Configure every provider that is needed, before anything is deleted; a preview deletes nothing."""
         for item in items if not self._scope.planning else ():
             if item.custom and item.provider:
-                self._scope.instance(item.provider)
+                try:
+                    self._scope.instance(item.provider)
+                except NotStarted as error:
+                    raise StepFailed(f"could not load provider for resource {item.urn}: {error.message}") from error
 
     def _remove(self, item: ResourceState) -> bool:
         try:

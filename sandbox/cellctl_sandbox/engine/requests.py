@@ -12,7 +12,7 @@ from cellctl_sandbox.engine.goals import Alias, Goal, InvokeGoal, ReadGoal
 from cellctl_sandbox.engine.refusals import Feature
 from cellctl_sandbox.engine.sdk import DYNAMIC_PREFIX
 from cellctl_sandbox.engine.urns import PROVIDER_PREFIX
-from cellctl_sandbox.engine.wire import from_proto, from_struct, with_asset_hashes
+from cellctl_sandbox.engine.wire import as_stated, from_proto, from_struct, with_asset_hashes
 
 if TYPE_CHECKING:
     from pulumi.runtime.proto import alias_pb2, resource_pb2
@@ -166,7 +166,7 @@ def invoke_goal_of(request: resource_pb2.ResourceInvokeRequest) -> InvokeGoal:
 
 
 def _properties(struct: Struct) -> Struct:
-    return {key: with_asset_hashes(value) for key, value in struct.items()}
+    return {key: as_stated(with_asset_hashes(value)) for key, value in struct.items()}
 
 
 def outputs_of(request: resource_pb2.RegisterResourceOutputsRequest) -> Struct:

@@ -9,7 +9,18 @@ from decimal import Decimal
 
 from google.protobuf import struct_pb2
 
-from cellctl.state.values import ARCHIVE, ASSET, SIGNATURE, UNKNOWN, Struct, Value, contains_unknown, is_secret
+from cellctl.state.values import (
+    ARCHIVE,
+    ASSET,
+    RESOURCE_REFERENCE,
+    SIGNATURE,
+    UNKNOWN,
+    Struct,
+    Value,
+    contains_unknown,
+    is_secret,
+)
+from cellctl_sandbox.engine.urns import name_of, type_of
 
 _EXACT, _LARGEST = 2.0**53, 1e21  # from where on floats have gaps between integers; and are written with an exponent
 
@@ -72,6 +83,42 @@ def to_struct(struct: Mapping[str, Value]) -> struct_pb2.Struct:
     for key, item in struct.items():
         to_proto(item, message.fields[key])
     return message
+
+
+def from_provider(message: struct_pb2.Struct) -> Struct:
+    """Return what a provider answers, with references to resources as states have them."""
+    return {key: as_stated(item) for key, item in from_struct(message).items()}
+
+
+def to_provider(struct: Mapping[str, Value]) -> struct_pb2.Struct:
+    """Return what a provider is sent, with references to resources as the CLI sends them."""
+    return to_struct({key: _as_sent(item) for key, item in struct.items()})
+
+
+def as_stated(value: Value) -> Value:
+    """Return a value with references as states have them: URN, version of the package, id of a custom resource."""
+    if isinstance(value, list):
+        return [as_stated(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get(SIGNATURE) != RESOURCE_REFERENCE:
+        return {key: as_stated(item) for key, item in value.items()}
+    known: Struct = {"id": "" if value["id"] == UNKNOWN else value["id"]} if "id" in value else {}
+    version = value.get("packageVersion") or ""
+    return {SIGNATURE: RESOURCE_REFERENCE, **known, "packageVersion": version, "urn": value.get("urn")}
+
+
+def _as_sent(value: Value) -> Value:
+    """Return a value with references as providers get them: also with type and name."""
+    if isinstance(value, list):
+        return [_as_sent(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get(SIGNATURE) != RESOURCE_REFERENCE:
+        return {key: _as_sent(item) for key, item in value.items()}
+    urn = str(value.get("urn"))
+    kept = {key: item for key, item in value.items() if key != "packageVersion" or item}
+    return {**kept, "name": name_of(urn), "type": type_of(urn)}
 
 
 def only_known(value: Value) -> Value:
