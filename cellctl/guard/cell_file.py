@@ -13,8 +13,14 @@ from cellctl.state.values import Value
 
 FROZEN = (
     "cloud", "account", "region", "placement", "network", "ingress.zone", "protection.key", "database.edition",
+    "database.authentication", "storage.tier",
 )  # fmt: skip
-_WHY: Mapping[str, str] = {"database.edition": "it would be another server"}
+_SERVER = "it would be another server"
+_WHY: Mapping[str, str] = {
+    "database.edition": _SERVER,
+    "database.authentication": _SERVER,
+    "storage.tier": "it would be another storage account",
+}
 _VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
 _POLLING, _SYSTEM, _TOKEN = "ingress.polling", "nodes.os", "ingress.queueToken"
 _OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get another licence first"

@@ -308,7 +308,7 @@ def refuse_move(target: Target, before: Struct, loaded: Loaded | None) -> None:
             "account": target.account.name,
             "region": target.region,
             "placement": _placement(target.spec),
-            "database.edition": _edition(target.spec),
+            **_made_of(target.spec),
             **siting.words(target.spec),
         },
     )
@@ -325,13 +325,23 @@ def _frozen(record: Struct) -> dict[str, str]:
     spec = record.get("spec")
     known = spec if isinstance(spec, dict) else {}
     own = {key: str(record.get(key) or "") for key in guard.FROZEN}
-    return {**own, "placement": _placement(known), "database.edition": _edition(known), **siting.words(known)}
+    return {**own, "placement": _placement(known), **_made_of(known), **siting.words(known)}
 
 
 def _placement(spec: Struct) -> str:
     """Return where a spec puts its cell, `` where it says nothing of it."""
     found = at(spec, "spec.placement")
     return f"reef {found.get('reef')}" if isinstance(found, dict) else str(found or "")
+
+
+def _made_of(spec: Struct) -> dict[str, str]:
+    """Return what a spec says of server and files that cannot become another, `` where its cloud has no such thing."""
+    azure = at(spec, "spec.cloud") == "azure"
+    return {
+        "database.edition": _edition(spec),
+        "database.authentication": str(at(spec, "spec.database.authentication") or "entra") if azure else "",
+        "storage.tier": str(at(spec, "spec.storage.tier") or "premium") if azure else "",
+    }
 
 
 def _edition(spec: Struct) -> str:

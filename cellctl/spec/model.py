@@ -184,6 +184,9 @@ class Storage(Section):
     """Expected size of all files; quota where the service has one, alarm threshold where it has none."""
     kinds: StorageKinds = StorageKinds()
     """The kinds of files."""
+    tier: Literal["premium", "premium_v2", "standard_v2"] | None = None
+    """Azure: premium (so without it): SSD whose speed is of its size, 100 GiB a share at least; premium_v2: SSD from 32
+    GiB; standard_v2: disks from 32 GiB, cheap. Frozen once the cell exists."""
     cache_gib: tuple[units.CacheGiB, ...] = Field(default=(), strict=False, max_length=4, alias="cacheGiB")
     """Disks of a gateway's cache; without them one of a fifth of `sizeGiB`. A cache that runs grows by a disk more."""
     directory: Directory | None = None

@@ -120,6 +120,8 @@ def _storage(body: CellBody) -> Iterator[Finding]:
         yield _broken(f"{backend} does not exist on {body.cloud}", "storage.backend", "cloud", hint=f"use {right}")
     if protocol == "nfs" and backend != "gateway":
         yield _broken(f"{backend} is mounted with smb", "storage.protocol", "storage.backend", hint="use protocol: smb")
+    if body.storage.tier is not None and backend != "azure_files":
+        yield _broken("is of Azure Files", "storage.tier", "storage.backend", hint="remove it")
     if body.storage.cache_gib and (backend != "gateway" or body.placement != "dedicated"):
         message = "is of a gateway of the cell's own"
         yield _broken(message, "storage.cacheGiB", "storage.backend", "placement", hint="remove it")

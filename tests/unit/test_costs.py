@@ -47,6 +47,10 @@ def sizes() -> list[tuple[str, Struct]]:
             for twice in (True, False)
         ),
         (SHARE, {"shareQuota": 100, "accessTier": "Premium"}),
+        *(
+            (SHARE, {"shareQuota": 32, "provisionedIops": 3000, "provisionedBandwidthMibps": 125, "metadata": one})
+            for one in ({"media": "SSD"}, {"media": "HDD"})
+        ),
     ]
 
 

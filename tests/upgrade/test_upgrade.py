@@ -204,17 +204,24 @@ def test_an_older_cellctl_leaves_a_newer_stack_alone(key: str, made_by: str, tmp
     assert load(home.cell_file("acme")).metadata.name == "acme"  # the file is the same to both
 
 
-def test_another_way_to_sign_in_would_replace_the_server_of_a_cell_that_is_there_and_is_blocked(tmp_path: Path) -> None:
+def test_neither_another_way_to_sign_in_nor_other_files_are_for_a_cell_that_is_there(tmp_path: Path) -> None:
+    """Of a recorded cell, whose file knew neither field: what it has is what cells have without them."""
     home = laid(newest("azure"), tmp_path)
     file = home.cell_file("acme")
     text = file.read_text()
     assert "  database: {" in text
-    file.write_text(text.replace("  database: {", "  database: {authentication: sql, "))
-    plan = previewed(home)
-    (server,) = [change for change in plan.changes if change.name == "acme-database-server"]
-    assert (server.action, server.blocked_by, server.stateful) == ("replace", "protect", True)
-    assert "administratorLogin" in server.replace_keys
-    assert not plan.applyable
+    assert "  storage:\n" in text
+    changed = text.replace("  database: {", "  database: {authentication: sql, ")
+    file.write_text(changed.replace("  storage:\n", "  storage:\n    tier: standard_v2\n"))
+    with pytest.raises(GuardError) as refused:
+        previewed(home)
+    assert [(one.code, one.reason) for one in refused.value.objections] == [
+        ("frozen_field", "database.authentication is entra and cannot become sql: it would be another server"),
+        ("frozen_field", "storage.tier is premium and cannot become standard_v2: it would be another storage account"),
+    ]
+    same = text.replace("  database: {", "  database: {authentication: entra, ")
+    file.write_text(same.replace("  storage:\n", "  storage:\n    tier: premium\n"))
+    assert lost(previewed(home)) == []
 
 
 def test_a_stack_records_who_made_it() -> None:

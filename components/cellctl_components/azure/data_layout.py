@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 CLUSTER = "cluster"
 """Kind of file that nodes with a queue share besides: `DataStreams` and whatever Octopus adds later."""
 
+DEFAULT_TIER = "premium"
+"""Tier of files where the cell file names none."""
+
 SHARE_KINDS = ("packages", "artifacts", "task_logs", "imports", "event_exports")
 """Kinds of files, in the order of the cell file."""
 
@@ -66,11 +69,16 @@ class DatabaseLayout:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ShareLayout:
-    """One SMB share; `kind` is one of `SHARE_KINDS`, `size_gib` its provisioned size."""
+    """One SMB share; `kind` is one of `SHARE_KINDS`, `size_gib` its provisioned size.
+
+    `iops` and `mibps` are provisioned apart, 0 where they are of the size.
+    """
 
     kind: str
     name: str
     size_gib: int
+    iops: int = 0
+    mibps: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -80,6 +88,8 @@ class StorageLayout:
     account: str
     sku: str
     shares: tuple[ShareLayout, ...]
+    media: Literal["SSD", "HDD"] = "SSD"
+    access_tier: str = "Premium"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,19 +138,28 @@ def _long_term(kept: LongTerm) -> LongTermLayout:
 
 def storage_of(spec: CellSpec, cell_names: AzureNames) -> StorageLayout:
     """Return the account and shares of a cell."""
-    rules = facts.share_rules()
+    rules = facts.share_rules(spec.spec.storage.tier or DEFAULT_TIER)
     total = spec.spec.storage.size_gib
-    shares = tuple(
-        ShareLayout(
-            kind=kind,
-            name=kind.replace("_", ""),
-            size_gib=min(max(rules.minimum_gib, -(-total * rules.weights[kind] // 100)), rules.maximum_gib),
-        )
-        for kind in SHARE_KINDS
-    )
+    sizes = {kind: max(rules.minimum_gib, -(-total * rules.weights[kind] // 100)) for kind in SHARE_KINDS}
     if spec.spec.ingress.polling == "redis":
-        shares = (*shares, ShareLayout(kind=CLUSTER, name=CLUSTER, size_gib=facts.queue()[2]))
-    return StorageLayout(account=cell_names.storage_account, sku=rules.sku, shares=shares)
+        sizes[CLUSTER] = facts.queue()[2]
+    return StorageLayout(
+        account=cell_names.storage_account,
+        sku=rules.sku,
+        shares=tuple(_share(kind, min(size, rules.maximum_gib), rules) for kind, size in sizes.items()),
+        media=rules.media,
+        access_tier=rules.access_tier,
+    )
+
+
+def _share(kind: str, size_gib: int, rules: facts.ShareRules) -> ShareLayout:
+    return ShareLayout(
+        kind=kind,
+        name=kind.replace("_", ""),
+        size_gib=size_gib,
+        iops=rules.iops.of(size_gib) if rules.iops else 0,
+        mibps=rules.mibps.of(size_gib) if rules.mibps else 0,
+    )
 
 
 def queue_of(spec: CellSpec, cell_names: AzureNames) -> QueueLayout | None:

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
+from typing import Literal
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -33,13 +34,33 @@ class PoolSize:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Provisioned:
+    """What a share gets of something by its size: `least`, and `per_tib` for each TiB, `most` at most."""
+
+    least: int
+    per_tib: int
+    most: int
+
+    def of(self, size_gib: int) -> int:
+        """Return what a share of a size gets."""
+        return min(self.least + self.per_tib * size_gib // 1024, self.most)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ShareRules:
-    """How storage is divided into shares; `weights` are per cent by kind, sizes are GiB."""
+    """How storage is divided into shares; `weights` are per cent by kind, sizes are GiB.
+
+    `iops` and `mibps` are None where speed is of the size; `media` is SSD or HDD, `access_tier` `` where there is none.
+    """
 
     sku: str
     minimum_gib: int
     maximum_gib: int
     weights: Mapping[str, int]
+    media: Literal["SSD", "HDD"]
+    access_tier: str
+    iops: Provisioned | None
+    mibps: Provisioned | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,15 +124,27 @@ def pooled_database_gib() -> int:
     return _number(_table("sizes", "pooled_database")["max_size_gib"])
 
 
-def share_rules() -> ShareRules:
-    """Return how storage is divided into shares."""
-    row = _table("sizes", "share")
+def share_rules(tier: str) -> ShareRules:
+    """Return how storage of a tier is divided into shares."""
+    table = _table("sizes", "share")
+    row = _inner(table, tier)
     return ShareRules(
         sku=_text(row["sku"]),
         minimum_gib=_number(row["minimum_gib"]),
         maximum_gib=_number(row["maximum_gib"]),
-        weights={kind: _number(weight) for kind, weight in _inner(row, "weights").items()},
+        weights={kind: _number(weight) for kind, weight in _inner(table, "weights").items()},
+        media="HDD" if row["media"] == "HDD" else "SSD",
+        access_tier=_text(row.get("access_tier", "")),
+        iops=_provisioned(row, "iops"),
+        mibps=_provisioned(row, "mibps"),
     )
+
+
+def _provisioned(row: Mapping[str, object], key: str) -> Provisioned | None:
+    if key not in row:
+        return None
+    found = {name: _number(value) for name, value in _inner(row, key).items()}
+    return Provisioned(least=found["least"], per_tib=found["per_tib"], most=found["most"])
 
 
 def image(system: str) -> Image:

@@ -32,7 +32,7 @@ class FileSharesArgs:
 
 
 class FileShares(pulumi.ComponentResource):
-    """A zone-redundant premium account that speaks SMB 3.1.1 with AES-GCM only, and its shares."""
+    """A zone-redundant account of files alone that speaks SMB 3.1.1 with AES-GCM only, and its shares."""
 
     host: pulumi.Output[str]
 
@@ -105,7 +105,8 @@ class FileShares(pulumi.ComponentResource):
                     authentication_methods="NTLMv2;Kerberos;",
                     kerberos_ticket_encryption="AES-256;",
                     channel_encryption="AES-256-GCM;AES-128-GCM;",
-                    multichannel=storage.MultichannelArgs(enabled=True),
+                    # On disks there is none (learn.microsoft.com, SMB Multichannel: SSD file shares only).
+                    multichannel=storage.MultichannelArgs(enabled=True) if self._args.layout.media == "SSD" else None,
                 )
             ),
             share_delete_retention_policy=storage.DeleteRetentionPolicyArgs(enabled=True, days=14),
@@ -120,7 +121,10 @@ class FileShares(pulumi.ComponentResource):
             share_name=share.name,
             enabled_protocols="SMB",
             share_quota=share.size_gib,
-            access_tier="Premium",
+            access_tier=self._args.layout.access_tier or None,
+            provisioned_iops=share.iops or None,
+            provisioned_bandwidth_mibps=share.mibps or None,
+            metadata={"media": self._args.layout.media} if share.iops else None,
             opts=stateful(self, self.service),
         )
 

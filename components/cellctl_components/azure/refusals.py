@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from cellctl.errors import Problem, SpecError
 from cellctl_components.azure import facts
+from cellctl_components.azure.data_layout import DEFAULT_TIER
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
@@ -88,7 +89,7 @@ def _database(spec: CellSpec) -> Iterator[Problem]:
 
 def _storage(spec: CellSpec) -> Iterator[Problem]:
     storage = spec.spec.storage
-    rules = facts.share_rules()
+    rules = facts.share_rules(storage.tier or DEFAULT_TIER)
     largest = rules.maximum_gib * 100 // max(rules.weights.values())
     if storage.size_gib > largest:
         yield Problem(field="spec.storage.sizeGiB", message=f"is {storage.size_gib}; Azure Files ends at {largest} GiB")

@@ -16,6 +16,7 @@ from cellctl.clouds import AccountFacts, load
 from cellctl.errors import UsageError
 from cellctl.facts.promises import promises, unkept
 from cellctl.spec import CellSpec
+from cellctl_components.azure import facts as azure_facts
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 SANDBOX = AccountFacts(id=SUBSCRIPTION, sandbox=True)
@@ -357,6 +358,33 @@ def test_entra_in_words_is_what_a_cell_has_without_them(cell, record) -> None:
     assert {each.name for each in asked.all} == {each.name for each in cell.all}
     for name in ("acme-node-1-boot", "acme-node-1", "acme-database-access"):
         assert {**asked.named(name).plain, "osProfile": ""} == {**cell.named(name).plain, "osProfile": ""}
+
+
+def test_files_of_another_tier_have_its_account_and_pay_for_size_operations_and_bandwidth_apart(record) -> None:
+    for tier, sku, media, channels in (
+        ("premium_v2", "PremiumV2_ZRS", "SSD", {"enabled": True}), ("standard_v2", "StandardV2_ZRS", "HDD", None),
+    ):  # fmt: skip
+        cell = record(program_of(storage={"tier": tier, "sizeGiB": 100}))
+        account = cell.named("acme-files-account").plain
+        assert (account["kind"], account["sku"]["name"]) == ("FileStorage", sku)
+        smb = cell.named("acme-files-service").plain["protocolSettings"]["smb"]
+        assert (smb["versions"], smb.get("multichannel")) == ("SMB3.1.1;", channels)
+        shares = {each.plain["shareName"]: each.plain for each in cell.of("FileShare")}
+        assert {name: share["shareQuota"] for name, share in shares.items()} == {
+            "packages": 50, "artifacts": 32, "tasklogs": 32, "imports": 32, "eventexports": 32,
+        }  # fmt: skip
+        least = {"SSD": (3000, 125), "HDD": (1000, 60)}[media]
+        for share in shares.values():
+            assert "accessTier" not in share
+            assert share["metadata"] == {"media": media}
+            assert (share["provisionedIops"], share["provisionedBandwidthMibps"]) >= least
+
+
+def test_speed_of_provisioned_shares_grows_with_their_size_up_to_what_azure_has() -> None:
+    rules = azure_facts.share_rules("premium_v2")
+    assert rules.iops is not None
+    assert [rules.iops.of(size) for size in (32, 1024, 262144)] == [3032, 4024, 100000]
+    assert azure_facts.share_rules("premium").iops is None
 
 
 def test_the_node_identity_owns_the_database_once_the_master_key_exists(cell) -> None:

@@ -15,6 +15,7 @@ KINDS: dict[str, dict[str, object]] = {
     "copied": {"database": {"geoBackup": True}},
     "one zone": {"database": {"multiZone": False}},
     "a copy elsewhere": {"database": {"failover": {"region": "northeurope"}, "longTerm": {"weeks": 4}}},
+    "disks": {"storage": {"tier": "standard_v2"}},
     "a password": {"database": {"authentication": "sql"}},
     "one polling address": {"ingress": {"polling": "redis"}},
 }
