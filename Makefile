@@ -26,7 +26,7 @@ demo: install ## Bring up a cell on AWS and one on Azure in the sandbox (no acco
 
 test: dev ## Run the quality gates and all tests, side by side (last lines: what was skipped and why, what a gate found)
 	@nice -n 10 $(MAKE) --no-print-directory check > .check.log 2>&1 & gates=$$!; \
-	  $(RUN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder; tests=$$?; \
+	  $(RUN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder; tests=$$?; \
 	  wait $$gates || { cat .check.log >&2; exit 1; }; exit $$tests
 
 check: dev ## Quality gates: ruff, mypy --strict, import contracts, fresh docs and schemas

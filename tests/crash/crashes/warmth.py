@@ -67,6 +67,7 @@ def freeze() -> None:
         time.sleep(0.05)
     gc.collect()
     gc.freeze()
+    gc.set_threshold(100_000, 20, 100)  # what a walker does in its own process is collected seldom
 
 
 def _operate(setup: Setup, *, whole: bool) -> None:
