@@ -339,3 +339,33 @@ def test_a_refresh_whose_comparison_fails_tells_so_of_the_resource(tmp_path):
     assert [event["resOpFailedEvent"]["metadata"]["op"] for event in seen.events if "resOpFailedEvent" in event] == [
         "refresh"
     ]
+
+
+def test_a_resource_that_moves_is_compared_with_its_provider_as_it_was(tmp_path):
+    def provider(name, region):
+        return Thing(name, {"region": region}, kind="provider")
+
+    bench = bench_of(tmp_path, provider("p", "eu"), Thing("a", {}, {"provider": "p"}))
+    asked = len(bench.world.requests)
+    bench.up(provider("p", "us"), provider("q", "as"), Thing("a", {}, {"provider": "q", "depends_on": ["p"]}))
+    compared = [item for item in bench.world.requests[asked:] if type(item).__name__ == "Diff" and item.name == "q"]
+    assert [(item.old_inputs["region"], item.news["region"]) for item in compared] == [("eu", "as")]
+
+
+def test_a_preview_can_do_without_the_previews_of_providers(tmp_path):
+    bench = bench_of(tmp_path, Thing("a", {"size": 1}))
+    things = (Thing("a", {"size": 2}), Thing("b", {"of": Ref("a")}))
+    for previews, asked in ((True, ["Update", "Create"]), (False, [])):
+        before = len(bench.world.requests)
+        seen = bench.preview(*things, provider_previews=previews)
+        kinds = [type(request).__name__ for request in bench.world.requests[before:]]
+        assert seen.ops == {"a": ["update"], "b": ["create"]}
+        assert [kind for kind in kinds if kind in ("Create", "Update")] == asked
+
+
+def test_an_update_that_would_delete_more_than_was_named_tells_of_each_and_of_nothing_else(tmp_path):
+    bench = bench_of(tmp_path, Thing("a"), Thing("b", {"of": Ref("a")}), Thing("c", {"of": Ref("b")}))
+    seen = bench.up(Thing("x"), targets=frozenset({bench.state("a").urn}))
+    assert len(seen.errors) == 2
+    assert all("was not specified in --target list" in error for error in seen.errors)
+    assert (changed(seen), bench.names(), seen.result.succeeded) == ([], ["a", "b", "c"], False)

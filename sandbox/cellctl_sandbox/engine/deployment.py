@@ -76,7 +76,8 @@ class Deployment:
     def _report(self, error: StepFailed) -> None:
         self.failed = True
         for reason in error.reasons if isinstance(error, CheckRefused) else [error.message]:
-            self.scope.log.say("error", reason, error.urn)
+            if reason:
+                self.scope.log.say("error", reason, error.urn)
 
     def refuse(self, error: UnsupportedFeature) -> None:
         """End the operation because it needs what this engine does not have."""

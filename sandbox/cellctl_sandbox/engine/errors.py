@@ -27,7 +27,7 @@ class UnsupportedFeature(EngineError):
 
 
 class StepFailed(Exception):
-    """A step or a plan cannot go on; `message` was not reported yet."""
+    """A step or a plan cannot go on; `message` was not reported yet, and is empty if there is nothing to add."""
 
     def __init__(self, message: str, *, urn: str = "") -> None:
         super().__init__(message)

@@ -203,6 +203,8 @@ class Executor:
         return self._after("AfterCreate", new, done) if new.custom and not unready else done
 
     def _created(self, new: ResourceState) -> tuple[ResourceState, tuple[str, ...]]:
+        if self._scope.planning and not self._scope.options.provider_previews:
+            return replace(new, outputs=new.inputs), ()
         provider = self._provider(new)
         if provider is None:
             return new, ()
@@ -250,6 +252,8 @@ class Executor:
     def _updated(
         self, old: ResourceState, new: ResourceState, ignore: tuple[str, ...]
     ) -> tuple[ResourceState, tuple[str, ...]]:
+        if self._scope.planning and not self._scope.options.provider_previews:
+            return replace(new, outputs=new.inputs), ()
         provider = self._provider(new)
         if provider is None:
             return new, ()

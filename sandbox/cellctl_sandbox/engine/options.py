@@ -13,7 +13,7 @@ class Options:
     `exclude_protected` (destroy): protected resources, and what they need, stay. `clear_pending_creates` (refresh):
     forget what may have been made. `continue_on_error`: what does not depend on a failure is done all the same.
     `run_program` (refresh, destroy): run the program for its providers. `ignore_protect`: what is protected may be
-    deleted and replaced.
+    deleted and replaced. `provider_previews`: in a preview providers say what a change would lead to.
     """
 
     parallel: int = 16
@@ -28,3 +28,4 @@ class Options:
     continue_on_error: bool = False
     run_program: bool = False
     ignore_protect: bool = False
+    provider_previews: bool = True

@@ -210,7 +210,8 @@ class Planner:
             return False
         if f"{self._scope.decisions.aliased.get(old_urn, old_urn)}::{old_id}" == new.provider:
             return False
-        before, after = self._scope.provider_state(old.provider), self._scope.provider_state(new.provider)
+        before = self._scope.olds.get(old_urn) or self._scope.provider_state(old.provider)
+        after = self._scope.provider_state(new.provider)
         if before is None or after is None:
             return True
         return steps.replaces(self._scope.registry.diff_between(before, after))

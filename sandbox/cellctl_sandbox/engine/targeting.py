@@ -105,7 +105,7 @@ def _refused_unnamed(scope: Scope, items: list[ResourceState]) -> bool:
         )
         scope.log.refuse()
     if items and not scope.planning and scope.made:
-        raise StepFailed("delete untargeted resource")
+        raise StepFailed("")  # all was told
     return bool(items) and not scope.planning
 
 

@@ -73,6 +73,7 @@ def options_of(args: Arguments, project: Project) -> Options:
         continue_on_error=args.has("continue-on-error") or _defaults_to(args, environment, "CONTINUE_ON_ERROR"),
         run_program=runs_program(args, environment),
         ignore_protect=args.has("ignore-protect"),
+        provider_previews=not _on(environment, "PULUMI_DISABLE_PROVIDER_PREVIEW"),
     )
 
 
