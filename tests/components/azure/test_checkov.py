@@ -16,7 +16,8 @@ from cellctl.clouds import AccountFacts, load
 from cellctl.spec import CellSpec
 
 HERE = Path(__file__).parent
-ALLOWED = tomllib.loads((HERE / "checkov.toml").read_text(encoding="utf-8"))["allowed"]
+REASONS = tomllib.loads((HERE / "checkov.toml").read_text(encoding="utf-8"))
+ALLOWED, PASSWORD = REASONS["allowed"], REASONS["password"]
 KEY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-hub/keys/cells"
 ACCOUNT = AccountFacts(id="00000000-0000-0000-0000-000000000001", sandbox=True)
 CELLS: dict[str, dict[str, object]] = {
@@ -26,6 +27,7 @@ CELLS: dict[str, dict[str, object]] = {
         "ingress": {"exposure": "public", "allow": ["20.30.40.0/24"], "host": "a.example.com", "polling": "redis"},
         "database": {"failover": {"region": "northeurope"}, "longTerm": {"weeks": 4}},
     },
+    "password": {"database": {"authentication": "sql"}, "storage": {"tier": "standard_v2"}},
 }  # fmt: skip
 
 
@@ -69,7 +71,9 @@ def test_checkov_finds_nothing_that_has_no_reason_and_sees_a_mistake(record, tmp
         (tmp_path / f"{name}.json").write_text(text, encoding="utf-8")
     found = failed(tmp_path)
     for name in CELLS:
-        assert {id: where for id, where in found[name].items() if id not in ALLOWED} == {}
+        allowed = {**ALLOWED, **(PASSWORD if name == "password" else {})}
+        assert {id: where for id, where in found[name].items() if id not in allowed} == {}
+    assert set(PASSWORD) <= {*found["password"]}
     assert set(ALLOWED) <= {*found["standard"], *found["options"]}, "a reason that is not needed"
     assert {"CKV_AZURE_44", "CKV_AZURE_110"} <= set(found["spoilt"])
 
@@ -83,4 +87,4 @@ def test_a_template_names_what_lies_in_what(record) -> None:
     assert found["Microsoft.Storage/storageAccounts"]["properties"]["supportsHttpsTrafficOnly"] is True
     group = found["Microsoft.Network/networkSecurityGroups"]["properties"]["securityRules"][0]
     assert set(group) == {"name", "properties"}
-    assert all(reason for reason in ALLOWED.values())
+    assert all(reason for reason in (*ALLOWED.values(), *PASSWORD.values()))
