@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,17 @@ def test_a_node_that_knows_its_queue_is_left_alone(bench: OctopusBench) -> None:
     assert bench.read("QueueMember", "acme-1", before)["state"] == "queued"  # type: ignore[index]
     bench.age(1, queue="it refuses the token")
     assert bench.read("QueueMember", "acme-1", before)["state"] == "cut off"  # type: ignore[index]
+
+
+def test_a_linux_node_is_told_the_same_in_json(bench: OctopusBench) -> None:
+    bench.found[:] = [replace(node, system="linux") for node in bench.found]
+    kind = {"kind": "cluster", "share": "free-6", "folder": "cluster", "path": "/clusterShared", "option": "o'hara"}
+    linux: Struct = {"os": "linux", "folder": "/clusterShared", "mount": json.dumps(kind)}
+    assert bench.create("QueueMember", "acme-1", bench.queue_member(1, **linux))["state"] == "queued"
+    (given,) = bench.told
+    assert json.loads(given["mount"]) == kind, "quotes arrive as they were"
+    assert (given["leads"], given["folder"]) == ("true", "/clusterShared")
+    assert bench.rows() == ACTIVE
 
 
 def test_a_new_token_is_told_to_every_node_also_where_the_one_before_is_good(bench: OctopusBench) -> None:
