@@ -350,6 +350,8 @@ def test_a_stack_can_be_made_like_another_or_when_it_is_selected(line: Line) -> 
     assert {key: item["value"] for key, item in json.loads(copied).items()} == {"proj:k": "v", "proj:s": "hush"}
     run(["stack", "select", "new", "--create"], str(line.folder), line.env)
     assert run(["stack", "--show-name"], str(line.folder), line.env).stdout == "new"
+    with pytest.raises(auto.CommandError, match="code: 6"):
+        run(["stack", "select"], str(line.folder), line.env)
     for words in (("--teams", "x"), ("--secrets-provider", "nope")):
         with pytest.raises(auto.CommandError):
             run(["stack", "init", "no", *words], str(line.folder), line.env)

@@ -118,6 +118,8 @@ def _copy_settings(call: Call, source: StackName, target: StackName) -> None:
 
 def select(call: Call, args: Arguments) -> Reply:
     """Make a stack the current one; make it if it is not there and that is asked for."""
+    if not args.operands and not args.value("stack"):
+        raise Refusal("no stack selected; specify a stack name with --stack", code=STACK_NOT_FOUND)
     name = _named(call, args)
     if args.has("create") and not call.project.backend.exists(name):
         _created(call, name, args.value("secrets-provider", "default"))
