@@ -17,6 +17,7 @@ from cellctl.cell import Cell
 from cellctl.engine.workspace import stack_name
 from cellctl.errors import GuardError, UsageError
 from cellctl.events import Event, PlanReady, ResourceDone
+from cellctl.facts.imports import kinds
 from cellctl.home import Home
 from cellctl.plan import Outcome, Plan
 from cellctl.run.importing import resolved
@@ -174,6 +175,38 @@ def test_a_gateway_and_database_that_a_state_has_lost_come_back_unchanged(
     }
 
 
+def test_what_a_state_on_azure_has_lost_comes_back_unchanged_by_the_names_of_its_kinds(
+    running_home: Callable[[str, Path], RunningHome], tmp_path: Path
+) -> None:
+    home = running_home("azure", tmp_path)
+    target = of_stack(Home(tmp_path), "acme", home.options())
+    loaded = target.load()
+    assert loaded is not None
+    ids = {row.urn: row for row in living(loaded.checkpoint)}
+    lost = {name: ids[kind.urn("cell-acme", "octopus-cells", "acme")] for name, kind in kinds("azure").items()}
+    assert len(lost) == len(kinds("azure")) > 10
+    gone = {row.urn: row.parent for row in lost.values()}
+    rows = tuple(without_references(row, gone) for row in loaded.checkpoint.resources if row.urn not in gone)
+    assert target.files is not None
+    target.files.write(stack_name("acme"), checkpoint_text(replace(loaded.checkpoint, resources=rows)))
+
+    plans: list[Plan] = []
+    outcome = home.cell.import_objects(
+        {kind: row.id for kind, row in lost.items()},
+        ask=lambda *_: True,
+        options=home.options(),
+        on_event=lambda event: plans.extend([event.plan] if isinstance(event, PlanReady) else []),
+    )
+    assert outcome.result == "succeeded", outcome.failures
+    changed = {change.urn: change.action for change in plans[0].changes if change.action not in ("same", "read")}
+    assert changed == dict.fromkeys(gone, "import")
+    after = target.load()
+    assert after is not None
+    assert {row.urn: row.id for row in after.checkpoint.resources if row.urn in gone} == {
+        row.urn: row.id for row in lost.values()
+    }
+
+
 def test_what_is_named_must_be_of_this_cell() -> None:
     spec = CellSpec.minimal("acme", cloud="aws", region="eu-west-1")
     with pytest.raises(UsageError, match="no kind 'databse'") as wrong:
@@ -184,8 +217,9 @@ def test_what_is_named_must_be_of_this_cell() -> None:
     with pytest.raises(UsageError, match="nothing is named"):
         resolved(spec, {})
     azure = CellSpec.minimal("acme", cloud="azure", region="westeurope")
-    with pytest.raises(UsageError, match="no kind 'database' on azure"):
-        resolved(azure, {"database": "x"})
+    with pytest.raises(UsageError, match="no kind 'gateway' on azure") as none:
+        resolved(azure, {"gateway": "x"})
+    assert "files (ARM id of the storage account)" in none.value.hint
     own = "urn:pulumi:cell-acme::octopus-cells::a:b:C::x"
     zone = "cells:aws:Cell$cells:aws:Ingress$aws:route53/zone:Zone::acme-ingress-zone"
     both = {own: "x", f"urn:pulumi:cell-acme::octopus-cells::{zone}": "Z1"}
