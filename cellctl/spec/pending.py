@@ -33,12 +33,6 @@ def not_yet(spec: CellSpec) -> list[Problem]:
             "authentication: entra",
         ),
         (
-            body.placement != "dedicated" and body.database.long_term is not None,
-            "database.longTerm",
-            "backups kept for long of databases in a pool come later",
-            "no longTerm",
-        ),
-        (
             body.placement != "dedicated" and body.database.failover is not None,
             "database.failover",
             "a copy in another region of a database in a pool comes later",

@@ -72,7 +72,8 @@ class Story:
         for name, text in FILES.items():
             (root / name).parent.mkdir(exist_ok=True)
             (root / name).write_text(text)
-        (root / "cells" / "globex.yaml").write_text(FILES["cells/acme.yaml"].replace("acme", "globex"))
+        other = FILES["cells/acme.yaml"].replace("acme", "globex")
+        (root / "cells" / "globex.yaml").write_text(f"{other}  database: {{longTerm: {{weeks: 4}}}}\n")
         self.done: list[str] = []
         self.options = RunOptions(clock="stepped", start=client.operation)
 

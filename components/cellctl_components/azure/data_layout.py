@@ -117,7 +117,7 @@ def database_of(spec: CellSpec, cell_names: AzureNames) -> DatabaseLayout:
         zone_redundant=database.multi_zone,
         retention_days=database.retention_days,
         backup_redundancy="GeoZone" if database.geo_backup else "Zone",
-        long_term=_long_term(database.long_term) if database.long_term else None,
+        long_term=long_term_of(database.long_term),
         login=naming.login_name(spec.metadata.name) if database.authentication == "sql" else "",
         failover=FailoverLayout(
             region=database.failover.region, server=cell_names.sql_partner, group=cell_names.failover_group
@@ -127,8 +127,10 @@ def database_of(spec: CellSpec, cell_names: AzureNames) -> DatabaseLayout:
     )
 
 
-def _long_term(kept: LongTerm) -> LongTermLayout:
-    """Azure counts in whole units; nothing is written as no time."""
+def long_term_of(kept: LongTerm | None) -> LongTermLayout | None:
+    """Return how long backups are kept: Azure counts in whole units, and nothing is written as no time."""
+    if kept is None:
+        return None
     return LongTermLayout(
         weekly=f"P{kept.weeks}W" if kept.weeks else "PT0S",
         monthly=f"P{kept.months}M" if kept.months else "PT0S",

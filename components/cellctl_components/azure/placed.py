@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cellctl.errors import Problem, SpecError
 from cellctl_components.azure import facts
-from cellctl_components.azure.data_layout import DatabaseLayout
+from cellctl_components.azure.data_layout import DatabaseLayout, long_term_of
 from cellctl_components.azure.layout import (
     FIRST_NODE_ADDRESS,
     NODES_OF_PLACE,
@@ -47,6 +47,7 @@ class Ground:
             server=server, name=self.layout.database, sku="", tier="", family="", vcores=0,
             max_size_bytes=facts.pooled_database_gib() * 1024**3, zone_redundant=False,
             retention_days=database.retention_days, backup_redundancy="GeoZone" if database.geo_backup else "Zone",
+            long_term=long_term_of(database.long_term),
         )  # fmt: skip
 
 

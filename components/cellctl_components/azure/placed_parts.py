@@ -15,7 +15,7 @@ from cellctl_components.azure.layout import PlaceLayout
 from cellctl_components.azure.network import NetworkArgs, node_rules, security_group
 from cellctl_components.azure.place import Place, guarding, lock, named, stateful
 from cellctl_components.azure.private_names import LinkedZone
-from cellctl_components.azure.sql_server import DATABASE_TROUBLES, Owner, cell_access, no_own_indexes
+from cellctl_components.azure.sql_server import DATABASE_TROUBLES, Owner, cell_access, kept_for_long, no_own_indexes
 
 
 class JoinedNetwork(pulumi.ComponentResource):
@@ -73,12 +73,13 @@ class PooledDatabase(pulumi.ComponentResource):
         backups = self._backups()
         server, database = args.layout.server, named(self.database, args.layout.name)
         no_own_indexes(self, name, args.on.resource_group, server, database)
+        long_term = kept_for_long(self, name, args.on.resource_group, server, self.database, args.layout)
         logs = send_logs(self, f"{name}-logs", self.database.id, args.workspace, DATABASE_TROUBLES)
         self.access = cell_access(
             self, name, args.place.location, args.layout, args.owner, self.database, host=self.host, after=()
         )
         if args.place.locked:
-            lock(self, name, self.database.id, backups, logs, self.access)
+            lock(self, name, self.database.id, backups, logs, self.access, *((long_term,) if long_term else ()))
         self.register_outputs({"host": self.host})
 
     def _database(self) -> sql.Database:

@@ -61,6 +61,32 @@ def no_own_indexes(
     ]
 
 
+def kept_for_long(  # noqa: PLR0917  where the database is
+    parent: pulumi.ComponentResource,
+    name: str,
+    group: pulumi.Input[str],
+    server: pulumi.Input[str],
+    database: sql.Database,
+    layout: DatabaseLayout,
+) -> sql.LongTermRetentionPolicy | None:
+    """Declare `NAME-long-term` where a cell keeps backups of weeks, months or years; they outlive the server."""
+    kept = layout.long_term
+    if kept is None:
+        return None
+    return sql.LongTermRetentionPolicy(
+        f"{name}-long-term",
+        resource_group_name=group,
+        server_name=server,
+        database_name=named(database, layout.name),
+        policy_name="default",
+        weekly_retention=kept.weekly,
+        monthly_retention=kept.monthly,
+        yearly_retention=kept.yearly,
+        week_of_year=1,
+        opts=guarding(parent, database),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class Owner:
     """The managed identity that is db_owner: its display name, unique in the tenant, and its client id.
@@ -108,7 +134,9 @@ class SqlServer(pulumi.ComponentResource):
         self.advisors = no_own_indexes(
             self, name, args.place.resource_group, self._server_name(), named(self.database, args.layout.name)
         )
-        self.long_term = self._long_term() if args.layout.long_term else None
+        self.long_term = kept_for_long(
+            self, name, args.place.resource_group, self._server_name(), self.database, args.layout
+        )  # fmt: skip
         self.protector = self._protector(args.sealing) if args.sealing else None
         self.partner = FailoverPartner(f"{name}-partner", args, self.database, self) if args.layout.failover else None
         target = Target(name=args.layout.server, id=self.server.id, group="sqlServer")
@@ -189,22 +217,6 @@ class SqlServer(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions(
                 parent=self, protect=True, deleted_with=self.server, ignore_changes=["serverKeyName"]
             ),
-        )
-
-    def _long_term(self) -> sql.LongTermRetentionPolicy:
-        kept = self._args.layout.long_term
-        assert kept is not None
-        return sql.LongTermRetentionPolicy(
-            f"{self._name}-long-term",
-            resource_group_name=self._args.place.resource_group,
-            server_name=self._server_name(),
-            database_name=named(self.database, self._args.layout.name),
-            policy_name="default",
-            weekly_retention=kept.weekly,
-            monthly_retention=kept.monthly,
-            yearly_retention=kept.yearly,
-            week_of_year=1,
-            opts=guarding(self, self.database),
         )
 
     def _server_name(self) -> pulumi.Output[str]:

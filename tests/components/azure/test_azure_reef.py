@@ -231,3 +231,17 @@ def test_names_are_public_and_a_cell_on_a_reef_has_those_of_a_cell_alone(cell, s
     assert [line for line in section.splitlines() if line.startswith("| `")] == _rows(shared, "reef-r1", "REEF")
     alone = text.partition("<!-- azure: begin -->")[2].partition("<!-- azure: end -->")[0].splitlines()
     assert [row for row in _rows(cell, "acme", "CELL") if row not in alone] == []
+
+
+def test_backups_of_a_database_in_a_pool_are_kept_for_long_where_its_file_says_so(cell, record) -> None:
+    assert cell.of("LongTermRetentionPolicy") == []
+    spec = cell_spec(database={"longTerm": {"weeks": 12, "years": 7}}).to_json()
+    asked = record(declaring(load("azure"), Wanted(level="cell", spec=spec, place=PLACE), SANDBOX))
+    (policy,) = asked.of("LongTermRetentionPolicy")
+    database = asked.named("acme-database-database").plain
+    kept = {key: policy.plain[key] for key in ("weeklyRetention", "monthlyRetention", "yearlyRetention")}
+    assert kept == {"weeklyRetention": "P12W", "monthlyRetention": "PT0S", "yearlyRetention": "P7Y"}
+    for key in ("serverName", "databaseName", "resourceGroupName"):
+        assert policy.plain[key] == database[key]
+    assert policy.request.protect
+    assert policy.name in asked.dependencies(asked.named("acme-database-lock"))
