@@ -24,7 +24,7 @@ from cellctl_sandbox.clouds.quiet import alive
 KIND, FORMAT = "cellctl-sandbox", "1"
 OF_THE_MOMENT = {"participants", "waiters", "network_versions"}
 """Tables about running processes and what follows from others: they are not exported."""
-DOCUMENTS = frozenset(f"{what}_documents" for what in ("bucket", "gateway", "octopus", "run", "secret"))
+DOCUMENTS = frozenset(f"{what}_documents" for what in ("bucket", "gateway", "octopus", "run", "secret", "storage"))
 """Tables of stand-ins that all look alike."""
 LOST = "[a secret that was not exported]"
 _SCRYPT = {"n": 2**15, "r": 8, "p": 1}

@@ -29,6 +29,7 @@ import yaml
 from cellctl.run.preview import Looked
 from cellctl.state.sealing import PassphraseSealer
 from cellctl_provider.probes import Moment
+from cellctl_sandbox.engine.urns import ROOT_TYPE
 from crashes import judge, landscape, passing, warmth, witness
 from crashes.aim import Aim, Victim
 from crashes.drive import Command, Ended, go_on, perform, planned, plans
@@ -175,6 +176,8 @@ def census(templates: Templates, name: str, *, inner: bool, saved: bool) -> Cens
     assert ended.result == "succeeded", (name, ended)
     found = judge.faults(home, command(name), ended, data=name != "up")
     assert not found, (name, found)
+    held = [row.name for row in judge.state_of(home).resources if row.type != ROOT_TYPE]
+    assert len(held) <= witness.MOST, (name, held)
     seen: Counter[Moment] = Counter()
     points = []
     for moment in moments(log):

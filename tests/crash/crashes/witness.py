@@ -1,8 +1,8 @@
-"""The witness: a program of thirteen resources that holds each kind of step.
+"""The witness: a program of twelve resources at a time that holds each kind of step.
 
-Component, two explicit providers, secret, read, every type of provider `cellctl`, what holds data; `update` changes in
-place (Octopus to another version, too), adds (a node learns of a queue) and drops; `replace` replaces with the new
-object first, with the old one first, and what depends on it.
+Component, two explicit providers, secret, every type of provider `cellctl`, what holds data; `update` changes in place
+(Octopus to another version, too), adds (a node learns of a queue) and drops; `replace` replaces with the new object
+first, with the old one first, and what depends on it, reads what is there, and drops the folders.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from cellctl_components import resources as cellctl
 from cellctl_sandbox.host import open_host
 from crashes.landscape import ACCOUNT, ADDRESS, CELL, EMAIL, FILES, NODE, NODE_ADDRESS, REGION, USERNAME, VERSION
 
+MOST = 12
+"""How many resources it has at a time, besides the root stack: each of them is struck at each place."""
 DATABASE = "octo_witness_g1"
 LATER = "2026.4.7100"
 PART = f"urn:pulumi:cell-{CELL}::octopus-cells::crash:index:Part$"
@@ -93,7 +95,8 @@ def declare(variation: str, land: Mapping[str, str]) -> None:
     def inside(**more: object) -> pulumi.ResourceOptions:
         return pulumi.ResourceOptions(parent=part, **more)  # type: ignore[arg-type]
 
-    Aws("ec2/vpc:Vpc", "network", {}, inside(id=land["vpc"]))
+    if replacing:
+        Aws("ec2/vpc:Vpc", "network", {}, inside(id=land["vpc"]))
     key = cellctl.MasterKey("key", region=REGION, secret_id=land["secret"], opts=inside())
     database = cellctl.CellDatabase(
         "database",
@@ -133,13 +136,14 @@ def declare(variation: str, land: Mapping[str, str]) -> None:
     )
     clients = ["10.64.1.1", "10.64.1.2"] if updating else ["10.64.1.1"]
     cellctl.ShareAccess("access", region=REGION, share_arn=share.arn, protocol="nfs", clients=clients, opts=inside())
-    cellctl.FolderTree(
-        "folders",
-        host=f"{FILES}.file.core.windows.net",
-        account=land["files"],
-        folders=["files/logs", "files/packages"] if updating else ["files/packages"],
-        opts=inside(),
-    )
+    if not replacing:
+        cellctl.FolderTree(
+            "folders",
+            host=f"{FILES}.file.core.windows.net",
+            account=land["files"],
+            folders=["files/logs", "files/packages"] if updating else ["files/packages"],
+            opts=inside(),
+        )
     if not updating:
         _alarms(inside, "witness-2" if replacing else "witness-1")
     _octopus(land, inside, database, updating=updating)
