@@ -26,8 +26,9 @@ demo: install ## Bring up a cell on AWS and one on Azure in the sandbox (no acco
 
 test: dev ## Run the quality gates and all tests, side by side (last lines: what was skipped and why, what a gate found)
 	@nice -n 10 $(MAKE) --no-print-directory check > .check.log 2>&1 & gates=$$!; \
-	  $(RUN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder; tests=$$?; \
-	  wait $$gates || { cat .check.log >&2; exit 1; }; exit $$tests
+	  $(RUN)/python -m pytest -q -m alone; first=$$?; \
+	  $(RUN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not (explore or alone)"; tests=$$?; \
+	  wait $$gates || { cat .check.log >&2; exit 1; }; exit $$((first + tests))
 
 check: dev ## Quality gates: ruff, mypy --strict, import contracts, fresh docs and schemas
 	@$(MAKE) --no-print-directory -j2 lint types contracts docs
