@@ -24,11 +24,11 @@ dev: # what everything else needs
 demo: install ## Bring up a cell on AWS and one on Azure in the sandbox (no account needed)
 	@$(RUN)/python tools/demo.py
 
-test: dev ## Run the quality gates and all tests, side by side (last lines: what was skipped and why, what a gate found)
-	@nice -n 10 $(MAKE) --no-print-directory check > .check.log 2>&1 & gates=$$!; \
-	  $(RUN)/python -m pytest -q -m alone; first=$$?; \
+test: dev ## Run what uses all cores, then quality gates and the other tests side by side (last lines: what was skipped)
+	@$(RUN)/python -m pytest -q -m alone; alone=$$?; \
+	  nice -n 10 $(MAKE) --no-print-directory check > .check.log 2>&1 & gates=$$!; \
 	  $(RUN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not (explore or alone)"; tests=$$?; \
-	  wait $$gates || { cat .check.log >&2; exit 1; }; exit $$((first + tests))
+	  wait $$gates || { cat .check.log >&2; exit 1; }; exit $$((alone + tests))
 
 check: dev ## Quality gates: ruff, mypy --strict, import contracts, fresh docs and schemas
 	@$(MAKE) --no-print-directory -j2 lint types contracts docs

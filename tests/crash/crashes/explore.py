@@ -1,4 +1,4 @@
-"""Explore crash points: `python -m crashes.explore FOLDER [--saved] [--inner] [--seed N] …`.
+"""Explore crash points: `python -m crashes.explore FOLDER [--saved] [--inner] [--one-victim] [--seed N] …`.
 
 The points come from the run itself: each command runs once unharmed and says what it passes. Then each point is struck:
 the same home, the same command, a SIGKILL there; the same command again; and the judge looks. One JSON line for each.
@@ -367,7 +367,8 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("folder", type=Path)
     parser.add_argument("--saved", action="store_true")
-    parser.add_argument("--inner", action="store_true", help="one victim for each, another one with every seed")
+    parser.add_argument("--inner", action="store_true")
+    parser.add_argument("--one-victim", action="store_true", help="for each point, another one with every seed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--walkers", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=float("inf"))
@@ -383,7 +384,7 @@ def main() -> None:
     looked = {name: found.looked for name, found in censuses.items()}
     points = [(name, *point) for name, found in censuses.items() for point in found.points]
     every = [Point(*point, who) for who in VICTIMS for point in points]
-    kills = chosen(points, given.seed) if given.inner else every
+    kills = chosen(points, given.seed) if given.inner or given.one_victim else every
     known = settled(journal)
     assert threading.active_count() == 1, "a process with threads must not fork"
     told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known)}
