@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
 from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-from cellctl.registry import invariants, journal, reefs
+from cellctl.registry import invariants, journal, reefs, restore_points
 from cellctl.registry.claims import free_orphans, left
 from cellctl.registry.database import Database
 from cellctl.registry.invariants import Violation
 from cellctl.registry.journal import Beginning, CellKey, Ending
+from cellctl.registry.points import PointSeen
 from cellctl.registry.recording import Difference, recorded_cells
 from cellctl.registry.reefs import ReefRecorder
 from cellctl.registry.rows import tell
@@ -21,6 +23,7 @@ from cellctl.registry.survey import ReefSurvey, Survey
 AnySurvey: TypeAlias = Survey | ReefSurvey
 CellName: TypeAlias = tuple[str, str]
 """Account and name."""
+_NO_POINTS: Mapping[str, PointSeen] = MappingProxyType({})
 
 
 def begin(database: Database, key: CellKey, beginning: Beginning) -> None:
@@ -29,9 +32,19 @@ def begin(database: Database, key: CellKey, beginning: Beginning) -> None:
 
 
 def end(
-    database: Database, key: CellKey, ending: Ending, *, seen: AnySurvey | None = None, incarnation: int = 1
+    database: Database,
+    key: CellKey,
+    ending: Ending,
+    *,
+    seen: AnySurvey | None = None,
+    incarnation: int = 1,
+    points: Mapping[str, PointSeen] = _NO_POINTS,
+    moment: float | None = None,
 ) -> None:
-    """Record how a run ended, what the cell or reef has now, and which incarnation its next names are of."""
+    """Record how a run ended, what the cell or reef has now, and which incarnation its next names are of.
+
+    `points`: by host, to which moments it can be brought back; `moment`: the cloud's time, if it told it.
+    """
 
     def work(connection: Connection) -> None:
         now = database.now(connection)
@@ -42,6 +55,10 @@ def end(
             _forget(recorder, connection, key.account, key.name)
         elif seen is not None:
             recorder.see(seen)
+            if key.kind == "reef":
+                restore_points.seen_on_reef(connection, now, key, points)
+            else:
+                restore_points.seen(connection, now, key, points.values(), moment)
         journal.finish(connection, now, key, ending)
         if key.kind == "cell":
             journal.set_incarnation(connection, key.account, key.name, incarnation)

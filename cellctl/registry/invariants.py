@@ -26,6 +26,7 @@ from cellctl.registry.tables import (
     nodes,
     operations,
     reefs,
+    restore_points,
     share_slots,
 )
 
@@ -200,10 +201,22 @@ def _scrubbed(connection: Connection) -> Iterator[Violation]:
 
 
 def _keys(connection: Connection) -> Iterator[Violation]:
-    """I7: the master key is in the secret store before the database holds data."""
+    """I7: the master key is in the secret store before the database holds data; a restore point names its version."""
     for name in connection.execute(select(cells.c.name).where(cells.c.holds_data, cells.c.master_key == "")).scalars():
         message = "holds data, and its master key is nowhere"
         yield Violation(invariant="I7", subject=f"cell {name}", message=message, remedy=f"cellctl up {name}")
+    of_cell = select(cells.c.name, restore_points).join(cells, cells.c.id == restore_points.c.cell_id)
+    keyless = (restore_points.c.master_key == "") | (restore_points.c.master_key_version == "")
+    for row in connection.execute(of_cell.where(keyless)):
+        message = f"its restore point {row.kind} at {row.location} names no version of a master key"
+        remedy = "find out with which key its data is sealed, before that key goes"
+        yield Violation(invariant="I7", subject=f"cell {row.name}", message=message, remedy=remedy)
+    running = select(operations.c.id).where(operations.c.ended.is_(None))
+    expected = (restore_points.c.state == "expected") & restore_points.c.operation.not_in(running)
+    for row in connection.execute(of_cell.where(expected)):
+        message = f"run {row.operation} was to leave {row.kind} {row.location} and did not say whether it is there"
+        remedy = f"cellctl down {row.name} --delete-data finishes it"
+        yield Violation(invariant="I10", subject=f"cell {row.name}", message=message, remedy=remedy)
 
 
 def _licences(connection: Connection) -> Iterator[Violation]:

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, Select, Table, delete, insert, select, update
 
-from cellctl.registry import holding, own_files
+from cellctl.registry import holding, own_files, restore_points
 from cellctl.registry.rows import add, change
 from cellctl.registry.survey import GatewaySeen, HostSeen, ShareSeen, Survey
 from cellctl.registry.tables import (
@@ -65,10 +65,12 @@ class Recorder:
         values = {
             "cloud": key.cloud, "region": key.region, "placement": key.placement, "owner": survey.owner,
             "octopus_version": survey.octopus_version, "spec_digest": survey.spec_digest, "licence": survey.licence,
-            "node_limit": survey.node_limit, "master_key": survey.master_key, "holds_data": survey.holds_data,
-            "url": survey.url, "polling": survey.polling, **self._line(survey),
+            "node_limit": survey.node_limit, "master_key": survey.master_key,
+            "master_key_version": survey.master_key_version, "holds_data": survey.holds_data, "url": survey.url,
+            "polling": survey.polling, **self._line(survey),
         }  # fmt: skip
         cell = self._put(cells, "cell", {"account": key.account, "name": key.name}, values)
+        restore_points.settle(self._connection, self.now, cell, gone=not survey.holds_data)
         self._nodes(cell, survey)
         complete = survey.host is not None and survey.gateway is not None and any(x.kind for x in survey.shares)
         if key.placement == "reef":
@@ -89,6 +91,7 @@ class Recorder:
             self._connection, cells, cell.id, cell.version,
             {"state": "purged", "state_since": self.now, "holds_data": False, "last_error": ""},
         )  # fmt: skip
+        restore_points.settle(self._connection, self.now, int(cell.id), gone=True)
 
     def anew(self, survey: Survey) -> None:
         """Drop what a dedicated cell has in the registry and record it again; its history and incarnation stay."""

@@ -81,6 +81,8 @@ NODE = (
     "provisioning", "mounted", "joined", "verified", "active", "draining", "drained", "stopped", "deregistered", "gone",
 )  # fmt: skip
 HEALTH = ("ok", "degraded", "offline", "update_pending", "failed")
+RESTORE_POINT = ("expected", "there")
+RESTORE_POINT_KINDS = ("point_in_time", "before_upgrade", "final_snapshot", "kept_backups")
 OPERATION = ("running", "succeeded", "nothing", "failed", "interrupted", "refused", "lost")
 
 # How far a gateway has come whose stack is not complete.

@@ -73,6 +73,7 @@ class Survey:
     licence: str = ""
     node_limit: int = 0
     master_key: str = ""
+    master_key_version: str = ""
     holds_data: bool = False
     url: str = ""
     polling: str = ""

@@ -47,10 +47,11 @@ __all__ = [
     "nodes",
     "operations",
     "reefs",
+    "restore_points",
     "share_slots",
 ]
 
-HEAD = "0005"
+HEAD = "0006"
 
 reefs = Table(
     "reefs",
@@ -206,6 +207,8 @@ cells = Table(
     words("polling"),
     number("incarnation", 1),
     *life(),
+    words("master_key_version"),
+    moment("data_since", nullable=True),
     UniqueConstraint("account", "name"),
     UniqueConstraint("id", "account", "cloud", "region"),
     one_of("cells_placement", "placement", ("dedicated", "reef")),
@@ -229,6 +232,32 @@ nodes = Table(
     UniqueConstraint("cell_id", "name"),
     one_of("nodes_state", "state", states.NODE),
     CheckConstraint("ordinal >= 1 AND task_cap >= 0", name="nodes_numbers"),
+)
+
+restore_points = Table(
+    "restore_points",
+    metadata,
+    key(),
+    Column("cell_id", ForeignKey("cells.id"), nullable=False),
+    number("incarnation"),
+    words("kind", None),
+    words("location", None),
+    moment("db_time"),
+    moment("files_time", nullable=True),
+    words("master_key", None),
+    words("master_key_version", None),
+    moment("expires", nullable=True),
+    words("operation"),
+    words("state", None),
+    moment("state_since"),
+    number("version", 1),
+    UniqueConstraint(
+        "cell_id", "incarnation", "kind", "location", "master_key_version", "operation", name="restore_points_key"
+    ),
+    one_of("restore_points_kind", "kind", states.RESTORE_POINT_KINDS),
+    one_of("restore_points_state", "state", states.RESTORE_POINT),
+    CheckConstraint("location <> '' AND (expires IS NULL OR expires > db_time)", name="restore_points_moment"),
+    CheckConstraint("master_key <> '' AND master_key_version <> ''", name="i7_restore_point_names_its_key"),
 )
 
 _OPEN = text("until IS NULL")

@@ -12,7 +12,7 @@ from cellctl.errors import UsageError
 from cellctl.events import PlanReady
 from cellctl.facts.proofs import proofs
 from cellctl.plan import Change, Diagnostic, Outcome, Plan, plan_hash
-from cellctl.run import approving, consequences, placing, preview, remains, repair, unprotect
+from cellctl.run import approving, consequences, placing, preview, remains, repair, restoring, unprotect
 from cellctl.run.judging import case_of
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.ledger import Ledger, running
@@ -71,6 +71,8 @@ def down(
             return ledger.close(ledger.outcome("nothing"))
         approving.use(session)
         placing.withdraw(session)
+        if data is not DataChoice.KEEP:
+            restoring.expect_left(session)
         if data is DataChoice.DELETE and any(row.protect for row in loaded.checkpoint.resources):
             unprotect.take_off(session, (unprotect.ALL,), _lossy(session, loaded))
         return ledger.close(_destroy(ledger, session, data))

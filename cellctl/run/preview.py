@@ -198,6 +198,7 @@ def read_stateful(session: Session, loaded: Loaded | None) -> Read:
     refuse_gone(session, planner, urns)
     seen = planner.changes.values() if scope == "all" else (planner.changes[urn] for urn in urns & set(planner.changes))
     drifted = (_drift(change) for change in seen if change.action in ("update", "delete"))
+    session.told = planner.told
     return Read(warnings=(*_unread(planner), *drifted), told=planner.told)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cellctl.registry.books import AnySurvey
     from cellctl.registry.database import Database
     from cellctl.registry.journal import CellKey
+    from cellctl.registry.points import PointSeen
     from cellctl.run.session import Session
     from cellctl.run.target import Target
     from cellctl.state.objects import Objects
@@ -160,7 +161,7 @@ class Record:
     def finish(self, outcome: Outcome, session: Session) -> None:
         """Record how it ended, and what the cell has now. Never fails: what was done is done."""
         try:
-            self._finish(outcome, *_seen(session, self._account, whole=_whole(outcome)))
+            self._finish(outcome, session, *_seen(session, self._account, whole=_whole(outcome)))
         except CellctlError as error:
             session.say(f"{error.summary}{_LOST}")
 
@@ -171,7 +172,7 @@ class Record:
         with suppress(CellctlError):
             books.end(self.database, self._key, journal.Ending(id=self._run, result=result, error=error))
 
-    def _finish(self, outcome: Outcome, seen: AnySurvey | None, empty: bool) -> None:
+    def _finish(self, outcome: Outcome, session: Session, seen: AnySurvey | None, empty: bool) -> None:
         from cellctl.registry import books, journal, serving
 
         ending = journal.Ending(
@@ -187,7 +188,10 @@ class Record:
             },
         )
         number = self._target.home.incarnation(self._key.name)
-        books.end(self.database, self._key, ending, seen=seen, incarnation=number)
+        points, moment = _points(session) if seen is not None else ({}, None)
+        books.end(
+            self.database, self._key, ending, seen=seen, incarnation=number, points=points, moment=moment
+        )  # fmt: skip
         for found in outcome.gates:
             serving.record(self.database, self._account, found, by=self._by)
 
@@ -213,6 +217,18 @@ def _seen(session: Session, account: str, *, whole: bool) -> tuple[AnySurvey | N
     if session.target.level == "reef":
         return reef_survey(session.target, account, checkpoint, whole=whole), empty
     return survey(session.target, account, checkpoint), empty
+
+
+def _points(session: Session) -> tuple[Mapping[str, PointSeen], float | None]:
+    """Return to which moments hosts can be brought back, and the cloud's time where its process can still tell it."""
+    from cellctl.run.restoring import ground_of, rolling
+
+    try:
+        now: float | None = session.account(())[0]
+    except CellctlError:
+        now = None
+    loaded = session.load()
+    return rolling(ground_of(session, loaded.checkpoint), now) if loaded is not None else {}, now
 
 
 def _gate(outcome: Outcome) -> str:

@@ -54,7 +54,10 @@ class Ended:
 
 
 class Session:
-    """A run under way. Use as a context manager; every method blocks until its verb has ended."""
+    """A run under way. Use as a context manager; every method blocks until its verb has ended.
+
+    `told` is what the cloud said in this run of what holds data, by URN.
+    """
 
     def __init__(
         self,
@@ -70,6 +73,7 @@ class Session:
         self.run = run
         self.options = options
         self.on_event = on_event
+        self.told: Mapping[str, Struct] = {}
         self._interrupter = interrupter
         self._last_beat = 0.0
         self._began_simulated: float | None = None

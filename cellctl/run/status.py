@@ -24,6 +24,7 @@ from cellctl.state.values import Struct, bare, contains_secret
 
 if TYPE_CHECKING:
     from cellctl.home import Home, RunRecord
+    from cellctl.registry.points import RestorePoint
     from cellctl.spec import CellSpec
     from cellctl.state.values import Value
 
@@ -48,7 +49,8 @@ class CellStatus:
     operations are pending), `changing` (a lease is held now), `data_only` (after `down --keep-data`). `pending`: URNs
     of operations that a crash left. `changed_at`: unix seconds of the last write of its state. `holder`: who holds the
     lease, in words. `file`: whether there is a cell file; `file_differs`: whether it says something else than what
-    runs. `nodes`: as the last run or refresh left them. `warnings`: e.g. that the state was read from its backup.
+    runs. `nodes`: as the last run or refresh left them. `restore_points`: to which moments it can be brought back, as
+    the registry has them; not in a list of cells. `warnings`: e.g. that the state was read from its backup.
     """
 
     name: str
@@ -68,6 +70,7 @@ class CellStatus:
     file_differs: bool = False
     unprotected: tuple[str, ...] = ()
     nodes: tuple[NodeStatus, ...] = ()
+    restore_points: tuple[RestorePoint, ...] = ()
     warnings: tuple[str, ...] = ()
 
 
@@ -109,6 +112,23 @@ def _vault(home: Home, checkpoint: Checkpoint, passphrase: str) -> Vault:
 
 def status(home: Home, name: str, spec: CellSpec | None, *, options: RunOptions | None = None) -> CellStatus:
     """Return the status of one cell."""
+    found = _known(home, name, spec, options)
+    try:
+        return replace(found, restore_points=_points(home, found))
+    except CellctlError as error:
+        told = () if error.summary in found.warnings else (error.summary,)
+        return replace(found, warnings=(*found.warnings, *told))
+
+
+def _points(home: Home, found: CellStatus) -> tuple[RestorePoint, ...]:
+    from cellctl.run import restoring
+
+    if not found.account or not (home.settings.registry or home.registry_file.exists()):
+        return ()
+    return restoring.listed(home, found.name, account=found.account)
+
+
+def _known(home: Home, name: str, spec: CellSpec | None, options: RunOptions | None) -> CellStatus:
     try:
         loaded, damaged = load(home, name, options or RunOptions()), ""
     except CellctlError as error:
@@ -167,9 +187,9 @@ def _listed(home: Home, name: str, options: RunOptions | None) -> CellStatus:
     try:
         spec = find(name, home)[1]
     except CellctlError as error:
-        found = status(home, name, None, options=options)
+        found = _known(home, name, None, options)
         return replace(found, file=True, warnings=(*found.warnings, f"its file is wrong: {error.summary}"))
-    return status(home, name, spec, options=options)
+    return _known(home, name, spec, options)
 
 
 def _state(checkpoint: Checkpoint | None, last: RunRecord | None) -> CellState:

@@ -61,6 +61,7 @@ def survey(target: Target, account: str, checkpoint: Checkpoint) -> Survey:
         licence=_text(at(record, "spec.spec.octopus.licence.secret")),
         node_limit=max(limits, default=0),
         master_key=next((_text(row.outputs.get("reference")) for row in rows if row.type == _MASTER_KEY), ""),
+        master_key_version=next((_text(row.outputs.get("version")) for row in rows if row.type == _MASTER_KEY), ""),
         holds_data=database is not None,
         url=_text(outputs.get("url")),
         polling=_text(at(record, "spec.spec.ingress.polling")),

@@ -11,7 +11,7 @@ from cellctl.errors import EngineError, GuardError, Interrupted, StaleApproval, 
 from cellctl.events import PlanReady
 from cellctl.hooks import present
 from cellctl.plan import Failure, Outcome, Plan, Result
-from cellctl.run import approving, persisting, placing, preview, repair, serving, siting, unprotect
+from cellctl.run import approving, persisting, placing, preview, repair, restoring, serving, siting, unprotect
 from cellctl.run.ledger import Ledger, running
 from cellctl.run.session import Session
 from cellctl.run.target import of_spec
@@ -60,6 +60,7 @@ def up(
             return ledger.close(ledger.outcome("nothing"))
         approving.use(session)
         placing.bind(session)
+        restoring.expect_upgrade(session, plan)
         losses = _accept(session, plan, case)
         task = _unprotected(session, plan, Task(verb="up", adopt=dict(repaired.adopt)))
         outcome = replace(_apply(ledger, session, plan, task), accepted_losses=losses)

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cellctl.state.values import Value
+from cellctl.views.points_text import point_words
 from cellctl.views.text import SANDBOX_NOTE, count, duration
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def _rows(status: CellStatus) -> list[tuple[str, str]]:
         cut = status.last_result == "running" and not status.holder
         result = "ended early, its process is gone" if cut else status.last_result
         rows.append(("Last run", f"{status.last_run}: {result}"))
+    rows.extend(_point_rows(status))
     if status.holder:
         rows.append(("Being changed by", status.holder))
     if status.pending:
@@ -75,6 +77,11 @@ def _node_rows(status: CellStatus) -> list[tuple[str, str]]:
         work = f", up to {node.task_cap} tasks" if node.task_cap else ""
         rows.append(("" if index else "Nodes", f"{node.name}: {node.version}, {node.state}{work}"))
     return rows
+
+
+def _point_rows(status: CellStatus) -> list[tuple[str, str]]:
+    labels = ("Restorable to", *[""] * len(status.restore_points))
+    return list(zip(labels, map(point_words, status.restore_points), strict=False))
 
 
 def cells_text(cells: Sequence[CellStatus]) -> RenderableType:

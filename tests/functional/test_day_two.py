@@ -127,6 +127,14 @@ def test_3_an_upgrade_says_that_it_is_an_outage_and_is_finished_after_a_crash(wo
         ("acme-1", NEW, 20, "active"), ("acme-2", NEW, 0, "web only"), ("acme-3", NEW, 20, "active")
     ]  # fmt: skip
     assert world.run("up", "--yes", "--refresh", "none")[-1]["result"] == "nothing"  # of the first change, too
+    listed = json.loads(world.cellctl("registry", "restore-points", "acme", "--format", "json"))["restore_points"]
+    (before,) = (one for one in listed if one["kind"] == "before_upgrade")  # the run that went on found it begun
+    (last,) = (one for one in listed if one["kind"] == "point_in_time")
+    assert before["db_time"] < last["db_time"] < last["expires"]
+    assert before["location"] == last["location"]
+    assert before["master_key_version"] == last["master_key_version"] != ""
+    assert json.loads(world.cellctl("status", "acme", "--format", "json"))["restore_points"] == listed
+    assert "as an upgrade of Octopus began" in world.cellctl("status", "acme").replace("\n", " ")
 
 
 def test_4_a_node_leaves_and_the_administrator_is_renamed(world: World) -> None:

@@ -229,4 +229,9 @@ def test_down_with_the_data_leaves_nothing_and_a_new_cell_can_follow(world: Worl
     left = json.loads(world.cellctl("sandbox", "show", "--format", "json"))
     snapshots = [row for account in left["accounts"] for row in account["objects"] if "napshot" in row["type"]]
     assert [row["id"] in said for row in snapshots] == [True] * (world.cloud == "aws")
+    listed = json.loads(world.cellctl("registry", "restore-points", "acme", "--format", "json"))["restore_points"]
+    points = {(one["kind"], one["state"]) for one in listed}
+    assert points == ({("final_snapshot", "there"), ("kept_backups", "there")} if world.cloud == "aws" else set())
+    assert {one["location"] for one in listed} >= {row["id"] for row in snapshots}
+    assert all(one["master_key_version"] and one["incarnation"] == 1 for one in listed)
     assert world.run("up", "--yes")[-1]["result"] == "succeeded"

@@ -54,6 +54,7 @@ from cellctl.run import placing, registering
 from cellctl.run.options import RunOptions
 from cellctl.run.reefs import grown
 from cellctl.run.registry import check, rebuild
+from cellctl.run.restoring import listed
 from cellctl.run.scrubbing import Scrub
 from cellctl.run.session import checkpoint_text
 from cellctl.run.target import of_spec, record_of
@@ -518,6 +519,9 @@ def test_a_cell_that_goes_leaves_its_place_and_never_touches_the_reef(story: Sto
     assert "refused [reef_in_use]: reef 'r1' carries 2 cells: acme, globex" in refused.stderr
     done = story.cellctl("down acme --delete-data")
     assert (done.returncode, "acme is gone" in done.stderr) == (0, True)
+    kept = [(one.kind, one.state) for one in listed(story.home, "acme")]
+    assert kept == [("kept_backups", "there")]  # the reef's host goes on, and its backups have the database
+    assert [one.kind for one in listed(story.home, "globex")] == ["point_in_time"]  # of runs of the reef
     assert [(row.urn, row.outputs) for row in story.resources("reef/r1")] == reef
     assert story.rows(BOUND.where(bindings.c.until.is_(None))) == [("globex", None)]
     assert story.rows(select(share_slots.c.state).where(share_slots.c.held_data).order_by(share_slots.c.id)) == [

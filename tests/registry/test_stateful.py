@@ -10,18 +10,19 @@ import shop
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select, text, update
 
 from cellctl.errors import GuardError
 from cellctl.placement import Refusal
-from cellctl.registry import claims, stock, tables
+from cellctl.registry import claims, journal, restore_points, stock, tables
 from cellctl.registry.database import Database, InvariantBroken
 from cellctl.registry.invariants import violations
 from cellctl.registry.migrating import migrate
+from cellctl.registry.points import PointSeen
 
 _EMPTY = [
-    "binding_balancers", "binding_shares", "bindings", "nodes", "balancer_slots", "balancers", "share_slots",
-    "database_slots", "gateways", "hosts", "reefs", "cells",
+    "restore_points", "binding_balancers", "binding_shares", "bindings", "nodes", "balancer_slots", "balancers",
+    "share_slots", "database_slots", "gateways", "hosts", "reefs", "cells",
 ]  # fmt: skip
 
 
@@ -88,6 +89,53 @@ class Registry(RuleBasedStateMachine):
         assert claims.give_back(self.database, shop.ACCOUNT, claimed.cell)
         self.places.pop(claimed.cell)
 
+    @rule(claimed=bound, key=st.sampled_from(["", "v1", "v2"]), at=st.integers(1, 40), since=st.none() | st.just(20.0))
+    def back_up(self, claimed, key, at, since):
+        """A run of the cell, and one of its reef, see to which moment it can be brought back (I7)."""
+        mine = tables.cells.c.name == claimed.cell
+        data = {"holds_data": bool(key), "master_key": key and "arn:key", "master_key_version": key}
+        self.database.write(lambda connection: connection.execute(
+            update(tables.cells).where(mine).values(**data, data_since=since)))  # fmt: skip
+        seen = PointSeen(kind="point_in_time", location="arn:host", db_time=float(at), expires=at + 10.0)
+        reef = journal.CellKey(account=shop.ACCOUNT, cloud="aws", region=shop.REGION, name=claimed.reef, kind="reef")
+        before = self.points(claimed.cell)
+
+        def work(connection):
+            restore_points.seen(connection, 1.0, self.key_of(claimed), [seen], None)
+            restore_points.seen_on_reef(connection, 1.0, reef, {claimed.host: seen})
+
+        self.database.write(work)
+        after = self.points(claimed.cell)
+        moved = {one.master_key_version: one.db_time for one in after if one.kind == "point_in_time"}
+        if key and since is not None and at >= since:
+            assert moved[key] >= at
+        else:
+            assert after == before
+
+    @rule(claimed=bound, gone=st.booleans(), at=st.integers(1, 40))
+    def leave_backups(self, claimed, gone, at):
+        """A `down` that says what it leaves, is killed, and is looked at by the next run."""
+        left = PointSeen(kind="final_snapshot", location=f"final-{at}", db_time=float(at), expires=None)
+        restore_points.expect(self.database, self.key_of(claimed), [left], operation="run", state="expected")
+        before = self.points(claimed.cell)
+        with self.database.read() as connection:
+            cell = connection.execute(select(tables.cells).where(tables.cells.c.name == claimed.cell)).one()
+        self.database.write(lambda connection: restore_points.settle(connection, 1.0, cell.id, gone=gone))
+        after = self.points(claimed.cell)
+        assert not any(one.state == "expected" for one in after)
+        expected = [one.location for one in before if one.state == "expected"]
+        assert bool(expected) == bool(cell.master_key_version)
+        assert set(expected) & {one.location for one in after if one.kind == "final_snapshot"} == (
+            set(expected) if gone else set(expected) & {one.location for one in before if one.state == "there"}
+        )
+
+    def key_of(self, claimed):
+        return journal.CellKey(account=shop.ACCOUNT, cloud="aws", region=shop.REGION, name=claimed.cell)
+
+    def points(self, cell):
+        with self.database.read() as connection:
+            return restore_points.listed(connection, shop.ACCOUNT, cell)
+
     @rule()
     def take_back_what_ran_out(self):
         claims.take_back_expired(self.database)
@@ -130,6 +178,8 @@ class Registry(RuleBasedStateMachine):
             open_ = tables.bindings.c.until.is_(None)
             query = select(tables.cells.c.name, tables.bindings.c.database_slot_id).where(open_)
             joined = query.join(tables.cells, tables.cells.c.id == tables.bindings.c.cell_id)
+            points = restore_points.listed(connection, shop.ACCOUNT)
+            assert all(point.master_key and point.master_key_version for point in points)
             recorded = {row.name: row.database_slot_id for row in connection.execute(joined)}
         assert recorded.items() <= {cell: slot for cell, (slot, _, _) in getattr(self, "places", {}).items()}.items()
 
