@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 import uvicorn
 from playwright.sync_api import Browser
-from sqlalchemy import select
+from sqlalchemy import select, update
 from warm import client, keys
 
 from cellctl import verify
@@ -498,6 +498,9 @@ def test_an_expanded_reef_has_another_host_and_its_file_says_so(story: Story) ->
     declined = grown(story.reef.spec, story.reef.file, gateways=0, hosts=1)  # type: ignore[arg-type]
     assert not declined.asking(lambda _plan, _objections: False)(None, [])  # type: ignore[arg-type]
     assert story.home.reef_file("r1").read_text() == unchanged
+    since = update(cells).where(cells.c.name == "globex").values(data_since=1.0)
+    with registering.opened(story.home) as database:
+        database.write(lambda connection: connection.execute(since))  # as its next run records it anew
     done = story.cellctl("reef expand r1 --hosts 1", "--output", "jsonl")
     outcome = json.loads(done.stdout.splitlines()[-1])
     assert (done.returncode, outcome["errors"], outcome["cell"]) == (0, [], "reef/r1")
@@ -521,7 +524,7 @@ def test_a_cell_that_goes_leaves_its_place_and_never_touches_the_reef(story: Sto
     assert (done.returncode, "acme is gone" in done.stderr) == (0, True)
     kept = [(one.kind, one.state) for one in listed(story.home, "acme")]
     assert kept == [("kept_backups", "there")]  # the reef's host goes on, and its backups have the database
-    assert [one.kind for one in listed(story.home, "globex")] == ["point_in_time"]  # of runs of the reef
+    assert [one.kind for one in listed(story.home, "globex")] == ["point_in_time"]  # of that run of the reef
     assert [(row.urn, row.outputs) for row in story.resources("reef/r1")] == reef
     assert story.rows(BOUND.where(bindings.c.until.is_(None))) == [("globex", None)]
     assert story.rows(select(share_slots.c.state).where(share_slots.c.held_data).order_by(share_slots.c.id)) == [
