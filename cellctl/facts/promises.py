@@ -39,13 +39,17 @@ class Witness:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promise:
-    """What one layout promises of one topic. Equal `value`s mean the same; `source` is with its date."""
+    """What one layout promises of one topic. Equal `value`s mean the same; `source` is with its date.
+
+    `difference` says what it means that another cloud promises something else, where the topic's own words do not.
+    """
 
     topic: str
     value: str
     says: str
     source: str
     witnesses: tuple[Witness, ...] = ()
+    difference: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,6 +103,7 @@ def _entries(cloud: str) -> tuple[_Entry, ...]:
                 Witness(type=kind, values=values if isinstance(values, dict) else {})
                 for kind, values in item.struct("witness").items()
             ),
+            difference=item.text("difference", default=""),
         )
         found.append(_Entry(promise=promise, when=Condition.read(item.struct("when"))))
         item.end()

@@ -12,11 +12,13 @@ from cellctl.plan import UNKNOWN_TEXT, Plan, PropertyChange
 from cellctl.state.values import Value
 
 FROZEN = (
-    "cloud", "account", "region", "placement", "network", "ingress.zone", "protection.key", "database.edition",
-    "database.authentication", "storage.tier",
+    "cloud", "account", "region", "placement", "network", "ingress.zone", "ingress.balancer", "ingress.certificate",
+    "protection.key", "database.edition", "database.authentication", "storage.tier",
 )  # fmt: skip
 _SERVER = "it would be another server"
 _WHY: Mapping[str, str] = {
+    "ingress.certificate": "the gateway's role is on that vault",
+    "ingress.balancer": "Tentacles poll another name then, and would wait at the old one",
     "database.edition": _SERVER,
     "database.authentication": _SERVER,
     "storage.tier": "it would be another storage account",

@@ -23,8 +23,10 @@ _REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 _KEPT = ("octopus", "nodes", "database", "ingress", "network", "maintenance", "protection")
 _GROUND = {"network": ("existing",), "ingress": ("zone",), "protection": ("key",)}
 """What of others a cell stands on: it is compared as one that has all of its own."""
-_OWN = {"octopus": ("licence",), "ingress": ("certificate", "balancer")}
+_OWN = {"octopus": ("licence",), "ingress": ("certificate", "balancer", "firewall")}
 """What of a section belongs to one cloud: references to its objects, and choices that only it has."""
+_LEVEL: Mapping[str, str] = {"network": ""}
+"""The site of a cell that names a certificate alone: where it is does not change what the cell promises."""
 _OPTIONAL = {"nodes": ("os",), "ingress": ("polling", "grpc")}
 """What a cloud may not have yet; the comparison goes on without it, and says so."""
 
@@ -80,7 +82,8 @@ def compare(spec: CellSpec, *, stack: Sequence[tuple[str, Mapping[str, Value]]] 
     compared = []
     for number, topic in enumerate(known.topics()):
         given = {cloud: promised[number] for cloud, promised in found.items()}
-        difference = "" if _alike(given) else topic.difference
+        own = (promise.difference for promise in given.values() if promise.difference)
+        difference = "" if _alike(given) else next(own, topic.difference)
         compared.append(Row(topic=topic.name, title=topic.title, promises=given, difference=difference))
     broken = known.unkept(found[spec.spec.cloud], stack) if stack and _alone(spec) else []
     return Comparison(
@@ -104,7 +107,7 @@ def _possible(spec: CellSpec, cloud: str) -> tuple[Layout, tuple[Problem, ...]]:
     wanted, layout = on_cloud(spec, cloud), clouds.load(cloud).layout
     try:
         refuse_pending(wanted)
-        return layout(wanted), ()
+        return layout(wanted, site=_LEVEL if wanted.spec.ingress.balancer != "load_balancer" else None), ()
     except (NotYet, SpecError) as error:
         if spec.spec.cloud == cloud:
             raise

@@ -20,13 +20,14 @@ _FIELDS = {
     "ingress.zone": "spec.ingress.zone",
     "protection.key": "spec.protection.key",
 }
+_CERTIFICATE = "ingress.certificate"
 _OWN = "of its own"
 WANTED = "wanted"
 
 
 def wants(spec: Struct) -> Struct:
     """Return what a spec names that is there already, `{}` for one that names nothing."""
-    found = {name: at(spec, path) for name, path in _FIELDS.items()}
+    found = {name: at(spec, path) for name, path in _FIELDS.items()} | {_CERTIFICATE: _vault(spec)}
     return {name: value for name, value in found.items() if value}
 
 
@@ -35,10 +36,11 @@ def words(spec: Struct) -> dict[str, str]:
     if not spec:
         return {}
     wanted = wants(spec)
-    return {
+    found = {
         name: _OWN if name not in wanted else str(value) if isinstance(value := wanted[name], str) else _network(value)
         for name in _FIELDS
     }
+    return found | {_CERTIFICATE: _vault(spec)}
 
 
 def still_wanted(site: Struct, spec: Struct) -> Struct:
@@ -63,6 +65,13 @@ def settle(session: Session) -> None:
         return
     recorded = session.record().get("site") if exists else None  # where the state is elsewhere it is read only now
     session.settle(exists=exists, known=still_wanted(recorded, target.spec) if isinstance(recorded, dict) else {})
+
+
+def _vault(spec: Struct) -> str:
+    """Return the vault of which an application gateway takes its certificate, `` for every other cell."""
+    if at(spec, "spec.ingress.balancer") != "application_gateway":
+        return ""
+    return str(at(spec, "spec.ingress.certificate") or "").rpartition("/secrets/")[0]
 
 
 def _network(value: object) -> str:

@@ -335,12 +335,13 @@ def _placement(spec: Struct) -> str:
 
 
 def _made_of(spec: Struct) -> dict[str, str]:
-    """Return what a spec says of server and files that cannot become another, `` where its cloud has no such thing."""
+    """Return what a spec says of server, files and balancer that never changes, `` for what its cloud has not."""
     azure = at(spec, "spec.cloud") == "azure"
     return {
         "database.edition": _edition(spec),
         "database.authentication": str(at(spec, "spec.database.authentication") or "entra") if azure else "",
         "storage.tier": str(at(spec, "spec.storage.tier") or "premium") if azure else "",
+        "ingress.balancer": str(at(spec, "spec.ingress.balancer") or "load_balancer") if azure else "",
     }
 
 

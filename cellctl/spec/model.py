@@ -205,7 +205,11 @@ class Ingress(Section):
     exposure: Literal["internal", "public"] = "internal"
     """internal: private addresses only; public: an address on the internet, still limited to `allow`."""
     balancer: Literal["load_balancer", "application_gateway"] = "load_balancer"
-    """load_balancer: the cloud's own; application_gateway: with a web firewall, Azure only."""
+    """load_balancer: the cloud's own; application_gateway: it ends TLS of the web and needs `certificate`, Azure only.
+    Frozen once the cell exists."""
+    firewall: Literal["detect", "prevent", "off"] | None = None
+    """Of an application gateway: detect (so without it) writes down what looks like an attack, prevent turns it away,
+    off has no firewall, and passes uploads on without keeping them first."""
     polling: Literal["per_node", "redis"] = "per_node"
     """per_node: each node has its own polling address; redis: one address for all, Octopus 2026.4.6909 or newer."""
     zone: units.Reference | None = None

@@ -40,9 +40,10 @@ def not_yet(spec: CellSpec) -> list[Problem]:
         ),
         (body.storage.backend == "fsx", "storage.backend", "FSx for Windows comes later", "backend: gateway"),
         (
-            body.ingress.balancer == "application_gateway",
+            body.ingress.balancer == "application_gateway"
+            and (body.placement != "dedicated" or body.network.existing is not None),
             "ingress.balancer",
-            "Application Gateway comes later",
+            "an application gateway on a reef, or in a network that is there already, comes later",
             "balancer: load_balancer",
         ),
         (

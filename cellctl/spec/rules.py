@@ -28,6 +28,7 @@ OLDEST_VERSION = "2022.4.0"
 REDIS_POLLING_SINCE = "2026.4.6909"
 # Where cellctl itself runs; dedicated networks must leave it free, because every rule admits it.
 CONTROL_RANGE = "10.255.0.0/24"
+_GATEWAY_CERTIFICATE = re.compile(r"https://[a-zA-Z][a-zA-Z0-9-]{2,23}\.vault\.azure\.net/secrets/[0-9a-zA-Z-]{1,127}")
 _BACKENDS = {"gateway": "aws", "fsx": "aws", "azure_files": "azure"}
 
 
@@ -193,8 +194,6 @@ def _ingress(body: CellBody) -> Iterator[Finding]:
     if ingress.queue_token > 1 and (ingress.polling != "redis" or body.cloud != "aws"):
         hint = "polling: redis" if body.cloud == "aws" else "remove it: regenerate the key of the queue"
         yield _broken("is of a queue of ElastiCache", "ingress.queueToken", "ingress.polling", "cloud", hint=hint)
-    if ingress.balancer == "application_gateway" and body.cloud != "azure":
-        yield _broken("application_gateway exists on Azure only", "ingress.balancer", "cloud")
     certificate = ingress.certificate
     if certificate is None:
         return
@@ -211,6 +210,31 @@ def _ingress(body: CellBody) -> Iterator[Finding]:
             "must be the id of a Key Vault certificate",
             "ingress.certificate",
             "cloud",
+            hint="https://VAULT.vault.azure.net/secrets/NAME",
+        )
+
+
+def _gateway(body: CellBody) -> Iterator[Finding]:
+    ingress = body.ingress
+    if ingress.balancer != "application_gateway":
+        if ingress.firewall is not None:
+            hint = "remove it, or use balancer: application_gateway"
+            yield _broken("is of an application gateway", "ingress.firewall", "ingress.balancer", hint=hint)
+        return
+    if body.cloud != "azure":
+        yield _broken("application_gateway exists on Azure only", "ingress.balancer", "cloud")
+    elif ingress.certificate is None:
+        yield _broken(
+            "is needed: an application gateway takes it from Key Vault, and trusts nodes only that show it",
+            "ingress.certificate",
+            "ingress.balancer",
+            hint="https://VAULT.vault.azure.net/secrets/NAME",
+        )
+    elif not _GATEWAY_CERTIFICATE.fullmatch(ingress.certificate):
+        yield _broken(
+            "must be the id of a secret without a version, so that the gateway takes the next one by itself",
+            "ingress.certificate",
+            "ingress.balancer",
             hint="https://VAULT.vault.azure.net/secrets/NAME",
         )
 
@@ -352,6 +376,7 @@ _RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (
     _azure_backups,
     _allow,
     _ingress,
+    _gateway,
     _network,
     _named_subnets,
     _other_cloud,

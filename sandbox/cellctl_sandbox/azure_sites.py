@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from cellctl.facts.conditions import at, every
 from cellctl.state.values import Struct, Value
 from cellctl_sandbox.estate import Estate, text
+from cellctl_sandbox.iam.azure import VAULT
 from cellctl_sandbox.network import azure_names
 from cellctl_sandbox.network.azure_rules import GROUP
+from cellctl_sandbox.network.kept_secrets import KeptSecrets
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
 _KEY = "azure-native:keyvault:Key"
@@ -18,8 +20,8 @@ _TABLE = "azure-native:network:RouteTable"
 class AzureLook:
     """One look at one subscription's objects."""
 
-    def __init__(self, estate: Estate) -> None:
-        self._estate = estate
+    def __init__(self, estate: Estate, kept: KeptSecrets) -> None:
+        self._estate, self._kept = estate, kept
 
     def seen(self, asked: Struct) -> Struct:
         """Return what is there of what is asked for."""
@@ -42,7 +44,17 @@ class AzureLook:
         vault = self._estate.find(sealing.id.rpartition("/keys/")[0]) if sealing else None
         if sealing is not None and vault is not None:
             found["key"], found["vault"] = _lifted(sealing), _lifted(vault)
-        return found
+        return found | self._certificate(str(asked.get("certificate") or ""))
+
+    def _certificate(self, uri: str) -> Struct:
+        host, _, name = uri.removeprefix("https://").lower().partition("/secrets/")
+        wanted = host.partition(".")[0]
+        vault = next((one for one in self._estate.all(VAULT) if one.id.rpartition("/")[2].lower() == wanted), None)
+        if vault is None:
+            return {}
+        secret: Struct = {"id": f"{vault.id}/secrets/{name}"}
+        held = not self._kept.missing_in(self._estate, host, name)
+        return {"certificateVault": _lifted(vault), **({"certificate": secret} if held else {})}
 
     def _addresses(self) -> Iterator[Struct]:
         kinds = {azure_names.INTERFACE: "ipConfigurations", azure_names.BALANCER: "frontendIPConfigurations"}

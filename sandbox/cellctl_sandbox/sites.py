@@ -14,6 +14,7 @@ from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.view import as_object, records
 from cellctl_sandbox.estate import Estate, text, texts, value
 from cellctl_sandbox.network import aws_groups, aws_names, aws_routes
+from cellctl_sandbox.network.kept_secrets import KeptSecrets
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
 RESERVATION = "aws:ec2/subnetCidrReservation:SubnetCidrReservation"
@@ -35,7 +36,7 @@ class SandboxSites:
     def look(self, account: str, question: Mapping[str, Value]) -> Struct:
         """Return what is there of what a question names."""
         if "privateZones" in question:
-            return AzureLook(self._on_azure(account)).seen(dict(question))
+            return AzureLook(self._on_azure(account), KeptSecrets.of(self._database)).seen(dict(question))
         return _Look(self._of(account, str(question.get("region")))).seen(dict(question))
 
     def _on_azure(self, account: str) -> Estate:

@@ -30,6 +30,7 @@ class Alarm:
 
 
 _BALANCER = "Microsoft.Network/loadBalancers"
+_GATEWAY = "Microsoft.Network/applicationGateways"
 _DATABASE = "Microsoft.Sql/servers/databases"
 _FILES = "Microsoft.Storage/storageAccounts/fileServices"
 _MACHINE = "Microsoft.Compute/virtualMachines"
@@ -133,13 +134,19 @@ NAT_ALARM = Alarm(
     namespace=_NAT,
     dimension=("ConnectionState", "Failed"),
 )
+WEB_PERCENT = 60
+"""Per cent of the nodes behind an application gateway, below which `web-nodes-down` is raised."""
 CAPACITY_PERCENT = 85
 """Per cent of all provisioned files that raise the alarm `files-full`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmsArgs:
-    """What Alarms watch, by id. `machines` is by ordinal, `nat_gateways` by zone; `size_gib` is of all shares."""
+    """What Alarms watch, by id. `machines` is by ordinal, `nat_gateways` by zone; `size_gib` is of all shares.
+
+    `probed`: a rule of the load balancer has a probe, without which its metrics of health are none. `web_gateway` is
+    the application gateway in front of the web, if there is one; `web_nodes` are behind it.
+    """
 
     place: Place
     email: str
@@ -149,6 +156,9 @@ class AlarmsArgs:
     size_gib: int
     machines: Mapping[int, pulumi.Input[str]]
     nat_gateways: Mapping[str, pulumi.Input[str]]
+    probed: bool = True
+    web_gateway: pulumi.Input[str] | None = None
+    web_nodes: int = 0
 
 
 class Alarms(pulumi.ComponentResource):
@@ -159,7 +169,8 @@ class Alarms(pulumi.ComponentResource):
         self._name, self._args = name, args
         self.group = self._group()
         self.alerts = [
-            *self._alerts(BALANCER_ALARMS, args.load_balancer),
+            *self._alerts(BALANCER_ALARMS if args.probed else (), args.load_balancer),
+            *([self._alert(_web_down(args.web_nodes), args.web_gateway)] if args.web_gateway is not None else []),
             *self._alerts(DATABASE_ALARMS, args.database),
             *self._alerts((*FILE_ALARMS, _files_full(args.size_gib)), args.files),
             *[self._alert(MACHINE_ALARM, id, f"-{ordinal}") for ordinal, id in args.machines.items()],
@@ -219,6 +230,19 @@ def metric_alert(  # noqa: PLR0917  what an alert is made of
         actions=[monitor.MetricAlertActionArgs(action_group_id=group_id)],
         tags=place.tags,
         opts=child(parent),
+    )
+
+
+def _web_down(nodes: int) -> Alarm:
+    return Alarm(
+        name="web-nodes-down",
+        metric="HealthyHostCount",
+        operator="LessThan",
+        threshold=nodes * WEB_PERCENT / 100,
+        aggregation="Average",
+        severity=1,
+        says=f"Fewer than {WEB_PERCENT} % of the nodes answer the application gateway's probe",
+        namespace=_GATEWAY,
     )
 
 

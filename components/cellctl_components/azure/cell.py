@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import managedidentity, resources
 
+from cellctl_components.azure import answering
 from cellctl_components.azure.alarms import Alarms, AlarmsArgs
 from cellctl_components.azure.bootstrap import BootFacts
 from cellctl_components.azure.data_layout import QueueLayout
@@ -15,7 +16,7 @@ from cellctl_components.azure.diagnostics import log_workspace
 from cellctl_components.azure.existing_network import ExistingNetwork
 from cellctl_components.azure.file_shares import FileShares, FileSharesArgs
 from cellctl_components.azure.ingress import Ingress, IngressArgs
-from cellctl_components.azure.layout import GRPC_PORT, AzureLayout
+from cellctl_components.azure.layout import AzureLayout
 from cellctl_components.azure.network import Network, NetworkArgs
 from cellctl_components.azure.nodes import Nodes, NodesArgs
 from cellctl_components.azure.place import Grant, Place, lock, named, stateful
@@ -35,6 +36,8 @@ from cellctl_components.azure.secrets import (
     SecretsArgs,
 )
 from cellctl_components.azure.sql_server import Administrators, Owner, SqlServer, SqlServerArgs
+from cellctl_components.azure.web_gateway import WebGateway, WebGatewayArgs
+from cellctl_components.azure.web_gateway_layout import WebGatewayLayout
 from cellctl_components.octopus import ClusterArgs, Member
 
 LOG_DAYS = 30
@@ -82,6 +85,7 @@ class Cell(pulumi.ComponentResource):
         self.secrets = self._secrets()
         self.database = self._database()
         self.queue = self._queue(args.layout.queue) if args.layout.queue else None
+        self.web = self._web(args.layout.web) if args.layout.web else None
         self.ingress = self._ingress()
         self.nodes = self._nodes()
         self.alarms = self._alarms()
@@ -120,6 +124,7 @@ class Cell(pulumi.ComponentResource):
             control=self._args.control,
             queue_port=layout.queue.port if layout.queue else 0,
             grpc=layout.ingress.grpc,
+            public=layout.ingress.exposure == "public",
         )
         if layout.place is not None:
             return JoinedNetwork(f"{self._name}-network", args, layout.place, self._inside)
@@ -206,6 +211,21 @@ class Cell(pulumi.ComponentResource):
         own = self.database if isinstance(self.database, SqlServer) else self.secrets
         return own.endpoint.endpoint
 
+    def _web(self, layout: WebGatewayLayout) -> WebGateway:
+        site = self._layout.site
+        assert site is not None, "looked at before the first run"
+        args = WebGatewayArgs(
+            place=self._place,
+            layout=layout,
+            host=self._layout.ingress.host,
+            nodes=self._layout.nodes,
+            subnet_id=self.network.subnet_id(self._layout.network.gateway_subnet),
+            vault_id=site.certificate_vault,
+            reader=self._nodes_grant(),
+            workspace=self.workspace.id,
+        )
+        return WebGateway(f"{self._name}-web", args, self._inside)
+
     def _ingress(self) -> Ingress:
         args = IngressArgs(
             place=self._place,
@@ -215,6 +235,7 @@ class Cell(pulumi.ComponentResource):
             subnet_id=self.network.ingress_subnet_id,
             site=self._layout.site,
             queued=self._layout.queue is not None,
+            web=self.web,
         )
         return Ingress(f"{self._name}-ingress", args, self._inside)
 
@@ -234,6 +255,7 @@ class Cell(pulumi.ComponentResource):
                 self.secrets.administrator,
                 self.database.access,
                 *(self.queue.ready if self.queue else ()),
+                *([self.web.nodes_role] if self.web else ()),
             ],
             cluster=self._cluster,
             os=self._layout.nodes_os,
@@ -292,6 +314,9 @@ class Cell(pulumi.ComponentResource):
             place=self._place,
             email=layout.email,
             load_balancer=self.ingress.load_balancer_id,
+            probed=self.web is None or layout.queue is not None or layout.ingress.grpc,
+            web_gateway=self.web.gateway_id if self.web else None,
+            web_nodes=sum(node.role != "worker" for node in layout.nodes),
             database=self.database.database.id,
             files=pulumi.Output.concat(self.files.account.id, "/fileServices/default"),
             size_gib=sum(share.size_gib for share in layout.storage.shares),
@@ -311,25 +336,10 @@ class Cell(pulumi.ComponentResource):
             "url": f"https://{layout.ingress.host}",
             "host": layout.ingress.host,
             "ingressAddress": self.ingress.entry,
-            "nodes": [
-                {
-                    "name": node.computer_name,
-                    "address": node.address,
-                    "port": 443,
-                    "scheme": "https",
-                    "tlsName": layout.ingress.host,
-                    "zone": node.zone,
-                    "machine": node.name,
-                    "version": layout.octopus_version,
-                    "taskCap": node.task_cap,
-                    **({"queue": True} if layout.queue else {}),
-                }
-                for node in layout.nodes
-            ],
-            # A balancer that faces the internet is not looked at: cellctl's public address need not be allowed there.
-            "entries": _entries(layout) if layout.ingress.exposure == "internal" else {},
-            "pollAddresses": [f"https://{layout.ingress.host}:{port}" for port in _poll_ports(layout)],
-            **({"grpcAddress": f"{layout.ingress.host}:{GRPC_PORT}"} if layout.ingress.grpc else {}),
+            "nodes": answering.nodes(layout),
+            "entries": answering.entries(layout),
+            **answering.addresses(layout),
+            **({"pollingAddress": self.ingress.polling_entry} if self.web else {}),
             "database": {
                 "server": self.database.host,
                 "port": 1433,
@@ -351,19 +361,3 @@ class Cell(pulumi.ComponentResource):
             "masterKeySecret": self.secrets.master_key,
             "resourceGroup": layout.names.resource_group,
         }
-
-
-def _entries(layout: AzureLayout) -> dict[str, list[dict[str, object]]]:
-    host = layout.ingress.host
-    polling: list[dict[str, object]] = [{"host": host, "port": port} for port in _poll_ports(layout)]
-    grpc: list[dict[str, object]] = [{"host": host, "port": GRPC_PORT}] if layout.ingress.grpc else []
-    nodes = [node.computer_name for node in layout.nodes if node.role != "worker"]
-    # Port 80 is for the load balancer's probe.
-    closed: list[dict[str, object]] = [{"host": node.address, "port": 80} for node in layout.nodes]
-    entries = {"web": [{"host": host, "port": 443, "nodes": nodes}], "polling": polling, "closed": closed}
-    return {**entries, "grpc": grpc} if grpc else entries
-
-
-def _poll_ports(layout: AzureLayout) -> list[int]:
-    """Return the ports that Tentacles poll: one for each node, or one for all."""
-    return [*dict.fromkeys(node.poll_port for node in layout.nodes)]

@@ -74,6 +74,17 @@ class Image:
     os_disk_gib: int
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WebGateway:
+    """What an application gateway is made with: instances at least and at most, name and version of its rules."""
+
+    capacity: tuple[int, int]
+    tls_policy: str
+    rules: tuple[str, str]
+    request_timeout_s: int
+    drain_timeout_s: int
+
+
 def regions() -> tuple[str, ...]:
     """Return every known region."""
     return tuple(_table("regions", "regions"))
@@ -163,6 +174,20 @@ def queue() -> tuple[str, int, int]:
     """Return size and port of a queue, and GiB of the share that its nodes need besides."""
     row = _table("sizes", "queue")
     return _text(row["sku"]), _number(row["port"]), _number(row["share_gib"])
+
+
+def web_gateway() -> WebGateway:
+    """Return what every application gateway is made with."""
+    row = _table("sizes", "web_gateway")
+    instances, rules = row["instances"], _texts(row["rules"])
+    assert isinstance(instances, list)
+    return WebGateway(
+        capacity=(_number(instances[0]), _number(instances[1])),
+        tls_policy=_text(row["tls_policy"]),
+        rules=(rules[0], rules[1]),
+        request_timeout_s=_number(row["request_timeout_s"]),
+        drain_timeout_s=_number(row["drain_timeout_s"]),
+    )
 
 
 def role(name: str) -> str:

@@ -12,17 +12,17 @@ from cellctl_components.azure.layout import GRPC_PORT, POLLING_PORT, IngressLayo
 from cellctl_components.azure.place import Place, child, lock, named, stateful
 from cellctl_components.azure.private_names import linked_zone, record_in, zone_link
 from cellctl_components.azure.site import SiteLayout
+from cellctl_components.azure.web_gateway import PING_PATH, WebGateway
 
 FRONTEND, WEB_POOL, PING = "fe", "nodes", "octopus-ping"
 POLL_POOL = "pollers"
 """Nodes that run tasks, any of which a Tentacle may poll where they share a queue."""
-PING_PATH = "/api/octopusservernodes/ping"
 IDLE_MINUTES = 30
 
 
 @dataclass(frozen=True, kw_only=True)
 class IngressArgs:
-    """What an Ingress is made of."""
+    """What an Ingress is made of. With a `web` gateway people come to that, and Tentacles alone to the balancer."""
 
     place: Place
     layout: IngressLayout
@@ -31,6 +31,7 @@ class IngressArgs:
     subnet_id: pulumi.Input[str]
     site: SiteLayout | None = None
     queued: bool = False
+    web: WebGateway | None = None
 
 
 class Ingress(pulumi.ComponentResource):
@@ -50,8 +51,9 @@ class Ingress(pulumi.ComponentResource):
         self.load_balancer = self._load_balancer()
         self.load_balancer_id = self.load_balancer.id
         if args.layout.exposure == "internal":
-            self._private_name()
-        self.entry = self._entry()
+            self._private_names()
+        self.entry = args.web.entry if args.web else self._entry()
+        self.polling_entry = self._entry()
         self.register_outputs({"loadBalancerId": self.load_balancer_id})
 
     def pool_ids(self, node: NodeLayout) -> list[pulumi.Output[str]]:
@@ -59,11 +61,11 @@ class Ingress(pulumi.ComponentResource):
         polled = (
             [] if self._args.queued and node.role == "ui" else [POLL_POOL if self._args.queued else _own_pool(node)]
         )
-        pools = polled if node.role == "worker" else [WEB_POOL, *polled]
+        pools = polled if node.role == "worker" or WEB_POOL not in self._pools() else [WEB_POOL, *polled]
         return [pulumi.Output.concat(self.load_balancer.id, "/backendAddressPools/", pool) for pool in pools]
 
     def _entry(self) -> pulumi.Output[str]:
-        """Return where traffic enters: the name under which Azure publishes the address, or the private address."""
+        """Return where traffic enters the balancer: the public name of its address, or the private address."""
         place, layout = self._args.place, self._args.layout
         if self.public_address is None:
             return named(self.load_balancer, layout.address)
@@ -97,31 +99,25 @@ class Ingress(pulumi.ComponentResource):
             location=args.place.location,
             sku=network.LoadBalancerSkuArgs(name="Standard", tier="Regional"),
             frontend_ip_configurations=[self._frontend()],
-            backend_address_pools=[
-                network.BackendAddressPoolArgs(name=pool)
-                for pool in [WEB_POOL, *([POLL_POOL] if args.queued else map(_own_pool, args.nodes))]
-            ],
+            backend_address_pools=[network.BackendAddressPoolArgs(name=pool) for pool in self._pools()],
             probes=[
-                network.ProbeArgs(
-                    name=PING,
-                    protocol="Http",
-                    port=80,
-                    request_path=PING_PATH,
-                    interval_in_seconds=5,
-                    number_of_probes=1,
-                    probe_threshold=2,
-                    no_healthy_backends_behavior="AllProbedDown",
-                ),
+                *([] if args.web else [_ping_probe()]),
                 *[_port_probe(name, port) for name, port, _ in self._spread()],
             ],
             load_balancing_rules=[
-                self._rule("https", 443, WEB_POOL, PING),
+                *([] if args.web else [self._rule("https", 443, WEB_POOL, PING)]),
                 *[self._rule(name, port, pool, f"{name}-tcp") for name, port, pool in self._spread()],
             ],
             inbound_nat_rules=None if args.queued else [self._polling_rule(node) for node in args.nodes],
             tags=args.place.tags,
             opts=child(self),
         )
+
+    def _pools(self) -> list[str]:
+        """Return the pools that something leads to."""
+        args = self._args
+        web = [] if args.web and not args.layout.grpc else [WEB_POOL]
+        return [*web, *([POLL_POOL] if args.queued else map(_own_pool, args.nodes))]
 
     def _frontend(self) -> network.FrontendIPConfigurationArgs:
         if self.public_address is not None:
@@ -176,25 +172,50 @@ class Ingress(pulumi.ComponentResource):
         path = f"Microsoft.Network/loadBalancers/{self._args.layout.load_balancer}/{kind}/{part}"
         return network.SubResourceArgs(id=self._args.place.arm_id(path))
 
-    def _private_name(self) -> privatedns.PrivateRecordSet:
+    def _private_names(self) -> None:
         """Declare a zone of exactly the host: a zone of its parent would hide the customer's other names."""
         args = self._args
         if args.site is not None and args.site.zone:
-            after = [self.load_balancer]
             if args.site.link:
                 zone_link(self, f"{self._name}-host", args.site.zone, args.place, args.network_id)
-            return record_in(self, f"{self._name}-host", args.site.zone, args.layout.host, args.layout.address, *after)
+            for label, host, address, after in self._records():
+                record_in(self, f"{self._name}-{label}", args.site.zone, host, address, after)
+            return
         zone = linked_zone(self, f"{self._name}-host", args.place, args.layout.host, args.network_id).zone
-        return privatedns.PrivateRecordSet(
-            f"{self._name}-host-record",
-            resource_group_name=args.place.resource_group,
-            private_zone_name=named(zone, args.layout.host),
-            relative_record_set_name="@",
-            record_type="A",
-            ttl=60,
-            a_records=[privatedns.ARecordArgs(ipv4_address=args.layout.address)],
-            opts=child(self, self.load_balancer),
-        )
+        for label, host, address, after in self._records():
+            privatedns.PrivateRecordSet(
+                f"{self._name}-{label}-record",
+                resource_group_name=args.place.resource_group,
+                private_zone_name=named(zone, args.layout.host),
+                relative_record_set_name=host.removesuffix(args.layout.host).rstrip(".") or "@",
+                record_type="A",
+                ttl=60,
+                a_records=[privatedns.ARecordArgs(ipv4_address=address)],
+                opts=child(self, after),
+            )
+
+    def _records(self) -> list[tuple[str, str, str, pulumi.Resource]]:
+        """Return label, host, address and what must be there, of each name in the cell's zone."""
+        layout, web = self._args.layout, self._args.web
+        if web is None:
+            return [("host", layout.host, layout.address, self.load_balancer)]
+        return [
+            ("host", layout.host, web.address, web.gateway),
+            ("polling", layout.polling_host, layout.address, self.load_balancer),
+        ]
+
+
+def _ping_probe() -> network.ProbeArgs:
+    return network.ProbeArgs(
+        name=PING,
+        protocol="Http",
+        port=80,
+        request_path=PING_PATH,
+        interval_in_seconds=5,
+        number_of_probes=1,
+        probe_threshold=2,
+        no_healthy_backends_behavior="AllProbedDown",
+    )
 
 
 def _port_probe(name: str, port: int) -> network.ProbeArgs:

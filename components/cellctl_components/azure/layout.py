@@ -23,6 +23,7 @@ from cellctl_components.azure.data_layout import (
 )
 from cellctl_components.azure.names import AzureNames, names
 from cellctl_components.azure.site import SiteLayout, site_of
+from cellctl_components.azure.web_gateway_layout import SUBNET, WebGatewayLayout, web_gateway_of
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
@@ -59,7 +60,10 @@ class NodeSubnet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NetworkLayout:
-    """The cell's virtual network, cut into eighths: zones 1 to 3, ingress, endpoints, three free."""
+    """The cell's virtual network, cut into eighths: zones 1 to 3, ingress, endpoints, an application gateway, two free.
+
+    The gateway's fields are empty where the cell has none.
+    """
 
     name: str
     cidr: str
@@ -71,6 +75,9 @@ class NetworkLayout:
     nodes_group: str
     endpoints_group: str
     existing: bool = False
+    gateway_subnet: str = ""
+    gateway_cidr: str = ""
+    gateway_group: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +98,10 @@ class NodeLayout:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class IngressLayout:
-    """How the cell is reached. `address` is the internal frontend's, empty where the exposure is public."""
+    """How the cell is reached. `address` is the load balancer's internal frontend, empty where the exposure is public.
+
+    Tentacles come to `polling_host`, which is the host unless something else than the load balancer serves the web.
+    """
 
     load_balancer: str
     exposure: Literal["internal", "public"]
@@ -102,6 +112,7 @@ class IngressLayout:
     dns_label: str
     certificate: str
     grpc: bool = False
+    polling_host: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -154,6 +165,7 @@ class AzureLayout:
     site: SiteLayout | None = None
     place: PlaceLayout | None = None
     queue: QueueLayout | None = None
+    web: WebGatewayLayout | None = None
 
     def to_json(self) -> Mapping[str, shared.Json]:
         """Return all of it as JSON-like data, stable under equal input."""
@@ -210,6 +222,7 @@ def azure_layout(
         site=found,
         place=ground.layout if ground else None,
         queue=queue_of(spec, cell_names),
+        web=web_gateway_of(spec, cell_names, network.gateway_cidr),
     )
 
 
@@ -241,6 +254,7 @@ def _network(spec: CellSpec, zones: tuple[str, ...]) -> NetworkLayout:
     cidr = spec.spec.network.cidr
     assert cidr is not None, "refused before"
     eighths = shared.equal_parts(cidr, 8)
+    web = spec.spec.ingress.balancer == "application_gateway"
     subnets = tuple(
         NodeSubnet(
             zone=zone,
@@ -261,6 +275,9 @@ def _network(spec: CellSpec, zones: tuple[str, ...]) -> NetworkLayout:
         endpoint_cidr=_at_most(eighths[4], 26),
         nodes_group=f"nsg-oct-{cell}-nodes",
         endpoints_group=f"nsg-oct-{cell}-endpoints",
+        gateway_subnet=SUBNET if web else "",
+        gateway_cidr=_at_most(eighths[5], 24) if web else "",
+        gateway_group=f"nsg-oct-{cell}-gateway" if web else "",
     )
 
 
@@ -331,4 +348,5 @@ def _ingress(spec: CellSpec, cell_names: AzureNames, address: str) -> IngressLay
         dns_label="" if internal else cell_names.dns_label,
         certificate=ingress.certificate or "",
         grpc=ingress.grpc,
+        polling_host=f"polling.{ingress.host}" if ingress.balancer == "application_gateway" else ingress.host,
     )

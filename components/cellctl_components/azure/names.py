@@ -32,6 +32,8 @@ class AzureNames:
     sealing: str
     sql_partner: str
     failover_group: str
+    web_gateway: str
+    web_label: str
 
 
 def names(*, account: str, cell: str, incarnation: int, generation: int = 1) -> AzureNames:
@@ -58,6 +60,8 @@ def names(*, account: str, cell: str, incarnation: int, generation: int = 1) -> 
         sql_partner=_joined("sql-oct-dr", readable, 63, who),
         failover_group=_joined("fog-oct", readable, 63, who),
         queue=_joined("redis-oct", readable, 60, who),
+        web_gateway=_joined("id-oct-web", readable, 64, who),
+        web_label=_joined("oct-web", readable, 63, who),
     )
 
 

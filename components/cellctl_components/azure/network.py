@@ -18,6 +18,9 @@ from cellctl_components.layout import covered
 PROBE_SOURCE = "AzureLoadBalancer"
 """Service tag of the load balancer's probes; without it every node counts as down."""
 
+MANAGER_SOURCE, MANAGER_PORTS = "GatewayManager", "65200-65535"
+"""Service tag of those who manage application gateways of version 2, and where: Azure refuses one they do not reach."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
@@ -25,7 +28,7 @@ class NetworkArgs:
 
     `allow` may reach the web portal and the polling port; `control` is where cellctl runs: it reaches nodes on 443,
     the database on 1433, the vault on 443 and the files on 445. Both are CIDRs. `queue_port` is that of the queue that
-    nodes share, 0 for none.
+    nodes share, 0 for none. `public`: an application gateway, where there is one, has an address on the internet.
     """
 
     place: Place
@@ -34,6 +37,12 @@ class NetworkArgs:
     control: str
     queue_port: int = 0
     grpc: bool = False
+    public: bool = False
+
+    @property
+    def web(self) -> list[str]:
+        """Whom nodes admit to the web: the gateway alone where there is one."""
+        return [self.layout.gateway_cidr] if self.layout.gateway_cidr else list(self.allow)
 
 
 class Network(pulumi.ComponentResource):
@@ -53,6 +62,11 @@ class Network(pulumi.ComponentResource):
         self.nodes_group = security_group(self, f"{name}-nodes-nsg", args.place, layout.nodes_group, node_rules(args))
         self.endpoints_group = security_group(
             self, f"{name}-endpoints-nsg", args.place, layout.endpoints_group, self._endpoint_rules()
+        )
+        self.gateway_group = (
+            security_group(self, f"{name}-gateway-nsg", args.place, layout.gateway_group, gateway_rules(args))
+            if layout.gateway_subnet
+            else None
         )
         self.nodes_group_id: pulumi.Output[str] | None = None  # it is on the subnets
         self.nat_gateways = {subnet.name: self._nat_gateway(subnet) for subnet in args.layout.node_subnets}
@@ -131,11 +145,29 @@ class Network(pulumi.ComponentResource):
                     private_endpoint_network_policies="Enabled",
                     network_security_group=network.NetworkSecurityGroupArgs(id=self.endpoints_group.id),
                 ),
+                *([self._gateway_subnet(self.gateway_group)] if self.gateway_group else []),
                 # Last, so that more nodes add to the list and move nothing in it.
                 *[self._node_subnet(subnet) for subnet in layout.node_subnets],
             ],
             tags=self._args.place.tags,
             opts=child(self),
+        )
+
+    def _gateway_subnet(self, group: network.NetworkSecurityGroup) -> network.SubnetArgs:
+        """Return the subnet that an application gateway has to itself; by the endpoint it reads its certificate.
+
+        A gateway without a public address wants the subnet delegated, and one with such an address none.
+        """
+        layout, service = self._args.layout, "Microsoft.Network/applicationGateways"
+        return network.SubnetArgs(
+            name=layout.gateway_subnet,
+            address_prefix=layout.gateway_cidr,
+            default_outbound_access=False,
+            network_security_group=network.NetworkSecurityGroupArgs(id=group.id),
+            service_endpoints=[network.ServiceEndpointPropertiesFormatArgs(service="Microsoft.KeyVault")],
+            delegations=None
+            if self._args.public
+            else [network.DelegationArgs(name="application-gateways", service_name=service)],
         )
 
     def _node_subnet(self, subnet: NodeSubnet) -> network.SubnetArgs:
@@ -172,15 +204,32 @@ def node_rules(args: NetworkArgs) -> list[network.SecurityRuleArgs]:
     allow, control = list(args.allow), args.control
     # cellctl asks every node, and every way in; where people come from the same range, their rules are its too.
     grpc = _port(GRPC_PORT if args.grpc else 0)
-    own = [] if covered(control, allow) else [_allow("in-control", 120, [control], ["443", "10943", *grpc])]
+    asked = ["443"] if covered(control, allow) else ["443", "10943", *grpc]
+    own = [] if covered(control, args.web) else [_allow("in-control", 120, [control], asked)]
     # A balancer that spreads Tentacles over nodes asks each port whether it answers.
-    probed = ["80", *_port(POLLING_PORT if args.queue_port else 0), *grpc]
+    web = [] if args.layout.gateway_cidr else ["80"]
+    probed = [*web, *_port(POLLING_PORT if args.queue_port else 0), *grpc]
     return [
-        _allow("in-https", 100, allow, ["443"]),
+        _allow("in-https", 100, args.web, ["443"]),
         _allow("in-polling", 110, allow, ["10943"]),
         *([_allow("in-grpc", 115, allow, grpc)] if grpc else []),
         *own,
-        _probe("in-probe", 130, probed),
+        *([_tagged("in-probe", 130, PROBE_SOURCE, probed)] if probed else []),
+    ]
+
+
+def gateway_rules(args: NetworkArgs) -> list[network.SecurityRuleArgs]:
+    """Return who reaches an application gateway: people, cellctl, its probes, and from outside Azure's managers.
+
+    A gateway without a public address has managers inside (learn.microsoft.com, private deployment).
+    """
+    own = [] if covered(args.control, list(args.allow)) else [_allow("in-control", 120, [args.control], ["443"])]
+    managers = [_tagged("in-managers", 130, MANAGER_SOURCE, [MANAGER_PORTS])] if args.public else []
+    return [
+        _allow("in-https", 100, args.allow, ["443"]),
+        *own,
+        *managers,
+        _tagged("in-probe", 140, PROBE_SOURCE, ["*"]),
     ]
 
 
@@ -202,14 +251,14 @@ def _allow(name: str, priority: int, sources: Sequence[str], ports: Sequence[str
     )
 
 
-def _probe(name: str, priority: int, ports: Sequence[str]) -> network.SecurityRuleArgs:
+def _tagged(name: str, priority: int, tag: str, ports: Sequence[str]) -> network.SecurityRuleArgs:
     return network.SecurityRuleArgs(
         name=name,
         priority=priority,
         direction="Inbound",
         access="Allow",
         protocol="Tcp",
-        source_address_prefix=PROBE_SOURCE,
+        source_address_prefix=tag,
         source_port_range="*",
         destination_address_prefix="*",
         destination_port_ranges=list(ports),

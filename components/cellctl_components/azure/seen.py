@@ -2,7 +2,8 @@
 
 The answer holds documents of Azure Resource Manager with their `properties` lifted: `network`, `groups` and `tables`
 (of its subnets), `addresses` (who has which address in it), `zones` (private zones of the asked names, with the
-networks that they are linked to), `zone` and the `records` in it, `key` and its `vault`. What is not there is absent.
+networks that they are linked to), `zone` and the `records` in it, `key` and its `vault`, `certificate` and its
+`certificateVault`. What is not there is absent.
 """
 
 from __future__ import annotations
@@ -46,6 +47,16 @@ class Seen:
     def key_version(self) -> str:
         """The key's newest version."""
         return str(at(self.key, "keyUriWithVersion") or "").rpartition("/")[2]
+
+    @property
+    def certificate_vault(self) -> Json:
+        """The vault of the web's certificate, None where there is none."""
+        return self._answer.get("certificateVault")
+
+    @property
+    def certificate(self) -> Json:
+        """The secret with the web's certificate, None where there is none."""
+        return self._answer.get("certificate")
 
     def records(self) -> tuple[str, ...]:
         """Return which of the cell's names the zone has records for."""

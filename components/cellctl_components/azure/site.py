@@ -55,7 +55,7 @@ class SiteLayout:
 
     `block` is the range of its nodes in subnet `nodes`, `entry` the address of its load balancer in subnet `ingress`.
     `zones` maps a private endpoint's group to its zone. `zone` is where the cell's name is; `link`: to its
-    own network.
+    own network. `certificate_vault` is the vault of which an application gateway takes its certificate.
     """
 
     network: str
@@ -66,6 +66,7 @@ class SiteLayout:
     zone: str
     link: bool
     key: KeyLayout | None = None
+    certificate_vault: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,6 +82,7 @@ class Asked:
     zone: str = ""
     key: str = ""
     queued: bool = False
+    certificate: str = ""
 
     @property
     def zones(self) -> Mapping[str, str]:
@@ -105,6 +107,7 @@ class Asked:
             "names": [*self.zones.values(), self.host] if there else [],
             "zone": self.zone,
             "key": self.key,
+            "certificate": self.certificate,
         }
 
 
@@ -127,7 +130,14 @@ def asked(spec: CellSpec) -> Asked:
         zone=body.ingress.zone or "",
         key=body.protection.key or "",
         queued=body.ingress.polling == "redis",
+        certificate=_certificate(spec),
     )
+
+
+def _certificate(spec: CellSpec) -> str:
+    """Return the secret of which an application gateway takes its certificate, `` where there is none."""
+    ingress = spec.spec.ingress
+    return ingress.certificate or "" if ingress.balancer == "application_gateway" else ""
 
 
 def settle(
@@ -176,6 +186,7 @@ def settled(asked: Asked, answer: dict[str, Json], *, exists: bool) -> dict[str,
         "zone": asked.zone,
         "link": bool(asked.zone) and asked.existing is None,
         **({"key": asked.key, "keyVersion": seen.key_version} if asked.key else {}),
+        **({"certificateVault": str(at(seen.certificate_vault, "id"))} if asked.certificate else {}),
     }
 
 
@@ -186,7 +197,8 @@ def site_of(spec: CellSpec, site: Mapping[str, Json] | None) -> SiteLayout | Non
         SpecError: Nobody has looked yet.
     """
     body, given = spec.spec, site or {}
-    if body.network.existing is None and body.ingress.zone is None and body.protection.key is None:
+    named = (body.network.existing, body.ingress.zone, body.protection.key, _certificate(spec) or None)
+    if all(one is None for one in named):
         return None
     if "network" not in given:
         message = "nobody has looked yet at what this file names in the subscription"
@@ -200,6 +212,7 @@ def site_of(spec: CellSpec, site: Mapping[str, Json] | None) -> SiteLayout | Non
         zone=str(given.get("zone") or ""),
         link=given.get("link") is True,
         key=_key(str(given.get("key") or ""), str(given.get("keyVersion") or "")),
+        certificate_vault=str(given.get("certificateVault") or ""),
     )
 
 

@@ -34,6 +34,8 @@ def objections(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]
         yield from _zone(asked, seen, exists=exists)
     if asked.key:
         yield from _key(asked, seen)
+    if asked.certificate:
+        yield from _certificate(asked, seen)
 
 
 def _no(code: str, reason: str, remedy: str) -> Objection:
@@ -166,6 +168,26 @@ def _key(asked: Asked, seen: Seen) -> Iterator[Objection]:
     if closed and at(seen.vault, "networkAcls.bypass") != "AzureServices":
         remedy = "az keyvault update --bypass AzureServices: database and files open the key from outside your networks"
         yield _no("key_vault", f"the vault of {name} lets trusted services of Azure not in", remedy)
+
+
+def _certificate(asked: Asked, seen: Seen) -> Iterator[Objection]:
+    """What an application gateway demands of the vault of its certificate."""
+    host, _, name = asked.certificate.removeprefix("https://").partition("/secrets/")
+    vault = seen.certificate_vault
+    if vault is None:
+        remedy = "name one of this subscription; `az keyvault list --query [].properties.vaultUri`"
+        yield _no("certificate_missing", f"there is no vault {host} in this subscription", remedy)
+        return
+    if seen.certificate is None:
+        remedy = f"az keyvault certificate import --vault-name {host.partition('.')[0]} --name {name} --file web.pfx"
+        yield _no("certificate_missing", f"vault {host} has no secret {name}", remedy)
+    if at(vault, "enableRbacAuthorization") is not True:
+        remedy = "az keyvault update --enable-rbac-authorization true: the gateway gets a role on this one secret"
+        yield _no("certificate_vault", f"vault {host} does not look at role assignments", remedy)
+    closed = any(at(vault, key) in ("Disabled", "Deny") for key in ("publicNetworkAccess", "networkAcls.defaultAction"))
+    if closed and at(vault, "networkAcls.bypass") != "AzureServices":
+        remedy = "az keyvault update --bypass AzureServices: the gateway's managers open it from outside your networks"
+        yield _no("certificate_vault", f"vault {host} lets trusted services of Azure not in", remedy)
 
 
 def _sealing(seen: Seen) -> bool:

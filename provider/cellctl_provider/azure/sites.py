@@ -78,7 +78,18 @@ class _Look:
         if document:
             found["key"] = document
             found["vault"] = self._get(key.rpartition("/keys/")[0], _VAULT_API)
-        return found
+        return found | self._certificate(str(asked.get("certificate") or ""))
+
+    def _certificate(self, uri: str) -> Struct:
+        """Return the vault of a secret, and what Resource Manager says of the secret: never its value."""
+        host, _, name = uri.removeprefix("https://").partition("/secrets/")
+        vaults = self._listed(f"{self._subscription}/providers/Microsoft.KeyVault/vaults", _VAULT_API) if name else ()
+        wanted = host.partition(".")[0].lower()
+        vault = next((one for one in vaults if str(at(one, "name")).lower() == wanted), None)
+        if vault is None:
+            return {}
+        secret = self._get(f"{at(vault, 'id')}/secrets/{name}", _VAULT_API)
+        return {"certificateVault": vault, **({"certificate": secret} if secret else {})}
 
     def _network(self, id: str) -> Struct:
         network = self._get(id, _NETWORK_API)

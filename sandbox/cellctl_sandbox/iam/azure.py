@@ -53,6 +53,23 @@ def lacks(estate: Estate, principal: str, action: str, scope: str) -> str:
     return f"no role assignment on {scope.rpartition('/')[2]} lets {principal} {_SAID[action]}"
 
 
+def on_secret(estate: Estate, principal: str, uri: str) -> str:
+    """Return why a principal may not read a secret of a vault that need not be the cell's, `` if it may.
+
+    `uri` is the secret's; its vault is known by its name, which is global.
+    """
+    host, _, name = uri.removeprefix("https://").partition("/secrets/")
+    part = f"/vaults/{host.partition('.')[0]}".lower()
+    for item in estate.all(ASSIGNMENT):
+        scope = item.text("scope").lower()
+        vault, found, _ = scope.partition(part)
+        whole = f"{vault}{part}/secrets/{name}".lower()
+        granted = item.text("principalId") == principal and "readSecret" in _allowed(estate, _role(item))
+        if found and granted and _covers(scope, whole):
+            return ""
+    return f"no role assignment on secret {name} of {host} lets {principal} read it"
+
+
 _SAID = {
     "listKeys": "fetch its keys",
     "listQueueKeys": "fetch its keys",

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from cellctl.facts.conditions import at, every
 from cellctl.state.values import Value
+from cellctl_sandbox.network import azure_gateways
 from cellctl_sandbox.network.azure import AzureNetwork
-from cellctl_sandbox.network.azure_names import BALANCER, INTERFACE, MACHINE, machine_place
+from cellctl_sandbox.network.azure_names import BALANCER, GATEWAY, INTERFACE, MACHINE, machine_place
 from cellctl_sandbox.network.azure_rules import PROBE
 from cellctl_sandbox.network.entry import Entry, Target
 from cellctl_sandbox.network.verdict import Place
@@ -20,6 +21,9 @@ def entry(network: AzureNetwork, name: str, port: int, source: Place) -> Entry |
     A port without a rule has no targets.
     """
     keys = {place.key for place in network.names(name, source).places}
+    gateway = next((item for item in network.estate.all(GATEWAY) if item.id in keys), None)
+    if gateway is not None:
+        return azure_gateways.entry(network, gateway, port)
     balancer = next((item for item in network.estate.all(BALANCER) if item.id in keys), None)
     if balancer is None:
         return None

@@ -20,6 +20,7 @@ ZONE = "azure-native:privatedns:PrivateZone"
 LINK = "azure-native:privatedns:VirtualNetworkLink"
 RECORD = "azure-native:privatedns:PrivateRecordSet"
 BALANCER = "azure-native:network:LoadBalancer"
+GATEWAY = "azure-native:network:ApplicationGateway"
 PUBLIC = "198.51.100.1"
 """Stands for any public address (TEST-NET-2, RFC 5737)."""
 SERVICES = {
@@ -47,7 +48,7 @@ _PUBLIC_NAMES = (
 def resolve(estate: Estate, name: str, network: str) -> Names:
     """Return the places that a name or address leads to, asked inside `network`."""
     if is_address(name):
-        return Names(places=(_at(estate, name),))
+        return Names(places=(place_at(estate, name),))
     suffix = next((one for one in SERVICES if name.lower().endswith(f".{one}")), "")
     if suffix:
         return _service(estate, name.lower().removesuffix(f".{suffix}"), suffix, network)
@@ -90,12 +91,13 @@ def _configuration(interface: CloudObject | None) -> tuple[str, str]:
     return found, text(interface, "ipConfigurations.0.subnet.id")
 
 
-def _at(estate: Estate, address: str) -> Place:
+def place_at(estate: Estate, address: str) -> Place:
+    """Return what has an address; of an application gateway the frontend, in the subnet that it is in."""
     for item in estate.all(MACHINE):
         place = machine_place(estate, item)
         if place.address == address:
             return place
-    for item in estate.all(BALANCER):
+    for item in (*estate.all(BALANCER), *estate.all(GATEWAY)):
         if address in {str(one) for one in every(item.properties, "frontendIPConfigurations.*.privateIPAddress")}:
             subnet = text(item, "frontendIPConfigurations.0.subnet.id")
             return _place(item.id.rpartition("/")[2], address, subnet, item.id)
@@ -171,6 +173,6 @@ def _recorded(estate: Estate, zone: CloudObject, name: str) -> Names:
     start = f"{zone.id.lower()}/a/"
     for item in estate.all(RECORD):
         if item.id.lower() == start + relative:
-            places = tuple(_at(estate, str(one)) for one in every(item.properties, "aRecords.*.ipv4Address"))
+            places = tuple(place_at(estate, str(one)) for one in every(item.properties, "aRecords.*.ipv4Address"))
             return Names(places=places) if places else Names(trouble=unknown(f"the record of {name} leads nowhere"))
     return Names(trouble=unknown(f"zone {zone_name} has no record for {name}"))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cellctl_sandbox.estate import Estate, text, value
-from cellctl_sandbox.iam.azure import boots, keys_of_queue
+from cellctl_sandbox.iam.azure import IDENTITY, boots, keys_of_queue, on_secret
 from cellctl_sandbox.network.addresses import is_private
 from cellctl_sandbox.network.azure import AzureNetwork
-from cellctl_sandbox.network.azure_names import machine_place
+from cellctl_sandbox.network.azure_names import GATEWAY, machine_place
 from cellctl_sandbox.network.boot import Boot, boot_of, not_shared
 from cellctl_sandbox.network.kept_secrets import KeptSecrets
 from cellctl_sandbox.network.needs import needs_of
@@ -29,9 +29,19 @@ def hindrance(network: AzureNetwork, machine: CloudObject, kept: KeptSecrets) ->
     found = (
         *_hindrances(network, place, boot),
         *boots(network.estate, machine, boot.client, boot.vault, boot.account),
+        *_certificate(network.estate, boot),
         *filter(None, (kept.missing_in(network.estate, boot.vault, name) for name in boot.secrets)),
     )
     return found[0] if found else ""
+
+
+def _certificate(estate: Estate, boot: Boot) -> Iterator[str]:
+    """Yield why a node may not read its certificate. Without a gateway that is a matter of whoever has the vault."""
+    who = next((item for item in estate.all(IDENTITY) if item.text("clientId") == boot.client), None)
+    if boot.certificate and who is not None and estate.all(GATEWAY):
+        yield from filter(
+            None, [on_secret(estate.seen_by("service:keyvault"), who.text("principalId"), boot.certificate)]
+        )
 
 
 def queue_trouble(network: AzureNetwork, machine: CloudObject) -> str | None:

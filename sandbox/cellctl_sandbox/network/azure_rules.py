@@ -17,6 +17,9 @@ GROUP = "azure-native:network:NetworkSecurityGroup"
 PROBE = Place(what="the load balancer's probe", address="168.63.129.16")
 """Whence probes come: service tag AzureLoadBalancer (Microsoft Learn, IP address 168.63.129.16)."""
 
+MANAGER = Place(what="Azure's managers of gateways", address="198.51.100.9")
+"""Stands for service tag GatewayManager (an address of TEST-NET-2, RFC 5737)."""
+
 Way = Literal["Inbound", "Outbound"]
 
 
@@ -116,6 +119,8 @@ def _is_of(prefix: str, place: Place, spaces: tuple[str, ...]) -> bool:
         return True
     if prefix == "AzureLoadBalancer":
         return place.address == PROBE.address
+    if prefix == "GatewayManager":
+        return place.address == MANAGER.address
     if prefix == "VirtualNetwork":
         return inside
     if prefix == "Internet":

@@ -49,6 +49,8 @@ class Boot:
 
     `administrator` is whom it makes administrator: name, e-mail, and the secret with the password; empty for none.
 
+    `certificate` is the secret of the certificate that it shows, `` where it makes one of its own.
+
     `queue` is where the queue of polling Tentacles answers and the secret of its token, if nodes share one;
     `cluster_shared` the folder that Octopus then demands.
 
@@ -80,6 +82,7 @@ class Boot:
     installs: Literal["installer", "image", "azure-image"] = "installer"
     system: System = "windows"
     administrator: tuple[str, str, str] = ("", "", "")
+    certificate: str = ""
 
 
 def boot_of(machine: CloudObject) -> Boot | None:
@@ -209,6 +212,7 @@ def _facts(told: Mapping[str, Value]) -> Boot | None:
         client=str(told.get("identity_client_id") or ""),
         leads=leads,
         queue=(str(told.get("queue_host") or ""), _port(told.get("queue_port")), str(told.get("queue_id") or "")),
+        certificate=str(told.get("certificate") or ""),
         installs="azure-image" if told.get("system") == "linux" else "installer",
         system="linux" if told.get("system") == "linux" else "windows",
     )

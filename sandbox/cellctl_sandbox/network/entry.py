@@ -9,15 +9,17 @@ from dataclasses import dataclass
 class Target:
     """One target of a port. `why` says what keeps the balancer, its probe or its clients from reaching it, `` nothing.
 
-    It is healthy if it listens on `health_port` and, where there is a `health_path`, answers it with 200. `zone` is
-    where it is, as its balancer counts.
+    It is healthy if it listens on `health_port` and, where there is a `health_path`, answers it with a status of
+    `healthy` (numbers or ranges). `zone` is where it is, as its balancer counts. `tls_name` is what its certificate
+    must be for, `` where it is spoken to in clear.
     """
 
     address: str
     port: int
     health_port: int
     health_path: str = ""
-    health_tls: bool = False
+    healthy: tuple[str, ...] = ("200",)
+    tls_name: str = ""
     why: str = ""
     zone: str = ""
 
@@ -48,6 +50,7 @@ class Entry:
 
     `zones` is None where every address leads to every target. `shows` are the names in the certificate that a client
     is shown, empty for whichever it asks for. `turns_away` is the status of a port that has nothing for this name.
+    `largest_body` is how many bytes a request may have, `largest_file` if it uploads a file; 0 without a limit.
     """
 
     balancer: str
@@ -58,3 +61,5 @@ class Entry:
     zones: Zones | None = None
     shows: tuple[str, ...] = ()
     turns_away: int = 0
+    largest_body: int = 0
+    largest_file: int = 0

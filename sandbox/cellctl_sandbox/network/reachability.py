@@ -12,7 +12,7 @@ from cellctl_sandbox.iam import PolicyError, services
 from cellctl_sandbox.iam import aws as aws_roles
 from cellctl_sandbox.iam import azure as azure_roles
 from cellctl_sandbox.inventory import BOOT_S, INSTANCE
-from cellctl_sandbox.network import aws_balancers, aws_nodes, azure_alerts, azure_balancers, azure_nodes, azure_seals
+from cellctl_sandbox.network import aws_balancers, aws_nodes, azure_balancers, azure_nodes, azure_work
 from cellctl_sandbox.network.addresses import is_address
 from cellctl_sandbox.network.aws import AwsNetwork
 from cellctl_sandbox.network.azure import AzureNetwork
@@ -162,15 +162,13 @@ class Reachability:
         Raises:
             PolicyError: A policy says something that the sandbox cannot judge.
         """
-        if type not in services.WORK and type not in azure_seals.SEALED and type != azure_alerts.ALERT:
+        if type not in services.WORK and type not in azure_work.WORK:
             return ""
         estate = self._estates.of(cell)
         item = estate.one(type, id)
         if item is None:
             return ""
-        if type in azure_seals.SEALED:
-            return azure_seals.trouble(estate, item)
-        return azure_alerts.trouble(estate, item) if type == azure_alerts.ALERT else services.trouble(estate, item)
+        return azure_work.WORK[type](estate, item) if type in azure_work.WORK else services.trouble(estate, item)
 
     def settles_s(self, cell: str) -> float | None:
         """Return when the next object of a cell is found by all, None if nothing is hidden from anybody."""

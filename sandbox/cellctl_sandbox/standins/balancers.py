@@ -102,15 +102,17 @@ class BalancerStandin:
             return Response(status=entry.turns_away)
         if entry is None or not entry.targets:
             return _error(HTTPStatus.SERVICE_UNAVAILABLE, f"{name}:{port} has no registered targets")
+        if _too_large(entry, request):
+            return _error(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the firewall of {entry.balancer} limits bodies")
         target, why = self._healthy(entry)
         route = self._machines.route(target.address, target.port) if target else None
-        if route is None:
+        if target is None or route is None:
             return _error(HTTPStatus.GATEWAY_TIMEOUT, why)
         headers = {"host": name} | {key: request.headers[key] for key in _PASSED if key in request.headers}
-        with httpx.Client(verify=_NO_TLS, timeout=_TIMEOUT_S, trust_env=False) as client:
+        with httpx.Client(verify=self._trust(target), timeout=_TIMEOUT_S, trust_env=False) as client:
             answer = client.request(
-                request.method, f"{route.url}{request.path}", params=dict(request.query), headers=headers,
-                content=request.body,
+                request.method, f"{_url(target, route)}{request.path}", params=dict(request.query), headers=headers,
+                content=request.body, extensions=_named(target),
             )  # fmt: skip
         kind = answer.headers.get("content-type", "")
         return Response(status=answer.status_code, body=answer.content, content_type=kind)
@@ -152,9 +154,38 @@ class BalancerStandin:
             return f"nothing listens on {where}"
         if not target.health_path:
             return ""
-        with httpx.Client(verify=_NO_TLS, timeout=_TIMEOUT_S, trust_env=False) as client:
-            status = client.get(f"{route.url}{target.health_path}").status_code
-        return "" if status == HTTPStatus.OK else f"the probe of {where} is answered with HTTP {status}"
+        with httpx.Client(verify=self._trust(target), timeout=_TIMEOUT_S, trust_env=False) as client:
+            try:
+                status = client.get(
+                    f"{_url(target, route)}{target.health_path}", extensions=_named(target)
+                ).status_code  # fmt: skip
+            except httpx.TransportError as error:
+                return f"the probe of {where} meets {error}"
+        return "" if _is_of(status, target.healthy) else f"the probe of {where} is answered with HTTP {status}"
+
+    def _trust(self, target: Target) -> ssl.SSLContext:
+        """Return whom a target is trusted by: the issuer of every certificate here, where it is spoken to over TLS."""
+        return ssl.create_default_context(cadata=self._authority.trust_anchor) if target.tls_name else _NO_TLS
+
+
+def _url(target: Target, route: Route) -> str:
+    return f"{'https' if target.tls_name else 'http'}://{route.host}:{route.port}"
+
+
+def _named(target: Target) -> dict[str, str]:
+    """Return what tells httpx which name a target's certificate must be for."""
+    return {"sni_hostname": target.tls_name} if target.tls_name else {}
+
+
+def _is_of(status: int, ranges: Sequence[str]) -> bool:
+    parts = (one.partition("-") for one in ranges)
+    return any(int(first) <= status <= int(last or first) for first, _, last in parts)
+
+
+def _too_large(entry: Entry, request: Request) -> bool:
+    file = request.headers.get("content-type", "").startswith("multipart/form-data")
+    limit = entry.largest_file if file else entry.largest_body
+    return 0 < limit < len(request.body)
 
 
 _PASSED = ("x-octopus-apikey", "content-type", "accept")

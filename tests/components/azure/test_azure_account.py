@@ -30,6 +30,7 @@ PLACE = {
 
 
 KEY = f"{SCOPE}/resourceGroups/rg-hub/providers/Microsoft.KeyVault/vaults/kv-hub/keys/cells"
+VAULT = KEY.partition("/keys/")[0]
 
 
 def wanted(level: str = "account", **body: object) -> Wanted:
@@ -38,7 +39,7 @@ def wanted(level: str = "account", **body: object) -> Wanted:
     given = {"cloud": "azure", "account": "sandbox", "region": "westeurope", **body}
     model = ReefSpec if level == "reef" else CellSpec
     spec = model.model_validate({"metadata": {"name": "acme"}, "spec": given}).to_json()
-    site = {"network": "", "key": KEY, "keyVersion": "v1"} if "protection" in body else None
+    site = {"network": "", "key": KEY, "keyVersion": "v1", "certificateVault": VAULT} if "protection" in body else None
     return Wanted(level=level, spec=spec, place=PLACE if "placement" in body else None, site=site)
 
 
@@ -53,6 +54,10 @@ def test_the_permissions_are_those_of_what_programs_declare(record, base) -> Non
     kept = {
         "database": {"failover": {"region": "northeurope"}, "longTerm": {"weeks": 4}},
         "protection": {"key": KEY},
+        "ingress": {
+            "balancer": "application_gateway",
+            "certificate": "https://kv-hub.vault.azure.net/secrets/web",
+        },
     }
     cells = [kept, {}, {"ingress": public}, {"placement": {"reef": "r1"}}, {"nodes": {"os": "linux"}}, queued]
     programs = [

@@ -11,6 +11,7 @@ from cellctl.spec import CellSpec
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "resource-names.md"
 KEY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-hub/keys/cells"
+WEB = {"balancer": "application_gateway", "certificate": "https://kv-hub.vault.azure.net/secrets/web"}
 BEGIN, END = "<!-- azure: begin -->", "<!-- azure: end -->"
 
 
@@ -19,7 +20,7 @@ def program_of(**body: object) -> Callable[[], None]:
     spec = CellSpec.model_validate(
         {"metadata": {"name": "acme"}, "spec": {"cloud": "azure", "account": "sandbox", "region": "westeurope", **body}}
     )
-    site = {"network": "", "key": KEY, "keyVersion": "v1"} if spec.spec.protection.key else None
+    site = {"network": "", "key": KEY, "keyVersion": "v1", "certificateVault": KEY.partition("/keys/")[0]}
     layout = cloud.layout(spec, site=site)
     return lambda: cloud.program(layout, AccountFacts(id="00000000-0000-0000-0000-000000000001", sandbox=True))
 
@@ -48,6 +49,7 @@ def test_the_document_lists_every_name_and_token(record) -> None:
         record(program_of()),
         record(program_of(ingress=public, nodes={"count": 4})),
         record(program_of(ingress=options, database=kept, protection={"key": KEY})),
+        *(record(program_of(ingress={**where, **WEB})) for where in (public, {})),
     )
     text = DOCUMENT.read_text(encoding="utf-8")
     section = text.partition(BEGIN)[2].partition(END)[0]

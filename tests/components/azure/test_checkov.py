@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 REASONS = tomllib.loads((HERE / "checkov.toml").read_text(encoding="utf-8"))
 ALLOWED, PASSWORD = REASONS["allowed"], REASONS["password"]
 KEY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-hub/keys/cells"
+WEB = {"balancer": "application_gateway", "certificate": "https://kv-hub.vault.azure.net/secrets/web"}
 ACCOUNT = AccountFacts(id="00000000-0000-0000-0000-000000000001", sandbox=True)
 CELLS: dict[str, dict[str, object]] = {
     "standard": {},
@@ -27,6 +28,7 @@ CELLS: dict[str, dict[str, object]] = {
         "ingress": {"exposure": "public", "allow": ["20.30.40.0/24"], "host": "a.example.com", "polling": "redis"},
         "database": {"failover": {"region": "northeurope"}, "longTerm": {"weeks": 4}},
     },
+    "web gateway": {"ingress": {**WEB, "exposure": "public", "allow": ["20.30.40.0/24"], "host": "a.example.com"}},
     "password": {"database": {"authentication": "sql"}, "storage": {"tier": "standard_v2"}},
 }  # fmt: skip
 
@@ -35,7 +37,7 @@ def template(record, body: dict[str, object]) -> dict[str, object]:
     cloud = load("azure")
     whole = {"cloud": "azure", "account": "sandbox", "region": "westeurope", **body}
     spec = CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": whole})
-    site = {"network": "", "key": KEY, "keyVersion": "v1"} if spec.spec.protection.key else None
+    site = {"network": "", "key": KEY, "keyVersion": "v1", "certificateVault": KEY.partition("/keys/")[0]}
     layout = cloud.layout(spec, site=site)
     recorded = record(lambda: cloud.program(layout, ACCOUNT))
     return exported([(item.type, item.plain) for item in recorded.all])
