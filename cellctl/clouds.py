@@ -12,6 +12,7 @@ from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from cellctl.errors import UsageError
+from cellctl.versions import TEMPLATE
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
@@ -52,7 +53,8 @@ class AccountFacts:
     is the same for a run that only looks. `control_cidr` is where cellctl runs.
     `administrators` is the object id of the Entra group that administers databases, `principal` the object id of
     whoever runs cellctl, `sql_identity` the id of the identity as which SQL servers ask the directory, `queue_role`
-    that of the role that reads the keys of a queue (Azure; all four may be empty).
+    that of the role that reads the keys of a queue (Azure; all four may be empty). `born` is the template of the
+    cellctl that made the stack: what a newer one would leave out, an older stack keeps.
     """
 
     id: str
@@ -64,6 +66,7 @@ class AccountFacts:
     principal: str = ""
     sql_identity: str = ""
     queue_role: str = ""
+    born: int = TEMPLATE
     sandbox: bool = False
 
 

@@ -8,7 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from cellctl.errors import GuardError, Objection
 
-TEMPLATE = 5
+TEMPLATE = 6
 """Raised whenever the programs declare something else for a cell file that did not change."""
 CHECKPOINT = 4
 """The newest schema of checkpoints that is read and written (`cellctl.state.checkpoint`)."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -179,19 +179,21 @@ class Cockpit:
         interventions.install(
             unprotect=task.unprotect, keep_locks=task.keep_locks, accept_loss=task.accept_loss, adopt=task.adopt
         )
-        program = self._made(task.spec) if task.spec else self._program
+        another = bool(task.spec) or task.born not in (0, setup.account.born)
+        program = self._made(task.spec or setup.spec, task.born) if another else self._program
         program()
         site: Struct = {"site": self._site} if self._site else {}
-        pulumi.export(RECORD, {**setup.record, **site, **({"spec": dict(task.spec)} if task.spec else {})})
+        born: Struct = {"born": task.born} if task.born else {}
+        pulumi.export(RECORD, {**setup.record, **born, **site, **({"spec": dict(task.spec)} if task.spec else {})})
 
-    def _made(self, spec: Mapping[str, Value]) -> Callable[[], None]:
+    def _made(self, spec: Mapping[str, Value], born: int = 0) -> Callable[[], None]:
         """Return the stack's program, its layout made; SpecError says what the cloud cannot do."""
         setup, cloud = self.setup, self._cloud or clouds.load(self.setup.cloud)
         wanted = clouds.Wanted(
             level=setup.level, spec=spec, incarnation=setup.incarnation, place=dict(setup.place) or None,
             site=self._site or None,
         )  # fmt: skip
-        return clouds.declaring(cloud, wanted, setup.account)
+        return clouds.declaring(cloud, wanted, replace(setup.account, born=born or setup.account.born))
 
     def _event(self, text: str) -> None:
         if '"severity":"debug"' in text or '"ephemeral":true' in text:

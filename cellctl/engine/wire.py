@@ -66,7 +66,7 @@ class Task:
     `deployment` is what an import makes the state, secrets sealed. A scrub's `targets` are region, bucket, and its
     share's ARN unless it only counts. `exists` tells verb `site` whether something of the stack is there, `outputs`
     what it is `wanted` for, and the `site` where that is known; verb `account` takes the `sizes` to ask for there.
-    `after_s`: seconds of the cloud's time to wait first.
+    `after_s`: seconds of the cloud's time to wait first. `born` replaces that of the Setup's account, 0 does not.
     """
 
     verb: Verb
@@ -84,6 +84,7 @@ class Task:
     deployment: Mapping[str, Value] = field(default_factory=dict)
     exists: bool = False
     after_s: float = 0.0
+    born: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

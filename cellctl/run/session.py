@@ -26,10 +26,11 @@ from cellctl.guard import Need, Offer, Size, Usage
 from cellctl.plan import Diagnostic, Failure
 from cellctl.run import identity, siting
 from cellctl.run.knowledge import FactsOfTypes
-from cellctl.run.target import RECORD, outputs_of
+from cellctl.run.target import RECORD, born_of, outputs_of
 from cellctl.state.backend import FileBackend, Loaded
 from cellctl.state.checkpoint import Checkpoint, deployment_from_json, deployment_to_json, document
 from cellctl.state.values import Struct, Value
+from cellctl.versions import TEMPLATE
 
 if TYPE_CHECKING:
     from cellctl.home import Run
@@ -148,7 +149,7 @@ class Session:
             if event is not None:
                 planner.take(event)
 
-        ended = self._perform(self._as_looker(task), heard, progress)
+        ended = self._perform(self._as_looker(self._of_its_age(task)), heard, progress)
         if ended.failed and not planner.failures and not planner.blocked:
             planner.fail(ended.failed)
         return planner, ended
@@ -158,7 +159,7 @@ class Session:
 
         What was done before the operation broke off is in the Progress; why it did is `Ended.broke`.
         """
-        progress = Progress(FactsOfTypes(), self.redactor)
+        progress, task = Progress(FactsOfTypes(), self.redactor), self._of_its_age(task)
         self._looked_elsewhere = False
         took: list[tuple[str, str, float]] = []
 
@@ -323,6 +324,13 @@ class Session:
             outputs=outputs if isinstance(outputs, dict) else {},
             remaining=remaining if isinstance(remaining, int) else 0,
         )
+
+    def _of_its_age(self, task: Task) -> Task:
+        """Tell a program the template that its stack was born with; of a state that is elsewhere the state says it."""
+        if self.target.files is None and task.verb in ("up", "preview"):
+            record = self.record()
+            self.target = replace(self.target, born=born_of(record) if record else TEMPLATE)
+        return replace(task, born=self.target.born)
 
     def _raw(self, task: Task, progress: Progress, heard: OnRawEvent | None = None) -> Struct:
         def beat(simulated: float | None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from cellctl import guard
@@ -20,7 +20,7 @@ from cellctl.state.backend import FileBackend, Loaded
 from cellctl.state.checkpoint import Checkpoint, digest
 from cellctl.state.resources import ResourceState
 from cellctl.state.values import Struct, Value
-from cellctl.versions import versions
+from cellctl.versions import TEMPLATE, versions
 
 if TYPE_CHECKING:
     from cellctl.home import Account, Home
@@ -36,6 +36,7 @@ RECORD = "cellctl"
 NODES = ":Nodes$"  # in the URN of whatever the component that holds a cell's nodes declares
 ADMINISTRATOR = "cellctl:octopus:Administrator"
 NODE = "cellctl:octopus:Node"
+_LAST_UNSAID = 5  # templates whose stacks do not say which one made them
 _SANDBOX_SUBSCRIPTION = "00000000-0000-4000-8000-000000000000"
 _SANDBOX_TENANT = "00000000-0000-4000-8000-0000000000ff"
 
@@ -45,7 +46,7 @@ class Target:
     """One cell of one home (`name` is `acme`), one reef (`reef/r1`) or one account (`account/prod`).
 
     `spec` is its JSON, `{}` where only the stack is known and it holds no record. `made_by` is what the stack records
-    of its maker. `place` is what a cell on a reef has
+    of its maker, `born` the template of its first one. `place` is what a cell on a reef has
     there, `{}` where it is dedicated or has none yet; `site` what the stack found in the account, likewise. `advice` is
     what the file may say and had better not. `looking`: nothing is to be changed.
     """
@@ -63,6 +64,7 @@ class Target:
     place: Struct = field(default_factory=dict)
     site: Struct = field(default_factory=dict)
     made_by: Mapping[str, str] = field(default_factory=dict)
+    born: int = TEMPLATE
     looking: bool = False
 
     @property
@@ -126,6 +128,7 @@ class Target:
             sql_identity=account.sql_identity,
             queue_role=account.queue_role,
             control_cidr=account.control_cidr or AccountFacts(id="").control_cidr,
+            born=self.born,
             sandbox=account.simulated,
         )
 
@@ -148,6 +151,7 @@ class Target:
             "account": self.account.name,
             "region": self.region,
             "incarnation": self.incarnation,
+            "born": self.born,
             "spec": self.spec,
             "specDigest": self.spec_digest,
             "versions": _struct(versions(self.cloud)),
@@ -195,9 +199,12 @@ def of_spec(home: Home, spec: AnySpec, options: RunOptions) -> Target:
         site=siting.still_wanted(_part(before, "site"), spec_json),
         made_by=made_by(before),
     )
-    if target.files is not None:
-        refuse_move(target, before, target.load())
-    return target
+    if target.files is None:
+        return replace(target, born=born_of(before))
+    loaded = target.load()
+    refuse_move(target, before, loaded)
+    exists = loaded is not None and bool(loaded.checkpoint.resources or loaded.checkpoint.pending)
+    return replace(target, born=born_of(before) if exists else TEMPLATE)
 
 
 def of_stack(home: Home, name: str, options: RunOptions) -> Target:
@@ -226,6 +233,7 @@ def of_stack(home: Home, name: str, options: RunOptions) -> Target:
         place=_part(record, "place"),
         site=_part(record, "site"),
         made_by=made_by(record),
+        born=born_of(record),
     )
 
 
@@ -250,6 +258,17 @@ def made_by(record: Struct) -> dict[str, str]:
     """Return the versions of what made the stack with this record."""
     found = record.get("versions")
     return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
+
+
+def born_of(record: Struct) -> int:
+    """Return the template of the cellctl that made the stack with this record, today's where there is none.
+
+    Records of template 5 and earlier do not say it: then it is that of the last maker.
+    """
+    found, last = record.get("born"), made_by(record).get("template", "")
+    if isinstance(found, int | float):
+        return int(found)
+    return min(int(last), _LAST_UNSAID) if last.isdigit() else TEMPLATE
 
 
 def _record_of_file(home: Home, name: str) -> Struct:

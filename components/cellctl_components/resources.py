@@ -61,7 +61,8 @@ class FileGateway(pulumi.CustomResource):
     """A Storage Gateway brought up on an appliance that runs: activated once, cache added once, settings applied.
 
     `instance_id` is the EC2 instance (changing it replaces the gateway; it is how an existing one is adopted).
-    `address` is the appliance's private address, used for activation only. `cache_sizes_gib` lists the sizes of the
+    `address` is the appliance's private address, used for activation only; with `security_group_id` its port 80 is open
+    to `control_cidr` while it is activated, and at no other time. `cache_sizes_gib` lists the sizes of the
     cache volumes attached; grow by adding to the list. `guest_password_secret` is the ARN of a secret of AWS Secrets
     Manager that holds the SMB guest password; one is generated into it if it is empty, and it never enters the state.
     With a `domain` the gateway joins it, in `domain_unit`, as whom the secret at `domain_secret` says (JSON with
@@ -82,6 +83,8 @@ class FileGateway(pulumi.CustomResource):
         timezone: pulumi.Input[str] = "GMT",
         capacity: pulumi.Input[str] = "Small",
         vpc_endpoint: pulumi.Input[str] | None = None,
+        security_group_id: pulumi.Input[str] | None = None,
+        control_cidr: pulumi.Input[str] | None = None,
         log_group_arn: pulumi.Input[str] | None = None,
         smb_security_strategy: pulumi.Input[str] | None = None,
         smb_share_visibility: pulumi.Input[bool] = False,
@@ -104,6 +107,8 @@ class FileGateway(pulumi.CustomResource):
             "timezone": timezone,
             "capacity": capacity,
             "vpcEndpoint": vpc_endpoint,
+            "securityGroupId": security_group_id,
+            "controlCidr": control_cidr,
             "logGroupArn": log_group_arn,
             "smbSecurityStrategy": smb_security_strategy,
             "smbShareVisibility": smb_share_visibility,

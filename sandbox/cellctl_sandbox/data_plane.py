@@ -158,6 +158,7 @@ class DataPlane:
         from cellctl_sandbox.standins.octopus.standin import OctopusStandin
         from cellctl_sandbox.standins.run_command import ResourceManagerStandin, Runs, systems_manager_service
         from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
+        from cellctl_sandbox.standins.security_groups import security_groups_service
         from cellctl_sandbox.standins.smb import Directory
         from cellctl_sandbox.standins.tds.standin import TdsStandin
 
@@ -197,7 +198,12 @@ class DataPlane:
         self._dialled = True
         return SandboxDialer(
             [
-                AwsEndpointStandin(services, buckets=files.buckets, regions=self._regions()),
+                AwsEndpointStandin(
+                    services,
+                    queried=security_groups_service(self.view, interference=struck),
+                    buckets=files.buckets,
+                    regions=self._regions(),
+                ),
                 *files.ports,
                 KeyVaultStandin(
                     secrets,

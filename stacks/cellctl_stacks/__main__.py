@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pulumi
 
@@ -43,6 +44,8 @@ def main() -> None:
     body = wanted.spec.get("spec")
     where = body if isinstance(body, dict) else {}
     account = _account(config, sandbox=where.get("account") == "sandbox")
+    born = record.get("born", 5 if "versions" in record else account.born)  # of before, nobody said it
+    account = replace(account, born=born if isinstance(born, int) else account.born)
     declaring(load(str(where.get("cloud"))), wanted, account)()
     pulumi.export(RECORD, record)
 

@@ -12,7 +12,14 @@ from cellctl_components.aws.reef_layout import reef_layout
 from cellctl_components.aws.resolve import layout as aws_layout
 from cellctl_components.aws.site import settle
 from cellctl_stacks import aws_account, aws_reef
-from cellctl_stacks.aws_providers import GATEWAY_IMAGE, NODE_IMAGES, image, operator, providers
+from cellctl_stacks.aws_providers import (
+    GATEWAY_IMAGE,
+    NODE_IMAGES,
+    OPENS_WHEN_NEEDED,
+    image,
+    operator,
+    providers,
+)
 
 
 def program(layout: Layout, account: AccountFacts) -> None:
@@ -26,6 +33,7 @@ def program(layout: Layout, account: AccountFacts) -> None:
             account=account.id,
             control=account.control_cidr,
             operator=operator(account),
+            standing=account.born < OPENS_WHEN_NEEDED,
             gateway_image=image(GATEWAY_IMAGE, cloud),
             node_image=image(NODE_IMAGES[layout.nodes.os], cloud),
         ),

@@ -16,6 +16,8 @@ from cellctl_stacks.renamed import alias_renamed
 GATEWAY_IMAGE = needs("aws").images["gateway"]
 NODE_IMAGES = {"windows": needs("aws").images["node"], "linux": needs("aws").images["linux-node"]}
 """Parameters that AWS keeps: the newest image. A machine that runs never follows them."""
+OPENS_WHEN_NEEDED = 6
+"""Stacks born with this template or a later one have no standing rule for a gateway's port 80."""
 
 
 def providers(

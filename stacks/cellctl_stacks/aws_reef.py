@@ -7,7 +7,7 @@ import pulumi
 from cellctl.clouds import AccountFacts, Layout
 from cellctl_components.aws.reef import Reef, ReefArgs
 from cellctl_components.aws.reef_layout import ReefLayout
-from cellctl_stacks.aws_providers import GATEWAY_IMAGE, image, operator, providers
+from cellctl_stacks.aws_providers import GATEWAY_IMAGE, OPENS_WHEN_NEEDED, image, operator, providers
 
 
 def program(layout: Layout, account: AccountFacts) -> None:
@@ -21,6 +21,7 @@ def program(layout: Layout, account: AccountFacts) -> None:
             account=account.id,
             control=account.control_cidr,
             operator=operator(account),
+            standing=account.born < OPENS_WHEN_NEEDED,
             gateway_image=image(GATEWAY_IMAGE, cloud),
         ),
         opts=pulumi.ResourceOptions(providers=[cloud, steps]),

@@ -98,6 +98,14 @@ def test_a_recorded_state_is_previewed_without_replacing_or_deleting_anything(fo
     assert newer or not changed, f"a cell whose file stayed would change: raise cellctl.versions.TEMPLATE ({changed})"
 
 
+def test_a_rule_that_was_made_for_ever_stays_until_its_cell_is_made_anew(tmp_path: Path) -> None:
+    """Port 80 of a gateway: opened by a step of its own since template 6, and only in stacks that were born with it."""
+    plan = previewed(laid(newest("aws"), tmp_path))
+    kept = {change.name: change.action for change in plan.changes if "gateway-in-tcp-80-" in change.name}
+    assert kept == {"acme-network-gateway-in-tcp-80-10.255.0.0-24": "same"}
+    assert [change.action for change in plan.changes if change.type == "cellctl:aws:FileGateway"] == ["same"]
+
+
 RENAMED = {
     "aws": {
         "cells:aws:Alarms": "cells:aws:Alerts",  # a component: and so everything in it

@@ -33,8 +33,8 @@ class CellArgs:
     """What a cell is made of.
 
     `account` is the account's id, `control` the range where cellctl runs, `operator` the ARN of the role with which it
-    works, empty if its buckets need not know. `gateway_image` and `node_image` are AMI ids;
-    the first ones a cell sees stay, until an operation replaces the machine.
+    works, empty if its buckets need not know. `gateway_image` and `node_image` are AMI ids; the first ones a cell sees
+    stay, until an operation replaces the machine. With `standing` a rule for a gateway's port 80 stays, as once.
     """
 
     layout: AwsLayout
@@ -43,6 +43,7 @@ class CellArgs:
     gateway_image: pulumi.Input[str]
     node_image: pulumi.Input[str]
     operator: str = ""
+    standing: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,21 +121,19 @@ class Cell(pulumi.ComponentResource):
                 region=layout.region,
                 account=self._args.account,
                 groups=firewall.groups(layout),
-                rules=firewall.rules(layout, control=self._args.control),
+                rules=self._rules(),
                 key_arn=self.secrets.key_arn,
             ),
             opts=child(self),
         )
 
     def _joined(self, place: PlaceLayout) -> JoinedNetwork:
-        rules = firewall.rules(self._layout, control=self._args.control)
-        return JoinedNetwork(
-            f"{self._name}-network",
-            JoinedNetworkArgs(
-                layout=self._layout.network, place=place, groups=firewall.groups(self._layout), rules=rules
-            ),
-            opts=child(self),
-        )
+        layout, groups = self._layout.network, firewall.groups(self._layout)
+        args = JoinedNetworkArgs(layout=layout, place=place, groups=groups, rules=self._rules())
+        return JoinedNetwork(f"{self._name}-network", args, opts=child(self))
+
+    def _rules(self) -> tuple[firewall.Rule, ...]:
+        return firewall.rules(self._layout, control=self._args.control, standing=self._args.standing)
 
     def _existing(self, site: SiteLayout) -> ExistingNetwork:
         layout = self._layout
@@ -146,7 +145,7 @@ class Cell(pulumi.ComponentResource):
                 region=layout.region,
                 owner=f"cell-{layout.cell}",
                 groups=firewall.groups(layout),
-                rules=firewall.rules(layout, control=self._args.control),
+                rules=self._rules(),
             ),
             opts=child(self),
         )
@@ -214,8 +213,9 @@ class Cell(pulumi.ComponentResource):
     def _gateway(self) -> _Files:
         layout, gateway, network = self._layout, self._layout.gateway, self.network
         assert not isinstance(network, JoinedNetwork)
-        # The appliance reaches its service, and cellctl its port 80, before it is activated.
-        ways = [network.rules[rule.label] for rule in firewall.gateway_rules(layout, control=self._args.control)]
+        control, standing = self._args.control, self._args.standing
+        own = firewall.gateway_rules(layout, control=control, standing=standing)
+        ways = [network.rules[rule.label] for rule in own]  # the appliance reaches its service before it is activated
         host = FileGatewayHost(
             f"{self._name}-gateway",
             FileGatewayHostArgs(
@@ -232,6 +232,7 @@ class Cell(pulumi.ComponentResource):
                 guest_secret=guest.arn if (guest := self.secrets.guest_secret) else None,
                 log_days=layout.network.log_days,
                 protected=layout.protected,
+                opens_to="" if standing else control,
                 after=[*ways, *network.ways_to_storage],
             ),
             opts=child(self),

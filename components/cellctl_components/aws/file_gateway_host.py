@@ -29,7 +29,8 @@ class FileGatewayHostArgs:
     `image` is the appliance's AMI; only the first one is ever used. `endpoint` is the DNS name of the service's
     endpoint, `zone_id` the hosted zone for the gateway's own name. `guest_secret` is the ARN of the secret for the SMB
     guest, None where there is none; `join_secret` that of the secret for joining the layout's domain. `after` must
-    exist before activation: the rules of its security group.
+    exist before activation: the rules of its security group. Port 80 is opened to `opens_to`, where cellctl runs, while
+    the gateway is activated; `` where a rule admits it all the time.
     """
 
     layout: GatewayLayout
@@ -46,6 +47,7 @@ class FileGatewayHostArgs:
     join_secret: pulumi.Input[str] | None = None
     log_days: int = 30
     protected: bool = True
+    opens_to: str = ""
     after: Sequence[pulumi.Resource] = ()
 
 
@@ -163,6 +165,8 @@ class FileGatewayHost(pulumi.ComponentResource):
             cache_sizes_gib=list(layout.cache_gib),
             capacity=layout.capacity,
             vpc_endpoint=args.endpoint,
+            security_group_id=args.security_group_id if args.opens_to else None,
+            control_cidr=args.opens_to or None,
             log_group_arn=self._log.arn,
             smb_security_strategy="MandatoryEncryption" if layout.protocol == "smb" else None,
             guest_password_secret=args.guest_secret,

@@ -115,13 +115,14 @@ def _without_endpoints(own: tuple[Group, ...], site: SiteLayout | None) -> tuple
     return tuple(one for one in own if one != "endpoints") if site and site.endpoint else own
 
 
-def rules(layout: AwsLayout, *, control: str) -> tuple[Rule, ...]:
-    """Return all rules of a cell. `control` is the range where cellctl runs."""
+def rules(layout: AwsLayout, *, control: str, standing: bool = False) -> tuple[Rule, ...]:
+    """Return all rules of a cell. `control` is the range where cellctl runs; `standing` as of `gateway_rules`."""
     doors = () if layout.entry else _balancers(layout, control)
     own = (*doors, *_nodes(layout, control), *(_queue() if layout.queue else ()))
     if layout.place:
         return own
-    return (*own, *gateway_rules(layout, control=control), *database_rules(layout, control=control))
+    files = gateway_rules(layout, control=control, standing=standing)
+    return (*own, *files, *database_rules(layout, control=control))
 
 
 def reef_groups(layout: ReefLayout) -> tuple[Group, ...]:
@@ -130,12 +131,13 @@ def reef_groups(layout: ReefLayout) -> tuple[Group, ...]:
     return (*own, *DOOR_GROUPS) if layout.entry else own
 
 
-def reef_rules(layout: ReefLayout, *, control: str) -> tuple[Rule, ...]:
-    """Return all rules of a reef: one set for all cells, whichever there are."""
+def reef_rules(layout: ReefLayout, *, control: str, standing: bool = False) -> tuple[Rule, ...]:
+    """Return all rules of a reef: one set for all cells, whichever there are; `standing` as of `gateway_rules`."""
     protocol, cidr = layout.gateways[0].host.protocol, layout.network.cidr
     tried = [port for transport, port in SHARE_PORTS[protocol] if transport == "tcp" and port in TRIED_PORTS]
     return (
-        *_gateway(protocol, cidr, control, clients="members", site=layout.site),
+        *_gateway(protocol, cidr, clients="members", site=layout.site),
+        *([_activation(control)] if standing else ()),
         *(_rule("gateway", "in", "tcp", port, control, "cellctl tries a share no cell has") for port in tried),
         *_domain(layout),
         *_database(layout.hosts[0].port, control, clients="members"),
@@ -232,17 +234,25 @@ def _queue() -> Sequence[Rule]:
     return [_rule("queue", "in", "tcp", QUEUE_PORT, "nodes", "Requests to polling Tentacles")]
 
 
-def gateway_rules(layout: AwsLayout, *, control: str) -> Sequence[Rule]:
-    """Return the rules of the gateway and of the endpoint it talks to: needed before it is activated."""
-    return _gateway(layout.gateway.protocol, layout.network.cidr, control, clients="nodes", site=layout.site)
+def gateway_rules(layout: AwsLayout, *, control: str, standing: bool = False) -> Sequence[Rule]:
+    """Return the rules of the gateway and of the endpoint it talks to: needed before it is activated.
+
+    Port 80 is opened by `cellctl:aws:FileGateway` for as long as that takes; stacks that were made before it did have a
+    `standing` rule, and keep it.
+    """
+    own = _gateway(layout.gateway.protocol, layout.network.cidr, clients="nodes", site=layout.site)
+    return [*own, _activation(control)] if standing else own
 
 
-def _gateway(protocol: Protocol, cidr: str, control: str, *, clients: Group, site: SiteLayout | None) -> Sequence[Rule]:
+def _activation(control: str) -> Rule:
+    return _rule("gateway", "in", "tcp", 80, control, "Activation")
+
+
+def _gateway(protocol: Protocol, cidr: str, *, clients: Group, site: SiteLayout | None) -> Sequence[Rule]:
     shares, foreign = SHARE_PORTS[protocol], bool(site and site.endpoint)
     endpoints, admitted = cidr if foreign else "endpoints", () if foreign else ENDPOINT_PORTS
     return [
         *(_rule("gateway", "in", transport, port, clients, "File shares") for transport, port in shares),
-        _rule("gateway", "in", "tcp", 80, control, "Activation"),
         *(_rule("gateway", "out", "tcp", port, endpoints, "Storage Gateway service") for port in ENDPOINT_PORTS),
         _rule("gateway", "out", "tcp", 443, S3, "Buckets"),
         _rule("gateway", "out", "udp", 123, ANYWHERE, "Time"),

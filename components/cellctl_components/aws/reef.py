@@ -39,6 +39,7 @@ class ReefArgs:
     control: str
     gateway_image: pulumi.Input[str]
     operator: str = ""
+    standing: bool = False
 
 
 class Reef(pulumi.ComponentResource):
@@ -81,7 +82,7 @@ class Reef(pulumi.ComponentResource):
                     region=layout.region,
                     owner=layout.cell,
                     groups=firewall.reef_groups(layout),
-                    rules=firewall.reef_rules(layout, control=self._args.control),
+                    rules=firewall.reef_rules(layout, control=self._args.control, standing=self._args.standing),
                 ),
                 opts=child(self),
             )
@@ -91,7 +92,7 @@ class Reef(pulumi.ComponentResource):
                 layout=layout.network,
                 region=layout.region,
                 account=self._args.account,
-                rules=firewall.reef_rules(layout, control=self._args.control),
+                rules=firewall.reef_rules(layout, control=self._args.control, standing=self._args.standing),
                 key_arn=self.key_arn,
                 groups=firewall.reef_groups(layout),
             ),
@@ -155,7 +156,8 @@ class Reef(pulumi.ComponentResource):
                 log_days=layout.network.log_days,
                 protected=layout.protected,
                 join_secret=self._join_secret(host),
-                # The appliance reaches its service, and cellctl its port 80, before it is activated.
+                opens_to="" if self._args.standing else self._args.control,
+                # The appliance reaches its service before it is activated.
                 after=[*network.rules.values(), *network.ways_to_storage],
             ),
             opts=child(self),

@@ -43,6 +43,26 @@ class SystemsManagerClient(Protocol):
         """Return `Status` and what the command wrote on one instance."""
 
 
+class Ec2Client(Protocol):
+    """The part of boto3's EC2 client that is used here; parameter names are AWS's."""
+
+    def authorize_security_group_ingress(
+        self,
+        *,
+        GroupId: str,  # noqa: N803
+        IpPermissions: Sequence[Mapping[str, object]],  # noqa: N803
+    ) -> Mapping[str, object]:
+        """Add rules to a security group."""
+
+    def revoke_security_group_ingress(
+        self,
+        *,
+        GroupId: str,  # noqa: N803
+        IpPermissions: Sequence[Mapping[str, object]],  # noqa: N803
+    ) -> Mapping[str, object]:
+        """Remove rules from a security group."""
+
+
 class Closing(Protocol):
     """What all boto3 clients have."""
 
@@ -54,7 +74,11 @@ _CODES: Mapping[str, ErrorCode] = {
     "ThrottlingException": "throttle",
     "Throttling": "throttle",
     "TooManyRequestsException": "throttle",
+    "RequestLimitExceeded": "throttle",
     "LimitExceededException": "quota",
+    "RulesPerSecurityGroupLimitExceeded": "quota",
+    "UnauthorizedOperation": "auth",
+    "InvalidGroup.NotFound": "not_found",
     "AccessDeniedException": "auth",
     "UnrecognizedClientException": "auth",
     "ExpiredTokenException": "auth",
@@ -112,6 +136,14 @@ class AwsClients:
             return self._credentials.aws(region).client("ssm", region_name=region, endpoint_url=url, config=config)
 
         return cast("SystemsManagerClient", self._client("ssm", region, make))
+
+    def ec2(self, region: str) -> Ec2Client:
+        """Return the EC2 client of a region."""
+
+        def make(url: str | None, config: Config) -> object:
+            return self._credentials.aws(region).client("ec2", region_name=region, endpoint_url=url, config=config)
+
+        return cast("Ec2Client", self._client("ec2", region, make))
 
     def close(self) -> None:
         """Close the connections of all clients; a client asked for again is made anew."""

@@ -10,6 +10,7 @@ from cellctl import facts
 from cellctl.facts.document import Table
 from cellctl.state.values import Struct, Value, contains_unknown
 from cellctl_provider.aws import activation, cache, settings
+from cellctl_provider.aws.activation_door import Door, Doors
 from cellctl_provider.aws.clients import translated
 from cellctl_provider.context import Context
 from cellctl_provider.inputs import (
@@ -51,6 +52,8 @@ FIELDS = (
     # Only activation uses these: changing them later changes nothing, and must not replace a gateway.
     Field(name="address", kind="text", required=True, settled=True),
     Field(name="vpcEndpoint", kind="text", settled=True),
+    Field(name="securityGroupId", kind="text", settled=True, pattern=r"sg-[0-9a-f]+"),
+    Field(name="controlCidr", kind="text", settled=True, pattern=r"(\d{1,3}\.){3}\d{1,3}/\d{1,2}"),
     Field(name="gatewayName", kind="text", required=True, pattern=r"[ -.0-\[\]-~]{2,255}"),
     Field(name="cacheSizesGib", kind="wholes", required=True),
     Field(
@@ -94,6 +97,7 @@ class FileGatewayHandler:
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._doors = Doors(context)
 
     def check(self, request: Check) -> Checked:
         """Validate inputs; a cache only grows, because an allocated disk cannot be taken back or resized."""
@@ -122,7 +126,7 @@ class FileGatewayHandler:
         if request.preview:
             return Created(id="", properties=preview_of(inputs, OUTPUTS))
         client = self._client(inputs)
-        arn = activation.activated(self._context, client, _appliance(inputs))
+        arn = self._activated(client, inputs)
         try:
             return Created(id=arn, properties=self._ready(client, arn, inputs, new_password=False))
         except ProviderError as error:
@@ -186,6 +190,15 @@ class FileGatewayHandler:
         with translated("deleting the gateway"):
             client.delete_gateway(GatewayARN=request.id)
 
+    def _activated(self, client: StorageGatewayClient, inputs: Struct) -> str:
+        """Return the gateway of the appliance; port 80 is open for as long as it takes to activate it."""
+        appliance = _appliance(inputs)
+        arn = activation.find(client, appliance.instance_id)
+        if arn:
+            return arn
+        with self._doors.opened(_door(inputs)):
+            return activation.activated(self._context, client, appliance)
+
     def _prove_clean(self, client: StorageGatewayClient, arn: str) -> None:
         remedy = "Wait until it is uploaded, or set acceptDataLoss on the gateway and run `up` first."
         try:
@@ -199,6 +212,7 @@ class FileGatewayHandler:
 
     def _ready(self, client: StorageGatewayClient, arn: str, inputs: Struct, *, new_password: bool) -> Struct:
         """Wait for the gateway, give it its cache and its settings, and return all outputs."""
+        self._doors.shut(_door(inputs))  # a run that was killed may have left it open
         self._wait_connected(client, arn, limit_s=_CONNECTED_LIMIT_S, times=_CONNECTED_TIMES)
         disks: list[Value] = list(cache.added(self._context, client, arn, wholes(inputs, "cacheSizesGib")))
         settings.apply(self._context, client, arn, inputs, new_password=new_password)
@@ -245,6 +259,10 @@ def _appliance(inputs: Struct) -> activation.Appliance:
         vpc_endpoint=text(inputs, "vpcEndpoint"),
         tags=text_map(inputs, "tags"),
     )
+
+
+def _door(inputs: Struct) -> Door:
+    return Door(needed(inputs, "region"), text(inputs, "securityGroupId"), text(inputs, "controlCidr"))
 
 
 def _dirt(client: StorageGatewayClient, arn: str) -> Struct:

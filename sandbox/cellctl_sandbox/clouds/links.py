@@ -19,6 +19,16 @@ _ALWAYS_THERE = ("/fileservices/default", "/blobservices/default")
 """What an object has from its beginning (Microsoft Learn, File Services REST API: one for each account, 2026-11)."""
 
 
+_OF_NOBODY = {
+    "aws:ec2/securityGroup:SecurityGroup": (
+        "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule",
+        "securityGroupId",
+    )
+}
+"""What goes with an object although no program declares it: type, and the property that names the object. A group's
+rules go with it (Amazon EC2 API Reference, DeleteSecurityGroup, 2026-11)."""
+
+
 def link(world: World, behaviour: Behaviour, record: CloudRecord, begin_s: float) -> float:
     """Note what an object refers to, and return when all of it is found, at the earliest `begin_s`.
 
@@ -121,6 +131,8 @@ def _exists(world: World, value: str) -> bool:
 
 def contents(world: World, record: CloudRecord) -> list[CloudRecord]:
     """Return what lies in an object and goes with it."""
+    if record.type in _OF_NOBODY:
+        return _added(world, record)
     if not record.id.startswith("/"):
         return []
     start = record.id.lower() + "/"
@@ -132,6 +144,17 @@ def contents(world: World, record: CloudRecord) -> list[CloudRecord]:
     below = [record_of(world.database, row, world.tenancy.tenant) for row in found]
     # What is not `contained` stays, and refuses the deletion if it refers to what goes: a management lock.
     return [item for item in below if (known := known_behaviour(item.type)) is None or known.contained]
+
+
+def _added(world: World, record: CloudRecord) -> list[CloudRecord]:
+    """Return what no program has declared in an object: a service's API was asked to add it."""
+    type_, path = _OF_NOBODY[record.type]
+    found = world.rows.execute(
+        f"SELECT {COLUMNS} FROM objects WHERE type = ? AND urn = '' AND gone_s IS NULL",  # noqa: S608  a constant
+        (type_,),
+    ).fetchall()
+    rules = [record_of(world.database, row, world.tenancy.tenant) for row in found]
+    return [rule for rule in rules if bare(rule.properties().get(path)) == record.id]
 
 
 def refuse_dependants(world: World, doomed: list[CloudRecord], record: CloudRecord) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 from cellctl.dialer import Route
 from cellctl_sandbox.standins import bucket_policies
 from cellctl_sandbox.standins.aws_json import JsonApi, JsonService
+from cellctl_sandbox.standins.aws_query import QueryApi
 from cellctl_sandbox.standins.web import Answer, Listener, Request, Response
 
 _PREFIX = "service:"
@@ -22,12 +23,21 @@ class BucketService(Protocol):
 
 
 class AwsEndpointStandin:
-    """Serves the JSON APIs and S3; the region is told by the request's signature. `regions` are those to announce."""
+    """Serves JSON APIs, EC2's part (`queried`) and S3; the region is told by the request's signature.
+
+    `regions` are those to announce.
+    """
 
     def __init__(
-        self, services: Sequence[JsonService], *, buckets: BucketService | None = None, regions: Sequence[str] = ()
+        self,
+        services: Sequence[JsonService],
+        *,
+        queried: JsonService | None = None,
+        buckets: BucketService | None = None,
+        regions: Sequence[str] = (),
     ) -> None:
         self._services = {service.name: service for service in services}
+        self._queried = queried
         self._buckets = buckets
         self._regions = tuple(regions)
         self._lock = threading.Lock()
@@ -44,21 +54,28 @@ class AwsEndpointStandin:
         return Route(host="127.0.0.1", port=here, url=f"http://127.0.0.1:{here}")
 
     def _rest(self) -> tuple[str, ...]:
-        return (bucket_policies.NAME,) if self._buckets is not None else ()
+        queried = (self._queried.name,) if self._queried is not None else ()
+        return (*queried, bucket_policies.NAME) if self._buckets is not None else queried
 
     def _answer(self) -> Answer:
-        """Return what answers: JSON APIs name themselves in a header, S3 does not."""
+        """Return what answers: JSON APIs name themselves in a header, EC2 in its signature, S3 nowhere."""
         api, buckets = JsonApi(list(self._services.values())), self._buckets
-        if buckets is None:
-            return api.answer
-        return lambda request: (api if "x-amz-target" in request.headers else buckets).answer(request)
+        query = QueryApi(self._queried) if self._queried is not None else None
+
+        def answer(request: Request) -> Response:
+            if query is not None and query.scope in request.headers.get("authorization", ""):
+                return query.answer(request)
+            by_name = buckets is None or "x-amz-target" in request.headers
+            return api.answer(request) if by_name or buckets is None else buckets.answer(request)
+
+        return answer
 
     def names(self) -> Sequence[tuple[str, int, str]]:
         """Return the services for each region that is announced."""
         return [
             (f"{_PREFIX}{service}:{region}", 443, f"AWS API {service}")
             for region in self._regions
-            for service in self._services
+            for service in (*self._services, *([self._queried.name] if self._queried else []))
         ]
 
     def close(self) -> None:

@@ -104,7 +104,7 @@ class JsonApi:
         if request.method != "POST" or prefix not in self._services:
             raise ApiError("UnknownOperationException", "")
         service, model = self._services[prefix]
-        region = _signed_region(request, str(model.metadata.get("signingName") or model.metadata["endpointPrefix"]))
+        region = signed_region(request, str(model.metadata.get("signingName") or model.metadata["endpointPrefix"]))
         if name not in service.operations or name not in model.operation_names:
             raise ApiError("UnknownOperationException", f"the sandbox does not serve {name}")
         operation = model.operation_model(name)
@@ -113,13 +113,13 @@ class JsonApi:
         if refused is not None:
             raise refused
         result = service.operations[name](call)
-        _hold(operation.output_shape, result, "the stand-in's answer")
+        hold(operation.output_shape, result, "the stand-in's answer")
         if service.interference.after(service.name, name):
             return Response(drop=True)
         return json_response(result, content_type=_CONTENT_TYPE)
 
 
-def _signed_region(request: Request, service: str) -> str:
+def signed_region(request: Request, service: str) -> str:
     """Return the region that the request is signed for (Signature Version 4's credential scope)."""
     authorization = request.headers.get("authorization", "")
     if not authorization:
@@ -137,11 +137,11 @@ def _parameters(request: Request, operation: OperationModel) -> Struct:
         raise ApiError("SerializationException", "the body is not JSON") from error
     if not isinstance(parameters, dict):
         raise ApiError("SerializationException", "the body is not a JSON object")
-    _hold(operation.input_shape, parameters, "the request")
+    hold(operation.input_shape, parameters, "the request")
     return parameters
 
 
-def _hold(shape: Shape | None, value: Struct, what: str) -> None:
+def hold(shape: Shape | None, value: Struct, what: str) -> None:
     """Hold a value against its shape: names, types, required members, lengths, patterns, enumerations."""
     if shape is None:
         return

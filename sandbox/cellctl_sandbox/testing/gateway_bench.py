@@ -29,6 +29,7 @@ from cellctl_sandbox.standins.dialer import SandboxDialer
 from cellctl_sandbox.standins.documents import Documents, Seal
 from cellctl_sandbox.standins.nfs import Disturb, NfsStandin, undisturbed
 from cellctl_sandbox.standins.secret_stores import KeyVaultStandin, secrets_manager_service
+from cellctl_sandbox.standins.security_groups import security_groups_service
 from cellctl_sandbox.standins.smb import Directory, SmbStandin
 from cellctl_sandbox.standins.storage_gateway import ApplianceStandin, storage_gateway_service
 from cellctl_sandbox.standins.storage_gateway.shares import ShareBook
@@ -114,8 +115,8 @@ class BenchCredentials:
 
     def _before(self, model: OperationModel, **_: object) -> None:
         self.made += 1
-        if self.made == self.kill_before:
-            raise Killed(model.name)
+        if 0 < self.kill_before <= self.made or 0 < self.kill_after < self.made:
+            raise Killed(model.name)  # who is killed calls nobody any more, whatever its handlers want
 
     def _after(self, model: OperationModel, **_: object) -> None:
         if self.made == self.kill_after:
@@ -162,7 +163,9 @@ class GatewayBench:
             disturb=self._disturbed,
         )
         smb = SmbStandin(self.view, ShareBook(gateways, self.view), self.objects, directory)
-        self.dialer = SandboxDialer([AwsEndpointStandin(services, buckets=buckets), appliance, files, smb, vault])
+        groups = security_groups_service(self.view, interference=self.counter)
+        endpoint = AwsEndpointStandin(services, queried=groups, buckets=buckets)
+        self.dialer = SandboxDialer([endpoint, appliance, files, smb, vault])
 
     def _disturbed(self, name: str, answer: Callable[[], bytes], refused: Callable[[str], bytes]) -> bytes:
         return self.disturb_files(name, answer, refused)

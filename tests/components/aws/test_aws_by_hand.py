@@ -41,6 +41,22 @@ def test_by_hand_declares_the_same_resources_and_keeps_the_record(record) -> Non
     assert set(theirs.outputs) == {*ours.outputs, "cellctl"}
 
 
+def test_by_hand_a_cell_of_before_keeps_the_rule_that_it_has(record) -> None:
+    def by_hand(**more: object) -> set[str]:
+        cell = {"cell": "acme", "incarnation": 1, "spec": SPEC.to_json(), **more}
+        given = {"octopus-cells:cell": json.dumps(cell), "octopus-cells:accountId": "123456789012"}
+
+        def program() -> None:
+            pulumi.runtime.set_all_config(given)
+            runpy.run_path(str(STACKS), run_name="__main__")
+
+        return {item.name for item in record(program).resources if "gateway-in-tcp-80-" in item.name}
+
+    rule = {"acme-network-gateway-in-tcp-80-10.255.0.0-24"}
+    assert by_hand(versions={"template": "5"}) == by_hand(versions={"template": "6"}, born=5) == rule
+    assert by_hand(versions={"template": "6"}, born=6) == by_hand() == set()
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"cell": "acme"}'])
 def test_a_stack_without_a_cell_says_what_to_do(text: str) -> None:
     pulumi.runtime.set_all_config({"octopus-cells:cell": text})

@@ -213,7 +213,6 @@ def test_security_groups_admit_exactly_this(cell: Callable[..., Recording]) -> N
         ("nodes", "in", "tcp", 10943, 10943, "polling"),
         ("nodes", "out", "-1", None, None, "0.0.0.0/0"),
         *nfs,
-        ("gateway", "in", "tcp", 80, 80, control),
         *{("gateway", "out", "tcp", port, port, "endpoints") for port in service},
         *{("endpoints", "in", "tcp", port, port, "gateway") for port in service},
         ("gateway", "out", "tcp", 443, 443, "pl-1"),
@@ -227,7 +226,7 @@ def test_security_groups_admit_exactly_this(cell: Callable[..., Recording]) -> N
 
 def test_smb_opens_445_and_nothing_of_nfs(cell: Callable[..., Recording]) -> None:
     ports = {rule[3] for rule in rules_of(cell(storage={"protocol": "smb"})) if rule[:2] == ("gateway", "in")}
-    assert ports == {445, 80}
+    assert ports == {445}
 
 
 def test_labels_of_rules_are_unique_however_many_ranges_there_are() -> None:
@@ -368,7 +367,10 @@ def test_key_then_master_key_then_database_then_nodes(cell: Callable[..., Record
         assert any(urn.endswith("::acme-gateway-name") for urn in waits)
     gateway = recording.named("acme-gateway-gateway", "FileGateway").dependencies
     assert any(urn.endswith("VolumeAttachment::acme-gateway-cache-1") for urn in gateway)
-    assert any("tcp-80-10.255.0.0-24" in urn for urn in gateway)
+    assert not any("gateway-in-tcp-80-" in urn for urn in gateway)
+    opens = recording.named("acme-gateway-gateway", "FileGateway").inputs
+    assert opens["controlCidr"] == "10.255.0.0/24"
+    assert str(opens["securityGroupId"]).startswith("acme-network-gateway")
 
 
 def test_nodes_keep_fixed_addresses_over_zones_and_get_their_own_polling_port(cell: Callable[..., Recording]) -> None:

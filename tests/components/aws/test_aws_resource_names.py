@@ -11,6 +11,7 @@ from cellctl.clouds import AccountFacts, Wanted, declaring, load
 from cellctl.spec import CellSpec
 from cellctl.spec.account import AccountSpec
 from cellctl.spec.reef import ReefSpec
+from cellctl.versions import TEMPLATE
 from cellctl_components.aws.layout import EntryLayout, PlaceLayout
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "resource-names.md"
@@ -29,12 +30,12 @@ SITE = {
 ZONED = {"ingress": {"host": "acme.corp.example.com", "zone": "Z1"}}
 
 
-def program_of(*, site: dict[str, object] | None = None, **body: object) -> Callable[[], None]:
+def program_of(*, site: dict[str, object] | None = None, born: int = TEMPLATE, **body: object) -> Callable[[], None]:
     cloud = load("aws")
     given = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", **body}
     spec = CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": given})
     layout = cloud.layout(spec, site=site)  # type: ignore[arg-type]
-    return lambda: cloud.program(layout, AccountFacts(id="123456789012", sandbox=True))
+    return lambda: cloud.program(layout, AccountFacts(id="123456789012", sandbox=True, born=born))
 
 
 def on_a_reef() -> Callable[[], None]:
@@ -75,8 +76,8 @@ def rows(*recordings: object) -> list[str]:
     return [found[key] for key in sorted(found)]
 
 
-def of_level(level: str) -> Callable[[], None]:
-    facts = AccountFacts(id="123456789012", sandbox=True)
+def of_level(level: str, born: int = TEMPLATE) -> Callable[[], None]:
+    facts = AccountFacts(id="123456789012", sandbox=True, born=born)
     if level == "reef":
         body = {"cloud": "aws", "account": "sandbox", "region": "eu-west-1", "ingress": {"shared": True}}
         spec = ReefSpec.model_validate({"metadata": {"name": "r1"}, "spec": body}).to_json()
@@ -88,11 +89,12 @@ def of_level(level: str) -> Callable[[], None]:
 def test_the_document_lists_every_name_and_token(record) -> None:
     gold = {"preset": "gold", "storage": {"protocol": "smb"}, "nodes": {"count": 4}}
     shared = {"ingress": {"polling": "redis", "grpc": True}}
-    programs = [program_of(), program_of(**gold), program_of(**shared), on_a_reef()]
+    programs = [program_of(), program_of(born=5), program_of(**gold), program_of(**shared), on_a_reef()]
     cells = rows(*(record(program) for program in programs))
     there = rows(record(program_of(site=SITE, **EXISTING)))
     zoned = rows(record(program_of(site={"network": "", "zone": "Z1", "associate": True}, **ZONED)))
     cells += [row for row in (*there, *zoned) if row not in cells]
-    wanted = [*cells, *rows(record(of_level("reef"))), *rows(record(of_level("account")))]
+    reefs = rows(record(of_level("reef")), record(of_level("reef", born=5)))
+    wanted = [*cells, *reefs, *rows(record(of_level("account")))]
     section = DOCUMENT.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
     assert [line for line in section.splitlines() if line.startswith("| `")] == wanted
