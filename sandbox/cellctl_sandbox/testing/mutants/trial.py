@@ -28,6 +28,7 @@ from cellctl_sandbox.network.boot import boot_of
 from cellctl_sandbox.network.kept_secrets import VERSION
 from cellctl_sandbox.standins.cloud_view import CloudObject
 from cellctl_sandbox.standins.secret_stores.key_vault import VAULT
+from cellctl_sandbox.standins.storage_gateway.appliance import PORT
 from cellctl_sandbox.standins.storage_gateway.gateways import ATTACHMENT
 from cellctl_sandbox.testing.mutants.catalogue import Mutant
 
@@ -53,13 +54,19 @@ class Trial:
         self._cell = cell
         self._verify = verify
         self._database: Database = host.database
-        self._dialled = tuple(host.network.dialled_names)
         self._appliances = tuple(_appliances(host.database, host.view))
+        closed = {(instance.text("privateIp"), PORT) for instance, _ in self._appliances}  # by the step that opened it
+        self._dialled = tuple(dialled for dialled in host.network.dialled_names if dialled not in closed)
         self.records = [record for record in records(self._database) if record.cell == cell]
 
     def verified(self) -> Sequence[str]:
         """Return what fails of the cell as it is."""
         return self._verify()
+
+    def closed(self) -> Sequence[str]:
+        """Return for each appliance why its port of activation is not reached any more, `` where it is."""
+        network = self._host.network
+        return [network.check(instance.text("privateIp"), PORT).why for instance, _ in self._appliances]
 
     def troubles(self) -> Sequence[str]:
         """Return what would keep `up` from ending well with the cell as it is."""
