@@ -14,11 +14,13 @@ from pulumi.automation import LocalWorkspace, ProjectSettings, Stack
 from cellctl import verify
 from cellctl.clouds import AccountFacts, Cloud, load
 from cellctl.spec import CellSpec
+from cellctl_sandbox import deposits
 from cellctl_sandbox.clouds.clock import SimulatedClock
+from cellctl_sandbox.clouds.configuration import unconfigured
 from cellctl_sandbox.host import SandboxHost, open_host
 
 REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
-ACCOUNTS = {"aws": "000000000000", "azure": "00000000-0000-0000-0000-000000000001"}
+ACCOUNTS = {"aws": "000000000000", "azure": unconfigured("azure-native").account}
 TWICE = verify.Patience(limit_s=1.0, every_s=1.0)
 """Checks give up after real seconds: on a busy machine a single failure says nothing."""
 SETTLED = verify.Patience(limit_s=120.0, every_s=30.0)
@@ -40,10 +42,13 @@ def brought_up(
     cloud: str,
     *,
     asked: Mapping[str, object] | None = None,
+    secrets: Sequence[str] = (),
     providers: Callable[[dict], dict] = lambda factories: factories,
     program: Callable[[Callable[[], None]], Callable[[], None]] = lambda it: it,
 ) -> Iterator[Cell]:
     """Bring a cell up, the default one but for what is `asked`; `providers` and `program` may change what makes it.
+
+    `secrets` are there before it, as a person would have put them.
 
     A home in which a run of it was cut off is gone on with.
 
@@ -58,7 +63,11 @@ def brought_up(
         found = load(cloud)
         body = {"cloud": cloud, "account": "sandbox", "region": REGIONS[cloud], **(asked or {})}
         spec = CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": body})
-        layout = found.layout(spec, site=_site(found, spec, host)) if spec.spec.network.existing else found.layout(spec)
+        for reference in secrets:
+            deposits.ensure(host.database, reference, 0.0)
+            host.secrets.write(reference, "something")
+        named = spec.spec.network.existing or spec.spec.ingress.balancer != "load_balancer"
+        layout = found.layout(spec, site=_site(found, spec, host)) if named else found.layout(spec)
         account = AccountFacts(id=ACCOUNTS[cloud], sandbox=True)
         made = program(lambda: found.program(layout, account))
         stack = Stack.create_or_select("cell-acme", workspace(home, host, made))

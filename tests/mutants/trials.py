@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,7 +36,9 @@ class Mutation:
 
 
 @contextmanager
-def trial_of(cloud: str, home: Path, *, asked: Mapping[str, object] | None = None) -> Iterator[Mutation]:
+def trial_of(
+    cloud: str, home: Path, *, asked: Mapping[str, object] | None = None, secrets: Sequence[str] = ()
+) -> Iterator[Mutation]:
     """Bring a cell up, the default one but for what is `asked`, and give its trial and mutants."""
     reads, tracing, taken = Reads(), pytest.MonkeyPatch(), dict[str, set[str]]()
     for reader in (estate, view):
@@ -53,7 +55,7 @@ def trial_of(cloud: str, home: Path, *, asked: Mapping[str, object] | None = Non
         return run
 
     try:
-        with brought_up(home, cloud, asked=asked, program=recorded) as cell:
+        with brought_up(home, cloud, asked=asked, secrets=secrets, program=recorded) as cell:
             trial = Trial(cell.host, "acme", cell.failures)
             assert cell.failures(verify.Patience()) == []
             mutants = catalogue(trial.records, list(waits_of(cell.stack)))

@@ -78,6 +78,8 @@ def troubles(estate: Estate, gateway: CloudObject) -> Iterator[str]:
     others = next(_others(estate, where.subnet), "")
     if others:
         yield f"ApplicationGatewaySubnetCannotHaveOtherResources: {name} holds {others}"
+    if not public and not _sees_vaults(subnet):
+        yield f"ApplicationGatewayKeyVaultSecretException: {name} has no endpoint of Microsoft.KeyVault and no way out"
     delegated = {str(one) for one in every(subnet, "delegations.*.serviceName")}
     if not public and _SERVICE not in delegated:
         yield f"a gateway without a public address needs {name} delegated to {_SERVICE}"
@@ -86,6 +88,11 @@ def troubles(estate: Estate, gateway: CloudObject) -> Iterator[str]:
         verdict = network.path(source, where, port)
         if not verdict.open:
             yield f"ApplicationGatewaySubnetInboundTrafficBlockedByNetworkSecurityGroup: {verdict.why}"
+
+
+def _sees_vaults(subnet: Value) -> bool:
+    """Tell whether a gateway without a public address reaches Key Vault from its subnet."""
+    return "Microsoft.KeyVault" in every(subnet, "serviceEndpoints.*.service") or bool(at(subnet, "natGateway.id"))
 
 
 def _certificates(estate: Estate, gateway: CloudObject) -> Iterator[str]:
