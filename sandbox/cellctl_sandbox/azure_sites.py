@@ -44,6 +44,8 @@ class AzureLook:
         vault = self._estate.find(sealing.id.rpartition("/keys/")[0]) if sealing else None
         if sealing is not None and vault is not None:
             found["key"], found["vault"] = _lifted(sealing), _lifted(vault)
+        if asked.get("isolation"):
+            found["isolation"] = "Registered"  # a simulated subscription may have every gateway
         return found | self._certificate(str(asked.get("certificate") or ""))
 
     def _certificate(self, uri: str) -> Struct:

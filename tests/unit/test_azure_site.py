@@ -269,3 +269,83 @@ def test_properties_are_lifted_at_every_depth() -> None:
     assert lifted({"id": "1", "properties": {"a": [{"name": "n", "properties": {"b": 1}}]}}) == {
         "a": [{"b": 1, "name": "n"}], "id": "1",
     }  # fmt: skip
+
+
+CERTIFICATE = "https://kv-hub.vault.azure.net/secrets/web"
+
+
+def fronted(**ingress: object) -> CellSpec:
+    """Return a cell in a network of its own, behind an application gateway."""
+    given = {
+        "host": "acme.corp.example", "allow": ["10.0.0.0/8"], "balancer": "application_gateway",
+        "certificate": CERTIFICATE, **ingress,
+    }  # fmt: skip
+    body = {"cloud": "azure", "account": "sandbox", "region": "westeurope", "ingress": given}
+    return validated({"metadata": {"name": "acme"}, "spec": body})
+
+
+def vault_seen() -> Struct:
+    return {
+        "certificateVault": {"id": VAULT, "name": "kv-hub", "enableRbacAuthorization": True},
+        "certificate": {"id": f"{VAULT}/secrets/web"},
+        "isolation": "Registered",
+    }
+
+
+UNFIT: dict[str, tuple[str, Callable[[Struct], object]]] = {
+    "no vault": ("certificate_missing", lambda answer: answer.pop("certificateVault")),
+    "no secret": ("certificate_missing", lambda answer: answer.pop("certificate")),
+    "policies": ("certificate_vault", lambda answer: answer["certificateVault"].update(enableRbacAuthorization=False)),  # type: ignore[union-attr]
+    "closed": ("certificate_vault", lambda answer: answer["certificateVault"].update(publicNetworkAccess="Disabled")),  # type: ignore[union-attr]
+    "not registered": ("gateway_unregistered", lambda answer: answer.update(isolation="NotRegistered")),
+    "nobody asked": ("gateway_unregistered", lambda answer: answer.pop("isolation")),
+}
+
+
+@pytest.mark.parametrize("case", UNFIT)
+def test_what_an_application_gateway_lacks_is_refused_with_a_remedy(case: str) -> None:
+    code, spoil = UNFIT[case]
+    answer = vault_seen()
+    spoil(answer)
+    assert codes(fronted(), answer) == [code]
+
+
+def test_a_public_gateway_needs_no_registration_and_a_layout_stands_on_its_vault() -> None:
+    public = fronted(exposure="public", allow=["20.30.40.0/24"])
+    assert asked(public).question()["isolation"] is False
+    site = settled(asked(public), {**vault_seen(), "isolation": ""}, exists=False)
+    layout = azure_layout(public, site=site)
+    assert layout.site is not None
+    assert (layout.site.certificate_vault, layout.site.network) == (VAULT, "")
+    opened = {
+        **vault_seen()["certificateVault"],
+        "publicNetworkAccess": "Disabled",
+        "networkAcls": {"bypass": "AzureServices"},
+    }  # type: ignore[dict-item]
+    settled(asked(public), {**vault_seen(), "certificateVault": opened}, exists=False)
+
+
+def test_a_record_for_tentacles_that_is_there_already_is_refused() -> None:
+    spec = fronted(zone=f"{ZONES}/corp.example")
+    zone: Struct = {"zone": {"id": f"{ZONES}/corp.example", "networks": []}}
+    assert codes(spec, {**vault_seen(), **zone, "records": ["polling.acme.corp.example"]}) == ["record_taken"]
+    settled(asked(spec), {**vault_seen(), **zone, "records": ["polling.acme.corp.example"]}, exists=True)
+
+
+def test_a_real_subscription_says_what_it_has_of_a_gateway_and_no_secret_is_read(tmp_path: Path) -> None:
+    manager, spec = Manager(tmp_path), fronted()
+    feature = "EnableApplicationGatewayNetworkIsolation"
+    path = f"/subscriptions/s/providers/Microsoft.Features/providers/Microsoft.Network/features/{feature}"
+    manager.documents |= {
+        f"{VAULT}/secrets/web": arm({"id": f"{VAULT}/secrets/web", "name": "web"}),
+        path: arm({"id": path, "state": "Registered"}),
+    }
+    manager.lists["/subscriptions/s/providers/Microsoft.KeyVault/vaults"] = [
+        arm({"id": f"{VAULT}-else", "name": "kv-hub-else"}),
+        arm({"id": VAULT, "name": "KV-Hub", "enableRbacAuthorization": True}),
+    ]
+    site = settle(spec, lambda question: manager.reader().look("s", question), exists=False)
+    assert site["certificateVault"] == VAULT
+    assert all(one.startswith("/subscriptions/") for one in manager.asked if "vaults" in one)  # Resource Manager alone
+    del manager.documents[path]
+    assert codes(spec, manager.reader().look("s", asked(spec).question())) == ["gateway_unregistered"]

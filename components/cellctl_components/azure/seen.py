@@ -3,7 +3,7 @@
 The answer holds documents of Azure Resource Manager with their `properties` lifted: `network`, `groups` and `tables`
 (of its subnets), `addresses` (who has which address in it), `zones` (private zones of the asked names, with the
 networks that they are linked to), `zone` and the `records` in it, `key` and its `vault`, `certificate` and its
-`certificateVault`. What is not there is absent.
+`certificateVault`, and the `isolation` of gateways. What is not there is absent.
 """
 
 from __future__ import annotations
@@ -57,6 +57,11 @@ class Seen:
     def certificate(self) -> Json:
         """The secret with the web's certificate, None where there is none."""
         return self._answer.get("certificate")
+
+    @property
+    def isolation(self) -> str:
+        """How the subscription stands to gateways without a public address: Registered, or something else."""
+        return str(self._answer.get("isolation") or "NotRegistered")
 
     def records(self) -> tuple[str, ...]:
         """Return which of the cell's names the zone has records for."""

@@ -71,7 +71,10 @@ class SiteLayout:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """What to look at; `owner` is the stack. `allow` may reach its nodes, if the network's own groups let it."""
+    """What to look at; `owner` is the stack. `allow` may reach its nodes, if the network's own groups let it.
+
+    `isolated`: its application gateway has no public address, for which a subscription registers.
+    """
 
     owner: str
     region: str
@@ -83,6 +86,7 @@ class Asked:
     key: str = ""
     queued: bool = False
     certificate: str = ""
+    isolated: bool = False
 
     @property
     def zones(self) -> Mapping[str, str]:
@@ -108,6 +112,7 @@ class Asked:
             "zone": self.zone,
             "key": self.key,
             "certificate": self.certificate,
+            "isolation": self.isolated,
         }
 
 
@@ -131,6 +136,7 @@ def asked(spec: CellSpec) -> Asked:
         key=body.protection.key or "",
         queued=body.ingress.polling == "redis",
         certificate=_certificate(spec),
+        isolated=bool(_certificate(spec)) and body.ingress.exposure == "internal",
     )
 
 

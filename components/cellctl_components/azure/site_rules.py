@@ -36,6 +36,8 @@ def objections(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]
         yield from _key(asked, seen)
     if asked.certificate:
         yield from _certificate(asked, seen)
+    if asked.isolated:
+        yield from _isolation(seen)
 
 
 def _no(code: str, reason: str, remedy: str) -> Objection:
@@ -137,9 +139,10 @@ def _zone(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]:
     if asked.existing is not None and asked.existing.id.lower() not in linked:
         remedy = f"az network private-dns link vnet create --zone-name {name} --virtual-network {asked.existing.id} …"
         yield _no("zone_unseen", f"private zone {name} is not linked to {_short(asked.existing.id)}", remedy)
-    if not exists and asked.host in seen.records():
+    wanted = (asked.host, *([f"polling.{asked.host}"] if asked.certificate else []))
+    for host in () if exists else (one for one in wanted if one in seen.records()):
         remedy = "use another ingress.host, or remove the record"
-        yield _no("record_taken", f"zone {name} has a record for {asked.host} already", remedy)
+        yield _no("record_taken", f"zone {name} has a record for {host} already", remedy)
 
 
 def _key(asked: Asked, seen: Seen) -> Iterator[Objection]:
@@ -168,6 +171,15 @@ def _key(asked: Asked, seen: Seen) -> Iterator[Objection]:
     if closed and at(seen.vault, "networkAcls.bypass") != "AzureServices":
         remedy = "az keyvault update --bypass AzureServices: database and files open the key from outside your networks"
         yield _no("key_vault", f"the vault of {name} lets trusted services of Azure not in", remedy)
+
+
+def _isolation(seen: Seen) -> Iterator[Objection]:
+    """Azure refuses an application gateway without a public address to who has not asked for it."""
+    if seen.isolation != "Registered":
+        feature = "EnableApplicationGatewayNetworkIsolation"
+        reason = f"Microsoft.Network/{feature}, without which a gateway needs a public address, is {seen.isolation}"
+        remedy = f"az feature register --namespace Microsoft.Network --name {feature}, and half an hour"
+        yield _no("gateway_unregistered", reason, remedy)
 
 
 def _certificate(asked: Asked, seen: Seen) -> Iterator[Objection]:

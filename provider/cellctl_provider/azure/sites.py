@@ -18,6 +18,10 @@ from cellctl_provider.azure.federation import MANAGEMENT, AzureRefused, answer, 
 _TIMEOUT_S = 20.0
 _NETWORK_API, _ZONE_API, _VAULT_API = "2024-05-01", "2024-06-01", "2024-11-01"
 """API versions; those of azure-native 3.29.0 (reference/azure.md 1.13)."""
+_FEATURE_API = "2021-07-01"
+_ISOLATION = (
+    "/providers/Microsoft.Features/providers/Microsoft.Network/features/EnableApplicationGatewayNetworkIsolation"
+)
 _ZONES = "/providers/Microsoft.Network/privateDnsZones"
 
 
@@ -78,6 +82,8 @@ class _Look:
         if document:
             found["key"] = document
             found["vault"] = self._get(key.rpartition("/keys/")[0], _VAULT_API)
+        if asked.get("isolation"):
+            found["isolation"] = at(self._get(f"{self._subscription}{_ISOLATION}", _FEATURE_API), "state")
         return found | self._certificate(str(asked.get("certificate") or ""))
 
     def _certificate(self, uri: str) -> Struct:
