@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -42,15 +43,24 @@ def host_of(home: RunningHome) -> Iterator[SandboxHost]:
         host.close()
 
 
-def fetch(host: SandboxHost, path: str, *, body: bytes = b"", kind: str = "application/octet-stream") -> httpx.Response:
+def fetch(host: SandboxHost, path: str, *, method: str = "GET", body: bytes = b"", **headers: str) -> httpx.Response:
     """Return what a client of the frontend gets, who trusts the sandbox's issuer alone and looks at the name."""
     route = host.dialer.route(HOST, 443)
     trust = ssl.create_default_context(cadata=route.trust_anchor)
+    named = {key.replace("_", "-"): value for key, value in headers.items()}
     with httpx.Client(verify=trust, trust_env=False, timeout=20) as client:
         return client.request(
-            "POST" if body else "GET", f"{route.url}{path}", content=body, headers={"content-type": kind},
-            extensions={"sni_hostname": HOST},
+            method, f"{route.url}{path}", content=body, headers=named, extensions={"sni_hostname": HOST}
         )  # fmt: skip
+
+
+def object_id(home: RunningHome, name: str) -> str:
+    """Return the id of the cell's object with a logical name."""
+    rows = Database.open(home.root).rows(
+        "SELECT id FROM objects WHERE cell = 'acme' AND gone_s IS NULL AND urn LIKE ?", (f"%::{name}",)
+    )
+    ((found,),) = rows
+    return str(found)
 
 
 def test_without_its_certificate_nothing_begins(cell: RunningHome) -> None:
@@ -67,6 +77,109 @@ def test_it_comes_up_and_is_reached_through_the_gateway_by_tls(cell: RunningHome
     assert cell.cell.preview(options=cell.options()).empty
     with host_of(cell) as host:
         assert fetch(host, PING).status_code == 200
+
+
+def test_a_node_that_drains_gets_nothing_from_the_gateway(cell: RunningHome) -> None:
+    with host_of(cell) as host:
+        outputs = cell.cell.outputs()
+        key = host.secrets.read(str(outputs["apiKeySecret"]))
+        assert {fetch(host, PING).json()["Name"] for _ in range(4)} == {"acme-1", "acme-2"}
+
+        def drain(node: str, on: bool) -> int:
+            path, body = (
+                f"/api/octopusservernodes/OctopusServerNodes-{node}",
+                f'{{"IsInMaintenanceMode": {str(on).lower()}}}',
+            )
+            return fetch(host, path, method="PUT", body=body.encode(), x_octopus_apikey=key).status_code
+
+        assert drain("acme-1", True) == 200
+        assert {fetch(host, PING).json()["Name"] for _ in range(4)} == {"acme-2"}
+        assert drain("acme-1", False) == 200
+        assert {fetch(host, PING).json()["Name"] for _ in range(4)} == {"acme-1", "acme-2"}
+
+
+def test_a_package_gets_through_and_would_not_through_a_firewall_that_reads_bodies(cell: RunningHome) -> None:
+    package, firewall = bytes(3 * 1024 * 1024), object_id(cell, "acme-web-firewall")
+    with host_of(cell) as host:
+        path = "/api/Spaces-1/packages/raw"
+        answer = fetch(host, path, method="POST", body=package, content_type="application/octet-stream")
+        assert answer.status_code == 401  # a node has answered: it wants to know who that is
+        for setting in ("requestBodyCheck", "requestBodyEnforcement"):
+            cell.control.edit(firewall, f"policySettings.{setting}", True)
+        assert fetch(host, path, method="POST", body=package).status_code == 413
+        for setting in ("requestBodyCheck", "requestBodyEnforcement"):
+            cell.control.edit(firewall, f"policySettings.{setting}", False)
+
+
+@pytest.mark.parametrize(
+    ("group", "rule", "what"),
+    [
+        ("acme-network-gateway-nsg", "in-https", "no rule of nsg-oct-acme-gateway admits 10.255.0.4 to port 443"),
+        ("acme-network-nodes-nsg", "in-https", "no rule of nsg-oct-acme-nodes admits 10.64.10."),
+        ("acme-network-gateway-nsg", "in-probe", "no rule of nsg-oct-acme-gateway admits 168.63.129.16"),
+    ],
+)
+def test_a_rule_that_is_missing_is_a_time_out_that_names_it(
+    cell: RunningHome, group: str, rule: str, what: str
+) -> None:
+    id = object_id(cell, group)
+    ((inputs,),) = Database.open(cell.root).rows("SELECT inputs FROM objects WHERE id = ?", (id,))
+    rules = [one["name"] for one in json.loads(str(inputs))["securityRules"]]
+    cell.control.edit(id, f"securityRules.{rules.index(rule)}.access", "Deny")
+    with host_of(cell) as host:
+        if rule == "in-https" and "gateway" in group:
+            with pytest.raises(TimeoutError, match=what):
+                host.dialer.route(HOST, 443)
+        else:
+            answer = fetch(host, PING)
+            assert answer.status_code == 504
+            assert what in answer.json()["ErrorMessage"]
+    cell.control.edit(id, f"securityRules.{rules.index(rule)}.access", "Allow")
+
+
+def test_without_its_role_on_the_secret_the_gateway_has_no_certificate(cell: RunningHome) -> None:
+    role = object_id(cell, "acme-web-certificate-read")
+    scope = f"{role.partition('/providers/Microsoft.Authorization')[0]}"
+    cell.control.edit(role, "scope", f"{scope}-other")
+    with host_of(cell) as host:
+        answer = fetch(host, PING)
+    assert answer.status_code == 504
+    assert "ApplicationGatewayKeyVaultSecretException: no role assignment on secret acme-web" in answer.text
+    cell.control.edit(role, "scope", scope)
+
+
+@pytest.mark.parametrize(
+    ("instead", "field", "why"),
+    [
+        ("balancer: load_balancer", "ingress.balancer", "Tentacles poll another name then"),
+        ("balancer: application_gateway", "ingress.certificate", "the gateway's role is on that vault"),
+    ],
+)
+def test_what_tentacles_and_the_role_hang_on_stays_and_nothing_is_declared(
+    cell: RunningHome, instead: str, field: str, why: str
+) -> None:
+    file = cell.root / "cells" / "acme.yaml"
+    before = file.read_text()
+    text = before.replace("balancer: application_gateway", instead)
+    file.write_text(text.replace("kv-own-certificates", "kv-else") if field == "ingress.certificate" else text)
+    calls = "SELECT count(*) FROM calls"
+    known = [*Database.open(cell.root).rows(calls)]
+    try:
+        ended = cell.up()
+    finally:
+        file.write_text(before)
+    assert (ended.result, ended.codes) == ("refused", ["frozen_field"])
+    assert ended.objections[0].reason.startswith(f"{field} is ")
+    assert why in ended.objections[0].reason
+    assert [*Database.open(cell.root).rows(calls)] == known
+
+
+def test_a_firewall_that_turns_away_is_a_change_in_place(cell: RunningHome) -> None:
+    cell.rewrite(("balancer: application_gateway", "balancer: application_gateway, firewall: prevent"))
+    ended = cell.up()
+    assert (ended.result, {key: n for key, n in ended.changes.items() if n and key != "same"}) == (
+        "succeeded", {"update": 1},
+    )  # fmt: skip
 
 
 def test_down_takes_all_of_it(cell: RunningHome) -> None:
