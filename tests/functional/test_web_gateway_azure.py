@@ -132,7 +132,7 @@ def test_a_rule_that_is_missing_is_a_time_out_that_names_it(
                 host.dialer.route(HOST, 443)
         else:
             answer = fetch(host, PING)
-            assert answer.status_code == 504
+            assert answer.status_code == 502
             assert what in answer.json()["ErrorMessage"]
     cell.control.edit(id, f"securityRules.{rules.index(rule)}.access", "Allow")
 
@@ -143,7 +143,7 @@ def test_without_its_role_on_the_secret_the_gateway_has_no_certificate(cell: Run
     cell.control.edit(role, "scope", f"{scope}-other")
     with host_of(cell) as host:
         answer = fetch(host, PING)
-    assert answer.status_code == 504
+    assert answer.status_code == 502
     assert "ApplicationGatewayKeyVaultSecretException: no role assignment on secret acme-web" in answer.text
     cell.control.edit(role, "scope", scope)
 

@@ -45,7 +45,7 @@ def entry(network: AzureNetwork, gateway: CloudObject, port: int) -> Entry:
     body, file = _limits(network.estate, gateway)
     return Entry(
         balancer=name, port=port, targets=tuple(targets), ends_tls=at(listener, "protocol") == "Https",
-        largest_body=body, largest_file=file,
+        unserved=502, largest_body=body, largest_file=file,
     )  # fmt: skip
 
 

@@ -50,6 +50,7 @@ class Entry:
 
     `zones` is None where every address leads to every target. `shows` are the names in the certificate that a client
     is shown, empty for whichever it asks for. `turns_away` is the status of a port that has nothing for this name.
+    `unserved` is the status of a request for which no target is healthy.
     `largest_body` is how many bytes a request may have, `largest_file` if it uploads a file; 0 without a limit.
     """
 
@@ -61,5 +62,6 @@ class Entry:
     zones: Zones | None = None
     shows: tuple[str, ...] = ()
     turns_away: int = 0
+    unserved: int = 504
     largest_body: int = 0
     largest_file: int = 0

@@ -107,7 +107,7 @@ class BalancerStandin:
         target, why = self._healthy(entry)
         route = self._machines.route(target.address, target.port) if target else None
         if target is None or route is None:
-            return _error(HTTPStatus.GATEWAY_TIMEOUT, why)
+            return _error(entry.unserved, why)
         headers = {"host": name} | {key: request.headers[key] for key in _PASSED if key in request.headers}
         with httpx.Client(verify=self._trust(target), timeout=_TIMEOUT_S, trust_env=False) as client:
             answer = client.request(
