@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 from prepared.home import LICENCES, RunningHome, licence
-from warm import keys
+from warm import client, keys
 
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.host import SandboxHost, open_host
 
 pytestmark = pytest.mark.turn(3, 2)
 
-CERTIFICATE = "https://kv-own-certificates.vault.azure.net/secrets/acme-web"
+GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "web-gateway-azure.md").read_text(encoding="utf-8")
+STEPS = re.findall(r"^\$ cellctl (.+)$", GUIDE, re.MULTILINE)
+INGRESS = re.search(r"(?ms)^  ingress:\n.*?(?=^```)", GUIDE)
 HOST = "acme.corp.example"
 PING = "/api/octopusservernodes/ping"
 
@@ -29,7 +34,8 @@ def cell(tmp_path_factory: pytest.TempPathFactory) -> RunningHome:
     home = RunningHome(root, "azure")
     home.write(LICENCES["azure"])
     with (root / "cells" / "acme.yaml").open("a", encoding="utf-8") as file:
-        file.write(f"  ingress: {{host: {HOST}, balancer: application_gateway, certificate: '{CERTIFICATE}'}}\n")
+        assert INGRESS is not None
+        file.write(INGRESS[0])
     home.control.put_secret(LICENCES["azure"], licence(4))
     return home
 
@@ -70,7 +76,10 @@ def test_without_its_certificate_nothing_begins(cell: RunningHome) -> None:
 
 
 def test_it_comes_up_and_is_reached_through_the_gateway_by_tls(cell: RunningHome) -> None:
-    cell.control.put_secret(CERTIFICATE, "a certificate with its key")
+    (cell.root / "web.pfx").write_text("a certificate with its key")
+    step, last = STEPS
+    put = client.cellctl(*shlex.split(step), "--home", str(cell.root), cwd=cell.root)
+    assert (put.returncode, last) == (0, "up acme"), put.stderr
     ended = cell.up()
     assert ended.result == "succeeded", ended.failures
     assert ended.outputs["pollAddresses"] == [f"https://polling.{HOST}:10943", f"https://polling.{HOST}:10944"]
@@ -160,8 +169,8 @@ def test_what_tentacles_and_the_role_hang_on_stays_and_nothing_is_declared(
 ) -> None:
     file = cell.root / "cells" / "acme.yaml"
     before = file.read_text()
-    text = before.replace("balancer: application_gateway", instead)
-    file.write_text(text.replace("kv-own-certificates", "kv-else") if field == "ingress.certificate" else text)
+    text = re.sub(r"    firewall: .*\n", "", before).replace("balancer: application_gateway", instead)
+    file.write_text(text.replace("kv-certificates", "kv-else") if field == "ingress.certificate" else text)
     calls = "SELECT count(*) FROM calls"
     known = [*Database.open(cell.root).rows(calls)]
     try:
@@ -175,7 +184,7 @@ def test_what_tentacles_and_the_role_hang_on_stays_and_nothing_is_declared(
 
 
 def test_a_firewall_that_turns_away_is_a_change_in_place(cell: RunningHome) -> None:
-    cell.rewrite(("balancer: application_gateway", "balancer: application_gateway, firewall: prevent"))
+    cell.rewrite(("firewall: detect", "firewall: prevent"))
     ended = cell.up()
     assert (ended.result, {key: n for key, n in ended.changes.items() if n and key != "same"}) == (
         "succeeded", {"update": 1},
