@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from trials import Mutation, trial_of
@@ -56,3 +57,24 @@ def test_no_argument_of_a_gateway_is_only_echoed(fronted: Mutation) -> None:
     assert len(used) == 2
     found = {token: pretended(token, names, fronted.reads.seen.get(token, set())) for token, names in used.items()}
     assert {token: names for token, names in found.items() if names} == {}
+
+
+def test_a_public_one_comes_up_and_needs_its_address_and_its_managers(tmp_path: Path) -> None:
+    asked = {
+        "ingress": {
+            "balancer": "application_gateway", "certificate": CERTIFICATE, "exposure": "public", "firewall": "off",
+            "host": "acme.example.com", "allow": ["20.30.40.0/24"],
+        }
+    }  # fmt: skip
+    with trial_of("azure", tmp_path, asked=asked, secrets=[CERTIFICATE]) as public:
+        words = (
+            "in-managers",
+            "acme-web-address",
+            "acme-web-gateway frontendIPConfigurations",
+            "gateway-nsg securityRules[in-probe]",
+        )
+        mutants = [one for one in public.mutants if any(word in one.id for word in words)]
+        caught = [public.trial.judge(one) for one in mutants]
+        assert len(mutants) >= len(words)
+        assert [one.mutant.id for one in caught if not one.by and not reason(one)] == []
+        assert public.trial.verified() == []

@@ -135,7 +135,9 @@ def taken(objects: Objects) -> None:
 
 
 def published(objects: Objects) -> None:
-    objects["gateway"].properties["frontendIPConfigurations"] = [{"name": "fe", "publicIPAddress": {"id": "pip"}}]
+    address = f"{GROUP}/Microsoft.Network/publicIPAddresses/pip"
+    objects["address"] = made("network:PublicIPAddress", address)
+    objects["gateway"].properties["frontendIPConfigurations"] = [{"name": "fe", "publicIPAddress": {"id": address}}]
 
 
 UNSERVED: dict[str, tuple[str, Callable[[Objects], object]]] = {
@@ -174,6 +176,8 @@ def test_managers_that_are_let_in_are_enough_for_a_public_one() -> None:
     assert isinstance(rules, list)
     rules.insert(0, rule("in-managers", 130, "GatewayManager", "65200-65535"))
     assert judged(objects)[0] == ""
+    del objects["address"]
+    assert "there is no public address" in judged(objects)[0]
 
 
 UNTRUSTED: dict[str, tuple[str, Callable[[Objects], object]]] = {

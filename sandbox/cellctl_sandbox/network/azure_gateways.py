@@ -14,7 +14,7 @@ from cellctl_sandbox.estate import Estate, text
 from cellctl_sandbox.iam.azure import IDENTITY, on_secret
 from cellctl_sandbox.network import azure_names
 from cellctl_sandbox.network.addresses import stand_in
-from cellctl_sandbox.network.azure import AzureNetwork
+from cellctl_sandbox.network.azure import ADDRESS, AzureNetwork
 from cellctl_sandbox.network.azure_rules import MANAGER, PROBE
 from cellctl_sandbox.network.boot import boot_of
 from cellctl_sandbox.network.entry import Entry, Target
@@ -74,7 +74,8 @@ def troubles(estate: Estate, gateway: CloudObject) -> Iterator[str]:
         yield f"there is no subnet {where.subnet.rpartition('/')[2]}"
         return
     name = where.subnet.rpartition("/")[2]
-    public = [one for one in every(gateway.properties, "frontendIPConfigurations.*.publicIPAddress.id") if one]
+    public = [str(one) for one in every(gateway.properties, "frontendIPConfigurations.*.publicIPAddress.id") if one]
+    yield from (f"there is no public address {one}" for one in public if estate.one(ADDRESS, one) is None)
     others = next(_others(estate, where.subnet), "")
     if others:
         yield f"ApplicationGatewaySubnetCannotHaveOtherResources: {name} holds {others}"
