@@ -20,7 +20,7 @@ from cellctl_sandbox.clouds.configuration import unconfigured
 from cellctl_sandbox.host import SandboxHost, open_host
 
 REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
-ACCOUNTS = {"aws": "000000000000", "azure": unconfigured("azure-native").account}
+ACCOUNTS = {"aws": "000000000000", "azure": "00000000-0000-0000-0000-000000000001"}
 TWICE = verify.Patience(limit_s=1.0, every_s=1.0)
 """Checks give up after real seconds: on a busy machine a single failure says nothing."""
 SETTLED = verify.Patience(limit_s=120.0, every_s=30.0)
@@ -66,8 +66,8 @@ def brought_up(
         for reference in secrets:
             deposits.ensure(host.database, reference, 0.0)
             host.secrets.write(reference, "something")
-        named = spec.spec.network.existing or spec.spec.ingress.balancer != "load_balancer"
-        layout = found.layout(spec, site=_site(found, spec, host)) if named else found.layout(spec)
+        named = spec.spec.network.existing or secrets
+        layout = found.layout(spec, site=_site(found, spec, host, own=bool(secrets))) if named else found.layout(spec)
         account = AccountFacts(id=ACCOUNTS[cloud], sandbox=True)
         made = program(lambda: found.program(layout, account))
         stack = Stack.create_or_select("cell-acme", workspace(home, host, made))
@@ -86,10 +86,11 @@ def brought_up(
         gc.enable()
 
 
-def _site(cloud: Cloud, spec: CellSpec, host: SandboxHost) -> Mapping[str, object]:
-    """Return what is seen of a network of others that a cell names."""
+def _site(cloud: Cloud, spec: CellSpec, host: SandboxHost, *, own: bool) -> Mapping[str, object]:
+    """Return what is seen of what others have: in the account of the cell, or of vaults that people put there."""
     assert cloud.settle is not None
-    return cloud.settle(spec, partial(host.sites.look, ACCOUNTS[spec.spec.cloud]), exists=False, place=None)
+    account = unconfigured("azure-native").account if own else ACCOUNTS[spec.spec.cloud]
+    return cloud.settle(spec, partial(host.sites.look, account), exists=False, place=None)
 
 
 def workspace(home: Path, host: SandboxHost, program: Callable[[], None]) -> LocalWorkspace:
