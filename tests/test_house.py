@@ -130,3 +130,10 @@ def test_what_the_demo_says_to_try_can_be_typed() -> None:
         while isinstance(at, typer.core.TyperGroup):
             at = at.get_command(None, command.pop(0))
         at.make_context(at.name, command)
+
+
+def test_what_runs_alone_is_where_make_test_looks_for_it() -> None:
+    mark = "pytest.mark." + "alone"
+    marked = {path.relative_to(ROOT).parts[:2] for path in (ROOT / "tests").rglob("*.py") if mark in path.read_text()}
+    assert marked == {("tests", "crash")}
+    assert "pytest -q -m alone tests/crash;" in (ROOT / "Makefile").read_text()

@@ -20,8 +20,9 @@ from cellctl_provider.probes import Moment
 from crashes import judge, warmth
 from crashes.aim import Aim, Victim
 from crashes.drive import Command, perform
-from crashes.explore import VICTIMS, append, settled, summarize
+from crashes.journal import append, settled, summarize
 from crashes.passing import Past, moments, struck
+from crashes.points import VICTIMS
 
 REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 CELL = "acme"

@@ -20,13 +20,14 @@ from cellctl.engine.operation import Start
 from cellctl.errors import CellctlError, GuardError
 from cellctl.facts.policies import CODES
 from cellctl.home import Home
-from cellctl.run import preview
+from cellctl.run import preview, refresh
 from cellctl.run.options import RunOptions
-from cellctl.run.session import Session
 from cellctl.spec import CellSpec
 from crashes.aim import Aim, Observer
 from crashes.host import ENGINE, Run, start_operation
 from crashes.witness import SHARE
+
+PLANNERS = ((preview, "plan_up"), (refresh, "plan_refresh"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,35 +83,33 @@ def go_on(home: Path, command: Command, log: Path, aim: Aim | None = None, *, ap
 
 
 @contextmanager
-def planned(looked: preview.Looked | None) -> Iterator[None]:
-    """Let each `up` of this process and its forks have the plan that an unharmed run made, as one that was approved.
+def planned(plan: object) -> Iterator[None]:
+    """Let each `up` or `refresh` of this process and its forks have the plan of an unharmed run, as an approved one.
 
-    A preview is most of what a run costs that is struck at once, and no kill point lies in it.
+    To plan is most of what a run costs that is struck at once, and no kill point lies in it. None: of a `down`.
     """
-    if looked is None:  # of a command that asks no program
-        yield
-        return
-
-    def approved(_session: Session, _adopt: Mapping[str, str]) -> preview.Looked:
-        return looked
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(preview, "plan_up", approved)
+        if plan is not None:
+            for module, name in PLANNERS:
+                patch.setattr(module, name, lambda *_asked: plan)
         yield
 
 
 @contextmanager
-def plans() -> Iterator[list[preview.Looked]]:
-    """Give the plans that runs of this process make."""
-    made: list[preview.Looked] = []
-    real = preview.plan_up
+def plans() -> Iterator[list[object]]:
+    """Give the plans that runs of this process make, except those of a `down`."""
+    made: list[object] = []
 
-    def kept(session: Session, adopt: Mapping[str, str]) -> preview.Looked:
-        made.append(real(session, adopt))
-        return made[-1]
+    def kept(plan_of: Callable[..., object]) -> Callable[..., object]:
+        def plan(*asked: object) -> object:
+            made.append(plan_of(*asked))
+            return made[-1]
+
+        return plan
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(preview, "plan_up", kept)
+        for module, name in PLANNERS:
+            patch.setattr(module, name, kept(getattr(module, name)))
         yield made
 
 

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from crashes.explore import done
+from crashes.journal import done
 
 PLACES = {
     "before_call": "before the call",
@@ -28,10 +28,9 @@ provider, or the whole process group with the command that a person typed. Then 
 help, and a judge compares the simulated account with the state: it ended well, nothing is there twice, nothing is left
 over, rows written into the database are still there, no lock, lease or pending operation is left.
 
-`make test` strikes every point of the witness (twelve resources, `tests/crash/crashes/witness.py`) with one victim a
-day, and a few types of whole cells, others with every `CELLCTL_CRASH_SEED`; `make explore` also the moments after a
-record is in place, each resource type of whole cells at every place, and the calls inside the steps of provider
-`cellctl`.
+`make test` strikes every point of the witness (twelve resources, `tests/crash/crashes/witness.py`) with every victim,
+and a few types of whole cells, others with every `CELLCTL_CRASH_SEED`; `make explore` also the moments after a record
+is in place, each resource type of whole cells at every place, and the calls inside the steps of provider `cellctl`.
 Kills of one command and victim come in a row, each while the run goes on where the last one died; after each the judge
 looks at what the account holds and the state does not know, and after the run that ends a row at everything. `make
 explore` goes on where it was stopped (`build/crash/`). A command whose own process is spared goes on in that process,
