@@ -54,7 +54,8 @@ class AccountFacts:
     `administrators` is the object id of the Entra group that administers databases, `principal` the object id of
     whoever runs cellctl, `sql_identity` the id of the identity as which SQL servers ask the directory, `queue_role`
     that of the role that reads the keys of a queue (Azure; all four may be empty). `born` is the template of the
-    cellctl that made the stack: what a newer one would leave out, an older stack keeps.
+    cellctl that made the stack: what a newer one would leave out, an older stack keeps. `logs` is where load balancers
+    write who asked them (`s3://BUCKET?region=REGION`), `` where nobody has said it.
     """
 
     id: str
@@ -67,6 +68,7 @@ class AccountFacts:
     sql_identity: str = ""
     queue_role: str = ""
     born: int = TEMPLATE
+    logs: str = ""
     sandbox: bool = False
 
 

@@ -20,7 +20,7 @@ class Account:
     cellctl) are ids of Entra; `sql_identity` is the id of the identity that SQL servers have,
     `queue_role` that of the role that reads a queue's keys.
     `apply_role` and `preview_role` are role ARNs (AWS) or client ids (Azure). `state` and
-    `secrets` are Pulumi URLs. `reach` is `direct` or `runner`.
+    `secrets` are Pulumi URLs, `logs` that of the bucket for access logs. `reach` is `direct` or `runner`.
     `control_cidr` is where cellctl runs, `` for the default. `regions` empty: any. `signers`: public keys of
     whoever must approve what changes here, empty for those of the home.
     """
@@ -38,6 +38,7 @@ class Account:
     preview_role: str = ""
     state: str = ""
     secrets: str = ""
+    logs: str = ""
     reach: str = "direct"
     control_cidr: str = ""
     signers: tuple[str, ...] = ()

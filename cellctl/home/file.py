@@ -106,6 +106,7 @@ def _account(name: str, entry: section.AccountSection) -> Account:
         preview_role=entry.preview.role if entry.preview else "",
         state=entry.state or "",
         secrets=entry.secrets or "",
+        logs=entry.logs or "",
         reach=entry.reach,
         control_cidr=entry.control_cidr or "",
         signers=entry.approval.signers if entry.approval else (),

@@ -25,8 +25,9 @@ from cellctl.gates import Judged, judged_of
 from cellctl.guard import Need, Offer, Size, Usage
 from cellctl.plan import Diagnostic, Failure
 from cellctl.run import identity, siting
+from cellctl.run.born import born_of
 from cellctl.run.knowledge import FactsOfTypes
-from cellctl.run.target import RECORD, born_of, outputs_of
+from cellctl.run.target import RECORD, outputs_of
 from cellctl.state.backend import FileBackend, Loaded
 from cellctl.state.checkpoint import Checkpoint, deployment_from_json, deployment_to_json, document
 from cellctl.state.values import Struct, Value

@@ -13,6 +13,7 @@ from cellctl.engine.workspace import Backend, Workspaces, file_backend, recorded
 from cellctl.errors import GuardError, UsageError
 from cellctl.facts.conditions import at
 from cellctl.run import registering, siting
+from cellctl.run.born import born_of
 from cellctl.spec.pending import refuse_pending
 from cellctl.spec.reef_rules import refuse_pending_reef
 from cellctl.spec.rules import advice
@@ -36,7 +37,6 @@ RECORD = "cellctl"
 NODES = ":Nodes$"  # in the URN of whatever the component that holds a cell's nodes declares
 ADMINISTRATOR = "cellctl:octopus:Administrator"
 NODE = "cellctl:octopus:Node"
-_LAST_UNSAID = 5  # templates whose stacks do not say which one made them
 _SANDBOX_SUBSCRIPTION = "00000000-0000-4000-8000-000000000000"
 _SANDBOX_TENANT = "00000000-0000-4000-8000-0000000000ff"
 
@@ -129,8 +129,19 @@ class Target:
             queue_role=account.queue_role,
             control_cidr=account.control_cidr or AccountFacts(id="").control_cidr,
             born=self.born,
+            logs=self._logs(),
             sandbox=account.simulated,
         )
+
+    def _logs(self) -> str:
+        """Return where access logs go: as cellctl.yaml says it; of the sandbox as the base of its account does."""
+        if self.level == "account" or not self.account.simulated:
+            return self.account.logs
+        base, spaces = stack_name(f"{ACCOUNT}{self.account.name}"), self.workspaces
+        files = file_backend(spaces.local)
+        if self.cloud != "aws" or files is None or not files.exists(base):
+            return ""
+        return str(outputs_of(files.read(base).checkpoint).get("logs") or "")
 
     def _role(self) -> str:
         if self.level == "account":
@@ -258,17 +269,6 @@ def made_by(record: Struct) -> dict[str, str]:
     """Return the versions of what made the stack with this record."""
     found = record.get("versions")
     return {key: str(value) for key, value in found.items()} if isinstance(found, dict) else {}
-
-
-def born_of(record: Struct) -> int:
-    """Return the template of the cellctl that made the stack with this record, today's where there is none.
-
-    Records of template 5 and earlier do not say it: then it is that of the last maker.
-    """
-    found, last = record.get("born"), made_by(record).get("template", "")
-    if isinstance(found, int | float):
-        return int(found)
-    return min(int(last), _LAST_UNSAID) if last.isdigit() else TEMPLATE
 
 
 def _record_of_file(home: Home, name: str) -> Struct:

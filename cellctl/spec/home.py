@@ -18,6 +18,7 @@ _AWS_ACCOUNT = re.compile(r"\d{12}")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _STATE = ("s3://", "azblob://", "gs://", "file://", "https://")
 _SECRETS = ("awskms://", "azurekeyvault://", "passphrase")
+_LOGS = re.compile(r"s3://[a-z0-9][a-z0-9.-]{2,62}\?region=[a-z]{2}(-[a-z]+)+-\d")
 _KEY = re.compile(r"(ed25519|es256):[A-Za-z0-9+/]{43,44}=?")
 _REGISTRY = ("postgresql+psycopg://", "sqlite:///")
 
@@ -63,6 +64,8 @@ class AccountSection(Section):
     """URL of the Pulumi state, such as s3://bucket."""
     secrets: units.Reference | None = None
     """URL of the key that seals secrets in the state: awskms:// or azurekeyvault://."""
+    logs: units.Reference | None = None
+    """Where web load balancers write access logs: s3://BUCKET?region=REGION, as `cellctl account up` prints it (AWS)."""
     reach: Literal["direct", "runner"] = "direct"
     """direct: cellctl reaches private endpoints from where it runs; runner: through a worker in the network."""
     control_cidr: units.Cidr | None = None
@@ -167,6 +170,9 @@ def findings(home: HomeSection) -> Iterator[Problem]:
             yield Problem(message=f"must begin with one of {', '.join(_STATE)}", field=f"{at}.state")
         if account.secrets and not account.secrets.startswith(_SECRETS):
             yield Problem(message=f"must begin with one of {', '.join(_SECRETS)}", field=f"{at}.secrets")
+        if account.logs and (account.cloud != "aws" or not _LOGS.fullmatch(account.logs)):
+            hint = "`cellctl account up` makes it and prints it; on Azure it makes a workspace"
+            yield Problem(message="must be s3://BUCKET?region=REGION, on AWS", field=f"{at}.logs", hint=hint)
     yield from _signers(home.approval, "approval")
     if home.registry and not home.registry.startswith(_REGISTRY):
         yield Problem(message=f"must begin with one of {', '.join(_REGISTRY)}", field="registry")

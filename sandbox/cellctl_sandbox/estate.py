@@ -24,8 +24,10 @@ _FOREIGN = {
     "aws:route53/record:Record": "zoneId",
     "aws:secretsmanager/secret:Secret": "kmsKeyId",
     "aws:ec2/networkInterface:NetworkInterface": "securityGroups",
+    "aws:lb/loadBalancer:LoadBalancer": "accessLogs.bucket",
 }
-"""What a cell has of its own that tells in whose network and zone, with whose key and groups it lives."""
+"""What a cell has of its own that tells in whose network and zone, with whose key and groups it lives, and where its
+load balancers write."""
 
 _FOREIGN_IDS = {
     "azure-native:network:NetworkInterface": "ipConfigurations.0.subnet.id",
@@ -36,6 +38,7 @@ _FOREIGN_IDS = {
 
 _SHARED = (
     "aws:ec2/vpc:Vpc", "aws:route53/zone:Zone", "aws:kms/key:Key", "aws:ec2/securityGroup:SecurityGroup",
+    "aws:s3/bucket:Bucket",
     "azure-native:network:VirtualNetwork", "azure-native:privatedns:PrivateZone",
     "azure-native:keyvault:Key",
 )  # fmt: skip
@@ -188,7 +191,7 @@ class Estates:
         """Return the stacks whose networks, zones, keys and groups a cell uses, and which it has not made itself."""
         items = [row.settling.item for row in found]
         told = ((item, key) for item in items if (key := _FOREIGN.get(item.type)))
-        named = {one.rpartition("/")[2] for item, key in told for one in (item.text(key), *texts(item, key))}
+        named = {one.rpartition("/")[2] for item, key in told for one in (text(item, key), *texts(item, key))}
         paths = (text(item, _FOREIGN_IDS[item.type]) for item in items if item.type in _FOREIGN_IDS)
         named |= {path.partition("/subnets/")[0] for path in paths}
         foreign = sorted(named - {item.id for item in items} - {""})

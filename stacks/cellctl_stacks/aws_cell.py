@@ -34,6 +34,7 @@ def program(layout: Layout, account: AccountFacts) -> None:
             control=account.control_cidr,
             operator=operator(account),
             standing=account.born < OPENS_WHEN_NEEDED,
+            logs=account.logs,
             gateway_image=image(GATEWAY_IMAGE, cloud),
             node_image=image(NODE_IMAGES[layout.nodes.os], cloud),
         ),

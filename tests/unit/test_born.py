@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cellctl.run.target import born_of
+from cellctl.run.born import born_of
 from cellctl.state.values import Struct
 from cellctl.versions import TEMPLATE
 

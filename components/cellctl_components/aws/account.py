@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from cellctl.spec.account import AccountSpec
 
 
+LOGS = "access-logs"
+"""What the bucket for logs is tagged with: the policy on encryption knows it by that."""
+LOG_DAYS = 365
+"""How long an access log is kept: a decision of ours, long enough for a yearly look."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AccountLayout:
     """An account's names. `cell` is the stack's; `looks` and `changes` are the API actions of cellctl's two roles.
@@ -95,7 +101,7 @@ class Account(pulumi.ComponentResource):
         what = "States of cellctl, and what no cell has a key for"
         self.key = sealing_key(name, args.layout.key_alias, what, args.account, args.layout.region, self)
         self.state = self._bucket("state", args.layout.state_bucket)
-        self.logs = self._bucket("logs", args.layout.log_bucket)
+        self.logs = self._log_bucket(args.layout.log_bucket)
         self.backups = file_backups(name, FileBackupsArgs(name=args.layout.backups, key_arn=self.key.arn), self)
         self.preview_role = self._role("preview", args.layout.preview_role)
         self.apply_role = self._role("apply", args.layout.apply_role)
@@ -112,6 +118,19 @@ class Account(pulumi.ComponentResource):
         )
         policy = bucket.arn.apply(policies.tls_only)
         buckets.guarded(f"{self._name}-{label}", bucket, self, self.key.arn, policy)
+        return bucket
+
+    def _log_bucket(self, bucket_name: str) -> s3.Bucket:
+        """Load balancers write into no bucket that a key of ours seals (reference of ELB: SSE-S3 alone)."""
+        bucket = s3.Bucket(
+            f"{self._name}-logs",
+            bucket=naming.distinct(bucket_name, 63, self._args.account),
+            force_destroy=False,
+            tags={"holds": LOGS},
+            opts=stateful(self),
+        )
+        policy = bucket.arn.apply(lambda arn: policies.access_logs(arn, self._args.account))
+        buckets.guarded(f"{self._name}-logs", bucket, self, None, policy, days=LOG_DAYS)
         return bucket
 
     def _role(self, label: str, role_name: str) -> iam.Role:
@@ -171,6 +190,7 @@ class Account(pulumi.ComponentResource):
             "applyRole": self.apply_role.arn,
             "previewRole": self.preview_role.arn,
             "logBucket": self.logs.bucket,
+            "logs": pulumi.Output.concat("s3://", self.logs.bucket, f"?region={region}"),
             "key": self.key.arn,
             "backups": self.backups.arn,
         }

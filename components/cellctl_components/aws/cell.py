@@ -14,7 +14,7 @@ from cellctl_components.aws.bootstrap import Boot
 from cellctl_components.aws.existing_network import ExistingNetwork, ExistingNetworkArgs
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.in_account import secret_arn
-from cellctl_components.aws.ingress import Ingress, IngressArgs
+from cellctl_components.aws.ingress import AccessLogs, Ingress, IngressArgs
 from cellctl_components.aws.joined_network import JoinedNetwork, JoinedNetworkArgs
 from cellctl_components.aws.layout import AwsLayout, PlaceLayout, QueueLayout, SiteLayout
 from cellctl_components.aws.network import Network, NetworkArgs
@@ -44,6 +44,7 @@ class CellArgs:
     node_image: pulumi.Input[str]
     operator: str = ""
     standing: bool = False
+    logs: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,6 +166,7 @@ class Cell(pulumi.ComponentResource):
                 entry=entry,
                 zone_id=layout.site.zone if layout.site else "",
                 associate=bool(layout.site and layout.site.associate),
+                logs=AccessLogs.at(self._args.logs, layout.region, f"cell-{layout.cell}"),
             ),
             opts=child(self),
         )

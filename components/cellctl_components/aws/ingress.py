@@ -25,7 +25,7 @@ IDLE_S = 300  # uploads of packages take minutes; at most 4,000
 class IngressArgs:
     """What the ingress is made of. `subnet_ids` lie in two zones or more; with an `entry` balancers are its reef's.
 
-    `grpc_port` is where gRPC answers from outside.
+    `grpc_port` is where gRPC answers from outside. Without `logs` nobody writes who asked for what.
 
     `zone_id` is a zone that is there, empty for one of the cell's own; with `associate` the network is let see it.
     """
@@ -40,6 +40,28 @@ class IngressArgs:
     entry: EntryLayout | None = None
     zone_id: str = ""
     associate: bool = False
+    logs: AccessLogs | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AccessLogs:
+    """Where a web load balancer writes who asked it for what: a bucket of its region, sealed by S3 itself.
+
+    Polling has none: a network load balancer writes only of TLS that it ends itself, and it passes Tentacles through.
+    """
+
+    bucket: str
+    prefix: str
+
+    @classmethod
+    def at(cls, url: str, region: str, prefix: str) -> AccessLogs | None:
+        """Return the logs of a stack in a region, by the URL of its account's; None if there are none, or elsewhere."""
+        bucket, _, place = url.removeprefix("s3://").partition("?region=")
+        return cls(bucket=bucket, prefix=prefix) if url and place == region else None
+
+    def args(self) -> lb.LoadBalancerAccessLogsArgs:
+        """Return what a balancer is told."""
+        return lb.LoadBalancerAccessLogsArgs(bucket=self.bucket, prefix=self.prefix, enabled=True)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +172,7 @@ class Ingress(pulumi.ComponentResource):
             drop_invalid_header_fields=True if web else None,
             desync_mitigation_mode="defensive" if web else None,
             idle_timeout=IDLE_S if web else None,
+            access_logs=self._args.logs.args() if web and self._args.logs else None,
             opts=child(self, delete_first=True),
         )
         return Door(arn=made.arn, dns_name=made.dns_name, zone_id=made.zone_id, suffix=made.arn_suffix)

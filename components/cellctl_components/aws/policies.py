@@ -146,6 +146,24 @@ def tls_only(bucket_arn: str) -> str:
     return document(*_tls_only(bucket_arn))
 
 
+def access_logs(bucket_arn: str, account: str) -> str:
+    """Return the policy of a bucket for access logs: load balancers of this account write there, over TLS 1.2 or later.
+
+    Elastic Load Balancing names the account of the balancer in what it writes, so the path says whose it may be; one
+    principal serves all regions (ELB user guide, Enable access logs for your Application Load Balancer, 2026-11).
+    """
+    return document(
+        *_tls_only(bucket_arn),
+        {
+            "Sid": "LoadBalancers",
+            "Effect": "Allow",
+            "Principal": {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"},
+            "Action": "s3:PutObject",
+            "Resource": f"{bucket_arn}/*/AWSLogs/{account}/*",
+        },
+    )
+
+
 def _tls_only(bucket_arn: str) -> tuple[Statement, ...]:
     both = [bucket_arn, f"{bucket_arn}/*"]
     return (

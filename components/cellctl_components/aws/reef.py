@@ -40,6 +40,7 @@ class ReefArgs:
     gateway_image: pulumi.Input[str]
     operator: str = ""
     standing: bool = False
+    logs: str = ""
 
 
 class Reef(pulumi.ComponentResource):

@@ -10,7 +10,7 @@ import pulumi
 from pulumi_aws import acm, lb
 
 from cellctl_components.aws.certificate import self_signed
-from cellctl_components.aws.ingress import IDLE_S, TLS_POLICY, redirect
+from cellctl_components.aws.ingress import IDLE_S, TLS_POLICY, AccessLogs, redirect
 from cellctl_components.aws.options import child
 from cellctl_components.aws.reef_layout import ReefBalancer, ReefEntry
 
@@ -24,6 +24,7 @@ class ReefBalancersArgs:
     subnet_ids: Sequence[pulumi.Input[str]]
     groups: Mapping[str, pulumi.Input[str]]
     protected: bool
+    logs: AccessLogs | None = None
 
 
 class ReefBalancers(pulumi.ComponentResource):
@@ -68,6 +69,7 @@ class ReefBalancers(pulumi.ComponentResource):
             drop_invalid_header_fields=True if web else None,
             desync_mitigation_mode="defensive" if web else None,
             idle_timeout=IDLE_S if web else None,
+            access_logs=self._args.logs.args() if web and self._args.logs else None,
             opts=child(self, delete_first=True),
         )
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from cellctl.facts.conditions import every
-from cellctl_sandbox.estate import Estate, text
+from cellctl_sandbox.estate import Estate, text, value
 from cellctl_sandbox.iam import aws, tables
 from cellctl_sandbox.standins.cloud_view import CloudObject
 
@@ -19,6 +19,8 @@ SUBNET = "aws:ec2/subnet:Subnet"
 INTERNET = "aws:ec2/internetGateway:InternetGateway"
 BUCKET = "aws:s3/bucket:Bucket"
 _BY_EC2 = "arn:aws:automate:"
+SEALING = "aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration"
+_ALGORITHM = "rules.*.applyServerSideEncryptionByDefault.sseAlgorithm"
 VERSIONING = "aws:s3/bucketVersioning:BucketVersioning"
 
 
@@ -131,6 +133,28 @@ def _attached(estate: Estate, item: CloudObject) -> Iterator[str]:
         yield f"Gateway.NotAttached: network {network} has no internet gateway attached"
 
 
+def _access_logs(estate: Estate, item: CloudObject) -> Iterator[str]:
+    """ELB tries to write when it is told where: it is refused as a request is."""
+    name, prefix = text(item, "accessLogs.bucket"), text(item, "accessLogs.prefix")
+    if value(item, "accessLogs.enabled") is not True:
+        return
+    refused = "InvalidConfigurationRequest: Access Denied for bucket"
+    bucket = estate.one(BUCKET, name)
+    if bucket is None:
+        yield f"{refused} {name}: it does not exist"
+        return
+    if bucket.region != item.region:
+        yield f"{refused} {name}: it is in {bucket.region}, and the load balancer in {item.region}"
+    seals = [one for one in estate.all(SEALING) if one.text("bucket") == name]
+    how = [str(one) for seal in seals for one in every(seal.properties, _ALGORITHM)]
+    if any(one.startswith("aws:kms") for one in how):
+        yield f"{refused} {name}: load balancers write only where S3 encrypts with its own key"
+    account = aws.account_of(item.text("arn"))
+    target = f"{bucket.text('arn')}/{prefix}/AWSLogs/{account}/any"
+    actions, context = tables.actions("access_logs", "object"), dict(aws.TLS)
+    yield from _said(aws.service_lacks(estate, tables.principal("access_logs", item.region), actions, target, context))
+
+
 def _log_group(estate: Estate, item: CloudObject) -> Iterator[str]:
     key = item.text("kmsKeyId")
     if key:
@@ -171,6 +195,7 @@ WORK: Mapping[str, Callable[[Estate, CloudObject], Iterator[str]]] = {
     "aws:rds/instance:Instance": _database,
     "aws:rds/optionGroup:OptionGroup": _options,
     "aws:backup/selection:Selection": _selection,
+    "aws:lb/loadBalancer:LoadBalancer": _access_logs,
     "aws:cloudwatch/logGroup:LogGroup": _log_group,
     "aws:cloudwatch/metricAlarm:MetricAlarm": _alarm,
     "aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration": _expiry,
