@@ -65,7 +65,7 @@ class AccountSection(Section):
     secrets: units.Reference | None = None
     """URL of the key that seals secrets in the state: awskms:// or azurekeyvault://."""
     logs: units.Reference | None = None
-    """Where web load balancers write access logs: s3://BUCKET?region=REGION, as `cellctl account up` prints it (AWS)."""
+    """Where web load balancers write access logs: s3://BUCKET?region=REGION; `cellctl account up` prints it (AWS)."""
     reach: Literal["direct", "runner"] = "direct"
     """direct: cellctl reaches private endpoints from where it runs; runner: through a worker in the network."""
     control_cidr: units.Cidr | None = None

@@ -13,6 +13,7 @@ from cellctl_components.aws.alarms import Alarms, AlarmsArgs
 from cellctl_components.aws.existing_network import ExistingNetwork, ExistingNetworkArgs
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.in_account import secret_arn
+from cellctl_components.aws.ingress import AccessLogs
 from cellctl_components.aws.layout import GatewayLayout, HostLayout
 from cellctl_components.aws.native_backups import NativeBackupsArgs
 from cellctl_components.aws.network import TIERS, Network, NetworkArgs
@@ -196,6 +197,7 @@ class Reef(pulumi.ComponentResource):
                 subnet_ids=network.subnet_ids("ingress" if entry.internal else "public"),
                 groups={"web": network.groups["web"].id, "polling": network.groups["polling"].id},
                 protected=self._layout.protected,
+                logs=AccessLogs.at(self._args.logs, self._layout.region, self._layout.cell),
             ),
             opts=child(self),
         )

@@ -487,6 +487,13 @@ def test_states_are_sealed_versioned_and_never_thrown_away(base: Recording) -> N
         guards = {item.type.rpartition(":")[2] for item in base.resources if item.name == f"account-prod-{label}"}
         assert {"BucketVersioning", "BucketPolicy", "BucketPublicAccessBlock", "BucketOwnershipControls"} <= guards
         policy = json.loads(str(base.named(f"account-prod-{label}", "bucketPolicy").inputs["policy"]))
-        assert [part["Effect"] for part in policy["Statement"]] == ["Deny", "Deny"]
+        assert [part["Effect"] for part in policy["Statement"][:2]] == ["Deny", "Deny"]
+        rest = [(part["Principal"]["Service"], part["Action"], part["Resource"]) for part in policy["Statement"][2:]]
+        writer = ("logdelivery.elasticloadbalancing.amazonaws.com", "s3:PutObject")
+        assert [one[:2] for one in rest] == ([writer] if label == "logs" else [])
+        assert all(one[2].endswith("/*/AWSLogs/123456789012/*") for one in rest)
+        sealing = base.named(f"account-prod-{label}", "ServerSideEncryption").inputs["rules"]
+        seal = sealing[0]["applyServerSideEncryptionByDefault"]  # type: ignore[index]
+        assert seal["sseAlgorithm"] == ("aws:kms" if label == "state" else "AES256")
     assert str(base.outputs["state"]).startswith("s3://account-prod-state-")
     assert base.outputs["secrets"] == "awskms:///alias/cellctl-prod?region=eu-west-1"
