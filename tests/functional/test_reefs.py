@@ -606,8 +606,12 @@ def test_an_account_gets_its_base_and_says_what_the_home_is_to_name(story: Story
     assert client.cellctl(*words, "--yes", cwd=story.home.root).returncode == 2  # of which cloud?
     done = client.cellctl(*words, "--cloud", "aws", "--yes", "--clock", "stepped", cwd=story.home.root)
     assert done.returncode == 0, done.stderr[-2000:]
-    for line in ('state: "s3://account-sandbox-state-', 'secrets: "awskms:///alias/cellctl-sandbox?', "apply: {role:",
-                 'logs: "s3://account-sandbox-logs-'):
+    for line in (
+        'state: "s3://account-sandbox-state-',
+        'secrets: "awskms:///alias/cellctl-sandbox?',
+        "apply: {role:",
+        'logs: "s3://account-sandbox-logs-',
+    ):
         assert line in done.stderr
     assert story.home.stack_file("x").with_name("account-sandbox.json").exists()
     down = ("account", "down", "sandbox", "--home", str(story.home.root), "--clock", "stepped", "--yes")
