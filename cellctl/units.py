@@ -149,6 +149,20 @@ def check_plain(text: str) -> str:
     return text
 
 
+def check_root(text: str) -> str:
+    """Return PEM text of one certificate that may issue others; raise ValueError for anything else."""
+    from cryptography import x509
+
+    try:
+        found = x509.load_pem_x509_certificates(text.encode())
+        basic = [one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca for one in found]
+    except (ValueError, x509.ExtensionNotFound):
+        basic = []
+    if basic != [True] or "PRIVATE KEY" in text:
+        raise ValueError("must be PEM text of one certificate that issues others, and no key")
+    return text
+
+
 Name = Annotated[str, AfterValidator(check_name), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
 Slug = Annotated[str, AfterValidator(check_slug), Field(json_schema_extra={"pattern": f"^{_NAME.pattern}$"})]
 OctopusVersion = Annotated[
@@ -163,6 +177,7 @@ NetworkCidr = Annotated[str, AfterValidator(check_network)]
 PrivateAddress = Annotated[str, AfterValidator(check_private_address)]
 Plain = Annotated[str, AfterValidator(check_plain), Field(max_length=128)]
 Reference = Annotated[str, AfterValidator(check_plain), Field(min_length=1, max_length=512)]
+Root = Annotated[str, AfterValidator(check_root), Field(max_length=16_384)]
 # A user or, with @, a group, bare or DOMAIN\NAME (Storage Gateway user guide, ValidUserList; botocore 1.44.8).
 DirectoryName = Annotated[str, Field(pattern=r"^@?([A-Za-z0-9.-]+\\)?[A-Za-z0-9_][A-Za-z0-9_.$ -]*$", max_length=64)]
 LabelKey = Annotated[str, AfterValidator(check_label_key)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -153,13 +153,7 @@ def _filled(promise: Promise, layout: dict[str, Value]) -> Promise:
         Witness(type=one.type, values={path: value(wanted) for path, wanted in one.values.items()})
         for one in promise.witnesses
     )
-    return Promise(
-        topic=promise.topic,
-        value=text(promise.value),
-        says=text(promise.says),
-        source=promise.source,
-        witnesses=tuple(witnesses),
-    )
+    return replace(promise, value=text(promise.value), says=text(promise.says), witnesses=tuple(witnesses))
 
 
 def _text(layout: dict[str, Value], path: str) -> str:

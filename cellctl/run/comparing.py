@@ -23,7 +23,7 @@ _REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 _KEPT = ("octopus", "nodes", "database", "ingress", "network", "maintenance", "protection")
 _GROUND = {"network": ("existing",), "ingress": ("zone",), "protection": ("key",)}
 """What of others a cell stands on: it is compared as one that has all of its own."""
-_OWN = {"octopus": ("licence",), "ingress": ("certificate", "balancer", "firewall")}
+_OWN = {"octopus": ("licence",), "ingress": ("certificate", "balancer", "firewall", "authority")}
 """What of a section belongs to one cloud: references to its objects, and choices that only it has."""
 _LEVEL: Mapping[str, str] = {"network": ""}
 """The site of a cell that names a certificate alone: where it is does not change what the cell promises."""

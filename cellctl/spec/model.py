@@ -210,6 +210,8 @@ class Ingress(Section):
     firewall: Literal["detect", "prevent", "off"] | None = None
     """Of an application gateway: detect (so without it) writes down what looks like an attack, prevent turns it away,
     off has no firewall, and passes uploads on without keeping them first."""
+    authority: units.Root | None = None
+    """Of an application gateway: the root that issued `certificate`, PEM text, where it is none that Azure knows."""
     polling: Literal["per_node", "redis"] = "per_node"
     """per_node: each node has its own polling address; redis: one address for all, Octopus 2026.4.6909 or newer."""
     zone: units.Reference | None = None

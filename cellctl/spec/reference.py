@@ -72,6 +72,7 @@ SAFE: Mapping[str, str] = {
     "spec.ingress.exposure": "Private addresses only; nothing of the cell is on the internet.",
     "spec.ingress.balancer": "The cloud's plain load balancer; it carries Tentacles as well as people.",
     "spec.ingress.firewall": "Nobody is turned away by a rule that takes a script for an attack.",
+    "spec.ingress.authority": "Only issuers that everybody trusts are trusted.",
     "spec.ingress.polling": "Works with every version of Octopus and needs no Redis.",
     "spec.ingress.zone": "A private zone of the cell's own, named as its host: no domain of yours is touched.",
     "spec.ingress.grpc": "Nothing is open that nobody uses.",

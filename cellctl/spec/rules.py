@@ -217,9 +217,10 @@ def _ingress(body: CellBody) -> Iterator[Finding]:
 def _gateway(body: CellBody) -> Iterator[Finding]:
     ingress = body.ingress
     if ingress.balancer != "application_gateway":
-        if ingress.firewall is not None:
-            hint = "remove it, or use balancer: application_gateway"
-            yield _broken("is of an application gateway", "ingress.firewall", "ingress.balancer", hint=hint)
+        hint = "remove it, or use balancer: application_gateway"
+        for name, value in (("firewall", ingress.firewall), ("authority", ingress.authority)):
+            if value is not None:
+                yield _broken("is of an application gateway", f"ingress.{name}", "ingress.balancer", hint=hint)
         return
     if body.cloud != "azure":
         yield _broken("application_gateway exists on Azure only", "ingress.balancer", "cloud")

@@ -8,18 +8,20 @@ from pathlib import Path
 import pytest
 from trials import Mutation, trial_of
 
+from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.testing.mutants import reason
-from cellctl_sandbox.testing.pretended import pretended
+from cellctl_sandbox.testing.pretended import excused, parts, pretended
 
 pytestmark = pytest.mark.turn(3, 1)
 
 CERTIFICATE = "https://kv-own-certificates.vault.azure.net/secrets/acme-web"
+ROOT = Authority().trust_anchor
 OWN = ("acme-web", "gateway", "polling-record", "acme-network-nodes-nsg", "acme-ingress", "host-record")
 
 
 @pytest.fixture(scope="module")
 def fronted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mutation]:
-    asked = {"ingress": {"balancer": "application_gateway", "certificate": CERTIFICATE}}
+    asked = {"ingress": {"balancer": "application_gateway", "certificate": CERTIFICATE, "authority": ROOT}}
     with trial_of("azure", tmp_path_factory.mktemp("fronted"), asked=asked, secrets=[CERTIFICATE]) as found:
         yield found
 
@@ -52,11 +54,16 @@ def test_every_part_of_the_gateway_is_needed(fronted: Mutation) -> None:
 
 
 def test_no_argument_of_a_gateway_is_only_echoed(fronted: Mutation) -> None:
-    kinds = ("ApplicationGateway", "WebApplicationFirewallPolicy")
-    used = {record.type: set(record.inputs) for record in fronted.trial.records if record.type.endswith(kinds)}
+    kinds, used = ("ApplicationGateway", "WebApplicationFirewallPolicy"), dict[str, set[str]]()
+    for record in fronted.trial.records:
+        if record.type.endswith(kinds):
+            used.setdefault(record.type, set()).update(parts(record.inputs))
     assert len(used) == 2
-    found = {token: pretended(token, names, fronted.reads.seen.get(token, set())) for token, names in used.items()}
+    seen = fronted.reads.seen
+    found = {token: pretended(token, names, seen.get(token, set())) for token, names in used.items()}
     assert {token: names for token, names in found.items() if names} == {}
+    stale = {token: excused(token, names, seen.get(token, set())) for token, names in used.items()}
+    assert {token: names for token, names in stale.items() if names} == {}
 
 
 def test_a_public_one_comes_up_and_needs_its_address_and_its_managers(tmp_path: Path) -> None:

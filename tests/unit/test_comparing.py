@@ -18,6 +18,7 @@ def cell(cloud: str = "aws", **body: object) -> CellSpec:
     return CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": given})
 
 
+WEB = {"balancer": "application_gateway", "certificate": "https://kv-hub.vault.azure.net/secrets/web"}
 CELLS: dict[str, CellSpec] = {
     "trial": cell(preset="trial"),
     "standard": cell(),
@@ -28,6 +29,8 @@ CELLS: dict[str, CellSpec] = {
     "one zone": cell(database={"multiZone": False}),
     "azure": cell("azure"),
     "azure gold": cell("azure", preset="gold"),
+    "fronted": cell("azure", ingress=WEB),
+    "fronted without a firewall": cell("azure", ingress={**WEB, "firewall": "off"}),
 }
 
 
@@ -93,3 +96,14 @@ def test_a_cell_that_stands_on_what_others_have_is_compared_as_one_that_stands_a
     found = compare(spec, stack=[("aws:rds/instance:Instance", {"multiAz": False})])
     assert [row.promises for row in found.rows] == [row.promises for row in alone.rows]
     assert (found.missing, found.broken) == ({}, ())
+
+
+def test_a_gateway_is_compared_in_its_own_words_and_the_other_cloud_leaves_it_out() -> None:
+    found = {row.topic: row for row in compare(cell("azure", ingress={**WEB, "firewall": "prevent"})).rows}
+    assert found["encryption-web"].promises["azure"].value == "tls to the gateway, tls to the node"
+    assert "speaks TLS to them too" in found["encryption-web"].difference
+    assert "4 GB" in found["upload"].promises["azure"].says
+    assert "port 80" not in found["probe"].difference  # the topic's words are the load balancer's
+    assert found["polling"].difference  # and where a promise has none of its own they stand
+    aws = on_cloud(cell("azure", ingress=WEB), "aws").spec.ingress
+    assert (aws.balancer, aws.certificate, aws.firewall) == ("load_balancer", None, None)

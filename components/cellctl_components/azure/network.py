@@ -229,7 +229,7 @@ def gateway_rules(args: NetworkArgs) -> list[network.SecurityRuleArgs]:
         _allow("in-https", 100, args.allow, ["443"]),
         *own,
         *managers,
-        _tagged("in-probe", 140, PROBE_SOURCE, ["*"]),
+        _tagged("in-probe", 140, PROBE_SOURCE, ["*"], protocol="*"),
     ]
 
 
@@ -251,13 +251,15 @@ def _allow(name: str, priority: int, sources: Sequence[str], ports: Sequence[str
     )
 
 
-def _tagged(name: str, priority: int, tag: str, ports: Sequence[str]) -> network.SecurityRuleArgs:
+def _tagged(
+    name: str, priority: int, tag: str, ports: Sequence[str], *, protocol: str = "Tcp"
+) -> network.SecurityRuleArgs:
     return network.SecurityRuleArgs(
         name=name,
         priority=priority,
         direction="Inbound",
         access="Allow",
-        protocol="Tcp",
+        protocol=protocol,
         source_address_prefix=tag,
         source_port_range="*",
         destination_address_prefix="*",

@@ -14,7 +14,7 @@ from cellctl_components.azure.layout import NodeLayout
 from cellctl_components.azure.place import Grant, Place, assign_role, child, lock, named, stateful
 from cellctl_components.azure.web_gateway_layout import WebGatewayLayout
 
-FRONTEND, PORT, CERTIFICATE, LISTENER = "fe", "https", "web", "https"
+FRONTEND, PORT, CERTIFICATE, LISTENER, AUTHORITY = "fe", "https", "web", "https", "authority"
 POOL, SETTINGS, PING, RULE = "nodes", "nodes", "octopus-ping", "web"
 PING_PATH = "/api/octopusservernodes/ping"
 
@@ -161,6 +161,11 @@ class WebGateway(pulumi.ComponentResource):
             ssl_certificates=[
                 network.ApplicationGatewaySslCertificateArgs(name=CERTIFICATE, key_vault_secret_id=layout.certificate)
             ],
+            trusted_root_certificates=[
+                network.ApplicationGatewayTrustedRootCertificateArgs(name=AUTHORITY, data=layout.authority)
+            ]
+            if layout.authority
+            else None,
             ssl_policy=network.ApplicationGatewaySslPolicyArgs(policy_type="Predefined", policy_name=layout.tls_policy),
             http_listeners=[self._listener()],
             backend_address_pools=[self._pool()],
@@ -220,6 +225,9 @@ class WebGateway(pulumi.ComponentResource):
                 enabled=True, drain_timeout_in_sec=self._layout.drain_timeout_s
             ),
             probe=self._part("probes", PING),
+            trusted_root_certificates=[self._part("trustedRootCertificates", AUTHORITY)]
+            if self._layout.authority
+            else None,
         )
 
     def _probe(self) -> network.ApplicationGatewayProbeArgs:

@@ -20,7 +20,8 @@ class WebGatewayLayout:
     """One application gateway of version 2. It ends TLS for the web and speaks TLS to nodes; Tentacles pass it by.
 
     `address` is the internal frontend's, empty where the exposure is public: then `public_address` and `dns_label` are
-    its own. `firewall` and `mode` are empty without a web firewall. `capacity` is least and most of its instances.
+    its own. `authority` is base64 of the root that nodes' certificate is of, empty where Azure knows it. `firewall` and
+    `mode` are empty without a web firewall. `capacity` is least and most of its instances.
     """
 
     name: str
@@ -31,6 +32,7 @@ class WebGatewayLayout:
     capacity: tuple[int, int]
     identity: str
     certificate: str
+    authority: str
     address: str
     public_address: str
     dns_label: str
@@ -56,6 +58,7 @@ def web_gateway_of(spec: CellSpec, names: AzureNames, cidr: str) -> WebGatewayLa
         capacity=known.capacity,
         identity=names.web_gateway,
         certificate=ingress.certificate or "",
+        authority=_bare(ingress.authority or ""),
         address=_address(cidr) if internal else "",
         public_address="" if internal else f"pip-oct-{cell}-web",
         dns_label="" if internal else names.web_label,
@@ -63,6 +66,11 @@ def web_gateway_of(spec: CellSpec, names: AzureNames, cidr: str) -> WebGatewayLa
         request_timeout_s=known.request_timeout_s,
         drain_timeout_s=known.drain_timeout_s,
     )
+
+
+def _bare(pem: str) -> str:
+    """Return the base64 inside PEM text of one certificate."""
+    return "".join(line for line in pem.splitlines() if line and not line.startswith("-----"))
 
 
 def _address(cidr: str) -> str:

@@ -175,7 +175,8 @@ def _limits(estate: Estate, gateway: CloudObject) -> tuple[int, int]:
     told = policy.properties.get("policySettings") if policy else None
     if policy is None or at(told, "state") == "Disabled":
         return 0, 0
-    body = at(told, "requestBodyCheck") is not False and at(told, "requestBodyEnforcement") is not False
+    checked, enforced = (at(told, f"requestBody{what}") is not False for what in ("Check", "Enforcement"))
+    body = checked and enforced
     kib = _whole(at(told, "maxRequestBodySizeInKb")) or _LARGEST_KIB
     mib = _whole(at(told, "fileUploadLimitInMb")) or _LARGEST_FILE_MIB
     return (kib * 1024 if body else 0), (0 if at(told, "fileUploadEnforcement") is False else mib * 1024 * 1024)

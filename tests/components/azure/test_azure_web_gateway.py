@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 import re
+import ssl
 
 import pytest
 from pydantic import ValidationError
@@ -12,6 +14,7 @@ from cellctl.clouds import AccountFacts, load
 from cellctl.errors import NotYet, SpecError
 from cellctl.facts.conditions import at, every
 from cellctl.spec import CellSpec, refuse_pending
+from cellctl_sandbox.standins.authority import Authority
 
 VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-hub"
 WEB = {"balancer": "application_gateway", "certificate": "https://kv-hub.vault.azure.net/secrets/web"}
@@ -142,6 +145,24 @@ def test_it_ends_tls_and_opens_it_again_to_nodes_that_serve_the_web(cell) -> Non
     assert at(gateway, "frontendIPConfigurations.0.privateIPAddress") == "10.64.10.254"
 
 
+def test_a_root_that_azure_does_not_know_is_named_to_it(record, cell) -> None:
+    root = Authority().trust_anchor
+    gateway = declared(record, ingress={**WEB, "authority": root}).named("acme-web-gateway").plain
+    data = base64.b64decode(str(at(gateway, "trustedRootCertificates.0.data")))
+    assert data == ssl.PEM_cert_to_DER_cert(root)
+    named = at(gateway, "backendHttpSettingsCollection.0.trustedRootCertificates.0.id")
+    assert str(named).endswith("/applicationGateways/agw-oct-acme/trustedRootCertificates/authority")
+    assert "trustedRootCertificates" not in cell.named("acme-web-gateway").plain
+
+
+@pytest.mark.parametrize("text", ["no certificate", "LEAF", "KEY"])
+def test_what_is_no_root_is_refused(text: str) -> None:
+    pair = Authority().credential("acme.example.com")
+    given = {"LEAF": pair.certificate, "KEY": pair.key + Authority().trust_anchor.encode()}.get(text, text.encode())
+    with pytest.raises(ValidationError, match="one certificate that issues others"):
+        spec_of(ingress={**WEB, "authority": given.decode()})
+
+
 def test_uploads_are_above_no_limit_of_the_firewall(cell, public) -> None:
     settings = cell.named("acme-web-firewall").plain["policySettings"]
     assert settings == {
@@ -228,6 +249,7 @@ def test_in_a_zone_of_others_both_names_are_recorded(record) -> None:
         ({"ingress": {"balancer": "application_gateway"}}, "spec.ingress.certificate", "is needed"),
         ({"ingress": {**WEB, "certificate": f"{WEB['certificate']}/0123"}}, "spec.ingress.certificate", "a version"),
         ({"ingress": {"firewall": "off"}}, "spec.ingress.firewall", "of an application gateway"),
+        ({"ingress": {"authority": Authority().trust_anchor}}, "spec.ingress.authority", "of an application gateway"),
         ({"cloud": "aws", "ingress": {"balancer": "application_gateway"}}, "spec.ingress.balancer", "Azure only"),
     ],
 )
