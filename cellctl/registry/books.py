@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-from cellctl.registry import invariants, journal, reefs, restore_points
+from cellctl.registry import account_books, invariants, journal, reefs, restore_points
 from cellctl.registry.claims import free_orphans, left
 from cellctl.registry.database import Database
 from cellctl.registry.invariants import Violation
@@ -27,8 +27,18 @@ _NO_POINTS: Mapping[str, PointSeen] = MappingProxyType({})
 
 
 def begin(database: Database, key: CellKey, beginning: Beginning) -> None:
-    """Record that a run begins; one of this cell that never said how it ended is lost: the caller has its lease."""
-    database.write(lambda connection: journal.begin(connection, database.now(connection), key, beginning))
+    """Record that a run begins; one of this cell that never said how it ended is lost: the caller has its lease.
+
+    Raises:
+        GuardError: It would make something in an account whose base is being taken away.
+    """
+
+    def work(connection: Connection) -> None:
+        now = database.now(connection)
+        account_books.came(connection, now, key.account, key.cloud, makes=beginning.kind == "up")
+        journal.begin(connection, now, key, beginning)
+
+    database.write(work)
 
 
 def end(

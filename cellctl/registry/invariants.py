@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Select, func, select, text
 
 from cellctl.registry import states
 from cellctl.registry.tables import (
+    accounts,
     balancer_slots,
     balancers,
     binding_balancers,
@@ -141,6 +142,14 @@ def _placed(connection: Connection) -> Iterator[Violation]:
             message = "lives in a database slot that is kept for restores"
             yield Violation(invariant="I4", subject=f"cell {row.name}", message=message, remedy="move it to another")
     yield from _doors(connection)
+    gone = (
+        select(accounts.c.account, cells.c.name, accounts.c.state)
+        .join(cells, (cells.c.account == accounts.c.account) & (cells.c.cloud == accounts.c.cloud))
+        .where(accounts.c.state.in_(("decommissioning", "purged")), cells.c.state.not_in(("purged", "requested")))
+    )
+    for lost in connection.execute(gone):
+        message = f"is in account {lost.account}, whose base is {lost.state}: its state was there"
+        yield Violation(invariant="I4", subject=f"cell {lost.name}", message=message, remedy="cellctl account up")
     full = (
         select(reefs.c.name, reefs.c.max_cells, func.count().label("cells"))
         .join(bindings, bindings.c.reef_id == reefs.c.id)

@@ -81,6 +81,8 @@ NODE = (
     "provisioning", "mounted", "joined", "verified", "active", "draining", "drained", "stopped", "deregistered", "gone",
 )  # fmt: skip
 HEALTH = ("ok", "degraded", "offline", "update_pending", "failed")
+# `seen`: stacks were made there, and nothing is known of a base.
+ACCOUNT = ("seen", "in_service", "decommissioning", "purged")
 RESTORE_POINT = ("expected", "there")
 RESTORE_POINT_KINDS = ("point_in_time", "before_upgrade", "final_snapshot", "kept_backups")
 OPERATION = ("running", "succeeded", "nothing", "failed", "interrupted", "refused", "lost")

@@ -32,6 +32,7 @@ from cellctl.registry.columns import flag, key, life, metadata, moment, number, 
 
 __all__ = [
     "HEAD",
+    "accounts",
     "balancer_slots",
     "balancers",
     "binding_balancers",
@@ -51,7 +52,19 @@ __all__ = [
     "share_slots",
 ]
 
-HEAD = "0006"
+HEAD = "0007"
+
+accounts = Table(
+    "accounts",
+    metadata,
+    key(),
+    words("account", None),
+    words("cloud", None),
+    words("name"),
+    *life(),
+    UniqueConstraint("account", "cloud"),
+    one_of("accounts_state", "state", states.ACCOUNT),
+)
 
 reefs = Table(
     "reefs",

@@ -20,7 +20,7 @@ from cellctl.versions import refuse_newer
 if TYPE_CHECKING:
     from cellctl.registry.database import Database
     from cellctl.run.options import Interrupter, OnEvent, RunOptions
-    from cellctl.run.registering import Record
+    from cellctl.run.registering import AnyRecord
     from cellctl.run.target import Target
     from cellctl.run.worker import Worker
 
@@ -132,14 +132,14 @@ class _Held:
 
     def __init__(self) -> None:
         self._lease: Lease | None = None
-        self._record: Record | None = None
+        self._record: AnyRecord | None = None
 
     @property
     def database(self) -> Database | None:
         """The registry, None for a run that only looks."""
         return self._record.database if self._record is not None else None
 
-    def hold(self, lease: Lease, record: Record | None) -> None:
+    def hold(self, lease: Lease, record: AnyRecord | None) -> None:
         """Take note of the lease that was acquired."""
         self._lease, self._record = lease, record
 
@@ -179,8 +179,7 @@ def _leased(operation: OperationName, target: Target, options: RunOptions) -> It
     with registering.opened(target.home) as database:
         leases = registering.leases_of(target.home, target.account, database, environment=options.environment)
         lease = leases.acquire(target.name, holder)
-        # The registry has no accounts: what they have is the base on which it counts.
-        held.hold(lease, registering.Record(database, target) if target.level != "account" else None)
+        held.hold(lease, registering.record_of_run(database, target))
         with kept(leases, lease, on_lost=held.lost):
             yield held
 

@@ -61,19 +61,22 @@ def bind(session: Session) -> None:
 
 
 def withdraw(session: Session) -> None:
-    """Let a reef that is to go take no more cells.
+    """Let a reef that is to go take no more cells, and an account no more stacks.
 
     Raises:
-        GuardError: Cells have a place on it.
+        GuardError: Cells have a place on it, or stacks are in it.
     """
     target = session.target
-    if target.level != "reef":
+    if target.level == "cell":
         return
-    from cellctl.registry import reefs
+    from cellctl.registry import account_books, reefs
 
-    account = registering.account_key(target.home, target.account)
+    account, name = registering.account_key(target.home, target.account), target.name.rpartition("/")[2]
     with registering.opened(target.home) as database:
-        reefs.withdraw(database, account, target.name.rpartition("/")[2])
+        if target.level == "reef":
+            reefs.withdraw(database, account, name)
+        else:
+            account_books.withdraw(database, account, target.cloud, name)
 
 
 def _refuse_in_use(target: Target, database: Database) -> None:
@@ -89,23 +92,15 @@ def _refuse_with_stacks(target: Target, database: Database) -> None:
 
     The states of an account's stacks are in its bucket and sealed with its key: without them nobody changes them again.
     """
-    from cellctl.registry import reefs
+    from cellctl.registry import account_books
     from cellctl.run.target import REEF, record_of
 
     home, account = target.home, target.account.name
     with database.read() as connection:
-        found = {*reefs.stacks_of(connection, registering.account_key(home, target.account))}
+        found = account_books.in_use(connection, registering.account_key(home, target.account))
     here = [*home.stack_names(), *(f"{REEF}{name}" for name in home.reef_names())]
     found |= {name for name in here if record_of(home, name).get("account") == account and _stands(home, name)}
-    if found:
-        listed = ", ".join(sorted(found)[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
-        raise GuardError([
-            Objection(
-                code="account_in_use",
-                reason=f"account '{account}' has {len(found)} stack{'s' if len(found) > 1 else ''}: {listed}",
-                remedy="take them down first: `cellctl down CELL`, then `cellctl reef down REEF`",
-            )
-        ])  # fmt: skip
+    account_books.refuse_in_use(account, found)
 
 
 def _stands(home: Home, name: str) -> bool:

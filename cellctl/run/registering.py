@@ -36,6 +36,21 @@ GATE = "gate_"
 _LOST = "; `cellctl registry rebuild` makes up for it"
 
 
+class AnyRecord(Protocol):
+    """What the registry is told of one run; `database` is that registry."""
+
+    database: Database
+
+    def begin(self, run: str, kind: str, lease: Lease) -> None:
+        """Record that it begins; RegistryError where that cannot be told: nothing must be changed."""
+
+    def finish(self, outcome: Outcome, session: Session) -> None:
+        """Record how it ended; never fails."""
+
+    def broke(self, result: str, error: str) -> None:
+        """Record that it ended without an outcome."""
+
+
 class OpenObjects(Protocol):
     """Opens the store of leases beside the states at a URL."""
 
@@ -71,6 +86,11 @@ def opened(home: Home) -> Iterator[Database]:
         yield database
     finally:
         database.close()
+
+
+def record_of_run(database: Database, target: Target) -> AnyRecord:
+    """Return what tells the registry of a run."""
+    return AccountRecord(database, target) if target.level == "account" else Record(database, target)
 
 
 def leases_of(
@@ -129,6 +149,36 @@ def known_incarnation(home: Home, account: Account, cell: str) -> tuple[int, str
             return max(own, books.incarnation(database, account_key(home, account), cell)), ""
     except RegistryError as error:
         return own, f"{error.summary}; names of a cell that was deleted elsewhere may differ"
+
+
+class AccountRecord:
+    """What the registry is told of a run of an account's own base: whether it is there."""
+
+    def __init__(self, database: Database, target: Target) -> None:
+        self.database = database
+        self._account, self._cloud = account_key(target.home, target.account), target.cloud
+        self._name = target.name.rpartition("/")[2]
+
+    def begin(self, run: str, kind: str, lease: Lease) -> None:
+        """Nothing is recorded before: what is taken away is said once somebody has agreed to it."""
+        del run, kind, lease
+
+    def finish(self, outcome: Outcome, session: Session) -> None:
+        """Record how it ended. Never fails: what was done is done."""
+        from cellctl.registry import account_books
+
+        done = outcome.result == "succeeded"
+        up = outcome.operation == "up" and outcome.result in ("succeeded", "nothing")
+        state = "in_service" if up else "purged" if outcome.operation == "down" and done else ""
+        try:
+            if state and not outcome.remaining:
+                account_books.ended(self.database, self._account, self._cloud, self._name, state)
+        except CellctlError as error:
+            session.say(f"{error.summary}; the next `account up` or `down` says it again")
+
+    def broke(self, result: str, error: str) -> None:
+        """What a run that came to no outcome leaves is said by the next one."""
+        del result, error
 
 
 class Record:

@@ -16,16 +16,18 @@ from psycopg import sql
 from sqlalchemy import Connection, select, text
 
 from cellctl.cell import Cell
-from cellctl.errors import Locked, RegistryError
+from cellctl.errors import GuardError, Locked, RegistryError
 from cellctl.events import Event, PlanReady, Said
 from cellctl.home import Home
 from cellctl.leases import Holder
 from cellctl.registry.database import Database
 from cellctl.registry.tables import bindings, cells, events, gateways, hosts, nodes, operations, share_slots
-from cellctl.run import registering
+from cellctl.run import placing, registering
 from cellctl.run.options import RunOptions
 from cellctl.run.registry import check, rebuild
+from cellctl.run.target import of_spec
 from cellctl.spec import CellSpec
+from cellctl.spec.account import AccountSpec
 from cellctl.testing.postgres import Server, serving
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -261,6 +263,15 @@ def test_homes_that_share_a_registry_share_leases_and_incarnations(server: Serve
         " ('aws:123456789012', 'aws', 'eu-west-1', 'acme', 'dedicated', 'purged', 1, 4)",
     )
     assert registering.known_incarnation(second, prod, "acme") == (4, "")
+    change(
+        first,
+        "INSERT INTO cells (account, cloud, region, name, placement, state, state_since) VALUES"
+        " ('aws:123456789012', 'aws', 'eu-west-1', 'globex', 'dedicated', 'in_service', 1)",
+    )
+    base = of_spec(second, AccountSpec.of("prod", cloud="aws", region="eu-west-1"), RunOptions(engine="pulumi"))
+    with registering.opened(second) as database, pytest.raises(GuardError) as in_use:
+        placing.placed(base, "down", database)  # of a stack that the second home has never heard of
+    assert [one.reason for one in in_use.value.objections] == ["account 'prod' has 1 stack: globex"]
     assert registering.known_incarnation(second, sandbox, "acme") == (1, "")
     assert second.raise_incarnation("acme", beyond=4) == 5
 
