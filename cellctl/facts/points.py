@@ -46,6 +46,7 @@ class HostPoints:
 
     `match`: outputs of a `cellctl:sql:CellDatabase` -> this type's. `name`: what the registry calls the host.
     `latest`: path to the last such moment, `` where the service tells none: then it lies `behind_s` seconds back.
+    `lags_s`: backups that are further behind than this many seconds are worth a warning, 0: nobody can tell.
     """
 
     type: str
@@ -55,6 +56,7 @@ class HostPoints:
     days: Days
     behind_s: float
     latest: str = ""
+    lags_s: float = 0.0
     stays: tuple[Stays, ...] = ()
 
 
@@ -114,6 +116,7 @@ def _host(entry: Table, sources: set[str]) -> HostPoints:
         location=entry.text("location"),
         latest=entry.text("latest", ""),
         behind_s=entry.number("behind_s"),
+        lags_s=entry.number("lags_s", 0.0),
         days=Days(of=days.text("of"), at=days.text("at"), match=_paths(days, "match")),
         stays=tuple(map(_stays, entry.tables("stays"))),
     )

@@ -27,6 +27,7 @@ from sqlalchemy import (
 
 from cellctl.leases import Holder
 from cellctl.registry import states
+from cellctl.registry.account_table import accounts
 from cellctl.registry.balancer_tables import balancer_slots, balancers, binding_balancers
 from cellctl.registry.columns import flag, key, life, metadata, moment, number, one_of, place, words
 
@@ -53,18 +54,6 @@ __all__ = [
 ]
 
 HEAD = "0007"
-
-accounts = Table(
-    "accounts",
-    metadata,
-    key(),
-    words("account", None),
-    words("cloud", None),
-    words("name"),
-    *life(),
-    UniqueConstraint("account", "cloud"),
-    one_of("accounts_state", "state", states.ACCOUNT),
-)
 
 reefs = Table(
     "reefs",

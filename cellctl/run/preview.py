@@ -12,7 +12,7 @@ from cellctl.engine.wire import Task
 from cellctl.errors import GuardError, Interrupted, Locked, Objection
 from cellctl.events import PlanReady
 from cellctl.plan import Change, Declared, Diagnostic, Plan
-from cellctl.run import consequences, licence, registering, siting, unprotect
+from cellctl.run import consequences, licence, registering, restoring, siting, unprotect
 from cellctl.run.disruption import announced
 from cellctl.run.judging import case_of
 from cellctl.run.knowledge import FactsOfTypes
@@ -199,7 +199,9 @@ def read_stateful(session: Session, loaded: Loaded | None) -> Read:
     seen = planner.changes.values() if scope == "all" else (planner.changes[urn] for urn in urns & set(planner.changes))
     drifted = (_drift(change) for change in seen if change.action in ("update", "delete"))
     session.told = planner.told
-    return Read(warnings=(*_unread(planner), *drifted), told=planner.told)
+    lags = restoring.lagging(session.target.cloud, planner.told, session.account(())[0])
+    late = (Diagnostic(severity="warning", message=said, urn=urn) for urn, said in lags)
+    return Read(warnings=(*_unread(planner), *drifted, *late), told=planner.told)
 
 
 def refuse_gone(session: Session, planner: Planner, urns: frozenset[str]) -> None:

@@ -56,6 +56,18 @@ def rolling(ground: Ground, now: float | None) -> dict[str, PointSeen]:
     return found
 
 
+def lagging(cloud: str, told: Mapping[str, Struct], now: float) -> Iterator[tuple[str, str]]:
+    """Yield each host whose backups lag, by URN, with a sentence on it; `told` was read at `now`, the cloud's time."""
+    known = {host.type: host for host in points(cloud).hosts if host.lags_s}
+    for urn, outputs in told.items():
+        host = known.get(urn.split("::")[2].rpartition("$")[2] if urn.count("::") > 2 else "")
+        latest = _moment(at(outputs, host.latest)) if host else None
+        if host is not None and latest is not None and now - latest > host.lags_s:
+            name, until = at(outputs, host.name), f"{at(outputs, host.latest)}, {(now - latest) / 60:.0f} minutes ago"
+            why = "A database on it that is offline or in single-user mode stops those of all"
+            yield urn, f"{name} can be brought back only to {until}: its backups lag. {why}"
+
+
 def before_upgrade(ground: Ground, now: float) -> tuple[PointSeen, ...]:
     """Return the moment before another version of Octopus changes the schema."""
     return tuple(_point("before_upgrade", host, row, ground, now) for host, row in _hosts_of_cell(ground))

@@ -10,7 +10,7 @@ from cellctl import facts
 from cellctl.facts.points import points
 from cellctl.facts.proofs import proofs
 from cellctl.plan import Change, Plan, PropertyChange
-from cellctl.run.restoring import Ground, before_upgrade, left, rolling, upgrades
+from cellctl.run.restoring import Ground, before_upgrade, lagging, left, rolling, upgrades
 from cellctl.state.resources import ResourceState
 from cellctl.state.values import Struct
 
@@ -76,6 +76,15 @@ def test_what_was_just_read_counts_before_what_the_state_says() -> None:
     suspended = row("aws:s3/bucketVersioning:BucketVersioning", {"versioningConfiguration": {"status": "Suspended"}})
     assert rolling(aws(suspended), None)["cell-acme-sql"].files_time is None
     assert rolling(aws(host=instance(backupRetentionPeriod=0)), None) == {}
+
+
+@pytest.mark.parametrize(("latest", "minutes"), [("23:55:00", 0), ("23:50:00", 0), ("23:49:00", 11), ("20:00:00", 240)])
+def test_backups_that_lag_are_told(latest: str, minutes: int) -> None:
+    found = {instance().urn: {"latestRestorableTime": f"2025-12-31T{latest}Z", "identifier": "cell-acme-sql"}, "x": {}}
+    said = dict(lagging("aws", found, NOW))  # type: ignore[arg-type]
+    assert list(said) == ([instance().urn] if minutes else [])
+    assert all(f"only to 2025-12-31T{latest}Z, {minutes} minutes ago" in text for text in said.values())
+    assert dict(lagging("azure", found, NOW)) == {}  # type: ignore[arg-type]
 
 
 def test_azure_tells_no_last_moment_so_it_lies_behind_now_and_without_a_clock_nowhere() -> None:
