@@ -37,6 +37,7 @@ def _faults(home: Path, command: Command, ended: Ended, data: bool) -> Iterator[
         yield f"down left {[row.name for row in state.resources]}"
     with closing(sqlite3.connect(home / ".cellctl" / "sandbox.db")) as db:
         yield from _objects(db, state)
+        yield from _doors(db)
         if MARK:
             yield from _documents(db, state)
         if data and command.verb != "down":
@@ -102,6 +103,14 @@ def _documents(db: sqlite3.Connection, state: Checkpoint) -> Iterator[str]:
         known = sum(row.type == type_ for row in state.resources)
         if found != known:
             yield f"{type_}: {found} made, {known} in the state"
+
+
+def _doors(db: sqlite3.Connection) -> Iterator[str]:
+    """What a step opened for itself is closed again."""
+    rule = "aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule"
+    query = "SELECT count(*) FROM objects WHERE type = ? AND urn = '' AND gone_s IS NULL"
+    if db.execute(query, (rule,)).fetchone()[0]:
+        yield "port 80 of the appliance was left open"
 
 
 def _data(db: sqlite3.Connection) -> Iterator[str]:

@@ -55,11 +55,19 @@ def build_landscape(home: Path) -> dict[str, str]:
         ingress=[_all_of("10.0.0.0/8")],
         egress=[_all_of(ALL)],
     ).id
+    closed = make(  # to cellctl, which is elsewhere: the step that activates the gateway lets itself in
+        "aws:ec2/securityGroup:SecurityGroup",
+        name="appliance",
+        vpcId=vpc.id,
+        ingress=[_all_of("10.64.0.0/16")],
+        egress=[_all_of(ALL)],
+    ).id
     names = _server(make, subnet, group) | _queue(make, subnet, group)
     people = _people(make)
     hosts = {
         "vpc": vpc.id,
-        "instance": _appliance(make, subnet, group, image.result["value"]),
+        "instance": _appliance(make, subnet, closed, image.result["value"]),
+        "group": closed,
         "machine": _node(make, subnet, group, people["password"], names["token"]),
         "role": _gateway_role(make),
         "bucket": str(make("aws:s3/bucket:Bucket", bucket=BUCKET).properties["arn"]),

@@ -116,6 +116,8 @@ def declare(variation: str, land: Mapping[str, str]) -> None:
         region=REGION,
         instance_id=land["instance"],
         address=ADDRESS,
+        security_group_id=land["group"],
+        control_cidr="10.255.0.0/24",
         gateway_name="witness",
         cache_sizes_gib=[150],
         capacity="Medium" if updating else "Small",
