@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,21 +79,25 @@ def struck(seed: int) -> bool:
 
 
 def tested() -> bool:
-    """Run each long test that has not passed yet; tell whether all have that have their tools here."""
+    """Run each long test that has not passed yet, two at a time; tell whether all have that have their tools here."""
     record = PLACE / "tests.txt"
     before = record.read_text().splitlines() if record.exists() else []
     os.environ["CELLCTL_DAY"] = "all"
     listed = subprocess.run([*PYTEST, "--collect-only"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    good = True
-    for test in [line for line in listed.stdout.splitlines() if "::" in line and f"passed {line}" not in before]:
-        done = subprocess.run([*PYTEST, "-rs", test], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True)
-        print(done.stdout, end="", flush=True)
-        if done.returncode:
-            good = False
-            continue
-        with record.open("a") as file:
-            file.write(f"{'passed' if ' passed' in done.stdout else 'skipped'} {test}\n")
-    return good
+    left = [line for line in listed.stdout.splitlines() if "::" in line and f"passed {line}" not in before]
+    with ThreadPoolExecutor(max_workers=2) as runners:
+        return all(list(runners.map(lambda test: _ended_well(test, record), left)))
+
+
+def _ended_well(test: str, record: Path) -> bool:
+    """Run one test by itself, and note how it ended unless it failed; tell whether it did not."""
+    done = subprocess.run([*PYTEST, "-rs", test], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True)
+    print(done.stdout, end="", flush=True)
+    if done.returncode:
+        return False
+    with record.open("a") as file:
+        file.write(f"{'passed' if ' passed' in done.stdout else 'skipped'} {test}\n")
+    return True
 
 
 def main() -> None:
