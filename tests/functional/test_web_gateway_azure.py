@@ -6,7 +6,7 @@ import json
 import re
 import shlex
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from prepared.home import LICENCES, RunningHome, licence
 from warm import client, keys
 
+from cellctl.errors import GuardError
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.host import SandboxHost, open_host
 
@@ -191,8 +192,32 @@ def test_a_firewall_that_turns_away_is_a_change_in_place(cell: RunningHome) -> N
     )  # fmt: skip
 
 
+def test_a_third_node_is_put_behind_the_gateway(cell: RunningHome) -> None:
+    cell.rewrite((r"count: 2\n    roles: \[both, both\]", "count: 3\n    roles: [both, both, both]"))
+    ended = cell.up()
+    assert ended.result == "succeeded", ended.failures
+    assert (ended.changes["replace"], ended.changes["delete"]) == (0, 0)
+    with host_of(cell) as host:
+        assert {fetch(host, PING).json()["Name"] for _ in range(6)} == {"acme-1", "acme-2", "acme-3"}
+
+
 def test_down_takes_all_of_it(cell: RunningHome) -> None:
     down = cell.cell.down(ask=lambda *_: True, delete_data=True, options=cell.options())
     assert down.result == "succeeded", down.failures
     query = "SELECT id FROM objects WHERE cell = 'acme' AND gone_s IS NULL AND type LIKE '%:network:%'"
     assert [*Database.open(cell.root).rows(query)] == []
+
+
+def test_a_cell_that_is_there_keeps_its_load_balancer(
+    running_home: Callable[[str, Path], RunningHome], tmp_path: Path
+) -> None:
+    home = running_home("azure", tmp_path)
+    assert home.cell.preview(options=home.options()).empty
+    assert INGRESS is not None
+    with (tmp_path / "cells" / "acme.yaml").open("a", encoding="utf-8") as file:
+        file.write(INGRESS[0])
+    with pytest.raises(GuardError) as caught:
+        home.cell.preview(options=home.options())
+    (only,) = caught.value.objections
+    assert only.code == "frozen_field"
+    assert only.reason.startswith("ingress.balancer is load_balancer and cannot become application_gateway")
