@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -18,6 +19,9 @@ EC2, RDS = "aws:ec2/instance:Instance", "aws:rds/instance:Instance"
 MACHINE, SQL, SHARE = (
     f"azure-native:{name}" for name in ("compute:VirtualMachine", "sql:Database", "storage:FileShare")
 )
+
+GATEWAY = "azure-native:network:ApplicationGateway"
+INSTANCES: Struct = dict(zip(("minCapacity", "maxCapacity"), AZURE["web_gateway"]["instances"], strict=True))
 
 
 def sizes() -> list[tuple[str, Struct]]:
@@ -47,6 +51,7 @@ def sizes() -> list[tuple[str, Struct]]:
             for twice in (True, False)
         ),
         (SHARE, {"shareQuota": 100, "accessTier": "Premium"}),
+        *((GATEWAY, {"sku": {"name": one}, "autoscaleConfiguration": INSTANCES}) for one in ("WAF_v2", "Standard_v2")),
         *(
             (SHARE, {"shareQuota": 32, "provisionedIops": 3000, "provisionedBandwidthMibps": 125, "metadata": one})
             for one in ({"media": "SSD"}, {"media": "HDD"})
@@ -75,6 +80,15 @@ def test_the_parts_of_an_object_add_up() -> None:
     token = "aws:ec2/vpcEndpoint:VpcEndpoint"
     assert costs.monthly_usd(token, endpoint) == pytest.approx(3 * costs.monthly_usd(token, one))
     assert costs.monthly_usd(token, {**endpoint, "vpcEndpointType": "Gateway"}) == 0
+
+
+def test_a_gateway_costs_what_its_guide_says() -> None:
+    guide = (FACTS.parents[1] / "docs" / "guides" / "web-gateway-azure.md").read_text(encoding="utf-8")
+    said = re.search(r"about (\d+) USD a month more with a firewall, (\d+)\s+without", guide)
+    assert said is not None
+    for sku, figure in zip(("WAF_v2", "Standard_v2"), said.groups(), strict=True):
+        inputs: Struct = {"sku": {"name": sku}, "autoscaleConfiguration": INSTANCES}
+        assert costs.monthly_usd(GATEWAY, inputs) == pytest.approx(float(figure), abs=10)
 
 
 def test_what_has_no_price_costs_nothing_here() -> None:
