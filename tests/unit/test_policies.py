@@ -98,6 +98,11 @@ GOOD: dict[str, dict[str, Struct]] = {
             "direction": "Inbound",
             "sourceAddressPrefix": "10.0.0.0/8",
         },
+        "azure-native:network:ApplicationGateway": {
+            "sslPolicy": {"policyType": "Predefined", "policyName": "AppGwSslPolicy20220101S"},
+            "httpListeners": [{"protocol": "Https"}],
+            "backendHttpSettingsCollection": [{"protocol": "Https"}],
+        },
         "azure-native:sql:BackupShortTermRetentionPolicy": {"retentionDays": 7},
     },
 }
@@ -150,6 +155,10 @@ BROKEN: list[tuple[str, str, str, str, Value]] = [
     ("azure", "public_access", "azure-native:network:NetworkSecurityGroup", "securityRules.0.sourceAddressPrefix", "*"),
     ("azure", "public_access", "azure-native:network:SecurityRule", "sourceAddressPrefix", "Internet"),
     ("azure", "tls", "azure-native:storage:StorageAccount", "minimumTlsVersion", "TLS1_0"),
+    ("azure", "tls", "azure-native:network:ApplicationGateway", "sslPolicy.policyName", "AppGwSslPolicy20150501"),
+    ("azure", "tls", "azure-native:network:ApplicationGateway", "sslPolicy", {}),
+    ("azure", "tls", "azure-native:network:ApplicationGateway", "httpListeners.0.protocol", "Http"),
+    ("azure", "tls", "azure-native:network:ApplicationGateway", "backendHttpSettingsCollection.0.protocol", "Http"),
     ("azure", "tls", "azure-native:sql:Server", "minimalTlsVersion", "None"),
     ("azure", "retention", "azure-native:sql:BackupShortTermRetentionPolicy", "retentionDays", 3),
     ("azure", "retention", "azure-native:storage:FileServiceProperties", "shareDeleteRetentionPolicy.enabled", False),
