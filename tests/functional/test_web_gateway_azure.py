@@ -192,6 +192,18 @@ def test_a_firewall_that_turns_away_is_a_change_in_place(cell: RunningHome) -> N
     )  # fmt: skip
 
 
+def test_another_certificate_of_its_vault_replaces_nothing_but_who_may_read_it(cell: RunningHome) -> None:
+    cell.control.put_secret("https://kv-certificates.vault.azure.net/secrets/acme-web-2", "another one")
+    cell.rewrite((r"secrets/acme-web ", "secrets/acme-web-2 "))
+    ended = cell.up()
+    assert ended.result == "succeeded", ended.failures
+    assert ended.plan is not None
+    replaced = {change.name for change in ended.plan.changes if change.action == "replace"}
+    assert replaced == {"acme-web-certificate-read", "acme-web-nodes-read"}
+    with host_of(cell) as host:
+        assert {fetch(host, PING).json()["Name"] for _ in range(4)} == {"acme-1", "acme-2"}
+
+
 def test_a_third_node_is_put_behind_the_gateway(cell: RunningHome) -> None:
     cell.rewrite((r"count: 2\n    roles: \[both, both\]", "count: 3\n    roles: [both, both, both]"))
     ended = cell.up()
