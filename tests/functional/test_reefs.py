@@ -223,8 +223,13 @@ def test_a_reef_that_was_cut_off_has_activated_one_gateway_once_and_made_ten_sha
                 ("gateway:Gateway", "nfsFileShare:NfsFileShare")]  # fmt: skip
         documents = [json.loads(row[0]) for row in
                      database.execute("SELECT document FROM gateway_documents WHERE kind = 'gateway'")]  # fmt: skip
+        rules = "SELECT urn FROM objects WHERE type = 'aws:vpc/securityGroupIngressRule:SecurityGroupIngressRule'"
+        urns = [urn for (urn,) in database.execute(rules)]
     assert ever == [1, 10]
     assert [len(one["cache"]) for one in documents] == [1]
+    # Port 80 is nobody's rule and open no more: of this type there is only what the program declares.
+    assert urns
+    assert not [urn for urn in urns if not urn or "gateway-in-tcp-80-" in urn]
 
 
 def test_a_gateway_goes_out_of_service_and_comes_back_only_through_its_gates(story: Story) -> None:
