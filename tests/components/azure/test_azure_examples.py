@@ -25,6 +25,7 @@ MADE = {
     "nodes": ("cells:azure:Nodes", {"VirtualMachine", "VirtualMachineRunCommandByVirtualMachine"}),
     "secrets": ("cells:azure:Secrets", {"Vault", "MasterKey", "Secret"}),
     "sql_server": ("cells:azure:SqlServer", {"Server", "Database", "CellDatabase", "ManagementLockByScope"}),
+    "web_gateway": ("cells:azure:WebGateway", {"ApplicationGateway", "WebApplicationFirewallPolicy", "RoleAssignment"}),
 }
 
 
