@@ -76,11 +76,24 @@ def test_without_its_certificate_nothing_begins(cell: RunningHome) -> None:
     assert not [*Database.open(cell.root).rows("SELECT id FROM objects WHERE cell = 'acme'")]
 
 
-def test_it_comes_up_and_is_reached_through_the_gateway_by_tls(cell: RunningHome) -> None:
+def test_a_role_that_the_vault_has_not_heard_of_yet_costs_a_second_run(cell: RunningHome) -> None:
     (cell.root / "web.pfx").write_text("a certificate with its key")
     step, last = STEPS
     put = client.cellctl(*shlex.split(step), "--home", str(cell.root), cwd=cell.root)
     assert (put.returncode, last) == (0, "up acme"), put.stderr
+    role = "azure-native:authorization:RoleAssignment"
+    cell.control.add_fault(
+        {"type": role, "name": "acme-web-certificate-read", "op": "create", "effect": "stale", "delay_s": 1500}
+    )
+    ended = cell.up()
+    assert ended.result == "failed"
+    assert "ApplicationGatewayKeyVaultSecretException" in ended.failures
+    cell.control.clear_faults()
+    with host_of(cell) as host:
+        host.sleep(1500)
+
+
+def test_it_comes_up_and_is_reached_through_the_gateway_by_tls(cell: RunningHome) -> None:
     ended = cell.up()
     assert ended.result == "succeeded", ended.failures
     assert ended.outputs["pollAddresses"] == [f"https://polling.{HOST}:10943", f"https://polling.{HOST}:10944"]
