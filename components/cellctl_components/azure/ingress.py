@@ -9,8 +9,9 @@ import pulumi
 from pulumi_azure_native import network, privatedns
 
 from cellctl_components.azure.layout import GRPC_PORT, POLLING_PORT, IngressLayout, NodeLayout
-from cellctl_components.azure.place import Place, child, lock, named, stateful
+from cellctl_components.azure.place import Place, child, named
 from cellctl_components.azure.private_names import linked_zone, record_in, zone_link
+from cellctl_components.azure.public_address import public_address, published
 from cellctl_components.azure.site import SiteLayout
 from cellctl_components.azure.web_gateway import PING_PATH, WebGateway
 
@@ -69,26 +70,13 @@ class Ingress(pulumi.ComponentResource):
         place, layout = self._args.place, self._args.layout
         if self.public_address is None:
             return named(self.load_balancer, layout.address)
-        return named(self.public_address, f"{layout.dns_label}.{place.location}.cloudapp.azure.com")
+        return published(self.public_address, place, layout.dns_label)
 
     def _public_address(self) -> network.PublicIPAddress:
-        place, layout = self._args.place, self._args.layout
-        address = network.PublicIPAddress(
-            f"{self._name}-address",
-            resource_group_name=place.resource_group,
-            public_ip_address_name=layout.public_address,
-            location=place.location,
-            sku=network.PublicIPAddressSkuArgs(name="Standard", tier="Regional"),
-            public_ip_allocation_method="Static",
-            public_ip_address_version="IPv4",
-            dns_settings=network.PublicIPAddressDnsSettingsArgs(domain_name_label=layout.dns_label),
-            zones=["1", "2", "3"],
-            tags=place.tags,
-            opts=stateful(self),
+        layout = self._args.layout
+        return public_address(
+            self, f"{self._name}-address", self._args.place, layout.public_address, label=layout.dns_label
         )
-        if place.locked:
-            lock(self, f"{self._name}-address", address.id)
-        return address
 
     def _load_balancer(self) -> network.LoadBalancer:
         args = self._args

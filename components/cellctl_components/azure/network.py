@@ -10,8 +10,9 @@ from pulumi_azure_native import network
 
 from cellctl_components.azure.endpoint import EndpointArgs
 from cellctl_components.azure.layout import GRPC_PORT, POLLING_PORT, NetworkLayout, NodeSubnet
-from cellctl_components.azure.place import Place, child, lock, stateful
+from cellctl_components.azure.place import Place, child
 from cellctl_components.azure.private_names import linked_zone
+from cellctl_components.azure.public_address import public_address
 from cellctl_components.azure.zones import service_zones
 from cellctl_components.layout import covered
 
@@ -99,20 +100,9 @@ class Network(pulumi.ComponentResource):
 
     def _nat_gateway(self, subnet: NodeSubnet) -> network.NatGateway:
         place = self._args.place
-        address = network.PublicIPAddress(
-            f"{self._name}-nat-{subnet.zone}-address",
-            resource_group_name=place.resource_group,
-            public_ip_address_name=subnet.nat_address,
-            location=place.location,
-            sku=network.PublicIPAddressSkuArgs(name="Standard", tier="Regional"),
-            public_ip_allocation_method="Static",
-            public_ip_address_version="IPv4",
-            zones=[subnet.zone],
-            tags=place.tags,
-            opts=stateful(self),
+        address = public_address(
+            self, f"{self._name}-nat-{subnet.zone}-address", place, subnet.nat_address, zones=[subnet.zone]
         )
-        if place.locked:
-            lock(self, f"{self._name}-nat-{subnet.zone}-address", address.id)
         return network.NatGateway(
             f"{self._name}-nat-{subnet.zone}",
             resource_group_name=place.resource_group,

@@ -12,6 +12,7 @@ from cellctl_components.azure import facts
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.layout import NodeLayout
 from cellctl_components.azure.place import Grant, Place, assign_role, child, lock, named, stateful
+from cellctl_components.azure.public_address import public_address, published
 from cellctl_components.azure.web_gateway_layout import WebGatewayLayout
 
 FRONTEND, PORT, CERTIFICATE, LISTENER, AUTHORITY = "fe", "https", "web", "https", "authority"
@@ -73,9 +74,7 @@ class WebGateway(pulumi.ComponentResource):
         """Return where people enter: the name under which Azure publishes the address, or the private address."""
         if self.public_address is None:
             return named(self.gateway, self._layout.address)
-        return named(
-            self.public_address, f"{self._layout.dns_label}.{self._args.place.location}.cloudapp.azure.com"
-        )  # fmt: skip
+        return published(self.public_address, self._args.place, self._layout.dns_label)
 
     def _identity(self) -> managedidentity.UserAssignedIdentity:
         identity = managedidentity.UserAssignedIdentity(
@@ -91,23 +90,10 @@ class WebGateway(pulumi.ComponentResource):
         return identity
 
     def _public_address(self) -> network.PublicIPAddress:
-        place, layout = self._args.place, self._layout
-        address = network.PublicIPAddress(
-            f"{self._name}-address",
-            resource_group_name=place.resource_group,
-            public_ip_address_name=layout.public_address,
-            location=place.location,
-            sku=network.PublicIPAddressSkuArgs(name="Standard", tier="Regional"),
-            public_ip_allocation_method="Static",
-            public_ip_address_version="IPv4",
-            dns_settings=network.PublicIPAddressDnsSettingsArgs(domain_name_label=layout.dns_label),
-            zones=["1", "2", "3"],
-            tags=place.tags,
-            opts=stateful(self),
+        layout = self._layout
+        return public_address(
+            self, f"{self._name}-address", self._args.place, layout.public_address, label=layout.dns_label
         )
-        if place.locked:
-            lock(self, f"{self._name}-address", address.id)
-        return address
 
     def _firewall(self) -> network.WebApplicationFirewallPolicy:
         """Declare the rules that headers, addresses and cookies are held against. Bodies are not read.
