@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,7 +22,8 @@ FOLDER = Path(__file__).resolve().parent
 ROOT = FOLDER.parent.parent
 PLACE = ROOT / "build" / "crash"
 DOCUMENT = ROOT / "docs" / "crash-safety.md"
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-m", "explore or turn", "-p", "no:cacheprovider"]
+LONGEST = ("tests/matrix/", "tests/mutants/", "tests/engine/")
+PYTEST = [sys.executable, "-m", "pytest", "-m", "explore or turn", "-p", "no:cacheprovider"]
 PYTEST += ["--override-ini", "addopts=--import-mode=importlib"]
 
 
@@ -79,25 +81,28 @@ def struck(seed: int) -> bool:
 
 
 def tested() -> bool:
-    """Run each long test that has not passed yet, two at a time; tell whether all have that have their tools here."""
+    """Run the long tests that have not passed yet, two files at a time; tell whether none failed.
+
+    The tests of a file are run together: some go on in one home. What takes longest comes first.
+    """
     record = PLACE / "tests.txt"
     before = record.read_text().splitlines() if record.exists() else []
     os.environ["CELLCTL_DAY"] = "all"
-    listed = subprocess.run([*PYTEST, "--collect-only"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    listed = subprocess.run([*PYTEST, "-q", "--collect-only"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     left = [line for line in listed.stdout.splitlines() if "::" in line and f"passed {line}" not in before]
+    files = sorted({line.partition("::")[0] for line in left}, key=lambda file: (not file.startswith(LONGEST), file))
     with ThreadPoolExecutor(max_workers=2) as runners:
-        return all(list(runners.map(lambda test: _ended_well(test, record), left)))
+        return all(list(runners.map(lambda file: _ended_well(file, record), files)))
 
 
-def _ended_well(test: str, record: Path) -> bool:
-    """Run one test by itself, and note how it ended unless it failed; tell whether it did not."""
-    done = subprocess.run([*PYTEST, "-rs", test], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True)
+def _ended_well(file: str, record: Path) -> bool:
+    """Run the long tests of a file, and note which passed or were skipped; tell whether the others are none."""
+    done = subprocess.run([*PYTEST, "-v", "-rs", file], cwd=ROOT, check=False, stdout=subprocess.PIPE, text=True)
     print(done.stdout, end="", flush=True)
-    if done.returncode:
-        return False
-    with record.open("a") as file:
-        file.write(f"{'passed' if ' passed' in done.stdout else 'skipped'} {test}\n")
-    return True
+    with record.open("a") as noted:
+        for test, word in re.findall(r"^(tests/.+?::.+) (PASSED|SKIPPED)", done.stdout, re.MULTILINE):
+            noted.write(f"{word.lower()} {test}\n")
+    return not done.returncode
 
 
 def main() -> None:
