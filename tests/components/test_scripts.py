@@ -37,12 +37,20 @@ def mount_script(protocol: str) -> str:
     return found[1]
 
 
+def certificate_script() -> str:
+    """Return the script that a node on Azure keeps and runs once a day."""
+    found = re.search(r"^@'\n(.*?)\n'@ \| Set-Content \$tls", bootstrap.script(), re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
 SCRIPTS = {
     "aws-nfs": aws_script("nfs"),
     "aws-smb": aws_script("smb"),
     "aws-mount-nfs": mount_script("nfs"),
     "aws-mount-smb": mount_script("smb"),
     "azure": bootstrap.script(),
+    "azure-certificate": certificate_script(),
     "azure-queue": bootstrap.script(queued=True, grpc=True),
     "azure-password": bootstrap.script(password=True),
     "machine": SCRIPT,
@@ -89,3 +97,16 @@ def test_a_node_starts_only_where_a_share_holds_what_the_first_node_wrote() -> N
     assert "$leads = $false" in aws_script("nfs", 1)
     for script in (SCRIPTS["aws-mount-nfs"], SCRIPTS["azure"]):
         assert script.index("Set-Content $mark") < script.index("does not hold what the first node wrote")
+
+
+def test_a_node_looks_once_a_day_for_a_newer_certificate_and_writes_its_key_only_then() -> None:
+    script, renewal = SCRIPTS["azure"], SCRIPTS["azure-certificate"]
+    run = script.index("& $tls\n")
+    assert script.index("| Set-Content $tls") < run < script.index("New-ScheduledTaskTrigger -Daily")
+    assert run < script.index("Invoke-Octopus service")
+    assert "$env:ProgramFiles" in script[script.index("$tls = ") :].splitlines()[0]
+    known = renewal.index("if ($bound -match $thumbprint) { return }")
+    assert renewal.index("EphemeralKeySet") < known < renewal.index("PersistKeySet")
+    # It is bound anew without a moment in which nothing is.
+    assert "delete sslcert" not in script
+    assert renewal.index("update sslcert") < renewal.index("add sslcert")

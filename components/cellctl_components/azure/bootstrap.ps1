@@ -111,17 +111,31 @@ if (-not (Test-Path $octopus)) {
     if ($setup.ExitCode -notin 0, 3010) { throw "the installer ended with $($setup.ExitCode)" }
 }
 
-# 5. TLS ends on the node: the cell's certificate, or one of its own.
-$thumbprint = $null
+# 5. TLS ends on the node: the cell's certificate as its vault has it now, for which a task looks once a day, or one of its
+#    own. The task runs as SYSTEM: its script lies where nobody else may write.
+$tls = "$env:ProgramFiles\cellctl\certificate.ps1"
+New-Item -ItemType Directory -Force (Split-Path $tls) | Out-Null
+@'
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+$metadata = 'http://169.254.169.254/metadata'
+$header = @{ Metadata = 'true' }
+$text = Invoke-RestMethod -Headers $header "$metadata/instance/compute/userData?api-version=2021-01-01&format=text"
+$facts = [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($text)) | ConvertFrom-Json
+$binding = 'ipport=0.0.0.0:443'
+$bound = netsh http show sslcert $binding | Out-String
 if ($facts.certificate) {
     $id = [uri]$facts.certificate
-    $bearer = @{ Authorization = "Bearer $(Get-Token 'https://vault.azure.net')" }
-    $pfx = (Invoke-RestMethod -Headers $bearer "https://$($id.Host)$($id.AbsolutePath)?api-version=7.4").value
-    $imported = [Security.Cryptography.X509Certificates.X509Certificate2]::new([Convert]::FromBase64String($pfx), '', 'MachineKeySet,PersistKeySet')
-    $pfx = $null
+    $query = "api-version=2018-02-01&resource=https://vault.azure.net&client_id=$($facts.identity_client_id)"
+    $token = (Invoke-RestMethod -Headers $header "$metadata/identity/oauth2/token?$query").access_token
+    $address = "https://$($id.Host)$($id.AbsolutePath)?api-version=7.4"
+    $pfx = [Convert]::FromBase64String((Invoke-RestMethod -Headers @{ Authorization = "Bearer $token" } $address).value)
+    $kind = [Security.Cryptography.X509Certificates.X509Certificate2]
+    # Its key is written to the disk only when it is new.
+    $thumbprint = $kind::new($pfx, '', 'EphemeralKeySet').Thumbprint
+    if ($bound -match $thumbprint) { return }
     $store = [Security.Cryptography.X509Certificates.X509Store]::new('My', 'LocalMachine')
-    $store.Open('ReadWrite'); $store.Add($imported); $store.Close()
-    $thumbprint = $imported.Thumbprint
+    $store.Open('ReadWrite'); $store.Add($kind::new($pfx, '', 'MachineKeySet,PersistKeySet')); $store.Close()
 } else {
     $own = Get-ChildItem Cert:\LocalMachine\My | Where-Object FriendlyName -eq 'cellctl' | Select-Object -First 1
     if (-not $own) {
@@ -129,10 +143,22 @@ if ($facts.certificate) {
             -FriendlyName cellctl -NotAfter (Get-Date).AddYears(5)
     }
     $thumbprint = $own.Thumbprint
+    if ($bound -match $thumbprint) { return }
 }
-netsh http delete sslcert 'ipport=0.0.0.0:443' | Out-Null
-netsh http add sslcert 'ipport=0.0.0.0:443' "certhash=$thumbprint" 'appid={8c1f7f3c-53f3-4d3a-9a39-6a3c2a1f5b10}' | Out-Null
+$what = "certhash=$thumbprint", 'appid={8c1f7f3c-53f3-4d3a-9a39-6a3c2a1f5b10}'
+netsh http update sslcert $binding @what | Out-Null
+if ($LASTEXITCODE -ne 0) { netsh http add sslcert $binding @what | Out-Null }  # nothing was bound yet
 if ($LASTEXITCODE -ne 0) { throw 'the certificate could not be bound to port 443' }
+'@ | Set-Content $tls
+& $tls
+if ($facts.certificate) {
+    Register-ScheduledTask -TaskName 'Octopus certificate' -Force `
+        -Action (New-ScheduledTaskAction -Execute powershell.exe `
+            -Argument "-NoProfile -NonInteractive -ExecutionPolicy Bypass -File `"$tls`"") `
+        -Trigger (New-ScheduledTaskTrigger -Daily -At 3am -RandomDelay (New-TimeSpan -Hours 3)) `
+        -Principal (New-ScheduledTaskPrincipal -UserId SYSTEM -LogonType ServiceAccount -RunLevel Highest) `
+        -Settings (New-ScheduledTaskSettingsSet -StartWhenAvailable) | Out-Null
+}
 
 # 6. The instance: its home stays on the node, its database and its key are the cell's.
 $connection = "Server=tcp:$($facts.sql_host),1433;Initial Catalog=$($facts.database);" +
