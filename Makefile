@@ -24,9 +24,9 @@ dev: # what everything else needs
 demo: install ## Bring up a cell on AWS and one on Azure in the sandbox (no account needed)
 	@$(RUN)/python tools/demo.py
 
-test: dev ## Run quality gates, and beside them what uses all cores, then the other tests (last lines: what was skipped)
-	@nice -n 10 $(MAKE) --no-print-directory check > .check.log 2>&1 & gates=$$!; \
-	  $(RUN)/python -m pytest -q -m alone tests/crash; alone=$$?; \
+test: dev ## Run what uses all cores, then quality gates and the other tests side by side (last lines: what was skipped)
+	@$(RUN)/python -m pytest -q -m alone tests/crash; alone=$$?; \
+	  nice -n 10 $(MAKE) --no-print-directory check > .check.log 2>&1 & gates=$$!; \
 	  $(RUN)/python -m pytest -q -n 4 --dist loadfile --no-loadscope-reorder -m "not (explore or alone)"; tests=$$?; \
 	  wait $$gates || { cat .check.log >&2; exit 1; }; exit $$((alone + tests))
 

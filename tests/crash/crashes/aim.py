@@ -16,6 +16,8 @@ from cellctl_provider.probes import Moment
 Victim = Literal["operation", "host", "group", "nobody"]
 READING = ("Describe", "List", "Get", "GET", "SELECT", "LOGIN", "SET", "USE", "IF", "DECLARE", "EXEC", "BEGIN")
 """How look-ups of a service begin: they change nothing, so a kill there is one between two steps."""
+IDLE = "idle"
+"""Follows a moment in the log of a run that is only watched, where no provider's process lives."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Observer:
         self._doomed = False
         self.operation = 0
         self.kill_hosts: Callable[[], int] | None = None
+        self.hosts_live: Callable[[], bool] | None = None
 
     def probe(self, moment: Moment) -> None:
         """Look at a moment; a look-up of an API inside a step is none."""
@@ -44,7 +47,8 @@ class Observer:
             self._shared[0] = 1
         if not self._shared[0] or moment.part.startswith(READING):
             return
-        os.write(self._log, f"{moment.place}|{moment.operation}|{moment.urn}|{moment.part}\n".encode())
+        line = f"{moment.place}|{moment.operation}|{moment.urn}|{moment.part}\n"
+        os.write(self._log, f"{line}{IDLE}\n".encode() if self._idle() else line.encode())
         if self._aim is None or moment != self._aim.moment:
             return
         self._shared[1] += 1
@@ -54,6 +58,11 @@ class Observer:
             self._doomed = True  # in the middle of the write that this thread is about to make
         else:
             self.strike()
+
+    def _idle(self) -> bool:
+        """Tell, in a run that is only watched, whether no provider's process lives that could be killed now."""
+        asked = self._aim is None and self.hosts_live is not None and os.getpid() == self.operation
+        return asked and self.hosts_live is not None and not self.hosts_live()
 
     def close(self) -> None:
         """Let go of the log: of the processes that used it none is left."""

@@ -16,16 +16,16 @@ import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from cellctl_provider.probes import Moment
 from cellctl_sandbox.engine.urns import ROOT_TYPE
-from crashes import judge, witness
+from crashes import judge, passing, witness
 from crashes.drive import go_on, plans
-from crashes.journal import settled, summarize
+from crashes.journal import append, settled, summarize
 from crashes.passing import moments
 from crashes.points import COMMANDS, VICTIMS, Point, chains, chosen, command
 from crashes.templates import Templates
@@ -36,14 +36,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Census:
-    """The moments that an unharmed run passes, each with its number, and the plan that it made."""
+    """The moments that an unharmed run passes, each with its number, and the plan that it made.
+
+    At those that are `idle` no provider's process lives.
+    """
 
     points: list[tuple[Moment, int]]
+    idle: set[tuple[Moment, int]]
     plan: object
 
 
 def census(templates: Templates, name: str, *, inner: bool, saved: bool) -> Census:
-    """Run a command unharmed, in this process.
+    """Run a command unharmed: its own part in this process, providers in theirs.
 
     The moments are those of engine and providers; `inner` ones are the calls that provider `cellctl` makes in a step,
     `saved` ones those after a record of a step's end is in place: what follows is the moment before the next call.
@@ -52,21 +56,23 @@ def census(templates: Templates, name: str, *, inner: bool, saved: bool) -> Cens
     log = templates.folder / f"census-{name}.log"
     log.unlink(missing_ok=True)
     with plans() as made:
-        ended = go_on(home, command(name), log)
+        ended = go_on(home, command(name), log, apart=True)
     assert ended.result == "succeeded", (name, ended)
     found = judge.faults(home, command(name), ended, data=name != "up")
     assert not found, (name, found)
     held = [row.name for row in judge.state_of(home).resources if row.type != ROOT_TYPE]
     assert len(held) <= witness.MOST, (name, held)
     seen: Counter[Moment] = Counter()
-    points = []
-    for moment in moments(log):
+    points, quiet, unattended = [], set(), passing.idle(log)
+    for number, moment in enumerate(moments(log)):
         seen[moment] += 1
+        if number in unattended:
+            quiet.add((moment, seen[moment]))
         if moment.place == "saved" and (moment.operation == "begin" or not saved):
             continue  # nothing lies between the beginning of a step and "before_call", which is struck
         if inner == moment.urn.startswith("service:"):
             points.append((moment, seen[moment]))
-    return Census(points, made[0] if made else None)
+    return Census(points, quiet, made[0] if made else None)
 
 
 def counted(templates: Templates, names: list[str], *, inner: bool, saved: bool) -> dict[str, Census]:
@@ -106,6 +112,13 @@ def _answering(work: Callable[[], T]) -> Callable[[], T]:
     return answer
 
 
+def note_idle(kills: list[Point], censuses: Mapping[str, Census], journal: Path) -> None:
+    """Note where no provider's process lived in the unharmed run: there is none to be killed."""
+    for point in kills:
+        if point.victim == "host" and (point.moment, point.nth) in censuses[point.command].idle:
+            append(journal, {"key": point.key, "hit": True, "alone": True, "faults": []})
+
+
 def main() -> None:
     """Explore; the last line on standard output is a summary."""
     parser = argparse.ArgumentParser()
@@ -128,6 +141,8 @@ def main() -> None:
     points = [(name, *point) for name, found in censuses.items() for point in found.points]
     every = [Point(*point, who) for who in VICTIMS for point in points]
     kills = chosen(points, given.seed) if given.inner else every
+    known = settled(journal)
+    note_idle([point for point in kills if point.key not in known], censuses, journal)
     known = settled(journal)
     assert threading.active_count() == 1, "a process with threads must not fork"
     told = {"seed": given.seed, "points": len(points), "kills": len(kills), "known": len(known)}

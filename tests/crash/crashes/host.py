@@ -92,7 +92,7 @@ def start_operation(setup: Setup, theirs: socket.socket) -> Forked:
         Run.observer.operation = os.getpid()
         if Run.apart:
             Run.nursery = Nursery(lambda package, stdin, stdout: _serve(setup, package, stdin, stdout))
-            Run.observer.kill_hosts = Run.nursery.kill_hosts
+            Run.observer.kill_hosts, Run.observer.hosts_live = Run.nursery.kill_hosts, Run.nursery.hosts_live
         os.chdir(setup.work_dir)
         Child(Channel(descriptor)).serve()
 

@@ -105,8 +105,15 @@ class Nursery:
 
     def kill_hosts(self) -> int:
         """Kill every host that lives; return how many did."""
+        return self._ask(b"!")
+
+    def hosts_live(self) -> bool:
+        """Tell whether a host lives."""
+        return self._ask(b"?") > 0
+
+    def _ask(self, question: bytes) -> int:
         with self._asking:
-            self._mine.send(b"!")
+            self._mine.send(question)
             return int(self._mine.recv(64))
 
 
@@ -121,6 +128,10 @@ def _attend(requests: socket.socket, other: socket.socket, serve: Callable[[str,
         if message == b"!":
             requests.send(str(sum(map(_killed, pids))).encode())
             pids.clear()
+            continue
+        if message == b"?":
+            pids = [pid for pid in pids if os.waitpid(pid, os.WNOHANG) == (0, 0)]
+            requests.send(str(len(pids)).encode())
             continue
         stdin, stdout = descriptors
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from cellctl_provider.probes import Moment
+from crashes.aim import IDLE
 
 
 def moments(log: Path) -> list[Moment]:
@@ -15,6 +16,17 @@ def moments(log: Path) -> list[Moment]:
         if line.count("|") == 3:
             place, operation, urn, part = line.split("|")
             found.append(Moment(place=place, operation=operation, urn=urn, part=part))  # type: ignore[arg-type]
+    return found
+
+
+def idle(log: Path) -> set[int]:
+    """Return the numbers of those moments of a watched run at which no provider's process lived."""
+    found: set[int] = set()
+    number = -1
+    for line in log.read_text().splitlines():
+        if line == IDLE:
+            found.add(number)
+        number += line.count("|") == 3
     return found
 
 
