@@ -66,7 +66,8 @@ TOOLS: dict[str, tuple[Callable[[], bool], str]] = {
 
 
 LONGEST = (
-    "conformance/test_kit.py", "crash/test_crash_points.py", "functional/test_reefs.py", "functional/test_first_cells.py",
+    "conformance/test_kit.py", "crash/test_crash_points.py", "functional/test_reefs.py",
+    "functional/test_first_cells.py",
     "functional/test_day_two.py", "functional/test_guards.py", "functional/test_licence.py",
     "mutants/test_on_shared_balancers.py", "functional/test_approval.py", "functional/test_bad_input_faults.py",
     "functional/test_preview_all.py", "mutants/test_mutants_aws.py", "crash/test_after_a_crash.py",
