@@ -20,10 +20,11 @@ _KINDS = {
 }
 
 
-def points_text(found: Sequence[RestorePoint]) -> RenderableType:
-    """Return the restore points by cell, each with its key below."""
+def points_text(found: Sequence[RestorePoint], cell: str = "") -> RenderableType:
+    """Return the restore points by cell, each with its key below; `cell` is whose were asked for, `` for all."""
     if not found:
-        return Text("No restore points yet: the second run of a cell records the first.")
+        of = f" of a cell '{cell}'" if cell else ""
+        return Text(f"The registry knows no restore point{of}: the second run of a cell records the first.")
     lines: list[Text] = []
     for index, point in enumerate(found):
         if not index or (point.account, point.cell) != (found[index - 1].account, found[index - 1].cell):

@@ -30,4 +30,4 @@ def restore_points(cell: CellName = None, home: HomeOption = None, format_: Form
     if format_ is Format.JSON:
         streams.show_json({"restore_points": [dataclasses.asdict(item) for item in found]})
     else:
-        streams.show(points_text(found))
+        streams.show(points_text(found, cell or ""))
