@@ -19,7 +19,6 @@ from cellctl.engine.operation import Process
 from cellctl.engine.wire import Setup
 from cellctl.home import Home
 from cellctl.pull_request.looking import Asked, look
-from cellctl.pull_request.report import Report
 from cellctl.pull_request.report_file import load_report
 from cellctl.pull_request.repository import Repository
 from cellctl.pull_request.words import verdict
@@ -43,22 +42,14 @@ def start(setup: Setup, channel: socket.socket) -> Process:
     return client.operation(setup, channel)
 
 
-def of_two_new_cells(root: Path) -> Report:
-    site = Site(root)
+def test_equal_new_cells_are_one_group(tmp_path: Path) -> None:
+    """Real previews of real programs, so that names and drawn values are those that cells have."""
+    site = Site(tmp_path / "repo")
     site.cell("umbra")
     site.cell("lumen")
     options = RunOptions(clock="stepped", start=start)
     previews = functools.partial(preview_all, Home(site.home), options=options)
-    return look(Repository.of(site.home, os.environ), Asked(base="main"), previews)
-
-
-def test_equal_new_cells_are_one_group(tmp_path: Path) -> None:
-    """Real previews of real programs, so that names and drawn values are those that cells have.
-
-    A drawn name in a hundred reads like a word, and its cell stands alone (KNOWN_ISSUES): then another home draws.
-    """
-    reports = (of_two_new_cells(tmp_path / f"repo-{number}") for number in range(3))
-    report = next(one for one in reports if len(one.groups) == 1)
+    report = look(Repository.of(site.home, os.environ), Asked(base="main"), previews)
     (group,) = report.groups
     assert (group.level, group.cells, group.refusals) == ("creates", ("lumen", "umbra"), ())
     assert verdict(report) == f"2 cells: same {group.total} changes"
