@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import random
+import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, NoSuchModu
 from cellctl.errors import RegistryError, UsageError
 from cellctl.registry import postgres
 from cellctl.registry.postgres import SILENT_S, asked_at, watched
+from cellctl.state.sqlite import write_ahead
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -75,13 +77,16 @@ class Database:
         """Open a transaction that sees one moment and changes nothing.
 
         Raises:
-            RegistryError: The database cannot be reached.
+            RegistryError: The database cannot be reached, or stays busy.
         """
         options = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True} if self.postgresql else {}
-        with self._connected() as connection:
-            connection.execution_options(**options)
-            with connection.begin():
-                yield connection
+        try:
+            with self._connected() as connection:
+                connection.execution_options(**options)
+                with connection.begin():
+                    yield connection
+        except Conflict:
+            raise _busy(self.where) from None
 
     def write(self, work: Callable[[Connection], T]) -> T:
         """Return what `work` returns, its changes committed; done again where another transaction was first.
@@ -190,9 +195,11 @@ def _engine(address: str, silent_s: float) -> Engine:
 
 
 def _sqlite_connected(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+    assert isinstance(connection, sqlite3.Connection)
     connection.isolation_level = None  # transactions begin below, not in the driver
+    write_ahead(connection, _BUSY_S)
     cursor = connection.cursor()
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    for pragma in ("synchronous = FULL", "foreign_keys = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, inspect, text
@@ -103,6 +106,27 @@ def test_many_at_once_make_the_tables_once(empty_url: str) -> None:
 
     with ThreadPoolExecutor(6) as crowd:
         assert all(crowd.map(first, range(6)))
+
+
+def test_a_new_file_that_another_is_writing_is_waited_for(tmp_path: Path) -> None:
+    """SQLite refuses the switch to a written-ahead file at once there, whatever its timeout."""
+    path = tmp_path / "registry.db"
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        later = threading.Timer(0.2, other.execute, ("COMMIT",))
+        later.start()
+        assert migrate(Database(path))
+        later.join()
+
+
+def test_a_file_that_stays_busy_is_one_sentence_to_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cellctl.registry.database._BUSY_S", 0.05)
+    path = tmp_path / "registry.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(RegistryError, match="stays busy") as caught, Database(path).read():
+            pass
+    assert caught.value.code == "registry_busy"
 
 
 def test_tables_of_a_newer_cellctl_are_left_alone(database: Database) -> None:
