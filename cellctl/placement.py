@@ -105,7 +105,8 @@ class Reef:
 class Quota:
     """One quota of an account in a region: its limit, what is used, and what one more cell on a reef takes.
 
-    `per_shared` is what a cell takes that shares the load balancers of its reef.
+    `per_shared` is what a cell takes that shares the load balancers of its reef, `per_apart` each storage account that
+    a cell has besides its own.
     """
 
     key: str
@@ -113,10 +114,11 @@ class Quota:
     used: int
     per_cell: int
     per_shared: int = 0
+    per_apart: int = 0
 
-    def takes(self, reef: Reef) -> int:
-        """Return what one more cell on a reef takes of it."""
-        return self.per_shared if reef.balancers else self.per_cell
+    def takes(self, reef: Reef, *, apart: int = 0) -> int:
+        """Return what one more cell on a reef takes of it, with so many storage accounts apart."""
+        return (self.per_shared if reef.balancers else self.per_cell) + self.per_apart * apart
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,7 +131,10 @@ class Inventory:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """A cell that looks for a place. `reef` may be ``: any. `shares`: how many it needs. `today`: an ISO date."""
+    """A cell that looks for a place. `reef` may be ``: any. `shares`: how many it needs. `today`: an ISO date.
+
+    `accounts_apart`: storage accounts that it brings besides the one that every cell with its own files has.
+    """
 
     cell: str
     account: str
@@ -140,6 +145,7 @@ class Request:
     shares: int = 1
     tier: str = ""
     today: str = ""
+    accounts_apart: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -180,7 +186,7 @@ class Refusal:
 def place(inventory: Inventory, request: Request) -> Placement | Refusal:
     """Return where the cell goes, or every reason why it goes nowhere."""
     reefs = [reef for reef in inventory.reefs if _fits(reef, request)]
-    missing = {reef.name: (*_over_quota(inventory.quotas, reef), *_missing(reef, request)) for reef in reefs}
+    missing = {reef.name: (*_over_quota(inventory.quotas, reef, request), *_missing(reef, request)) for reef in reefs}
     open_ = [reef for reef in reefs if not missing[reef.name]]
     if not open_:
         shortages = [*_no_reef(inventory, request, reefs), *(one for found in missing.values() for one in found)]
@@ -264,9 +270,9 @@ def _no_reef(inventory: Inventory, request: Request, reefs: Sequence[Reef]) -> I
     yield Shortage(constraint="reef", where=request.reef or where, limit=0, used=0, needed=1, reason=reason)
 
 
-def _over_quota(quotas: Sequence[Quota], reef: Reef) -> Iterator[Shortage]:
+def _over_quota(quotas: Sequence[Quota], reef: Reef, request: Request) -> Iterator[Shortage]:
     for quota in quotas:
-        each = quota.takes(reef)
+        each = quota.takes(reef, apart=request.accounts_apart)
         if each and quota.used + each > quota.limit:
             reason = f"quota {quota.key}: {quota.used} of {quota.limit} are used and a cell takes {each}"
             yield Shortage(

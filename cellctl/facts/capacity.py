@@ -49,6 +49,7 @@ class Takes:
     doors: int = 0
     web: int = 0
     polling: int = 0
+    apart: int = 0
 
     def needed(self, cells: int, placement: str, shape: Shape) -> int:
         """Return what so many cells need, with their reefs: `dedicated`, on a `reef`, or `shared` there."""
@@ -188,6 +189,7 @@ def _takes(entry: Table, cloud: str, sources: set[str]) -> Takes:
         doors=int(entry.number("doors", 0)),
         web=int(entry.number("web", 0)),
         polling=int(entry.number("polling", 0)),
+        apart=int(entry.number("apart", 0)),
     )
     _sourced(entry, sources)
     return takes

@@ -14,6 +14,7 @@ from cellctl.state.values import Value
 FROZEN = (
     "cloud", "account", "region", "placement", "network", "ingress.zone", "ingress.balancer", "ingress.certificate",
     "protection.key", "database.edition", "database.authentication", "storage.tier",
+    "storage.kinds",
 )  # fmt: skip
 _SERVER = "it would be another server"
 _WHY: Mapping[str, str] = {
@@ -22,6 +23,7 @@ _WHY: Mapping[str, str] = {
     "database.edition": _SERVER,
     "database.authentication": _SERVER,
     "storage.tier": "it would be another storage account",
+    "storage.kinds": "its files would be left behind, and nothing moves them",
 }
 _VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
 _POLLING, _SYSTEM, _TOKEN = "ingress.polling", "nodes.os", "ingress.queueToken"

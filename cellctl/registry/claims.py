@@ -79,6 +79,8 @@ def claim_in(connection: Connection, now: float, request: Request, *, reserve_s:
     binding = _open_binding(connection, cell.id)
     if binding is not None:
         return _prolonged(connection, binding, now + reserve_s)
+    if cell.accounts_apart != request.accounts_apart:
+        change(connection, cells, cell.id, cell.version, {"accounts_apart": request.accounts_apart})
     placed = _placed(connection, request)
     if isinstance(placed, Refusal) and _take_back_expired(connection, now):
         placed = _placed(connection, request)

@@ -83,7 +83,12 @@ _KINDS = (
 _how = case((cells.c.id.in_(_SHARED), "shared"), else_=cells.c.placement)
 _lives = (cells.c.placement == "dedicated") & (cells.c.state != "purged")
 _LIVING = (
-    select(_how.label("placement"), cells.c.region, func.count().label("cells"))
+    select(
+        _how.label("placement"),
+        cells.c.region,
+        func.count().label("cells"),
+        func.sum(cells.c.accounts_apart).label("apart"),
+    )
     .where(cells.c.account == bindparam("account"), cells.c.cloud == bindparam("cloud"))
     .where(_lives | cells.c.id.in_(select(bindings.c.cell_id).where(_OPEN)))
     .group_by(_how, cells.c.region)
@@ -158,9 +163,11 @@ def _quotas(connection: Connection, account: str, cloud: str, region: str) -> tu
     here: Counter[str] = Counter()
     everywhere: Counter[str] = Counter()
     whose = {"account": account, "cloud": cloud}
-    living = [(row.placement, row.region, row.cells) for row in connection.execute(_LIVING, whose)]
+    found = connection.execute(_LIVING, whose).all()
+    living = [(row.placement, row.region, row.cells) for row in found]
+    apart = [("apart", row.region, int(row.apart or 0)) for row in found]
     doors = [(row.kind, row.region, row.number) for row in connection.execute(_KINDS, whose)]
-    for what, where, number in (*living, *doors):
+    for what, where, number in (*living, *apart, *doors):
         everywhere[what] += number
         here[what] += number if where == region else 0
     return tuple(
@@ -171,9 +178,11 @@ def _quotas(connection: Connection, account: str, cloud: str, region: str) -> tu
             + takes.reef * counts["reef"]
             + takes.shared * counts["shared"]
             + takes.web * counts["web"]
-            + takes.polling * counts["polling"],
+            + takes.polling * counts["polling"]
+            + takes.apart * counts["apart"],
             per_cell=takes.reef,
             per_shared=takes.shared,
+            per_apart=takes.apart,
         )
         for takes in capacity(cloud).takes
         for counts in [everywhere if takes.everywhere else here]

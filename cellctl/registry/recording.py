@@ -67,7 +67,7 @@ class Recorder:
             "octopus_version": survey.octopus_version, "spec_digest": survey.spec_digest, "licence": survey.licence,
             "node_limit": survey.node_limit, "master_key": survey.master_key,
             "master_key_version": survey.master_key_version, "holds_data": survey.holds_data, "url": survey.url,
-            "polling": survey.polling, **self._line(survey),
+            "polling": survey.polling, "accounts_apart": survey.accounts_apart, **self._line(survey),
         }  # fmt: skip
         cell = self._put(cells, "cell", {"account": key.account, "name": key.name}, values)
         restore_points.settle(self._connection, self.now, cell, gone=not survey.holds_data)

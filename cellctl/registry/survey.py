@@ -61,7 +61,7 @@ class Survey:
     """A cell as its state has it. `host` and `gateway` are None where there is none (yet, or any more).
 
     `place` is what it was told of its place on a reef, empty for a dedicated cell. `state` is `in_service` with nodes,
-    `retained` with data alone, `requested` with neither.
+    `retained` with data alone, `requested` with neither. `accounts_apart`: storage accounts besides the cell's own.
     """
 
     key: CellKey
@@ -82,6 +82,7 @@ class Survey:
     shares: tuple[ShareSeen, ...] = ()
     nodes: tuple[NodeSeen, ...] = ()
     place: Mapping[str, object] = field(default_factory=dict)
+    accounts_apart: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -53,7 +53,7 @@ __all__ = [
     "share_slots",
 ]
 
-HEAD = "0007"
+HEAD = "0008"
 
 reefs = Table(
     "reefs",
@@ -211,6 +211,7 @@ cells = Table(
     *life(),
     words("master_key_version"),
     moment("data_since", nullable=True),
+    number("accounts_apart", 0),
     UniqueConstraint("account", "name"),
     UniqueConstraint("id", "account", "cloud", "region"),
     one_of("cells_placement", "placement", ("dedicated", "reef")),

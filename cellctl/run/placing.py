@@ -141,6 +141,7 @@ def _foreseen(target: Target) -> Target:
 
 def _request(target: Target) -> Request:
     from cellctl.placement import Request
+    from cellctl.run.survey import accounts_apart
 
     return Request(
         cell=target.name,
@@ -151,6 +152,7 @@ def _request(target: Target) -> Request:
         reef=target.reef,
         tier=str(at(target.spec, "metadata.labels.tier") or at(target.spec, "spec.preset") or ""),
         today=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        accounts_apart=accounts_apart(target.spec),
     )
 
 

@@ -66,11 +66,19 @@ def survey(target: Target, account: str, checkpoint: Checkpoint) -> Survey:
         url=_text(outputs.get("url")),
         polling=_text(at(record, "spec.spec.ingress.polling")),
         host=_host(rows, database),
-        gateway=_gateway(rows, record),
+        gateway=_gateway(rows, record, outputs),
+        accounts_apart=accounts_apart(at(record, "spec")),
         shares=tuple(_shares(rows, outputs)),
         nodes=nodes,
         place=dict(place) if isinstance(place := record.get("place"), dict) else {},
     )
+
+
+def accounts_apart(spec: Value) -> int:
+    """Return how many storage accounts a cell's spec names besides the one that every cell on Azure has."""
+    kinds = at(spec, "spec.storage.kinds")
+    named = [at(kind, "storageAccount") for kind in kinds.values()] if isinstance(kinds, dict) else []
+    return len({str(name) for name in named if name})
 
 
 def _host(rows: Iterable[ResourceState], database: ResourceState | None) -> HostSeen | None:
@@ -97,7 +105,7 @@ def _host(rows: Iterable[ResourceState], database: ResourceState | None) -> Host
     return None
 
 
-def _gateway(rows: Iterable[ResourceState], record: Mapping[str, Value]) -> GatewaySeen | None:
+def _gateway(rows: Iterable[ResourceState], record: Mapping[str, Value], outputs: Struct) -> GatewaySeen | None:
     protocol = _text(at(dict(record), "spec.spec.storage.protocol")) or "smb"
     for row in rows:
         if row.type == _GATEWAY:
@@ -109,8 +117,8 @@ def _gateway(rows: Iterable[ResourceState], record: Mapping[str, Value]) -> Gate
                 instance_id=_text(row.outputs.get("instanceId")),
                 address=_text(row.outputs.get("address")),
             )
-        if row.type == _ACCOUNT:
-            name = _text(row.outputs.get("accountName"))
+        name = _text(row.outputs.get("accountName"))
+        if row.type == _ACCOUNT and name == (_text(at(outputs, "files.host")).partition(".")[0] or name):
             return GatewaySeen(name=name, kind="storage_account", protocol=protocol, object_id=row.id)
     return None
 

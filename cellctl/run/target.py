@@ -12,7 +12,7 @@ from cellctl.clouds import AccountFacts, Level
 from cellctl.engine.workspace import Backend, Workspaces, file_backend, recorded, stack_name
 from cellctl.errors import GuardError, UsageError
 from cellctl.facts.conditions import at
-from cellctl.run import registering, siting
+from cellctl.run import frozen, registering, siting
 from cellctl.run.born import born_of
 from cellctl.spec.pending import refuse_pending
 from cellctl.spec.reef_rules import refuse_pending_reef
@@ -321,14 +321,12 @@ def refuse_move(target: Target, before: Struct, loaded: Loaded | None) -> None:
     checkpoint = loaded.checkpoint if loaded else None
     exists = checkpoint is not None and bool(living(checkpoint) or checkpoint.pending)
     case = guard.Case(
-        recorded=_frozen(before) if before and exists else {},
+        recorded=frozen.recorded(before) if before and exists else {},
         wanted={
             "cloud": target.cloud,
             "account": target.account.name,
             "region": target.region,
-            "placement": _placement(target.spec),
-            **_made_of(target.spec),
-            **siting.words(target.spec),
+            **frozen.words(target.spec),
         },
     )
     objections = (
@@ -338,35 +336,6 @@ def refuse_move(target: Target, before: Struct, loaded: Loaded | None) -> None:
     )
     if objections:
         raise GuardError(objections)
-
-
-def _frozen(record: Struct) -> dict[str, str]:
-    spec = record.get("spec")
-    known = spec if isinstance(spec, dict) else {}
-    own = {key: str(record.get(key) or "") for key in guard.FROZEN}
-    return {**own, "placement": _placement(known), **_made_of(known), **siting.words(known)}
-
-
-def _placement(spec: Struct) -> str:
-    """Return where a spec puts its cell, `` where it says nothing of it."""
-    found = at(spec, "spec.placement")
-    return f"reef {found.get('reef')}" if isinstance(found, dict) else str(found or "")
-
-
-def _made_of(spec: Struct) -> dict[str, str]:
-    """Return what a spec says of server, files and balancer that never changes, `` for what its cloud has not."""
-    azure = at(spec, "spec.cloud") == "azure"
-    return {
-        "database.edition": _edition(spec),
-        "database.authentication": str(at(spec, "spec.database.authentication") or "entra") if azure else "",
-        "storage.tier": str(at(spec, "spec.storage.tier") or "premium") if azure else "",
-        "ingress.balancer": str(at(spec, "spec.ingress.balancer") or "load_balancer") if azure else "",
-    }
-
-
-def _edition(spec: Struct) -> str:
-    """Return the edition of the server that is a stack's own, `` of a cell on a reef and of older files."""
-    return "" if isinstance(at(spec, "spec.placement"), dict) else str(at(spec, "spec.database.edition") or "")
 
 
 def running_case(target: Target, before: Struct, checkpoint: Checkpoint | None) -> guard.Case:

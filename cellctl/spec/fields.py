@@ -68,7 +68,7 @@ def close(word: str, choices: tuple[str, ...]) -> str:
 
 def _suggestion(word: str, choices: tuple[str, ...]) -> str:
     guess = close(word, choices)
-    return f"did you mean {guess}?" if guess else f"fields here: {', '.join(choices)}" if choices else "none here yet"
+    return f"did you mean {guess}?" if guess else f"fields here: {', '.join(choices)}"
 
 
 def without(data: object, paths: frozenset[Path], path: Path = ()) -> object:

@@ -145,8 +145,16 @@ class Database(Section):
     """Edition of SQL Server, licence included, AWS only; frozen once the cell exists. web is for public sites alone."""
 
 
+Tier = Literal["premium", "premium_v2", "standard_v2"]
+
+
 class StorageKind(Section):
-    """Options of one kind of file; there are none yet."""
+    """Where one kind of file is."""
+
+    storage_account: units.Slug | None = None
+    """Azure: name of a storage account apart from the cell's; kinds with one name share it. Frozen once the cell is."""
+    tier: Tier | None = None
+    """Azure: tier of that account; without it `storage.tier` of the cell. Frozen once the cell exists."""
 
 
 class StorageKinds(Section):
@@ -184,7 +192,7 @@ class Storage(Section):
     """Expected size of all files; quota where the service has one, alarm threshold where it has none."""
     kinds: StorageKinds = StorageKinds()
     """The kinds of files."""
-    tier: Literal["premium", "premium_v2", "standard_v2"] | None = None
+    tier: Tier | None = None
     """Azure: premium (so without it): SSD whose speed is of its size, 100 GiB a share at least; premium_v2: SSD from 32
     GiB; standard_v2: disks from 32 GiB, cheap. Frozen once the cell exists."""
     cache_gib: tuple[units.CacheGiB, ...] = Field(default=(), strict=False, max_length=4, alias="cacheGiB")

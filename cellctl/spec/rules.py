@@ -140,6 +140,15 @@ def _storage(body: CellBody) -> Iterator[Finding]:
         yield _broken("Linux nodes mount over nfs", "nodes.os", "storage.protocol", hint="use os: windows")
 
 
+def _kinds(body: CellBody) -> Iterator[Finding]:
+    for name, info in type(body.storage.kinds).model_fields.items() if body.storage.backend != "azure_files" else ():
+        kind = getattr(body.storage.kinds, name)
+        for key, value in (("storageAccount", kind.storage_account), ("tier", kind.tier)):
+            if value is not None:
+                field = f"storage.kinds.{info.alias or name}.{key}"
+                yield _broken("is of Azure Files", field, "storage.backend", hint="remove it")
+
+
 def _azure_backups(body: CellBody) -> Iterator[Finding]:
     long_term, failover = body.database.long_term, body.database.failover
     if body.cloud != "azure":
@@ -374,6 +383,7 @@ _RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (
     _licence,
     _version,
     _storage,
+    _kinds,
     _azure_backups,
     _allow,
     _ingress,

@@ -53,6 +53,7 @@ SCRIPTS = {
     "azure-certificate": certificate_script(),
     "azure-queue": bootstrap.script(queued=True, grpc=True),
     "azure-password": bootstrap.script(password=True),
+    "azure-apart": bootstrap.script(apart=True),
     "machine": SCRIPT,
     "machine-as-sent": f"& {{\n{SCRIPT}\n}} -action 'upgrade' -version '2026.4.7100'",
 }
@@ -110,3 +111,13 @@ def test_a_node_looks_once_a_day_for_a_newer_certificate_and_writes_its_key_only
     # It is bound anew without a moment in which nothing is.
     assert "delete sslcert" not in script
     assert renewal.index("update sslcert") < renewal.index("add sslcert")
+
+
+def test_shares_in_accounts_apart_are_mapped_with_their_own_key_before_any_is_used() -> None:
+    script, part = SCRIPTS["azure-apart"], "foreach ($apart in $facts.accounts.PSObject.Properties)"
+    assert part not in SCRIPTS["azure"]
+    assert (
+        script.index("$keys = $null") < script.index(part) < script.index("foreach ($share in $facts.shares.PSObject")
+    )
+    assert "$($apart.Value)/listKeys" in script
+    assert script.count("-RequirePrivacy $true") == 2  # encrypted both times

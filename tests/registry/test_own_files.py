@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import func, insert, select, update
@@ -138,3 +139,24 @@ def test_where_storage_accounts_run_out_the_quota_is_named(database: Database, r
     assert refused.shortages[0].where == "storage.storage-accounts"
     assert "quota storage.storage-accounts: 250 of 250 are used and a cell takes 1" in str(refused)
     assert _rows(database, select(func.count()).select_from(gateways)) == [(0,)]
+
+
+def test_accounts_of_kinds_that_are_placed_apart_are_counted(database: Database, reef: int) -> None:
+    acme, globex = _cells(database, ["acme", "globex"])
+    assert not isinstance(places.claimed(database, replace(acme, accounts_apart=3)), Refusal)
+
+    def used() -> dict[str, int]:
+        with database.read() as connection:
+            found = reef_view.view(connection, ACCOUNT, "r1", today="2026-11-29")
+        assert found is not None
+        return {quota.key: quota.used for quota in found.quotas}
+
+    assert used()["storage.storage-accounts"] == 4
+    assert used()["authorization.role-assignments"] == 3 + 3
+    full = update(cells).where(cells.c.name == "acme").values(accounts_apart=247)
+    database.write(lambda connection: connection.execute(full))
+    refused = places.claimed(database, replace(globex, accounts_apart=2))
+    assert isinstance(refused, Refusal)
+    assert "quota storage.storage-accounts: 248 of 250 are used and a cell takes 3" in str(refused)
+    assert not isinstance(places.claimed(database, replace(globex, accounts_apart=1)), Refusal)
+    assert _broken(database) == []

@@ -148,6 +148,41 @@ def test_every_kind_of_file_has_a_share_of_at_least_the_minimum() -> None:
     assert sum(share.size_gib for share in gold.storage.shares) == 2000
 
 
+APART = {"packages": {"storageAccount": "feed"}, "taskLogs": {"storageAccount": "logs", "tier": "standard_v2"}}
+
+
+def test_kinds_of_files_are_placed_in_accounts_of_their_own() -> None:
+    layout = azure_layout(spec_of(storage={"kinds": {**APART, "imports": {"storageAccount": "feed"}}}))
+    assert [share.kind for share in layout.storage.shares] == ["artifacts", "event_exports"]
+    found = {each.label: [share.kind for share in each.shares] for each in layout.apart}
+    assert found == {"feed": ["packages", "imports"], "logs": ["task_logs"]}
+    assert [each.sku for each in layout.accounts] == ["Premium_ZRS", "Premium_ZRS", "StandardV2_ZRS"]
+    (logs,) = layout.apart[1].shares
+    assert (logs.size_gib, logs.iops > 0, layout.apart[1].media) == (75, True, "HDD")  # 15 % of 500, above the least
+    whole = azure_layout(spec_of())
+    assert (whole.apart, whole.storage.account) == ((), layout.storage.account)
+    feed = next(share for share in whole.storage.shares if share.kind == "packages")
+    assert layout.apart[0].shares[0] == feed  # a place, and nothing else of it
+
+
+def test_names_of_accounts_apart_are_legal_and_distinct_by_cell_label_and_incarnation() -> None:
+    one = {"storage": {"kinds": {"packages": {"storageAccount": "a-rather-long-label"}}}}
+    other = {"storage": {"kinds": {"packages": {"storageAccount": "a-rather-long-labex"}}}}
+    layouts = [
+        azure_layout(spec_of("windows-customer", **one)), azure_layout(spec_of("windows-customer", **other)),
+        azure_layout(spec_of("windows-customer", **one), incarnation=2), azure_layout(spec_of("acme", **one)),
+    ]  # fmt: skip
+    names = [each.account for layout in layouts for each in layout.accounts]
+    assert len(set(names)) == len(names) - 1  # the two labels leave the cell's own account what it is
+    assert all(re.fullmatch("[a-z0-9]{3,24}", name) and "windows" not in name for name in names)
+
+
+def test_nodes_with_a_queue_have_their_share_in_the_account_of_the_cell() -> None:
+    layout = azure_layout(spec_of(storage={"kinds": APART}, ingress={"polling": "redis"}))
+    assert layout.storage.shares[-1].kind == "cluster"
+    assert "cluster" not in {share.kind for each in layout.apart for share in each.shares}
+
+
 def test_presets_choose_redundancy() -> None:
     trial, standard, gold = (azure_layout(spec_of(preset=preset)).database for preset in ("trial", "standard", "gold"))
     assert (trial.zone_redundant, standard.zone_redundant, gold.zone_redundant) == (False, True, True)
@@ -161,6 +196,9 @@ def test_a_layout_is_pure_and_picklable() -> None:
     assert pickle.loads(pickle.dumps(layout)) == layout == azure_layout(spec, incarnation=3)
     assert json.loads(json.dumps(layout.to_json())) == layout.to_json()
     assert isinstance(layout, AzureLayout)
+
+
+KINDS = ("packages", "artifacts", "taskLogs", "imports", "eventExports")
 
 
 def problems_of(spec: CellSpec) -> dict[str, str]:
@@ -177,6 +215,28 @@ def problems_of(spec: CellSpec) -> dict[str, str]:
         ({"region": "westus"}, "spec.region", "no availability zones"),
         ({"region": "ukwest"}, "spec.region", "uksouth has three"),
         ({"region": "polandcentral", "database": {"geoBackup": True}}, "spec.database.geoBackup", "no paired region"),
+        (
+            {"storage": {"kinds": {"taskLogs": {"tier": "standard_v2"}}}},
+            "spec.storage.kinds.taskLogs.tier",
+            "is of an account apart, and none is named / storageAccount: tasklogs",
+        ),
+        (
+            {
+                "storage": {
+                    "kinds": {
+                        "packages": {"storageAccount": "feed", "tier": "premium"},
+                        "imports": {"storageAccount": "feed"},
+                    }
+                }
+            },
+            "spec.storage.kinds.imports.tier",
+            "differs from that of packages, and account feed, which both share",
+        ),
+        (
+            {"storage": {"kinds": {kind: {"storageAccount": "feed"} for kind in KINDS}}},
+            "spec.storage.kinds",
+            "leave one kind without storageAccount",
+        ),
     ],
 )
 def test_what_azure_cannot_do_is_refused(body: dict[str, object], field: str, words: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import gzip
 import json
+import re
 import tempfile
 from collections.abc import Mapping
 from functools import partial
@@ -220,12 +221,18 @@ def test_neither_another_way_to_sign_in_nor_other_files_are_for_a_cell_that_is_t
     assert "  database: {" in text
     assert "  storage:\n" in text
     changed = text.replace("  database: {", "  database: {authentication: sql, ")
+    changed = re.sub(r"taskLogs: \{\}", "taskLogs: {storageAccount: logs}", changed)
     file.write_text(changed.replace("  storage:\n", "  storage:\n    tier: standard_v2\n"))
     with pytest.raises(GuardError) as refused:
         previewed(home)
     assert [(one.code, one.reason) for one in refused.value.objections] == [
         ("frozen_field", "database.authentication is entra and cannot become sql: it would be another server"),
         ("frozen_field", "storage.tier is premium and cannot become standard_v2: it would be another storage account"),
+        (
+            "frozen_field",
+            "storage.kinds is all in one account and cannot become taskLogs in logs (standard_v2): "
+            "its files would be left behind, and nothing moves them",
+        ),
     ]
     same = text.replace("  database: {", "  database: {authentication: entra, ")
     file.write_text(same.replace("  storage:\n", "  storage:\n    tier: premium\n"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pulumi
@@ -142,7 +142,8 @@ CAPACITY_PERCENT = 85
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmsArgs:
-    """What Alarms watch, by id. `machines` is by ordinal, `nat_gateways` by zone; `size_gib` is of all shares.
+    """What Alarms watch, by id. `machines` is by ordinal, `nat_gateways` by zone; `size_gib` is of all shares
+    there, `apart` the same of accounts of kinds that are placed apart, by what the cell file calls them.
 
     `probed`: a rule of the load balancer has a probe, without which its metrics of health are none. `web_gateway` is
     the application gateway in front of the web, if there is one; `web_nodes` are behind it.
@@ -156,6 +157,7 @@ class AlarmsArgs:
     size_gib: int
     machines: Mapping[int, pulumi.Input[str]]
     nat_gateways: Mapping[str, pulumi.Input[str]]
+    apart: Mapping[str, tuple[pulumi.Input[str], int]] = field(default_factory=dict)
     probed: bool = True
     web_gateway: pulumi.Input[str] | None = None
     web_nodes: int = 0
@@ -173,6 +175,11 @@ class Alarms(pulumi.ComponentResource):
             *([self._alert(_web_down(args.web_nodes), args.web_gateway)] if args.web_gateway is not None else []),
             *self._alerts(DATABASE_ALARMS, args.database),
             *self._alerts((*FILE_ALARMS, _files_full(args.size_gib)), args.files),
+            *[
+                self._alert(alarm, id, f"-{label}")
+                for label, (id, size_gib) in args.apart.items()
+                for alarm in (*FILE_ALARMS, _files_full(size_gib))
+            ],
             *[self._alert(MACHINE_ALARM, id, f"-{ordinal}") for ordinal, id in args.machines.items()],
             *[self._alert(NAT_ALARM, id, f"-{zone}") for zone, id in args.nat_gateways.items()],
         ]

@@ -82,6 +82,7 @@ $keys = Invoke-RestMethod -Method Post -Headers $arm `
 $account = $facts.storage_account_id.Split('/')[-1]
 $credential = [pscredential]::new("localhost\$account", (ConvertTo-SecureString $keys.keys[0].value -AsPlainText -Force))
 $keys = $null
+#@apart@
 foreach ($share in $facts.shares.PSObject.Properties) {
     $unc = $share.Value
     if (-not (Get-SmbGlobalMapping -RemotePath $unc -ErrorAction SilentlyContinue)) {

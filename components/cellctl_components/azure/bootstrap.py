@@ -41,7 +41,8 @@ class BootFacts:
     """What every node of a cell is told.
 
     Where nodes open the database with a password, `sql_login` is whose, and `sql_password_secret` its secret's name.
-    `shares` maps a kind of file to its UNC path. `certificate` names a secret, or is empty: then the node
+    `shares` maps a kind of file to its UNC path; `accounts` hosts there other than `file_host` to the ids of their
+    storage accounts. `certificate` names a secret, or is empty: then the node
     makes one of its own. Where nodes share a queue, `queue_id` is the database whose keys they fetch.
     """
 
@@ -62,6 +63,7 @@ class BootFacts:
     certificate: str
     sql_login: str | None = None
     sql_password_secret: str | None = None
+    accounts: Mapping[str, pulumi.Input[str]] | None = None
     queue_host: str | None = None
     queue_port: int | None = None
     queue_id: pulumi.Input[str] | None = None
@@ -88,6 +90,7 @@ def _kinds(facts: BootFacts) -> list[dict[str, str]]:
         {
             "kind": kind,
             "share": unc.rpartition("\\")[2],
+            **({"host": host} if (host := unc.split("\\")[2]) != facts.file_host else {}),
             "folder": "",
             "path": linux_node.PATHS[kind.replace("_", "-")],
             "option": OPTIONS[kind],
@@ -109,15 +112,21 @@ def decode(data: str) -> Mapping[str, object]:
 
 
 def script(
-    system: OperatingSystem = "windows", *, queued: bool = False, grpc: bool = False, password: bool = False
+    system: OperatingSystem = "windows",
+    *,
+    queued: bool = False,
+    grpc: bool = False,
+    password: bool = False,
+    apart: bool = False,
 ) -> str:
     """Return the script that makes an empty machine a node; equal for all nodes of all cells with the same options.
 
-    With a `password` the node opens the database with one. Of everything else the one in bash asks its facts.
+    With a `password` the node opens the database with one; `apart`: some shares are in other accounts. Of everything
+    else the one in bash asks its facts.
     """
     end = "sh" if system == "linux" else "ps1"
     text = linux_node.assembled(_text("bootstrap.sh")) if system == "linux" else _text("bootstrap.ps1")
-    for part, wanted in (("queue", queued), ("grpc", grpc), ("password", password)):
+    for part, wanted in (("queue", queued), ("grpc", grpc), ("password", password), ("apart", apart)):
         mark = f"#@{part}@\n"
         if mark in text:
             text = text.replace(mark, _text(f"bootstrap.{part}.{end}") if wanted else "")

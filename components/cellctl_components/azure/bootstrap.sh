@@ -46,9 +46,9 @@ kept_at() { authorized https://vault.azure.net "$1?api-version=7.4" | jq -er .va
 
 secret() { kept_at "https://${fact[vault_host]}/secrets/$1"; }
 
-account_key() {
+account_key() { # id of a storage account
   authorized https://management.azure.com/ --request POST --data '' \
-    "https://management.azure.com${fact[storage_account_id]}/listKeys?api-version=2024-01-01" | jq -er '.keys[0].value'
+    "https://management.azure.com$1/listKeys?api-version=2024-01-01" | jq -er '.keys[0].value'
 }
 
 image() { echo "octopusdeploy/octopusdeploy:$(cat "$version")"; }
@@ -57,19 +57,25 @@ leads() { [ "${fact[first]:-}" = true ]; }
 
 @@kinds@@
 
+host_of() { # share: where it is
+  jq -er --arg share "$1" '[.files.kinds[] | select(.share == $share) | .host][0] // .file_host' /etc/cellctl/node.json
+}
+
 # Files: mounted before every start of the service, for the account that Octopus runs as (1000), with the key that the
 # account has then. A mount whose key was rotated answers no more and is made again.
 mount_share() {
-  local share=$1 at=$files/.shares/$1 key failed=0
+  local share=$1 at=$files/.shares/$1 host account key failed=0
   (umask 022 && mkdir -p "$at") # account 1000 goes through it
   if mountpoint -q "$at"; then
     if timeout 30 ls "$at" > /dev/null; then return; fi
     umount --lazy "$at"
   fi
-  key=$(account_key)
-  printf 'username=%s\npassword=%s\n' "${fact[storage_account_id]##*/}" "$key" > "$run/share"
+  host=$(host_of "$share")
+  account=${fact[accounts.$host]:-${fact[storage_account_id]}}
+  key=$(account_key "$account")
+  printf 'username=%s\npassword=%s\n' "${account##*/}" "$key" > "$run/share"
   mount -t cifs -o "credentials=$run/share,vers=3.1.1,seal,serverino,nosharesock,actimeo=30,mfsymlinks,nobrl,\
-uid=1000,gid=1000,file_mode=0660,dir_mode=0770" "//${fact[file_host]}/$share" "$at" || failed=$?
+uid=1000,gid=1000,file_mode=0660,dir_mode=0770" "//$host/$share" "$at" || failed=$?
   rm -f "$run/share"
   return "$failed"
 }
@@ -148,6 +154,7 @@ config_digest() { sha256sum "$settings" 2> /dev/null || true; }
 
 install_node() {
   local target before needed=("${fact[file_host]} 445" "${fact[sql_host]} 1433" "${fact[vault_host]} 443")
+  for target in $(jq -r '.accounts // {} | keys[]' /etc/cellctl/node.json); do needed+=("$target 445"); done
   [ -z "${fact[queue_id]:-}" ] || needed+=("${fact[queue_host]} ${fact[queue_port]}")
   for target in "${needed[@]}"; do
     private "${target% *}"

@@ -81,7 +81,8 @@ class Cell(pulumi.ComponentResource):
         self.workspace = log_workspace(self, name, self._place, self._layout.names.workspace, days=LOG_DAYS)
         self.network = self._network()
         self.sealing = self._sealing()
-        self.files = self._files()
+        self.accounts = self._files()
+        self.files, *self.apart = self.accounts
         self.secrets = self._secrets()
         self.database = self._database()
         self.queue = self._queue(args.layout.queue) if args.layout.queue else None
@@ -141,16 +142,21 @@ class Cell(pulumi.ComponentResource):
             return None
         return Sealing(self._name, self._place, self._layout.names.sealing, site.key, self)
 
-    def _files(self) -> FileShares:
-        args = FileSharesArgs(
-            place=self._place,
-            layout=self._layout.storage,
-            endpoint=self.network.endpoint("file"),
-            nodes=self._nodes_grant(),
-            workspace=self.workspace.id,
-            sealing=self.sealing,
-        )
-        return FileShares(f"{self._name}-files", args, self._inside)
+    def _files(self) -> list[FileShares]:
+        """Declare the storage accounts: the one that every cell has, then those of kinds that are placed apart."""
+        found: list[FileShares] = []
+        for layout in self._layout.accounts:
+            args = FileSharesArgs(
+                place=self._place,
+                layout=layout,
+                endpoint=self.network.endpoint("file", after=found[-1].endpoint.endpoint if found else None),
+                nodes=self._nodes_grant(),
+                workspace=self.workspace.id,
+                sealing=self.sealing,
+            )
+            name = f"{self._name}-files-{layout.label}" if layout.label else f"{self._name}-files"
+            found.append(FileShares(name, args, self._inside))
+        return found
 
     def _secrets(self) -> Secrets:
         operator = self._args.operator
@@ -158,7 +164,7 @@ class Cell(pulumi.ComponentResource):
             place=self._place,
             vault=self._layout.names.vault,
             tenant=self._args.administrators.tenant,
-            endpoint=self.network.endpoint("vault", after=self.files.endpoint.endpoint),
+            endpoint=self.network.endpoint("vault", after=self.accounts[-1].endpoint.endpoint),
             nodes=self._nodes_grant(),
             operator=Grant(principal=operator, label="operator") if operator else None,
             workspace=self.workspace.id,
@@ -249,8 +255,7 @@ class Cell(pulumi.ComponentResource):
             boot=self._boot_facts(),
             ready=[
                 *self.network.links,
-                self.files.tree,
-                self.files.role,
+                *(part for files in self.accounts for part in (files.tree, files.role)),
                 *self.secrets.roles,
                 self.secrets.administrator,
                 self.database.access,
@@ -284,7 +289,6 @@ class Cell(pulumi.ComponentResource):
 
     def _boot_facts(self) -> BootFacts:
         layout = self._layout
-        host = f"{layout.storage.account}.file.core.windows.net"
         return BootFacts(
             cell=layout.cell,
             host=layout.ingress.host,
@@ -292,10 +296,13 @@ class Cell(pulumi.ComponentResource):
             vault_host=f"{layout.names.vault}.vault.azure.net",
             sql_host=self.database.host,
             database=layout.database.name,
-            file_host=host,
+            file_host=layout.storage.host,
             storage_account_id=self.files.account.id,
             identity_client_id=self.identity.client_id,
-            shares={share.kind: rf"\\{host}\{share.name}" for share in layout.storage.shares},
+            shares={
+                share.kind: rf"\\{account.host}\{share.name}" for account in layout.accounts for share in account.shares
+            },
+            accounts={files.layout.host: files.account.id for files in self.apart} or None,
             master_key_secret=MASTER_KEY,
             administrator=layout.administrator,
             email=layout.email,
@@ -318,8 +325,12 @@ class Cell(pulumi.ComponentResource):
             web_gateway=self.web.gateway_id if self.web else None,
             web_nodes=sum(node.role != "worker" for node in layout.nodes),
             database=self.database.database.id,
-            files=pulumi.Output.concat(self.files.account.id, "/fileServices/default"),
+            files=self.files.service_id,
             size_gib=sum(share.size_gib for share in layout.storage.shares),
+            apart={
+                files.layout.label: (files.service_id, sum(share.size_gib for share in files.layout.shares))
+                for files in self.apart
+            },
             machines=self.nodes.machine_ids,
             nat_gateways={
                 subnet.zone: self.network.nat_gateways[subnet.name].id
@@ -352,7 +363,15 @@ class Cell(pulumi.ComponentResource):
                     else {"identity": named(self.identity, layout.names.identity)}
                 ),
             },
-            "files": {"host": self.files.host, "shares": {share.kind: share.name for share in layout.storage.shares}},
+            "files": {
+                "host": self.files.host,
+                "shares": {share.kind: share.name for account in layout.accounts for share in account.shares},
+                **(
+                    {"apart": {share.kind: files.host for files in self.apart for share in files.layout.shares}}
+                    if self.apart
+                    else {}
+                ),
+            },
             "administrator": {
                 "username": layout.administrator,
                 "passwordSecret": self.secrets.administrator_password,

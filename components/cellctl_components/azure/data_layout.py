@@ -5,16 +5,17 @@ Pure, as `layout` is, which has the rest.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
 from cellctl_components import naming
 from cellctl_components.azure import facts
-from cellctl_components.azure.names import AzureNames
+from cellctl_components.azure.names import AzureNames, storage_account_apart
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
-    from cellctl.spec.model import LongTerm
+    from cellctl.spec.model import LongTerm, Storage, StorageKind
 
 CLUSTER = "cluster"
 """Kind of file that nodes with a queue share besides: `DataStreams` and whatever Octopus adds later."""
@@ -83,13 +84,22 @@ class ShareLayout:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StorageLayout:
-    """Azure Files: one account of this cell alone (its key opens every share in it)."""
+    """Azure Files: one account of this cell alone (its key opens every share in it).
+
+    `label` is what the cell file calls it, `` for the one that every cell has.
+    """
 
     account: str
     sku: str
     shares: tuple[ShareLayout, ...]
     media: Literal["SSD", "HDD"] = "SSD"
     access_tier: str = "Premium"
+    label: str = ""
+
+    @property
+    def host(self) -> str:
+        """The name under which its shares answer."""
+        return f"{self.account}.file.core.windows.net"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -139,14 +149,42 @@ def long_term_of(kept: LongTerm | None) -> LongTermLayout | None:
 
 
 def storage_of(spec: CellSpec, cell_names: AzureNames) -> StorageLayout:
-    """Return the account and shares of a cell."""
+    """Return the account that every cell has, with the shares of all kinds that are not placed apart."""
+    kinds = [kind for kind in SHARE_KINDS if not placed_kind(spec.spec.storage, kind).storage_account]
+    layout = _account(spec, cell_names.storage_account, kinds, spec.spec.storage.tier)
+    if spec.spec.ingress.polling != "redis":
+        return layout
     rules = facts.share_rules(spec.spec.storage.tier or DEFAULT_TIER)
+    return replace(layout, shares=(*layout.shares, _share(CLUSTER, facts.queue()[2], rules)))
+
+
+def apart_of(spec: CellSpec, incarnation: int) -> tuple[StorageLayout, ...]:
+    """Return the accounts of kinds that are placed apart, in the order of their names."""
+    storage = spec.spec.storage
+    placed: dict[str, list[str]] = {}
+    for kind in SHARE_KINDS:
+        if label := placed_kind(storage, kind).storage_account:
+            placed.setdefault(label, []).append(kind)
+    found = []
+    for label, kinds in sorted(placed.items()):
+        name = storage_account_apart(label, account=spec.spec.account, cell=spec.metadata.name, incarnation=incarnation)
+        tier = placed_kind(storage, kinds[0]).tier or storage.tier
+        found.append(replace(_account(spec, name, kinds, tier), label=label))
+    return tuple(found)
+
+
+def placed_kind(storage: Storage, kind: str) -> StorageKind:
+    """Return where a cell file wants a kind of file."""
+    found: StorageKind = getattr(storage.kinds, kind)
+    return found
+
+
+def _account(spec: CellSpec, account: str, kinds: Sequence[str], tier: str | None) -> StorageLayout:
+    rules = facts.share_rules(tier or DEFAULT_TIER)
     total = spec.spec.storage.size_gib
-    sizes = {kind: max(rules.minimum_gib, -(-total * rules.weights[kind] // 100)) for kind in SHARE_KINDS}
-    if spec.spec.ingress.polling == "redis":
-        sizes[CLUSTER] = facts.queue()[2]
+    sizes = {kind: max(rules.minimum_gib, -(-total * rules.weights[kind] // 100)) for kind in kinds}
     return StorageLayout(
-        account=cell_names.storage_account,
+        account=account,
         sku=rules.sku,
         shares=tuple(_share(kind, min(size, rules.maximum_gib), rules) for kind, size in sizes.items()),
         media=rules.media,

@@ -1,4 +1,4 @@
-"""FileShares: one storage account of the cell alone, with an SMB share for each kind of file."""
+"""FileShares: a storage account of the cell alone, with an SMB share for each kind of file that is in it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FileShares(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: FileSharesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cells:azure:FileShares", name, None, opts)
-        self._name, self._args = name, args
+        self._name, self._args, self.layout = name, args, args.layout
         self.account = self._account()
         self.service = self._service()
         self.shares = {share.kind: self._share(share) for share in args.layout.shares}
@@ -46,11 +46,11 @@ class FileShares(pulumi.ComponentResource):
         self.endpoint = private_endpoint(self, name, args.place, args.endpoint, target)
         role = facts.role("storage_account_key_operator")
         self.role = assign_role(self, f"{name}-nodes-mount", args.place, args.nodes, scope=self.account.id, role=role)
-        service_id = pulumi.Output.concat(self.account.id, "/fileServices/default")
-        logs = send_logs(self, f"{name}-logs", service_id, args.workspace, ["StorageDelete"], self.service)
+        self.service_id = pulumi.Output.concat(self.account.id, "/fileServices/default")
+        logs = send_logs(self, f"{name}-logs", self.service_id, args.workspace, ["StorageDelete"], self.service)
         if args.place.locked:
             lock(self, name, self.account.id, *self.shares.values(), self.endpoint.zone_group, self.role, logs)
-        self.host = named(self.account, f"{args.layout.account}.file.core.windows.net")
+        self.host = named(self.account, args.layout.host)
         self.tree = self._tree()
         self.register_outputs({"host": self.host})
 

@@ -17,6 +17,7 @@ from cellctl_components.azure.data_layout import (
     DatabaseLayout,
     QueueLayout,
     StorageLayout,
+    apart_of,
     database_of,
     queue_of,
     storage_of,
@@ -166,6 +167,12 @@ class AzureLayout:
     place: PlaceLayout | None = None
     queue: QueueLayout | None = None
     web: WebGatewayLayout | None = None
+    apart: tuple[StorageLayout, ...] = ()
+
+    @property
+    def accounts(self) -> tuple[StorageLayout, ...]:
+        """Every storage account of the cell: the one that all have first."""
+        return (self.storage, *self.apart)
 
     def to_json(self) -> Mapping[str, shared.Json]:
         """Return all of it as JSON-like data, stable under equal input."""
@@ -223,6 +230,7 @@ def azure_layout(
         place=ground.layout if ground else None,
         queue=queue_of(spec, cell_names),
         web=web_gateway_of(spec, cell_names, network.gateway_cidr),
+        apart=apart_of(spec, incarnation),
     )
 
 

@@ -65,6 +65,12 @@ def names(*, account: str, cell: str, incarnation: int, generation: int = 1) -> 
     )
 
 
+def storage_account_apart(label: str, *, account: str, cell: str, incarnation: int) -> str:
+    """Return the name of a storage account that a cell has besides its own; `label` is what its file calls it."""
+    who = (account, cell, str(incarnation), label)
+    return _joined("st", _readable(cell).replace("-", ""), 24, who, separator="")
+
+
 def distinct(prefix: str, readable: str, limit: int, who: tuple[str, ...]) -> str:
     """Return a name that is global: prefix, what fits of the readable part, and a digest over `who`."""
     return _joined(prefix, _readable(readable), limit, who)

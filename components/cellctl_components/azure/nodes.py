@@ -141,6 +141,7 @@ class Nodes(pulumi.ComponentResource):
             queued=args.boot.queue_id is not None,
             grpc=args.grpc,
             password=args.boot.sql_login is not None,
+            apart=args.boot.accounts is not None,
         )
 
     def _boot(self, node: NodeLayout, *after: pulumi.Resource) -> compute.VirtualMachineRunCommandByVirtualMachine:

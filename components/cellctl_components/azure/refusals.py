@@ -12,17 +12,20 @@ from typing import TYPE_CHECKING
 
 from cellctl.errors import Problem, SpecError
 from cellctl_components.azure import facts
-from cellctl_components.azure.data_layout import DEFAULT_TIER
+from cellctl_components.azure.data_layout import DEFAULT_TIER, SHARE_KINDS, placed_kind
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
     from cellctl.spec.account import AccountSpec
+    from cellctl.spec.model import Storage
     from cellctl.spec.reef import ReefSpec
 
 # Addresses that Azure itself uses inside every virtual network (learn.microsoft.com, "What is IP address
 # 168.63.129.16" and the virtual network FAQ). Private ranges cannot hold them; existing checks stay true if they widen.
 _PLATFORM = ("168.63.129.16/32", "169.254.0.0/16", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32")
 _SMALLEST_NETWORK = 25
+_KEYS = {"task_logs": "taskLogs", "event_exports": "eventExports"}
+"""Kinds of files whose key in the cell file is another word."""
 
 
 def check(spec: CellSpec) -> None:
@@ -93,6 +96,30 @@ def _storage(spec: CellSpec) -> Iterator[Problem]:
     largest = rules.maximum_gib * 100 // max(rules.weights.values())
     if storage.size_gib > largest:
         yield Problem(field="spec.storage.sizeGiB", message=f"is {storage.size_gib}; Azure Files ends at {largest} GiB")
+    yield from _apart(storage)
+
+
+def _apart(storage: Storage) -> Iterator[Problem]:
+    """Yield why kinds of files cannot be placed as they are asked to be."""
+    kinds = {_KEYS.get(kind, kind): placed_kind(storage, kind) for kind in SHARE_KINDS}
+    tiers: dict[str, tuple[str, str | None]] = {}
+    for name, kind in kinds.items():
+        field = f"spec.storage.kinds.{name}.tier"
+        if kind.storage_account is None:
+            if kind.tier is not None:
+                hint = f"storageAccount: {name.lower()}"
+                yield Problem(field=field, message="is of an account apart, and none is named", hint=hint)
+            continue
+        other, tier = tiers.setdefault(kind.storage_account, (name, kind.tier))
+        if tier != kind.tier:
+            message = f"differs from that of {other}, and account {kind.storage_account}, which both share, has one"
+            yield Problem(field=field, message=message, hint="say the same tier of both, or name another account")
+    if all(kind.storage_account is not None for kind in kinds.values()):
+        yield Problem(
+            field="spec.storage.kinds",
+            message="leaves the cell's own account, which it always has, empty",
+            hint="leave one kind without storageAccount: it is apart from the others then too",
+        )
 
 
 def _network(spec: CellSpec) -> Iterator[Problem]:

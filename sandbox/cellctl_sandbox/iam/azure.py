@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from cellctl.facts.conditions import every
 from cellctl_sandbox.estate import Estate, text, value
@@ -79,7 +79,7 @@ _SAID = {
 }
 
 
-def boots(estate: Estate, machine: CloudObject, client: str, vault: str, account: str) -> Iterator[str]:
+def boots(estate: Estate, machine: CloudObject, client: str, vault: str, accounts: Sequence[str]) -> Iterator[str]:
     """Yield what a machine's identity may not do that its boot script does."""
     identity = next((item for item in estate.all(IDENTITY) if item.text("clientId") == client), None)
     if identity is None:
@@ -93,9 +93,8 @@ def boots(estate: Estate, machine: CloudObject, client: str, vault: str, account
     host = vault.partition(".")[0]
     item = next((one for one in estate.all(VAULT) if one.id.rpartition("/")[2] == host), None)
     yield from vault_lacks(estate.seen_by("service:keyvault"), principal, "readSecret", item)
-    why = lacks(estate.seen_by("service:files"), principal, "listKeys", account)
-    if why:
-        yield why
+    seen = estate.seen_by("service:files")
+    yield from filter(None, (lacks(seen, principal, "listKeys", account) for account in accounts))
 
 
 def vault_lacks(estate: Estate, principal: str, action: str, vault: CloudObject | None) -> Iterator[str]:

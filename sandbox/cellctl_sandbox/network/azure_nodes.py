@@ -28,7 +28,7 @@ def hindrance(network: AzureNetwork, machine: CloudObject, kept: KeptSecrets) ->
     place = machine_place(network.estate, machine)
     found = (
         *_hindrances(network, place, boot),
-        *boots(network.estate, machine, boot.client, boot.vault, boot.account),
+        *boots(network.estate, machine, boot.client, boot.vault, (boot.account, *boot.accounts.values())),
         *_certificate(network.estate, boot),
         *filter(None, (kept.missing_in(network.estate, boot.vault, name) for name in boot.secrets)),
     )
@@ -65,7 +65,7 @@ def queue_trouble(network: AzureNetwork, machine: CloudObject) -> str | None:
 
 def _hindrances(network: AzureNetwork, place: Place, boot: Boot) -> Iterator[str]:
     private = (
-        (boot.files, 445, "the file shares"),
+        *((host, 445, "the file shares") for host in (boot.files, *boot.accounts)),
         (boot.server, boot.port, "the database"),
         (boot.vault, 443, "the vault"),
         *([(*boot.queue[:2], "the queue")] if boot.queue[0] else ()),
@@ -109,13 +109,17 @@ def _privately(network: AzureNetwork, place: Place, name: str, port: int) -> Ver
 
 
 def _files(estate: Estate, boot: Boot) -> Iterator[str]:
-    account = estate.find(boot.account)
-    if account is None:
-        yield f"there is no storage account {boot.account.rpartition('/')[2]}"
-        return
-    if account.properties.get("allowSharedKeyAccess") is False:
-        yield f"storage account {account.id.rpartition('/')[2]} takes no keys"
-    shares = {item.id.rpartition("/")[2] for item in estate.all(SHARE)}
-    for share in boot.shares:
-        if share not in shares:
+    accounts = {boot.files: boot.account, **boot.accounts}
+    shares = {item.id.lower() for item in estate.all(SHARE)}
+    for id in accounts.values():
+        account, name = estate.find(id), id.rpartition("/")[2]
+        if account is None:
+            yield f"there is no storage account {name}"
+        elif account.properties.get("allowSharedKeyAccess") is False:
+            yield f"storage account {name} takes no keys"
+    for _, place in boot.folders:
+        host, _, share = place.partition("/")
+        if host not in accounts:
+            yield f"nothing says which storage account answers at {host}"
+        elif f"{accounts[host]}/fileServices/default/shares/{share}".lower() not in shares:
             yield f"there is no file share {share}"

@@ -10,7 +10,7 @@ import binascii
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
@@ -56,6 +56,8 @@ class Boot:
 
     It needs what `installs` says (a kind of `needs`) to be reachable, and its machine runs `system`.
 
+    `account` is the id of the storage account whose key opens `files`, `accounts` those of other hosts.
+
     The node that `leads` makes the database's schema; the others need it. `folders` are what it keeps in which share;
     with `compares` it starts only where the first node keeps the same there.
     """
@@ -73,6 +75,7 @@ class Boot:
     user: str = ""
     vault: str = ""
     account: str = ""
+    accounts: Mapping[str, str] = field(default_factory=dict)
     client: str = ""
     first: tuple[str, int] = ("", 0)
     patience_s: float = float("inf")
@@ -209,6 +212,7 @@ def _facts(told: Mapping[str, Value]) -> Boot | None:
         secrets=tuple(name for name in (*names, str(told.get("licence_secret") or "")) if name),
         vault=str(told.get("vault_host") or ""),
         account=str(told.get("storage_account_id") or ""),
+        accounts={str(host): str(account) for host, account in _table(told, "accounts").items()},
         client=str(told.get("identity_client_id") or ""),
         leads=leads,
         queue=(str(told.get("queue_host") or ""), _port(told.get("queue_port")), str(told.get("queue_id") or "")),

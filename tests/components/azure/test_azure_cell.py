@@ -380,6 +380,44 @@ def test_files_of_another_tier_have_its_account_and_pay_for_size_operations_and_
             assert (share["provisionedIops"], share["provisionedBandwidthMibps"]) >= least
 
 
+def test_an_account_apart_has_all_that_the_cells_own_has(cell, record) -> None:
+    kinds = {"packages": {"storageAccount": "feed"}, "taskLogs": {"storageAccount": "logs", "tier": "standard_v2"}}
+    apart = record(program_of(storage={"kinds": kinds}))
+    own = {name for each in apart.all if (name := each.name).startswith("acme-files-")}
+    parts = {name.removeprefix("acme-files-feed-") for name in own if name.startswith("acme-files-feed-")}
+    assert parts == {
+        "account",
+        "service",
+        "packages",
+        "endpoint",
+        "endpoint-dns",
+        "nodes-mount",
+        "logs",
+        "lock",
+        "tree",
+    }
+    for name in ("account", "service", "nodes-mount"):
+        mine, feed = (apart.named(f"acme-files-{where}{name}").plain for where in ("", "feed-"))
+        assert {key for key in mine if mine[key] != feed[key]} <= {"accountName", "scope", "roleAssignmentName"}
+    assert apart.named("acme-files-feed-account").request.protect
+    before = apart.dependencies(apart.named("acme-files-feed-endpoint"))
+    assert "acme-files-endpoint" in before  # one after the other: they are in one subnet
+    assert "acme-files-logs-endpoint" in apart.dependencies(apart.named("acme-secrets-endpoint"))
+    told = json.loads(base64.b64decode(apart.named("acme-node-1").plain["userData"]))
+    hosts = {kind: unc.split("\\")[2] for kind, unc in told["shares"].items()}
+    assert {host for kind, host in hosts.items() if kind not in ("packages", "task_logs")} == {told["file_host"]}
+    assert set(told["accounts"]) == {hosts["packages"], hosts["task_logs"]}
+    assert told["accounts"][hosts["packages"]] == "/id/acme-files-feed-account"
+    ready = apart.dependencies(apart.named("acme-node-1"))
+    assert {"acme-files-feed-tree", "acme-files-logs-tree", "acme-files-logs-nodes-mount"} <= ready
+    alarms = {each.name for each in apart.of("MetricAlert")} - {each.name for each in cell.of("MetricAlert")}
+    assert alarms == {
+        f"acme-alarms-files-{what}-{label}" for what in ("full", "slow", "unavailable") for label in ("feed", "logs")
+    }
+    assert apart.outputs["files"]["apart"].keys() == {"packages", "task_logs"}
+    assert "apart" not in cell.outputs["files"]
+
+
 def test_speed_of_provisioned_shares_grows_with_their_size_up_to_what_azure_has() -> None:
     rules = azure_facts.share_rules("premium_v2")
     assert rules.iops is not None

@@ -21,6 +21,7 @@ KINDS: dict[str, dict[str, object]] = {
     "one zone": {"database": {"multiZone": False}},
     "a copy elsewhere": {"database": {"failover": {"region": "northeurope"}, "longTerm": {"weeks": 4}}},
     "disks": {"storage": {"tier": "standard_v2"}},
+    "logs apart": {"storage": {"kinds": {"taskLogs": {"storageAccount": "logs", "tier": "standard_v2"}}}},
     "a password": {"database": {"authentication": "sql"}},
     "one polling address": {"ingress": {"polling": "redis"}},
     "a web gateway": {"ingress": WEB},

@@ -21,14 +21,17 @@ CERTIFICATE = "https://kv-acme.vault.azure.net/secrets/portal"
 SECRETS = ("octopus-master-key", "octopus-administrator-password", "key1", "portal", "queue key")
 
 
-def told(node: int = 1, certificate: str = "", *, password: bool = False) -> str:
+def told(node: int = 1, certificate: str = "", *, password: bool = False, apart: bool = False) -> str:
     """Return a node's user data as Azure hands it out."""
-    host = "stacme.file.core.windows.net"
+    host, other = "stacme.file.core.windows.net", "stlogs.file.core.windows.net"
+    ids = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts"
+    logs = {"task_logs": rf"\\{other}\tasklogs"} if apart else {}
     facts = bootstrap.BootFacts(
         cell="acme", host="acme.example.com", octopus_version="2026.4.7000", vault_host="kv-acme.vault.azure.net",
         sql_host="sql-acme.database.windows.net", database="octo_acme_g1", file_host=host,
-        storage_account_id="/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts/stacme",
-        identity_client_id="client", shares={kind: rf"\\{host}\{kind.replace('_', '')}" for kind in bootstrap.OPTIONS},
+        storage_account_id=f"{ids}/stacme", accounts={other: f"{ids}/stlogs"} if apart else None,
+        identity_client_id="client",
+        shares={**{kind: rf"\\{host}\{kind.replace('_', '')}" for kind in bootstrap.OPTIONS}, **logs},
         master_key_secret="octopus-master-key", administrator="o'hara $(id)", email="o@example.com",
         administrator_password_secret="octopus-administrator-password", certificate=certificate,
         queue_host="q.redis.azure.net", queue_port=10000, queue_id="/subscriptions/s/redis/databases/default",
@@ -116,6 +119,21 @@ def test_shares_are_mounted_encrypted_with_the_key_that_the_account_has_now(firs
         assert all(option in call.split(" ")[4].split(",") for call in mounted)
     assert "username=stacme\npassword=value of key1\n" in (first.root / "credentials").read_text(encoding="utf-8")
     assert not (first.root / "run/octopus/share").exists()
+
+
+def test_a_share_in_an_account_apart_is_mounted_with_its_own_key(tmp_path: Path) -> None:
+    machine = Machine(tmp_path / "machine")
+    (machine.root / "told").write_text(told(apart=True), encoding="utf-8")
+    machine.boot(SCRIPT)
+    mounted = {call.split()[-2]: call for call in machine.booted if call.startswith("mount -t cifs")}
+    assert [host for host in mounted if "stlogs" in host] == ["//stlogs.file.core.windows.net/tasklogs"]
+    assert len(mounted) == 6
+    asked = [call for call in machine.booted if "/listKeys" in call and "storageAccounts" in call]
+    assert [call.partition("storageAccounts/")[2].partition("/")[0] for call in asked] == [
+        "stacme", "stacme", "stlogs", "stacme", "stacme", "stacme",
+    ]  # fmt: skip
+    assert any(call.startswith("getent ahostsv4 stlogs.file.core.windows.net") for call in machine.booted)
+    assert "username=stlogs\npassword=value of key1\n" in (machine.root / "credentials").read_text(encoding="utf-8")
 
 
 def test_another_node_joins_and_makes_no_schema(tmp_path: Path, first: Machine) -> None:
