@@ -15,18 +15,6 @@ def not_yet(spec: CellSpec) -> list[Problem]:
     body = spec.spec
     asked = (
         (
-            body.placement != "dedicated" and body.cloud == "azure" and body.ingress.polling == "redis",
-            "ingress.polling",
-            "a queue for cells on reefs of Azure comes later",
-            "polling: per_node",
-        ),
-        (
-            body.placement != "dedicated" and body.cloud == "azure" and body.ingress.grpc,
-            "ingress.grpc",
-            "gRPC for cells on reefs of Azure comes later",
-            "grpc: false",
-        ),
-        (
             body.placement != "dedicated" and body.database.authentication == "sql",
             "database.authentication",
             "passwords for databases in a pool come later",

@@ -173,20 +173,22 @@ def test_ranges_that_overlap(cli: Cli) -> None:
 
 
 def test_options_of_later_versions_are_listed_together(cli: Cli) -> None:
-    asked = "westeurope, ingress: {polling: redis, grpc: true}, placement: {reef: r1}}"
+    key = "/subscriptions/0/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-hub/keys/cells"
+    failover = "database: {failover: {region: northeurope}}"
+    asked = f"westeurope, protection: {{key: {key}}}, {failover}, placement: {{reef: r1}}}}"
     cli.write(CELL.replace("cloud: aws", "cloud: azure").replace("eu-west-1}", asked))
     done = cli("up", "acme", "--yes")
     assert done.returncode == 2
     assert "not yet" in done.stderr
-    assert "spec.ingress.polling" in done.stderr
-    assert "spec.ingress.grpc" in done.stderr
-    assert re.search(r"cells/acme\.yaml:2:\d+: spec\.ingress\.polling: not yet", done.stderr)
-    assert "(use polling: per_node)" in done.stderr
+    assert "spec.protection.key" in done.stderr
+    assert "spec.database.failover" in done.stderr
+    assert re.search(r"cells/acme\.yaml:2:\d+: spec\.protection\.key: not yet", done.stderr)
+    assert "(use no failover)" in done.stderr
     done = cli("preview", "acme", "--output", "jsonl")
     errors = json.loads(done.stdout.splitlines()[-1])["errors"]
     assert [(error["code"], error["hint"]) for error in errors] == [
-        ("not_yet", "use polling: per_node"),
-        ("not_yet", "use grpc: false"),
+        ("not_yet", "use no key: the platform's seal all data"),
+        ("not_yet", "use no failover"),
     ]
 
 

@@ -1,6 +1,7 @@
-"""Both placements, protocols, kinds of nodes and ways of polling on AWS: up, changed, struck and gone (docs/matrix.md).
+"""Both placements, kinds of nodes, ways of polling and of files or web, on both clouds: up, changed, struck and gone.
 
-One of the combinations that cover all pairs is walked each day; `make explore` walks every one.
+Of each cloud one of the combinations that cover all pairs is walked every second day; `make explore` walks every one,
+and writes docs/matrix.md.
 """
 
 from __future__ import annotations
@@ -18,36 +19,52 @@ FOLDER = Path(__file__).resolve().parent
 if str(FOLDER) not in sys.path:
     sys.path.insert(0, str(FOLDER))
 
-from walk import PAIRS, Combination, Walk, combinations  # noqa: E402
+import on_aws  # noqa: E402
+import on_azure  # noqa: E402
+from walk import Combination, Walk  # noqa: E402
 
-DAILY = [one for one in PAIRS if one.placement == "dedicated"]  # test_domain_reef and test_reefs walk reefs
 FOUND = FOLDER.parents[1] / "build" / "matrix"
+EVERY = [
+    *((on_aws.AwsWalk, one) for one in on_aws.combinations()),
+    *((on_azure.AzureWalk, one) for one in on_azure.combinations()),
+]
 
 
-def test_the_pairs_are_all_that_can_go_together() -> None:
+def today(pairs: tuple[Combination, ...]) -> Combination:
+    """Return which dedicated combination is walked today: those on reefs are walked by tests/functional."""
+    daily = [one for one in pairs if one.placement == "dedicated"]
+    return daily[datetime.datetime.now(datetime.UTC).toordinal() // 2 % len(daily)]
+
+
+@pytest.mark.parametrize(("cloud", "count"), [(on_aws, 14), (on_azure, 12)], ids=["aws", "azure"])
+def test_the_pairs_are_all_that_can_go_together(cloud, count: int) -> None:
     def pairs(some: list[Combination]) -> set[tuple[tuple[int, str], tuple[int, str]]]:
-        words = [enumerate((one.placement, one.protocol, one.os, one.polling)) for one in some]
-        return {pair for one in words for pair in itertools.combinations(one, 2)}
+        return {pair for one in some for pair in itertools.combinations(enumerate(one.words), 2)}
 
-    assert pairs([*PAIRS]) == pairs(combinations())
-    assert len(combinations()) == 14
+    assert pairs([*cloud.PAIRS]) == pairs(cloud.combinations())
+    assert len(cloud.combinations()) == count
 
 
 @pytest.mark.turn(2, 0)
-def test_a_combination_of_today_comes_up_changes_and_goes(tmp_path: Path) -> None:
-    Walk(tmp_path, DAILY[datetime.datetime.now(datetime.UTC).toordinal() // 2 % len(DAILY)]).run()
+def test_a_combination_of_today_on_aws_comes_up_changes_and_goes(tmp_path: Path) -> None:
+    on_aws.AwsWalk(tmp_path, today(on_aws.PAIRS)).run()
+
+
+@pytest.mark.turn(2, 1)
+def test_a_combination_of_today_on_azure_comes_up_changes_and_goes(tmp_path: Path) -> None:
+    on_azure.AzureWalk(tmp_path, today(on_azure.PAIRS)).run()
 
 
 @pytest.mark.explore
-@pytest.mark.parametrize("combination", combinations(), ids=lambda one: one.name)
-def test_every_combination_comes_up_changes_and_goes(combination: Combination, tmp_path: Path) -> None:
-    began, walk = time.monotonic(), Walk(tmp_path, combination)
-    walk.run()
+@pytest.mark.parametrize(("walk", "one"), EVERY, ids=[f"{walk.cloud}-{one.name}" for walk, one in EVERY])
+def test_every_combination_comes_up_changes_and_goes(walk: type[Walk], one: Combination, tmp_path: Path) -> None:
+    began, walked = time.monotonic(), walk(tmp_path, one)
+    walked.run()
     FOUND.mkdir(parents=True, exist_ok=True)
-    rows = [row for row in walk.control.calls() if row["package"] == "aws"]
+    rows = [row for row in walked.control.calls() if row["package"] == walk.package]
     told = {
-        "combination": combination.name, "calls": len(rows), "simulated_s": walk.control.now(),
+        "combination": one.name, "calls": len(rows), "simulated_s": walked.control.now(),
         "wall_s": time.monotonic() - began, "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "struck": sum(str(row["outcome"]) != "ok" for row in rows),
     }  # fmt: skip
-    (FOUND / f"{combination.name}.json").write_text(json.dumps(told))
+    (FOUND / f"{walk.cloud}-{one.name}.json").write_text(json.dumps(told))

@@ -1,12 +1,16 @@
-"""One combination of options on AWS, from the first `up` over kills and changes to what is left when it is gone."""
+"""One combination of options, from the first `up` over kills and changes to what is left when it is gone.
+
+What is of one cloud is in `on_aws` and `on_azure`.
+"""
 
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
+from typing import ClassVar
 
 from warm import client, keys
 
@@ -17,60 +21,53 @@ from cellctl.reef import Reef
 from cellctl.run.options import RunOptions
 from cellctl.run.registry import check
 from cellctl_sandbox.clouds.database import Database
-from cellctl_sandbox.clouds.records import Tenancy
 from cellctl_sandbox.control import Control
-from cellctl_sandbox.deposits import create
 
-ACCOUNT, REGION = "000000000000", "eu-west-1"
-SECRETS = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:octopus"
-CERTIFICATE = "aws:acm/certificate:Certificate"
 HEAD = (
-    "apiVersion: cellctl/v1\nkind: {}\nmetadata: {{name: {}}}\nspec:\n  cloud: aws\n  account: sandbox\n  region: {}\n"
+    "apiVersion: cellctl/v1\nkind: {}\nmetadata: {{name: {}}}\nspec:\n  cloud: {}\n  account: sandbox\n  region: {}\n"
 )
-DOMAIN = "{domain: corp.example.com, organizationalUnit: OU=Octopus, joinSecret: octopus/joiner/user}"
-DIRECTORY = "{secret: octopus/svc-acme/user, users: [svc-acme]}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Combination:
-    """What a cell is made of."""
+    """What a cell is made of. `way` is what only one cloud leaves open: its files' protocol, or its web's balancer."""
 
     placement: str
-    protocol: str
+    way: str
     os: str
     polling: str
 
     @property
     def name(self) -> str:
         """A word for it."""
-        return "-".join((self.placement, self.protocol, self.os, self.polling))
+        return "-".join(self.words)
 
     @property
-    def possible(self) -> bool:
-        """Whether it is one: Linux nodes mount shares of a domain over NFS only."""
-        return (self.placement, self.protocol, self.os) != ("reef", "smb", "linux")
+    def words(self) -> tuple[str, str, str, str]:
+        """Its options, in the order of their columns."""
+        return self.placement, self.way, self.os, self.polling
 
 
-def combinations() -> list[Combination]:
-    """Return all that are possible."""
-    ways = product(("dedicated", "reef"), ("nfs", "smb"), ("windows", "linux"), ("per_node", "redis"))
-    every = (Combination(placement=a, protocol=b, os=c, polling=d) for a, b, c, d in ways)
-    return [one for one in every if one.possible]
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stage:
+    """What a cell's file says at one moment; `certificate` is `` for one of the cell's own."""
+
+    nodes: int
+    size_gib: int
+    tier: str
+    certificate: str
 
 
-PAIRS = tuple(
-    Combination(placement=words[0], protocol=words[1], os=words[2], polling=words[3])
-    for words in (
-        ("dedicated", "nfs", "linux", "redis"), ("dedicated", "smb", "windows", "per_node"),
-        ("reef", "nfs", "linux", "per_node"), ("dedicated", "smb", "linux", "redis"),
-        ("dedicated", "nfs", "windows", "redis"), ("reef", "smb", "windows", "redis"),
-    )
-)  # fmt: skip
-"""With them any two options that can go together do."""
-
-
-class Walk:
+class Walk(ABC):
     """A home with the combination's cell, and its reef where it has one."""
+
+    package: ClassVar[str]
+    cloud: ClassVar[str]
+    region: ClassVar[str]
+    throttled: ClassVar[str]
+    """Types whose service throttles while the cell comes up."""
+    third: ClassVar[str]
+    """Logical name of the third node's step."""
 
     def __init__(self, root: Path, combination: Combination) -> None:
         self.root, self.home, self.control, self.made_of = root, Home(root), Control(root), combination
@@ -80,40 +77,45 @@ class Walk:
         self.options = RunOptions(clock="stepped", start=client.operation)
         for folder in ("cells", "reefs"):
             (root / folder).mkdir(exist_ok=True)
-        for user in ("joiner", "svc-acme"):
-            value = json.dumps({"username": user, "password": f"secret of {user}"})
-            self.control.put_secret(f"{SECRETS}/{user}/user", value)
-        self.certificate = self._certificate()
-        self._write(count=2, size=200, tier="small", certificate="")
+        self.certificates = self.prepare()
+        self._write(Stage(nodes=2, size_gib=200, tier="small", certificate=self.certificates[0]))
         self.before = self._left()
 
-    def _certificate(self) -> str:
-        """Put a certificate of the platform team's own into the account; return its ARN."""
-        database = Database.open(self.root)
-        place = Tenancy(package="aws", account=ACCOUNT, region=REGION)
-        pem = {"certificateBody": "-----BEGIN CERTIFICATE-----", "privateKey": "-----BEGIN PRIVATE KEY-----"}
-        made = create(database, place, CERTIFICATE, pem, self.control.now())
-        return str(made.outputs["arn"])
+    @abstractmethod
+    def prepare(self) -> tuple[str, str]:
+        """Put into the account what is the platform team's own; return the certificates before and after a rotation."""
 
-    def _write(self, *, count: int, size: int, tier: str, certificate: str) -> None:
+    @abstractmethod
+    def cell_body(self, stage: Stage) -> list[str]:
+        """Return the lines of the cell's spec that are of this cloud."""
+
+    @abstractmethod
+    def reef_body(self, stage: Stage) -> list[str]:
+        """Return the lines of the reef's spec that are of this cloud."""
+
+    @abstractmethod
+    def has_changed(self) -> None:
+        """Assert that storage, database and certificate are what the file says after the changes."""
+
+    @abstractmethod
+    def keeps(self, left: set[str]) -> None:
+        """Assert that what is left in the account is what the cloud's retention rules say."""
+
+    def _write(self, stage: Stage) -> None:
         one = self.made_of
-        named = f", certificate: '{certificate}'" if certificate else ""
-        user = f", directory: {DIRECTORY}" if (one.placement, one.protocol) == ("reef", "smb") else ""
-        # A cache that runs keeps its disk of 150 GiB and gets another.
-        grown = ", cacheGiB: [150, 250]" if size > 750 and one.placement == "dedicated" else ""
-        body = [
-            f"  nodes: {{count: {count}, os: {one.os}, roles: [{', '.join(['both'] * count)}]}}",
-            f"  storage: {{protocol: {one.protocol}, sizeGiB: {size}{user}{grown}}}",
-            f"  ingress: {{polling: {one.polling}{named}}}",
-        ]
+        roles = ", ".join(["both"] * stage.nodes)
+        body = [f"  nodes: {{count: {stage.nodes}, os: {one.os}, roles: [{roles}]}}", *self.cell_body(stage)]
         if one.placement == "reef":
             body.append("  placement: {reef: r1}")
-            domain = f", activeDirectory: {DOMAIN}" if one.protocol == "smb" else ""
-            told = f"  storage: {{protocol: {one.protocol}{domain}}}\n  database: {{tier: {tier}}}\n"
-            (self.root / "reefs" / "r1.yaml").write_text(HEAD.format("Reef", "r1", REGION) + told)
+            told = [f"  database: {{tier: {stage.tier}}}", *self.reef_body(stage)]
+            self._file("reefs", "Reef", "r1", told)
         else:
-            body.append(f"  database: {{tier: {tier}}}")
-        (self.root / "cells" / "acme.yaml").write_text(HEAD.format("Cell", "acme", REGION) + "\n".join(body) + "\n")
+            body.append(f"  database: {{tier: {stage.tier}}}")
+        self._file("cells", "Cell", "acme", body)
+
+    def _file(self, folder: str, kind: str, name: str, body: list[str]) -> None:
+        text = HEAD.format(kind, name, self.cloud, self.region) + "\n".join(body) + "\n"
+        (self.root / folder / f"{name}.yaml").write_text(text)
 
     @property
     def cell(self) -> Cell:
@@ -135,7 +137,7 @@ class Walk:
         """Bring it up through a throttled service and a process that is killed; nothing is left to do then."""
         if self.reef:
             self._up(self.reef)
-        self._strike(type="aws:lb/*", op="create", effect="error", error="throttle", count=3)
+        self._strike(type=self.throttled, op="create", effect="error", error="throttle", count=3)
         self._strike(type="cellctl:sql:CellDatabase", op="create", effect="crash", count=1)
         outcome = self._through(self.cell, least=1)
         assert len(outcome.checks) > 5
@@ -143,18 +145,13 @@ class Walk:
 
     def changes(self) -> None:
         """Add a node, grow the storage, resize the database and rotate the certificate, all in a run that is struck."""
-        self._write(count=3, size=2000, tier="standard", certificate=self.certificate)
+        self._write(Stage(nodes=3, size_gib=2000, tier="standard", certificate=self.certificates[1]))
         if self.reef:
             self._up(self.reef)
-        self._strike(type="cellctl:octopus:Node", name="acme-nodes-3-octopus", op="create", effect="crash", count=1)
+        self._strike(type="cellctl:octopus:Node", name=self.third, op="create", effect="crash", count=1)
         self._through(self.cell, least=1)
         self._stands(3)
-        listeners = self._of("aws:lb/listener:Listener", "certificateArn")
-        assert self.certificate in {str(one["certificateArn"]) for one in listeners}
-        (host,) = self._of("aws:rds/instance:Instance", "instanceClass")
-        assert host["instanceClass"] == "db.m6i.xlarge", host["instanceClass"]
-        if self.made_of.placement == "dedicated":
-            assert len(self._of("aws:ebs/volume:Volume", "size")) > 1  # a cache grows by a disk more
+        self.has_changed()
 
     def goes(self) -> None:
         """Take it away; what is left is what the outcome names, and nothing else."""
@@ -164,7 +161,7 @@ class Walk:
         left = self._left() - self.before
         unnamed = sorted(one for one in left if not any(one in line for line in said))
         assert unnamed == []
-        assert left, "a final snapshot is kept"
+        self.keeps(left)
         assert check(self.home).violations == ()
 
     def _stands(self, count: int) -> None:
@@ -199,12 +196,13 @@ class Walk:
         assert outcome.result == "succeeded", outcome.failures
         return outcome
 
-    def _of(self, type_: str, key: str) -> Iterator[dict[str, object]]:
+    def of(self, type_: str, key: str) -> Iterator[dict[str, object]]:
+        """Return the inputs of every living object of a type that has a value for `key`."""
         query = "SELECT inputs FROM objects WHERE type = ? AND gone_s IS NULL"
         rows = [json.loads(str(row)) for (row,) in Database.open(self.root).rows(query, (type_,))]
         return [row for row in rows if row.get(key)]  # type: ignore[return-value]
 
     def _left(self) -> set[str]:
         """Return the ids of everything that is in the account."""
-        query = "SELECT id FROM objects WHERE gone_s IS NULL AND package = 'aws'"
-        return {str(found) for (found,) in Database.open(self.root).rows(query)}
+        query = "SELECT id FROM objects WHERE gone_s IS NULL AND package = ?"
+        return {str(found) for (found,) in Database.open(self.root).rows(query, (self.package,))}

@@ -175,14 +175,14 @@ def test_all_later_options_are_listed_together() -> None:
     body = {
         "cloud": "azure", "account": "sandbox", "region": "westeurope", "placement": {"reef": "r1"},
         "ingress": {
-            "polling": "redis", "balancer": "application_gateway",
-            "certificate": "https://kv-own.vault.azure.net/secrets/web",
+            "balancer": "application_gateway", "certificate": "https://kv-own.vault.azure.net/secrets/web",
         },
+        "database": {"failover": {"region": "northeurope"}},
     }  # fmt: skip
     spec = validated({"metadata": {"name": "acme"}, "spec": body})
     with pytest.raises(NotYet) as caught:
         refuse_pending(spec, file="cells/acme.yaml")
-    for field in ("ingress.polling", "ingress.balancer"):
+    for field in ("database.failover", "ingress.balancer"):
         assert f"spec.{field}" in str(caught.value)
 
 

@@ -38,6 +38,7 @@ from cellctl_components.azure.secrets import (
 from cellctl_components.azure.sql_server import Administrators, Owner, SqlServer, SqlServerArgs
 from cellctl_components.azure.web_gateway import WebGateway, WebGatewayArgs
 from cellctl_components.azure.web_gateway_layout import WebGatewayLayout
+from cellctl_components.azure.zones import QUEUE_GROUP
 from cellctl_components.octopus import ClusterArgs, Member
 
 LOG_DAYS = 30
@@ -207,7 +208,7 @@ class Cell(pulumi.ComponentResource):
         args = PollingQueueArgs(
             place=self._place,
             layout=layout,
-            endpoint=self.network.endpoint("redisEnterprise", after=self._last_endpoint()),
+            endpoint=self.network.endpoint(QUEUE_GROUP, after=self._last_endpoint()),
             nodes=self._nodes_grant(),
             role=self._args.queue_role,
         )

@@ -17,6 +17,7 @@ from cellctl_components.azure.layout import (
     PlaceLayout,
 )
 from cellctl_components.azure.reef_layout import reef_network
+from cellctl_components.azure.zones import QUEUE_GROUP
 from cellctl_components.layout import Json, address_in, covered
 
 if TYPE_CHECKING:
@@ -85,6 +86,12 @@ def _differs(spec: CellSpec, place: PlaceLayout) -> Iterator[Problem]:
             field="spec.ingress.exposure",
             message=f"is public, and {reef} carries internal cells only",
             hint="say internal, or name a reef whose ingress.exposure is public",
+        )
+    if asked.polling == "redis" and QUEUE_GROUP not in place.zones:
+        yield Problem(
+            field="spec.ingress.polling",
+            message=f"wants a queue, and {reef} was made before reefs had a private zone for queues",
+            hint=f"cellctl reef up {place.reef}, which adds it",
         )
     outside = [cidr for cidr in asked.allow if not covered(cidr, place.allow)]
     if outside:

@@ -15,6 +15,7 @@ from pulumi_azure_native import authorization, redisenterprise
 from cellctl_components.azure.data_layout import QueueLayout
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
 from cellctl_components.azure.place import Grant, Place, child, named
+from cellctl_components.azure.zones import QUEUE_GROUP
 
 _DEFINITIONS = uuid.UUID("5f5b0d8e-8d0f-5c0e-9a55-0f1f4a6f2f0b")
 LIST_KEYS = "Microsoft.Cache/redisEnterprise/databases/listKeys/action"
@@ -45,7 +46,7 @@ class PollingQueue(pulumi.ComponentResource):
         self._name, self._args = name, args
         self.cluster = self._cluster()
         self.database = self._database()
-        target = Target(name=args.layout.name, id=self.cluster.id, group="redisEnterprise")
+        target = Target(name=args.layout.name, id=self.cluster.id, group=QUEUE_GROUP)
         self.endpoint = private_endpoint(self, name, args.place, args.endpoint, target)
         self.role = self._role()
         self.ready: list[pulumi.Resource] = [self.database, self.endpoint.zone_group, self.role]

@@ -33,7 +33,7 @@ POOL = "cells"
 PLACES_OF_HOST = 64
 """Places that are kept for each host, more than its databases ever are: a place's number decides its addresses."""
 
-_ENDPOINTS_OF_PLACE = 2  # of the cell's files and of its vault
+_ENDPOINTS_OF_PLACE = 3  # of the cell's files, of its vault and of its queue
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -11,7 +11,10 @@ SERVICE_ZONES = {
 }
 """Zone of each private endpoint group (learn.microsoft.com, Azure Private Endpoint private DNS zone values)."""
 
-QUEUE_ZONES = {"redisEnterprise": "privatelink.redis.azure.net"}
+QUEUE_GROUP = "redisEnterprise"
+"""Private endpoint group of a queue."""
+
+QUEUE_ZONES = {QUEUE_GROUP: "privatelink.redis.azure.net"}
 """The same for the queue of polling Tentacles, where a cell has one."""
 
 

@@ -129,6 +129,16 @@ def test_a_cell_with_a_queue_and_grpc_finds_the_reef_ready_for_both(record, shar
     assert set(shared.outputs["place"]["zones"]) == set(PLACE["zones"])
 
 
+def test_a_cell_with_a_queue_waits_for_a_reef_that_has_a_zone_for_it() -> None:
+    older = {**PLACE, "zones": {group: zone for group, zone in PLACE["zones"].items() if group != "redisEnterprise"}}
+    assert azure_layout(cell_spec(), place=older).queue is None
+    with pytest.raises(SpecError, match="before reefs had a private zone for queues") as refused:
+        azure_layout(cell_spec(ingress={"polling": "redis"}), place=older)
+    assert [(one.field, one.hint) for one in refused.value.problems] == [
+        ("spec.ingress.polling", "cellctl reef up r1, which adds it")
+    ]
+
+
 def test_a_reef_locks_its_pool_and_never_the_server_below_which_cells_delete(shared) -> None:
     scopes = {each.plain["scope"] for each in shared.of("ManagementLockByScope")}
     assert "/id/reef-r1-sql-1-pool" in scopes
