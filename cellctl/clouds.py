@@ -55,7 +55,8 @@ class AccountFacts:
     whoever runs cellctl, `sql_identity` the id of the identity as which SQL servers ask the directory, `queue_role`
     that of the role that reads the keys of a queue (Azure; all four may be empty). `born` is the template of the
     cellctl that made the stack: what a newer one would leave out, an older stack keeps. `logs` is where load balancers
-    write who asked them (`s3://BUCKET?region=REGION`), `` where nobody has said it.
+    write who asked them (`s3://BUCKET?region=REGION`), `` where nobody has said it. `private_zones` is the id of the
+    resource group whose private zones the stack has linked since it was made, `` where it has zones of its own (Azure).
     """
 
     id: str
@@ -67,6 +68,7 @@ class AccountFacts:
     principal: str = ""
     sql_identity: str = ""
     queue_role: str = ""
+    private_zones: str = ""
     born: int = TEMPLATE
     logs: str = ""
     sandbox: bool = False

@@ -51,6 +51,7 @@ class Inspect(Protocol):
         secrets: str,
         needs: Needs,
         tenant: str,
+        private_zones: str,
         environment: Mapping[str, str],
     ) -> Iterable[Seen]:
         """Yield what is there and what is not; arguments as `cellctl.yaml` has them.
@@ -83,7 +84,7 @@ def _inside(account: Account, environment: Mapping[str, str]) -> Iterator[Findin
     roles = {"preview": account.preview_role, "apply": account.apply_role}
     found = inspect(
         account=account.id, roles=roles, regions=account.regions, state=account.state, secrets=account.secrets,
-        needs=needs(account.cloud), tenant=account.tenant, environment=environment,
+        needs=needs(account.cloud), tenant=account.tenant, private_zones=account.private_zones, environment=environment,
     )  # fmt: skip
     for seen in found:
         yield Finding(subject=seen.subject, level=seen.level, message=seen.message, remedy=seen.remedy)

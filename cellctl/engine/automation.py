@@ -179,21 +179,24 @@ class Cockpit:
         interventions.install(
             unprotect=task.unprotect, keep_locks=task.keep_locks, accept_loss=task.accept_loss, adopt=task.adopt
         )
-        another = bool(task.spec) or task.born not in (0, setup.account.born)
-        program = self._made(task.spec or setup.spec, task.born) if another else self._program
+        account = setup.account
+        if task.born:
+            account = replace(account, born=task.born, private_zones=task.private_zones)
+        another = bool(task.spec) or account != setup.account
+        program = self._made(task.spec or setup.spec, account) if another else self._program
         program()
         site: Struct = {"site": self._site} if self._site else {}
-        born: Struct = {"born": task.born} if task.born else {}
-        pulumi.export(RECORD, {**setup.record, **born, **site, **({"spec": dict(task.spec)} if task.spec else {})})
+        spec: Struct = {"spec": dict(task.spec)} if task.spec else {}
+        pulumi.export(RECORD, {**_of_its_age(setup.record, task), **site, **spec})
 
-    def _made(self, spec: Mapping[str, Value], born: int = 0) -> Callable[[], None]:
+    def _made(self, spec: Mapping[str, Value], account: clouds.AccountFacts | None = None) -> Callable[[], None]:
         """Return the stack's program, its layout made; SpecError says what the cloud cannot do."""
         setup, cloud = self.setup, self._cloud or clouds.load(self.setup.cloud)
         wanted = clouds.Wanted(
             level=setup.level, spec=spec, incarnation=setup.incarnation, place=dict(setup.place) or None,
             site=self._site or None,
         )  # fmt: skip
-        return clouds.declaring(cloud, wanted, replace(setup.account, born=born or setup.account.born))
+        return clouds.declaring(cloud, wanted, account or setup.account)
 
     def _event(self, text: str) -> None:
         if '"severity":"debug"' in text or '"ephemeral":true' in text:
@@ -244,3 +247,11 @@ def failure_of(message: str) -> EngineError:
 def _private(path: Path) -> TextIO:
     """Open a file of evidence that only its owner may read."""
     return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", encoding="utf-8", buffering=1)
+
+
+def _of_its_age(record: Mapping[str, Value], task: Task) -> Struct:
+    """Return a stack's record with what the stack was made with, where the task says that."""
+    if not task.born:
+        return dict(record)
+    zones: Struct = {"privateZones": task.private_zones} if task.private_zones else {}
+    return {**{key: value for key, value in record.items() if key != "privateZones"}, "born": task.born, **zones}

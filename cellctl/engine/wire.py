@@ -66,7 +66,8 @@ class Task:
     `deployment` is what an import makes the state, secrets sealed. A scrub's `targets` are region, bucket, and its
     share's ARN unless it only counts. `exists` tells verb `site` whether something of the stack is there, `outputs`
     what it is `wanted` for, and the `site` where that is known; verb `account` takes the `sizes` to ask for there.
-    `after_s`: seconds of the cloud's time to wait first. `born` replaces that of the Setup's account, 0 does not.
+    `after_s`: seconds of the cloud's time to wait first. `born` replaces that of the Setup's account, 0 does not;
+    with it comes the account's group of `private_zones`.
     """
 
     verb: Verb
@@ -85,6 +86,7 @@ class Task:
     exists: bool = False
     after_s: float = 0.0
     born: int = 0
+    private_zones: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,13 +24,15 @@ class Quota:
 class Needs:
     """What is looked for: `zones` the least number of them, `images` by what they are for, `machines` by size.
 
-    An image is the name of a parameter (AWS) or `PUBLISHER:OFFER:SKU:VERSION` (Azure).
+    `private_zones` are the names of those of services, where a cloud has them. An image is the name of a parameter
+    (AWS) or `PUBLISHER:OFFER:SKU:VERSION` (Azure).
     """
 
     zones: int
     images: Mapping[str, str]
     quotas: tuple[Quota, ...]
     machines: tuple[str, ...] = ()
+    private_zones: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=4)
@@ -53,7 +55,13 @@ def needs(cloud: str) -> Needs:
     if sizes:
         more, machines = _nodes(_FOLDER.parent / sizes)
         images |= more
-    found = Needs(zones=int(table.number("zones")), images=images, quotas=tuple(quotas), machines=machines)
+    found = Needs(
+        zones=int(table.number("zones")),
+        images=images,
+        quotas=tuple(quotas),
+        machines=machines,
+        private_zones=table.texts("private_zones"),
+    )
     table.end()
     return found
 

@@ -18,7 +18,8 @@ class Account:
 
     `id` is the AWS account or Azure subscription; `tenant`, `administrators` (a group) and `principal` (who runs
     cellctl) are ids of Entra; `sql_identity` is the id of the identity that SQL servers have,
-    `queue_role` that of the role that reads a queue's keys.
+    `queue_role` that of the role that reads a queue's keys, `private_zones` that of the group of zones that new stacks
+    link.
     `apply_role` and `preview_role` are role ARNs (AWS) or client ids (Azure). `state` and
     `secrets` are Pulumi URLs, `logs` that of the bucket for access logs. `reach` is `direct` or `runner`.
     `control_cidr` is where cellctl runs, `` for the default. `regions` empty: any. `signers`: public keys of
@@ -33,6 +34,7 @@ class Account:
     principal: str = ""
     sql_identity: str = ""
     queue_role: str = ""
+    private_zones: str = ""
     regions: tuple[str, ...] = ()
     apply_role: str = ""
     preview_role: str = ""

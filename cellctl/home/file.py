@@ -101,6 +101,7 @@ def _account(name: str, entry: section.AccountSection) -> Account:
         principal=entry.principal or "",
         sql_identity=entry.sql_identity or "",
         queue_role=entry.queue_role or "",
+        private_zones=entry.private_zones or "",
         regions=entry.regions,
         apply_role=entry.apply.role if entry.apply else "",
         preview_role=entry.preview.role if entry.preview else "",

@@ -1,4 +1,4 @@
-"""The template of the cellctl that made a stack: what a newer one would leave out, an older stack keeps."""
+"""What a stack was made with and keeps: the template of its cellctl, the private zones that it links."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from cellctl.facts.conditions import at
 from cellctl.state.values import Struct
 from cellctl.versions import TEMPLATE
 
+ZONES = "privateZones"
 _LAST_UNSAID = 5  # templates whose stacks do not say which one made them
 
 
@@ -18,6 +19,14 @@ def born_of(record: Struct) -> int:
     if isinstance(found, int | float):
         return int(found)
     return min(int(last), _LAST_UNSAID) if last.isdigit() else TEMPLATE
+
+
+def zones_of(record: Struct) -> str:
+    """Return the id of the resource group whose private zones a stack links, `` for zones of its own.
+
+    It is chosen once, because a network links one zone of a name: who takes its zone away finds nothing meanwhile.
+    """
+    return str(record.get(ZONES) or "")
 
 
 def _template(record: Struct) -> str:

@@ -25,7 +25,7 @@ from cellctl.gates import Judged, judged_of
 from cellctl.guard import Need, Offer, Size, Usage
 from cellctl.plan import Diagnostic, Failure
 from cellctl.run import identity, siting
-from cellctl.run.born import born_of
+from cellctl.run.born import born_of, zones_of
 from cellctl.run.knowledge import FactsOfTypes
 from cellctl.run.target import RECORD, outputs_of
 from cellctl.state.backend import FileBackend, Loaded
@@ -327,11 +327,14 @@ class Session:
         )
 
     def _of_its_age(self, task: Task) -> Task:
-        """Tell a program the template that its stack was born with; of a state that is elsewhere the state says it."""
+        """Tell a program what its stack was made with; of a state that is elsewhere the state says it."""
         if self.target.files is None and task.verb in ("up", "preview"):
-            record = self.record()
-            self.target = replace(self.target, born=born_of(record) if record else TEMPLATE)
-        return replace(task, born=self.target.born)
+            record, target = self.record(), self.target
+            born = born_of(record) if record else TEMPLATE
+            self.target = replace(
+                target, born=born, private_zones=zones_of(record) if record else target.account_zones()
+            )
+        return replace(task, born=self.target.born, private_zones=self.target.private_zones)
 
     def _raw(self, task: Task, progress: Progress, heard: OnRawEvent | None = None) -> Struct:
         def beat(simulated: float | None) -> None:

@@ -13,7 +13,7 @@ from cellctl.engine.workspace import Backend, Workspaces, file_backend, recorded
 from cellctl.errors import GuardError, UsageError
 from cellctl.facts.conditions import at
 from cellctl.run import frozen, registering, siting
-from cellctl.run.born import born_of
+from cellctl.run.born import ZONES, born_of, zones_of
 from cellctl.spec.pending import refuse_pending
 from cellctl.spec.reef_rules import refuse_pending_reef
 from cellctl.spec.rules import advice
@@ -46,9 +46,9 @@ class Target:
     """One cell of one home (`name` is `acme`), one reef (`reef/r1`) or one account (`account/prod`).
 
     `spec` is its JSON, `{}` where only the stack is known and it holds no record. `made_by` is what the stack records
-    of its maker, `born` the template of its first one. `place` is what a cell on a reef has
-    there, `{}` where it is dedicated or has none yet; `site` what the stack found in the account, likewise. `advice` is
-    what the file may say and had better not. `looking`: nothing is to be changed.
+    of its maker, `born` the template of its first one, `private_zones` the group whose zones it links. `place` is what
+    a cell on a reef has there, `{}` where it is dedicated or has none yet; `site` what the stack found in the account,
+    likewise. `advice` is what the file may say and had better not. `looking`: nothing is to be changed.
     """
 
     home: Home
@@ -65,6 +65,7 @@ class Target:
     site: Struct = field(default_factory=dict)
     made_by: Mapping[str, str] = field(default_factory=dict)
     born: int = TEMPLATE
+    private_zones: str = ""
     looking: bool = False
 
     @property
@@ -129,6 +130,7 @@ class Target:
             queue_role=account.queue_role,
             control_cidr=account.control_cidr or AccountFacts(id="").control_cidr,
             born=self.born,
+            private_zones=self.private_zones,
             logs=self._logs(),
             sandbox=account.simulated,
         )
@@ -137,11 +139,21 @@ class Target:
         """Return where access logs go: as cellctl.yaml says it; of the sandbox as the base of its account does."""
         if self.level == "account" or not self.account.simulated:
             return self.account.logs
-        base, spaces = stack_name(f"{ACCOUNT}{self.account.name}"), self.workspaces
-        files = file_backend(spaces.local)
-        if self.cloud != "aws" or files is None or not files.exists(base):
+        return self._of_base("logs") if self.cloud == "aws" else ""
+
+    def account_zones(self) -> str:
+        """Return which group's private zones a stack that is made now links; of the sandbox as its base says it."""
+        if self.level == "account" or self.cloud != "azure":
             return ""
-        return str(outputs_of(files.read(base).checkpoint).get("logs") or "")
+        return self._of_base(ZONES) if self.account.simulated else self.account.private_zones
+
+    def _of_base(self, output: str) -> str:
+        """Return what the sandbox's own base says, `` where it has none."""
+        base = stack_name(f"{ACCOUNT}{self.account.name}")
+        files = file_backend(self.workspaces.local)
+        if files is None or not files.exists(base):
+            return ""
+        return str(outputs_of(files.read(base).checkpoint).get(output) or "")
 
     def _role(self) -> str:
         if self.level == "account":
@@ -153,10 +165,12 @@ class Target:
         level: Struct = {"level": self.level} if self.level != "cell" else {}
         place: Struct = {"place": self.place} if self.place else {}
         site: Struct = {"site": self.site} if self.site else {}
+        zones: Struct = {ZONES: self.private_zones} if self.private_zones else {}
         return {
             **level,
             **place,
             **site,
+            **zones,
             "cell": self.name,
             "cloud": self.cloud,
             "account": self.account.name,
@@ -211,11 +225,14 @@ def of_spec(home: Home, spec: AnySpec, options: RunOptions) -> Target:
         made_by=made_by(before),
     )
     if target.files is None:
-        return replace(target, born=born_of(before))
+        zones = zones_of(before) if before else target.account_zones()
+        return replace(target, born=born_of(before), private_zones=zones)
     loaded = target.load()
     refuse_move(target, before, loaded)
     exists = loaded is not None and bool(loaded.checkpoint.resources or loaded.checkpoint.pending)
-    return replace(target, born=born_of(before) if exists else TEMPLATE)
+    if not exists:
+        return replace(target, born=TEMPLATE, private_zones=target.account_zones())
+    return replace(target, born=born_of(before), private_zones=zones_of(before))
 
 
 def of_stack(home: Home, name: str, options: RunOptions) -> Target:
@@ -245,6 +262,7 @@ def of_stack(home: Home, name: str, options: RunOptions) -> Target:
         site=_part(record, "site"),
         made_by=made_by(record),
         born=born_of(record),
+        private_zones=zones_of(record),
     )
 
 

@@ -54,6 +54,8 @@ class AccountSection(Section):
     """Id of the managed identity as which SQL servers ask the directory; `cellctl account up` makes it (Azure)."""
     queue_role: units.Reference | None = None
     """Id of the role by which nodes read the key of their queue; `cellctl account up` makes it (Azure)."""
+    private_zones: units.Reference | None = None
+    """Id of the resource group whose private zones new cells and reefs link; `cellctl account up` makes it (Azure)."""
     regions: tuple[units.Reference, ...] = Field(default=(), strict=False, max_length=50)
     """Regions that cells may use; empty: any."""
     apply: Identity | None = None

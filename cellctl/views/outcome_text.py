@@ -112,7 +112,11 @@ def next_steps(outcome: Outcome, home: str = "") -> list[tuple[str, str]]:
 
 def _in_home(outputs: Mapping[str, Value]) -> list[tuple[str, str]]:
     """Return what `cellctl.yaml` says of an account that was brought up."""
-    more = {key: f'"{outputs[key]}"' for key in ("logs", "principal", "sqlIdentity", "queueRole") if outputs.get(key)}
+    more = {
+        key: f'"{outputs[key]}"'
+        for key in ("logs", "principal", "sqlIdentity", "queueRole", "privateZones")
+        if outputs.get(key)
+    }
     said = {
         "apply": f'{{role: "{outputs.get("applyRole")}"}}',
         "preview": f'{{role: "{outputs.get("previewRole")}"}}',

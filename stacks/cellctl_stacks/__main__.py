@@ -45,7 +45,8 @@ def main() -> None:
     where = body if isinstance(body, dict) else {}
     account = _account(config, sandbox=where.get("account") == "sandbox")
     born = record.get("born", 5 if "versions" in record else account.born)  # of before, nobody said it
-    account = replace(account, born=born if isinstance(born, int) else account.born)
+    zones = str(record.get("privateZones") or "")
+    account = replace(account, born=born if isinstance(born, int) else account.born, private_zones=zones)
     declaring(load(str(where.get("cloud"))), wanted, account)()
     pulumi.export(RECORD, record)
 

@@ -29,6 +29,7 @@ def program(layout: Layout, account: AccountFacts) -> None:
             administrators=administrators,
             directory_identity=account.sql_identity,
             queue_role=account.queue_role,
+            private_zones=account.private_zones,
         ),
         opts=pulumi.ResourceOptions(providers=[cloud, steps]),
     )

@@ -23,6 +23,7 @@ def program(layout: Layout, account: AccountFacts) -> None:
             control=account.control_cidr,
             administrators=administrators,
             directory_identity=account.sql_identity,
+            private_zones=account.private_zones,
         ),
         opts=pulumi.ResourceOptions(providers=[cloud, steps]),
     )

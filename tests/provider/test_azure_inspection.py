@@ -14,6 +14,7 @@ from cellctl.doctor import account as doctor
 from cellctl.facts.accounts import needs
 from cellctl.facts.permissions import looks, merged, permissions
 from cellctl.home import Home
+from cellctl_components.azure.zones import service_zones
 from cellctl_provider.azure.inspection import inspect
 from cellctl_provider.seen import Seen
 
@@ -23,6 +24,7 @@ STATE = "azblob://states?storage_account=stcellctl"
 KEY = "azurekeyvault://kv-cellctl.vault.azure.net/keys/pulumi-states"
 SCOPE = f"/subscriptions/{SUBSCRIPTION}"
 ACCOUNT = f"{SCOPE}/resourceGroups/rg-cellctl/providers/Microsoft.Storage/storageAccounts/stcellctl"
+ZONES = f"{SCOPE}/resourceGroups/rg-cellctl"
 
 
 class Azure:
@@ -39,6 +41,9 @@ class Azure:
             },
             f"{SCOPE}/providers/Microsoft.Storage/storageAccounts": {"value": [{"name": "stcellctl", "id": ACCOUNT}]},
             f"{ACCOUNT}/blobServices/default": {"properties": {"isVersioningEnabled": True}},
+            f"{ZONES}/providers/Microsoft.Network/privateDnsZones": {
+                "value": [{"name": name} for name in needs("azure").private_zones]
+            },
             "/states": {},
             "/keys/pulumi-states": {"key": {"kty": "RSA"}, "attributes": {"enabled": True}},
         }
@@ -61,7 +66,7 @@ class Azure:
             return httpx.Response(200, json={"value": value})
         if "roleAssignmentsUsageMetrics" in path:
             return httpx.Response(200, json={"roleAssignmentsCurrentCount": 3, "roleAssignmentsLimit": 4000})
-        if path.endswith("/resourcegroups"):
+        if path == f"{SCOPE}/providers/Microsoft.Network/privateDnsZones" or path.endswith("/resourcegroups"):
             return httpx.Response(200, json={"value": [{}] * 3})
         if "/versions/" in path and not [one for one in self.without if one in path]:
             return httpx.Response(200, json={"id": path})
@@ -84,7 +89,7 @@ def environment(tmp_path: Path) -> Mapping[str, str]:
 
 
 def look(azure: Azure, environment: Mapping[str, str], **other: object) -> list[Seen]:
-    given = {"roles": ROLES, "state": STATE, "secrets": KEY, "needs": needs("azure"), **other}
+    given = {"roles": ROLES, "state": STATE, "secrets": KEY, "needs": needs("azure"), "private_zones": ZONES, **other}
     with azure.client() as client:
         return list(
             inspect(
@@ -117,12 +122,15 @@ def test_what_is_missing_is_said_with_a_remedy(azure: Azure, environment: Mappin
         "value": [azure.sku(small, ("1", "2", "3"), "2"), azure.sku(medium)]
     }
     azure.without.add("ubuntu")
+    zones = azure.documents[f"{ZONES}/providers/Microsoft.Network/privateDnsZones"]
+    zones["value"] = [one for one in zones["value"] if "vault" not in one["name"]]  # type: ignore[index]
     azure.documents[f"{ACCOUNT}/blobServices/default"] = {"properties": {"isVersioningEnabled": False}}
     azure.documents["/keys/pulumi-states"] = {"attributes": {"enabled": False}}
     few = tuple(replace(quota, cell=18) for quota in needs("azure").quotas if quota.name == "sql.sql-servers")
     seen = look(azure, environment, needs=replace(needs("azure"), quotas=few))
     wrong = {one.subject: one for one in seen if one.level in ("missing", "warning")}
-    assert set(wrong) == {"zones", "image", "quota", "state", "secrets"}
+    assert set(wrong) == {"zones", "image", "quota", "state", "secrets", "privateZones"}
+    assert "rg-cellctl has no private zone privatelink.vaultcore.azure.net:" in wrong["privateZones"].message
     assert f"{small}: 1, 3; {medium}: 1, 2, 3; Standard_D8s_v5: nowhere" in wrong["zones"].message
     assert "has no image for the linux-node: Canonical:ubuntu" in wrong["image"].message
     assert all(one.remedy for one in wrong.values())
@@ -147,11 +155,15 @@ def test_an_identity_that_is_let_in_nowhere_or_named_nowhere(azure: Azure, envir
     assert len(unsigned) == 2
 
 
+def test_the_zones_that_are_looked_for_are_those_that_cells_link() -> None:
+    assert set(needs("azure").private_zones) == set(service_zones(queued=True).values())
+
+
 def test_whoever_only_looks_may_ask_for_all_of_this() -> None:
     may = set(merged((looks("azure"), *permissions("azure").values())).read)
     assert {
         "Microsoft.Compute/skus/read", "Microsoft.Storage/storageAccounts/read",
-        "Microsoft.Resources/subscriptions/read",
+        "Microsoft.Resources/subscriptions/read", "Microsoft.Network/privateDnsZones/read",
         "Microsoft.Storage/storageAccounts/blobServices/read",
         "Microsoft.Compute/locations/publishers/artifacttypes/offers/skus/versions/read",
     } <= may  # fmt: skip
@@ -163,7 +175,7 @@ def test_doctor_looks_with_the_identity_of_whoever_calls(
     (tmp_path / "cellctl.yaml").write_text(
         "apiVersion: cellctl/v1\nkind: Home\naccounts:\n"
         f'  prod: {{cloud: azure, id: "{SUBSCRIPTION}", tenant: "{TENANT}", administrators: "{TENANT}",'
-        f' regions: [westeurope], state: "{STATE}", secrets: "{KEY}",'
+        f' privateZones: "{ZONES}", regions: [westeurope], state: "{STATE}", secrets: "{KEY}",'
         f' apply: {{role: "{ROLES["apply"]}"}}, preview: {{role: "{ROLES["preview"]}"}}}}\n'
     )
     (tmp_path / "bin").mkdir()
@@ -174,7 +186,9 @@ def test_doctor_looks_with_the_identity_of_whoever_calls(
 
     monkeypatch.setattr(doctor, "resolve_name", lambda _target: asked)
     found = doctor.examine_account(Home(tmp_path), "prod", environment={**environment, "PATH": str(tmp_path / "bin")})
-    mine = [one for one in found if one.subject in ("role", "zones", "image", "quota", "state", "secrets")]
+    mine = [
+        one for one in found if one.subject in ("role", "zones", "image", "quota", "state", "secrets", "privateZones")
+    ]
     assert {one.level for one in mine} == {"ok"}
-    assert len(mine) == 2 + 1 + 2 + len(needs("azure").quotas) + 2
+    assert len(mine) == 2 + 1 + 2 + len(needs("azure").quotas) + 3
     assert "no cell is up there yet" in found[-1].message

@@ -51,7 +51,7 @@ class CellArgs:
     `control` is the CIDR that cellctl runs in, `operator` the object id of its principal (empty where a group of the
     subscription may already write secrets). `administrators` is the Entra group that administers databases,
     `directory_identity` the id of whom servers ask the directory as, `queue_role` that of the role that reads a queue's
-    keys; `` where the subscription has none.
+    keys, `private_zones` that of the group of zones to link; `` where the subscription has none.
     """
 
     layout: AzureLayout
@@ -61,6 +61,7 @@ class CellArgs:
     administrators: Administrators
     directory_identity: str = ""
     queue_role: str = ""
+    private_zones: str = ""
 
 
 class Cell(pulumi.ComponentResource):
@@ -127,6 +128,7 @@ class Cell(pulumi.ComponentResource):
             queue_port=layout.queue.port if layout.queue else 0,
             grpc=layout.ingress.grpc,
             public=layout.ingress.exposure == "public",
+            private_zones=self._args.private_zones,
         )
         if layout.place is not None:
             return JoinedNetwork(f"{self._name}-network", args, layout.place, self._inside)

@@ -9,7 +9,7 @@ from pulumi_azure_native import network
 
 from cellctl_components.azure.endpoint import EndpointArgs
 from cellctl_components.azure.network import NetworkArgs, node_rules, security_group
-from cellctl_components.azure.private_names import LinkedZone, linked_zone
+from cellctl_components.azure.private_names import LinkedZone, service_zone
 from cellctl_components.azure.site import SiteLayout
 from cellctl_components.azure.zones import service_zones
 
@@ -35,7 +35,7 @@ class ExistingNetwork(pulumi.ComponentResource):
         self.nodes_group_id: pulumi.Output[str] | None = group.id
         own = {} if site.zones else service_zones(queued=bool(args.queue_port))
         self.zones: dict[str, LinkedZone] = {
-            each: linked_zone(self, f"{name}-{each.lower()}", args.place, zone, self.network_id)
+            each: service_zone(self, f"{name}-{each.lower()}", args.place, zone, self.network_id)
             for each, zone in own.items()
         }
         self.links: list[pulumi.Resource] = [zone.link for zone in self.zones.values()]
@@ -53,4 +53,4 @@ class ExistingNetwork(pulumi.ComponentResource):
         if shared:
             return EndpointArgs(subnet_id=subnet, zone_id=shared, after=after)
         zone = self.zones[group]
-        return EndpointArgs(subnet_id=subnet, zone_id=zone.zone.id, link=zone.link, after=after)
+        return EndpointArgs(subnet_id=subnet, zone_id=zone.zone_id, link=zone.link, after=after)

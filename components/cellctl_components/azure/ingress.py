@@ -169,7 +169,7 @@ class Ingress(pulumi.ComponentResource):
             for label, host, address, after in self._records():
                 record_in(self, f"{self._name}-{label}", args.site.zone, host, address, after)
             return
-        zone = linked_zone(self, f"{self._name}-host", args.place, args.layout.host, args.network_id).zone
+        zone, _ = linked_zone(self, f"{self._name}-host", args.place, args.layout.host, args.network_id)
         for label, host, address, after in self._records():
             privatedns.PrivateRecordSet(
                 f"{self._name}-{label}-record",

@@ -11,7 +11,7 @@ from pulumi_azure_native import network
 from cellctl_components.azure.endpoint import EndpointArgs
 from cellctl_components.azure.layout import GRPC_PORT, POLLING_PORT, NetworkLayout, NodeSubnet
 from cellctl_components.azure.place import Place, child
-from cellctl_components.azure.private_names import linked_zone
+from cellctl_components.azure.private_names import service_zone
 from cellctl_components.azure.public_address import public_address
 from cellctl_components.azure.zones import service_zones
 from cellctl_components.layout import covered
@@ -30,6 +30,7 @@ class NetworkArgs:
     `allow` may reach the web portal and the polling port; `control` is where cellctl runs: it reaches nodes on 443,
     the database on 1433, the vault on 443 and the files on 445. Both are CIDRs. `queue_port` is that of the queue that
     nodes share, 0 for none. `public`: an application gateway, where there is one, has an address on the internet.
+    `private_zones` is the id of the group whose zones of services are linked, `` for zones of its own.
     """
 
     place: Place
@@ -39,6 +40,7 @@ class NetworkArgs:
     queue_port: int = 0
     grpc: bool = False
     public: bool = False
+    private_zones: str = ""
 
     @property
     def web(self) -> list[str]:
@@ -74,7 +76,9 @@ class Network(pulumi.ComponentResource):
         self.network = self._network()
         self.network_id = self.network.id
         self.zones = {
-            group: linked_zone(self, f"{name}-{group.lower()}", args.place, zone, self.network_id)
+            group: service_zone(
+                self, f"{name}-{group.lower()}", args.place, zone, self.network_id, shared=args.private_zones
+            )
             for group, zone in service_zones(queued=bool(args.queue_port)).items()
         }
         self.links: list[pulumi.Resource] = [zone.link for zone in self.zones.values()]
@@ -89,7 +93,7 @@ class Network(pulumi.ComponentResource):
     def endpoint(self, group: str, after: pulumi.Resource | None = None) -> EndpointArgs:
         """Return where the private endpoint of a service goes; `group` is a key of `service_zones`."""
         zone = self.zones[group]
-        return EndpointArgs(subnet_id=self.endpoint_subnet_id, zone_id=zone.zone.id, link=zone.link, after=after)
+        return EndpointArgs(subnet_id=self.endpoint_subnet_id, zone_id=zone.zone_id, link=zone.link, after=after)
 
     def _endpoint_rules(self) -> list[network.SecurityRuleArgs]:
         nodes = [subnet.cidr for subnet in self._args.layout.node_subnets]

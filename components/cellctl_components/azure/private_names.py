@@ -12,15 +12,15 @@ from cellctl_components.azure.place import Place, child, named
 
 @dataclass(frozen=True, kw_only=True)
 class LinkedZone:
-    """A private zone and its link to one network; names resolve once `link` exists."""
+    """The id of a private zone and its link to one network; names resolve once `link` exists."""
 
-    zone: privatedns.PrivateZone
+    zone_id: pulumi.Input[str]
     link: privatedns.VirtualNetworkLink
 
 
 def linked_zone(
     parent: pulumi.ComponentResource, name: str, place: Place, zone_name: str, network_id: pulumi.Input[str]
-) -> LinkedZone:
+) -> tuple[privatedns.PrivateZone, privatedns.VirtualNetworkLink]:
     """Declare a zone (`NAME-zone`) and its link (`NAME-link`). A network links one zone of a given name only."""
     zone = privatedns.PrivateZone(
         f"{name}-zone",
@@ -41,7 +41,24 @@ def linked_zone(
         tags=place.tags,
         opts=child(parent),
     )
-    return LinkedZone(zone=zone, link=link)
+    return zone, link
+
+
+def service_zone(
+    parent: pulumi.ComponentResource,
+    name: str,
+    place: Place,
+    zone_name: str,
+    network_id: pulumi.Input[str],
+    *,
+    shared: str = "",
+) -> LinkedZone:
+    """Declare the link of a service's zone: one of the group `shared` (an id), or one of its own where that is ``."""
+    if not shared:
+        zone, link = linked_zone(parent, name, place, zone_name, network_id)
+        return LinkedZone(zone_id=zone.id, link=link)
+    zone_id = f"{shared}/providers/Microsoft.Network/privateDnsZones/{zone_name}"
+    return LinkedZone(zone_id=zone_id, link=zone_link(parent, name, zone_id, place, network_id))
 
 
 def zone_link(

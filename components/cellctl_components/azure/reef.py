@@ -29,6 +29,7 @@ class ReefArgs:
     control: str
     administrators: Administrators
     directory_identity: str = ""
+    private_zones: str = ""
 
 
 class Reef(pulumi.ComponentResource):
@@ -61,6 +62,7 @@ class Reef(pulumi.ComponentResource):
                 control=args.control,
                 queue_port=facts.queue()[1],
                 grpc=True,
+                private_zones=args.private_zones,
             ),
             self._inside,
         )
@@ -113,7 +115,7 @@ class Reef(pulumi.ComponentResource):
             "resource_group": layout.resource_group,
             "network": network.network_id,
             "cidr": layout.network.cidr,
-            "zones": {group: linked.zone.id for group, linked in network.zones.items()},
+            "zones": {group: linked.zone_id for group, linked in network.zones.items()},
             "allow": list(layout.allow),
             "internal": layout.internal,
         }

@@ -34,16 +34,17 @@ def inspect(
     secrets: str,
     needs: Needs,
     tenant: str = "",
+    private_zones: str = "",
     environment: Mapping[str, str] | None = None,
     sessions: Sessions | None = None,
 ) -> Iterator[Seen]:
-    """Yield what is there and what is not; `tenant` and `environment` are of other clouds.
+    """Yield what is there and what is not; `tenant`, `private_zones` and `environment` are of other clouds.
 
     `roles` are ARNs by what they are for, the one that only looks first; `state` and `secrets` are URLs as
     `cellctl.yaml` has them. `sessions` makes a session of a role in a region: by default the role is assumed, and must
     be of `account`.
     """
-    del tenant, environment
+    del tenant, private_zones, environment
     made = sessions or _assumed(account)
     region = regions[0] if regions else "eu-west-1"
     taken: dict[str, Session] = {}

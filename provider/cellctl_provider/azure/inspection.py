@@ -35,13 +35,15 @@ def inspect(
     secrets: str,
     needs: Needs,
     tenant: str = "",
+    private_zones: str = "",
     environment: Mapping[str, str] | None = None,
     client: httpx.Client | None = None,
 ) -> Iterator[Seen]:
     """Yield what is there and what is not.
 
     `account` is the subscription's id, `roles` are client ids by what they are for, the one that only looks first;
-    `state` and `secrets` are URLs as `cellctl.yaml` has them. `environment` proves this machine's identity to Entra.
+    `state` and `secrets` are URLs as `cellctl.yaml` has them, `private_zones` the id of a resource group.
+    `environment` proves this machine's identity to Entra.
     """
     asking = client or httpx.Client(timeout=_TIMEOUT_S, trust_env=False)
     try:
@@ -54,6 +56,8 @@ def inspect(
                 signed_in.append(one)
         if signed_in:
             yield from _inside(signed_in[0], regions or ("westeurope",), state, secrets, needs)
+            if private_zones:
+                yield signed_in[0].private_zones(private_zones, needs)
     finally:
         if client is None:
             asking.close()
@@ -184,6 +188,23 @@ class _Asker:
             return None
         service, _ = self._document(f"{MANAGEMENT}{ids[0]}/blobServices/default", "2024-01-01")
         return None if service is None else at(service, "properties.isVersioningEnabled") is True
+
+    def private_zones(self, group: str, needs: Needs) -> Seen:
+        """Return whether the group has every zone that new cells link."""
+        found, why = self._document(f"{MANAGEMENT}{group}/providers/Microsoft.Network/privateDnsZones", "2024-06-01")
+        name = group.rpartition("/")[2]
+        if found is None:
+            return _unseen("privateZones", f"{name}: {why}")
+        there = {str(at(zone, "name")).lower() for zone in every(found, "value")}
+        missing = [zone for zone in needs.private_zones if zone not in there]
+        if missing:
+            return Seen(
+                subject="privateZones",
+                level="missing",
+                message=f"{name} has no private zone {', '.join(missing)}: no new cell would find its services",
+                remedy="cellctl account up makes them; or take privateZones out of cellctl.yaml",
+            )
+        return Seen(subject="privateZones", level="ok", message=f"{len(needs.private_zones)} private zones in {name}")
 
     def key(self, url: str) -> Seen:
         """Return whether the key that seals states is there and enabled."""
