@@ -192,6 +192,8 @@ Months = Annotated[int, Field(ge=0, le=120)]
 Years = Annotated[int, Field(ge=0, le=10)]
 # RDS and Azure SQL keep point-in-time backups 1 to 35 days.
 RetentionDays = Annotated[int, Field(ge=1, le=35)]
+# Azure Files keeps 200 snapshots of a share at most (learn.microsoft.com, Azure Files backup support matrix; 2020-05).
+SnapshotDays = Annotated[int, Field(ge=1, le=200)]
 # A cell's file quota. 100 TiB is the largest Azure file share; a bucket has no end.
 SizeGiB = Annotated[int, Field(ge=100, le=102_400)]
 # A disk of a gateway's cache: 150 GiB at least, and no gp3 volume of any region is larger (reference octopus.md 2.6).

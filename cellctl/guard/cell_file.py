@@ -27,6 +27,7 @@ _WHY: Mapping[str, str] = {
 }
 _VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
 _POLLING, _SYSTEM, _TOKEN = "ingress.polling", "nodes.os", "ingress.queueToken"
+_SNAPSHOTS = "storage.snapshotDays"
 _OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get another licence first"
 
 
@@ -41,6 +42,13 @@ def frozen_fields(plan: Plan | None, case: Case) -> Iterator[Objection]:
                 reason=f"{key} is {before} and cannot become {after}: {_WHY.get(key, 'a cell never moves')}",
                 remedy=f"set {key} back to {before}, or create another cell",
             )
+    kept = case.recorded.get(_SNAPSHOTS, "")
+    if kept and case.wanted and not case.wanted.get(_SNAPSHOTS, ""):
+        yield Objection(
+            code="snapshots_off",
+            reason=f"{_SNAPSHOTS} is {kept} and cannot go: their vault would be left behind, with what it keeps",
+            remedy="set it back, or to 1: that keeps the last snapshot alone",
+        )
 
 
 def running_nodes(case: Case) -> Iterator[Objection]:

@@ -35,8 +35,14 @@ def _made_of(spec: Struct) -> dict[str, str]:
         "database.authentication": str(at(spec, "spec.database.authentication") or "entra") if azure else "",
         "storage.tier": str(at(spec, "spec.storage.tier") or "premium") if azure else "",
         "storage.kinds": _placed_apart(spec) if azure else "",
+        "storage.snapshotDays": _snapshots(spec) if azure else "",
         "ingress.balancer": str(at(spec, "spec.ingress.balancer") or "load_balancer") if azure else "",
     }
+
+
+def _snapshots(spec: Struct) -> str:
+    days = at(spec, "spec.storage.snapshotDays")
+    return str(int(days)) if isinstance(days, int | float) else ""
 
 
 def _placed_apart(spec: Struct) -> str:

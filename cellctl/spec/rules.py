@@ -10,10 +10,10 @@ import ipaddress
 import itertools
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cellctl.errors import Problem
+from cellctl.spec import file_rules
+from cellctl.spec.finding import Finding, broken
 from cellctl.units import version_key
 
 if TYPE_CHECKING:
@@ -29,15 +29,6 @@ REDIS_POLLING_SINCE = "2026.4.6909"
 # Where cellctl itself runs; dedicated networks must leave it free, because every rule admits it.
 CONTROL_RANGE = "10.255.0.0/24"
 _GATEWAY_CERTIFICATE = re.compile(r"https://[a-zA-Z][a-zA-Z0-9-]{2,23}\.vault\.azure\.net/secrets/[0-9a-zA-Z-]{1,127}")
-_BACKENDS = {"gateway": "aws", "fsx": "aws", "azure_files": "azure"}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """A rule that is broken, and every field that it looked at."""
-
-    problem: Problem
-    fields: tuple[str, ...]
 
 
 def findings(spec: CellSpec) -> list[Finding]:
@@ -56,25 +47,19 @@ def advice(spec: CellSpec) -> tuple[str, ...]:
     )
 
 
-def _broken(message: str, *fields: str, hint: str = "") -> Finding:
-    """Return a finding about the first of `fields`, given below `spec`."""
-    names = tuple(f"spec.{name}" for name in fields)
-    return Finding(Problem(message=message, field=names[0], hint=hint), names)
-
-
 def _roles(body: CellBody) -> Iterator[Finding]:
     count, roles = body.nodes.count, body.nodes.roles
     if len(roles) != count:
-        yield _broken(
+        yield broken(
             f"has {len(roles)} entries for {count} nodes; there must be one for each",
             "nodes.roles",
             "nodes.count",
             hint=f"roles: [{', '.join(['both'] * count)}]",
         )
     if roles and all(role == "ui" for role in roles):
-        yield _broken("no node would run tasks", "nodes.roles", hint="give a node the role both or worker")
+        yield broken("no node would run tasks", "nodes.roles", hint="give a node the role both or worker")
     if roles and all(role == "worker" for role in roles):
-        yield _broken("no node would serve the web", "nodes.roles", hint="give a node the role both or ui")
+        yield broken("no node would serve the web", "nodes.roles", hint="give a node the role both or ui")
 
 
 def _tasks(body: CellBody) -> Iterator[Finding]:
@@ -82,7 +67,7 @@ def _tasks(body: CellBody) -> Iterator[Finding]:
     if cap > TASKS_BY_SIZE[size]:
         fitting = [name for name, most in TASKS_BY_SIZE.items() if cap <= most]
         hint = f"use size: {fitting[0]}" if fitting else "use more nodes"
-        yield _broken(
+        yield broken(
             f"is {cap}; a {size} node carries {TASKS_BY_SIZE[size]} tasks at once",
             "octopus.taskCap",
             "nodes.size",
@@ -93,7 +78,7 @@ def _tasks(body: CellBody) -> Iterator[Finding]:
 def _licence(body: CellBody) -> Iterator[Finding]:
     licence, count = body.octopus.licence, body.nodes.count
     if licence is not None and licence.node_limit is not None and count > licence.node_limit:
-        yield _broken(
+        yield broken(
             f"is {count}, and the licence allows {licence.node_limit}",
             "nodes.count",
             "octopus.licence.nodeLimit",
@@ -104,9 +89,9 @@ def _licence(body: CellBody) -> Iterator[Finding]:
 def _version(body: CellBody) -> Iterator[Finding]:
     version = version_key(body.octopus.version)
     if version < version_key(OLDEST_VERSION):
-        yield _broken(f"is older than {OLDEST_VERSION}, which a cell needs", "octopus.version")
+        yield broken(f"is older than {OLDEST_VERSION}, which a cell needs", "octopus.version")
     if body.ingress.polling == "redis" and version < version_key(REDIS_POLLING_SINCE):
-        yield _broken(
+        yield broken(
             f"redis needs Octopus {REDIS_POLLING_SINCE} or newer; this is {body.octopus.version}",
             "ingress.polling",
             "octopus.version",
@@ -114,72 +99,37 @@ def _version(body: CellBody) -> Iterator[Finding]:
         )
 
 
-def _storage(body: CellBody) -> Iterator[Finding]:
-    backend, protocol = body.storage.backend, body.storage.protocol
-    if _BACKENDS[backend] != body.cloud:
-        right = "gateway" if body.cloud == "aws" else "azure_files"
-        yield _broken(f"{backend} does not exist on {body.cloud}", "storage.backend", "cloud", hint=f"use {right}")
-    if protocol == "nfs" and backend != "gateway":
-        yield _broken(f"{backend} is mounted with smb", "storage.protocol", "storage.backend", hint="use protocol: smb")
-    if body.storage.tier is not None and backend != "azure_files":
-        yield _broken("is of Azure Files", "storage.tier", "storage.backend", hint="remove it")
-    if body.storage.cache_gib and (backend != "gateway" or body.placement != "dedicated"):
-        message = "is of a gateway of the cell's own"
-        yield _broken(message, "storage.cacheGiB", "storage.backend", "placement", hint="remove it")
-    shared = body.cloud == "aws" and backend == "gateway" and protocol == "smb" and body.placement != "dedicated"
-    if shared and body.storage.directory is None:
-        yield _broken(
-            "SMB on a shared gateway needs a user of its domain: guests are one user for every cell",
-            "storage.protocol",
-            "storage.directory",
-            hint="a directory section, or protocol: nfs",
-        )
-    if body.storage.directory is not None and not shared:
-        yield _broken("is for SMB on a reef", "storage.directory", "storage.protocol", "placement", hint="remove it")
-    if shared and body.nodes.os == "linux":
-        yield _broken("Linux nodes mount over nfs", "nodes.os", "storage.protocol", hint="use os: windows")
-
-
-def _kinds(body: CellBody) -> Iterator[Finding]:
-    for name, info in type(body.storage.kinds).model_fields.items() if body.storage.backend != "azure_files" else ():
-        kind = getattr(body.storage.kinds, name)
-        for key, value in (("storageAccount", kind.storage_account), ("tier", kind.tier)):
-            if value is not None:
-                field = f"storage.kinds.{info.alias or name}.{key}"
-                yield _broken("is of Azure Files", field, "storage.backend", hint="remove it")
-
-
 def _azure_backups(body: CellBody) -> Iterator[Finding]:
     long_term, failover = body.database.long_term, body.database.failover
     if body.cloud != "azure":
         if body.database.authentication is not None:
             hint = "remove it: RDS signs nodes in with a password of a secret"
-            yield _broken("exists on Azure only", "database.authentication", "cloud", hint=hint)
+            yield broken("exists on Azure only", "database.authentication", "cloud", hint=hint)
         for name, value in (("longTerm", long_term), ("failover", failover)):
             if value is not None:
                 hint = "use database.geoBackup, or a plan of AWS Backup of your own"
-                yield _broken("exists on Azure only", f"database.{name}", "cloud", hint=hint)
+                yield broken("exists on Azure only", f"database.{name}", "cloud", hint=hint)
         return
     if body.database.edition != "standard":
-        yield _broken("exists on AWS only", "database.edition", "cloud", hint="leave it out")
+        yield broken("exists on AWS only", "database.edition", "cloud", hint="leave it out")
     if long_term is not None and not (long_term.weeks or long_term.months or long_term.years):
         hint = "longTerm: {weeks: 12, months: 12, years: 7}"
-        yield _broken("keeps nothing", "database.longTerm", hint=hint)
+        yield broken("keeps nothing", "database.longTerm", hint=hint)
     if failover is not None and failover.region == body.region:
-        yield _broken("is the cell's own region", "database.failover.region", "region", hint="name another one")
+        yield broken("is the cell's own region", "database.failover.region", "region", hint="name another one")
 
 
 def _allow(body: CellBody) -> Iterator[Finding]:
     ranges = [ipaddress.IPv4Network(text) for text in body.ingress.allow]
     if body.ingress.exposure == "internal" and any(one.prefixlen == 0 for one in ranges):
-        yield _broken(
+        yield broken(
             "0.0.0.0/0 admits everybody, and the cell is internal",
             "ingress.allow",
             "ingress.exposure",
             hint="list the ranges of your users and Tentacles",
         )
     if body.ingress.exposure == "public" and all(one.is_private for one in ranges):
-        yield _broken(
+        yield broken(
             "the cell is public, and only private ranges may connect",
             "ingress.allow",
             "ingress.exposure",
@@ -188,13 +138,13 @@ def _allow(body: CellBody) -> Iterator[Finding]:
     for (first, one), (second, two) in itertools.combinations(enumerate(ranges), 2):
         if one.overlaps(two):
             inner, outer, index = (one, two, first) if one.subnet_of(two) and one != two else (two, one, second)
-            yield _broken(f"{inner} is already inside {outer}", f"ingress.allow[{index}]", hint="remove it")
+            yield broken(f"{inner} is already inside {outer}", f"ingress.allow[{index}]", hint="remove it")
 
 
 def _ingress(body: CellBody) -> Iterator[Finding]:
     ingress = body.ingress
     if ingress.exposure == "public" and ingress.host.endswith((".internal", ".local", ".test")):
-        yield _broken(
+        yield broken(
             f"{ingress.host} cannot be found on the internet, and the cell is public",
             "ingress.host",
             "ingress.exposure",
@@ -202,12 +152,12 @@ def _ingress(body: CellBody) -> Iterator[Finding]:
         )
     if ingress.queue_token > 1 and (ingress.polling != "redis" or body.cloud != "aws"):
         hint = "polling: redis" if body.cloud == "aws" else "remove it: regenerate the key of the queue"
-        yield _broken("is of a queue of ElastiCache", "ingress.queueToken", "ingress.polling", "cloud", hint=hint)
+        yield broken("is of a queue of ElastiCache", "ingress.queueToken", "ingress.polling", "cloud", hint=hint)
     certificate = ingress.certificate
     if certificate is None:
         return
     if body.cloud == "aws" and not _is_certificate_arn(certificate, body.region):
-        yield _broken(
+        yield broken(
             f"must be the ARN of an ACM certificate in {body.region}",
             "ingress.certificate",
             "cloud",
@@ -215,7 +165,7 @@ def _ingress(body: CellBody) -> Iterator[Finding]:
             hint=f"arn:aws:acm:{body.region}:ACCOUNT:certificate/ID",
         )
     if body.cloud == "azure" and not (certificate.startswith("https://") and ".vault.azure.net/" in certificate):
-        yield _broken(
+        yield broken(
             "must be the id of a Key Vault certificate",
             "ingress.certificate",
             "cloud",
@@ -229,19 +179,19 @@ def _gateway(body: CellBody) -> Iterator[Finding]:
         hint = "remove it, or use balancer: application_gateway"
         for name, value in (("firewall", ingress.firewall), ("authority", ingress.authority)):
             if value is not None:
-                yield _broken("is of an application gateway", f"ingress.{name}", "ingress.balancer", hint=hint)
+                yield broken("is of an application gateway", f"ingress.{name}", "ingress.balancer", hint=hint)
         return
     if body.cloud != "azure":
-        yield _broken("application_gateway exists on Azure only", "ingress.balancer", "cloud")
+        yield broken("application_gateway exists on Azure only", "ingress.balancer", "cloud")
     elif ingress.certificate is None:
-        yield _broken(
+        yield broken(
             "is needed: an application gateway takes it from Key Vault, and trusts nodes only that show it",
             "ingress.certificate",
             "ingress.balancer",
             hint="https://VAULT.vault.azure.net/secrets/NAME",
         )
     elif not _GATEWAY_CERTIFICATE.fullmatch(ingress.certificate):
-        yield _broken(
+        yield broken(
             "must be the id of a secret without a version, so that the gateway takes the next one by itself",
             "ingress.certificate",
             "ingress.balancer",
@@ -257,30 +207,30 @@ def _is_certificate_arn(text: str, region: str) -> bool:
 def _network(body: CellBody) -> Iterator[Finding]:
     network = body.network
     if network.existing is not None and network.create:
-        yield _broken(
+        yield broken(
             "create is true and an existing network is named", "network.create", "network.existing",
             hint="create: false",
         )  # fmt: skip
     if network.existing is not None and network.cidr is not None:
-        yield _broken("an existing network has its own range", "network.cidr", "network.existing", hint="remove it")
+        yield broken("an existing network has its own range", "network.cidr", "network.existing", hint="remove it")
     if network.existing is None and not network.create:
-        yield _broken("is false, and no existing network is named", "network.create", "network.existing")
+        yield broken("is false, and no existing network is named", "network.create", "network.existing")
     if network.existing is None and network.create and network.cidr is None:
-        yield _broken("is needed for a network of its own", "network.cidr", "network.create")
+        yield broken("is needed for a network of its own", "network.cidr", "network.create")
     if network.existing is not None and body.placement != "dedicated":
-        yield _broken("a cell on a reef is in the reef's network", "network.existing", "placement", hint="remove it")
+        yield broken("a cell on a reef is in the reef's network", "network.existing", "placement", hint="remove it")
     if network.cidr is not None and ipaddress.IPv4Network(network.cidr).overlaps(ipaddress.IPv4Network(CONTROL_RANGE)):
-        yield _broken(f"overlaps {CONTROL_RANGE}, where cellctl itself runs", "network.cidr")
+        yield broken(f"overlaps {CONTROL_RANGE}, where cellctl itself runs", "network.cidr")
 
 
 def _named_subnets(body: CellBody) -> Iterator[Finding]:
     for field, named in _subnets(body.network):
         if len(set(named)) != len(named):
-            yield _broken("names a subnet twice", f"network.existing.{field}")
+            yield broken("names a subnet twice", f"network.existing.{field}")
         if len(named) == 1 and body.cloud == "aws":
-            yield _broken("needs subnets in two zones", f"network.existing.{field}")
+            yield broken("needs subnets in two zones", f"network.existing.{field}")
         if len(named) > 1 and body.cloud == "azure":
-            yield _broken("names several subnets; on Azure one spans all zones", f"network.existing.{field}", "cloud")
+            yield broken("names several subnets; on Azure one spans all zones", f"network.existing.{field}", "cloud")
 
 
 _VIRTUAL_NETWORK = re.compile(
@@ -297,14 +247,14 @@ def _azure_zone(body: CellBody) -> Iterator[Finding]:
     if body.cloud != "azure" or zone is None:
         return
     if not _PRIVATE_ZONE.fullmatch(zone):
-        yield _broken(
+        yield broken(
             "must be the id of a private DNS zone",
             "ingress.zone",
             "cloud",
             hint="`az network private-dns zone list --query [].id`",
         )
     if body.ingress.exposure == "public":
-        yield _broken(
+        yield broken(
             "a private zone answers inside of its networks only, and the cell is public",
             "ingress.zone",
             "ingress.exposure",
@@ -315,9 +265,9 @@ def _azure_zone(body: CellBody) -> Iterator[Finding]:
 def _other_cloud(body: CellBody) -> Iterator[Finding]:
     there = body.network.existing
     if there is not None and there.private_zones is not None and body.cloud == "aws":
-        yield _broken("is for Azure; on AWS a cell has its endpoints", "network.existing.privateZones", "cloud")
+        yield broken("is for Azure; on AWS a cell has its endpoints", "network.existing.privateZones", "cloud")
     if there is not None and there.gateway_endpoint is not None and body.cloud == "azure":
-        yield _broken("is for AWS", "network.existing.gatewayEndpoint", "cloud", hint="remove it")
+        yield broken("is for AWS", "network.existing.gatewayEndpoint", "cloud", hint="remove it")
 
 
 def _azure_network(body: CellBody) -> Iterator[Finding]:
@@ -326,11 +276,11 @@ def _azure_network(body: CellBody) -> Iterator[Finding]:
         return
     if not _VIRTUAL_NETWORK.fullmatch(there.id):
         hint = "`az network vnet list --query [].id`"
-        yield _broken("must be the id of a virtual network", "network.existing.id", "cloud", hint=hint)
+        yield broken("must be the id of a virtual network", "network.existing.id", "cloud", hint=hint)
     for field, named in _subnets(body.network):
         foreign = [one for one in named if one.lower().rpartition("/subnets/")[0] != there.id.lower()]
         if foreign:
-            yield _broken(
+            yield broken(
                 f"{foreign[0]} is no subnet of {there.id}",
                 f"network.existing.{field}",
                 "network.existing.id",
@@ -338,7 +288,7 @@ def _azure_network(body: CellBody) -> Iterator[Finding]:
             )
     if there.private_zones is not None and not _GROUP.fullmatch(there.private_zones):
         hint = "`az group list --query [].id`"
-        yield _broken("must be the id of a resource group", "network.existing.privateZones", "cloud", hint=hint)
+        yield broken("must be the id of a resource group", "network.existing.privateZones", "cloud", hint=hint)
 
 
 def _subnets(network: Network) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -351,7 +301,7 @@ def _subnets(network: Network) -> Iterator[tuple[str, tuple[str, ...]]]:
 def _key(body: CellBody) -> Iterator[Finding]:
     key = body.protection.key
     if key is not None and body.cloud == "aws" and not is_key_arn(key, body.region):
-        yield _broken(
+        yield broken(
             f"must be the ARN of a KMS key in {body.region}, not of an alias",
             "protection.key",
             "region",
@@ -368,7 +318,7 @@ def _azure_key(body: CellBody) -> Iterator[Finding]:
     key = body.protection.key
     if key is not None and body.cloud == "azure" and not _VAULT_KEY.fullmatch(key):
         hint = "/subscriptions/…/resourceGroups/…/providers/Microsoft.KeyVault/vaults/VAULT/keys/NAME"
-        yield _broken("must be the id of a key in Key Vault, without a version", "protection.key", "cloud", hint=hint)
+        yield broken("must be the id of a key in Key Vault, without a version", "protection.key", "cloud", hint=hint)
 
 
 def is_key_arn(text: str, region: str) -> bool:
@@ -382,8 +332,7 @@ _RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (
     _tasks,
     _licence,
     _version,
-    _storage,
-    _kinds,
+    *file_rules.RULES,
     _azure_backups,
     _allow,
     _ingress,

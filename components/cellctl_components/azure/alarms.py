@@ -22,7 +22,7 @@ class Alarm:
     metric: str
     operator: Literal["GreaterThan", "LessThan"]
     threshold: float
-    aggregation: Literal["Average", "Maximum", "Minimum", "Total"]
+    aggregation: Literal["Average", "Maximum", "Minimum", "Total", "Count"]
     severity: int
     says: str
     namespace: str
@@ -134,6 +134,18 @@ NAT_ALARM = Alarm(
     namespace=_NAT,
     dimension=("ConnectionState", "Failed"),
 )
+# Metric and dimension: learn.microsoft.com, Monitor Azure Backup with metrics, from memory (2026-11-30).
+BACKUP_ALARM = Alarm(
+    name="snapshots-fail",
+    metric="BackupHealthEvent",
+    operator="GreaterThan",
+    threshold=0,
+    aggregation="Count",
+    severity=2,
+    says="Snapshots of the file shares fail until somebody does something",
+    namespace="Microsoft.RecoveryServices/vaults",
+    dimension=("healthStatus", "Persistent Unhealthy"),
+)
 WEB_PERCENT = 60
 """Per cent of the nodes behind an application gateway, below which `web-nodes-down` is raised."""
 CAPACITY_PERCENT = 85
@@ -146,7 +158,8 @@ class AlarmsArgs:
     there, `apart` the same of accounts of kinds that are placed apart, by what the cell file calls them.
 
     `probed`: a rule of the load balancer has a probe, without which its metrics of health are none. `web_gateway` is
-    the application gateway in front of the web, if there is one; `web_nodes` are behind it.
+    the application gateway in front of the web, if there is one; `web_nodes` are behind it. `backups` is the vault of
+    snapshots, if they are taken.
     """
 
     place: Place
@@ -161,6 +174,7 @@ class AlarmsArgs:
     probed: bool = True
     web_gateway: pulumi.Input[str] | None = None
     web_nodes: int = 0
+    backups: pulumi.Input[str] | None = None
 
 
 class Alarms(pulumi.ComponentResource):
@@ -180,6 +194,7 @@ class Alarms(pulumi.ComponentResource):
                 for label, (id, size_gib) in args.apart.items()
                 for alarm in (*FILE_ALARMS, _files_full(size_gib))
             ],
+            *([self._alert(BACKUP_ALARM, args.backups)] if args.backups is not None else []),
             *[self._alert(MACHINE_ALARM, id, f"-{ordinal}") for ordinal, id in args.machines.items()],
             *[self._alert(NAT_ALARM, id, f"-{zone}") for zone, id in args.nat_gateways.items()],
         ]

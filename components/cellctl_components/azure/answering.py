@@ -50,6 +50,15 @@ def addresses(layout: AzureLayout) -> dict[str, object]:
     }
 
 
+def files(layout: AzureLayout) -> dict[str, object]:
+    """Return the share of each kind of file, and the host of those that are placed apart."""
+    apart = {share.kind: account.host for account in layout.apart for share in account.shares}
+    return {
+        "shares": {share.kind: share.name for account in layout.accounts for share in account.shares},
+        **({"apart": apart} if apart else {}),
+    }
+
+
 def poll_ports(layout: AzureLayout) -> list[int]:
     """Return the ports that Tentacles poll: one for each node, or one for all."""
     return [*dict.fromkeys(node.poll_port for node in layout.nodes)]

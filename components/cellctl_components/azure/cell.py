@@ -11,9 +11,10 @@ from pulumi_azure_native import managedidentity, resources
 from cellctl_components.azure import answering
 from cellctl_components.azure.alarms import Alarms, AlarmsArgs
 from cellctl_components.azure.bootstrap import BootFacts
-from cellctl_components.azure.data_layout import QueueLayout
+from cellctl_components.azure.data_layout import BackupsLayout, QueueLayout
 from cellctl_components.azure.diagnostics import log_workspace
 from cellctl_components.azure.existing_network import ExistingNetwork
+from cellctl_components.azure.file_backups import FileBackups, FileBackupsArgs
 from cellctl_components.azure.file_shares import FileShares, FileSharesArgs
 from cellctl_components.azure.ingress import Ingress, IngressArgs
 from cellctl_components.azure.layout import AzureLayout
@@ -85,6 +86,7 @@ class Cell(pulumi.ComponentResource):
         self.sealing = self._sealing()
         self.accounts = self._files()
         self.files, *self.apart = self.accounts
+        self.backups = self._backups(args.layout.backups) if args.layout.backups else None
         self.secrets = self._secrets()
         self.database = self._database()
         self.queue = self._queue(args.layout.queue) if args.layout.queue else None
@@ -156,10 +158,15 @@ class Cell(pulumi.ComponentResource):
                 nodes=self._nodes_grant(),
                 workspace=self.workspace.id,
                 sealing=self.sealing,
+                bypass="AzureServices" if self._layout.backups else "None",
             )
             name = f"{self._name}-files-{layout.label}" if layout.label else f"{self._name}-files"
             found.append(FileShares(name, args, self._inside))
         return found
+
+    def _backups(self, layout: BackupsLayout) -> FileBackups:
+        args = FileBackupsArgs(place=self._place, layout=layout, accounts=self.accounts, workspace=self.workspace.id)
+        return FileBackups(f"{self._name}-backups", args, self._inside)
 
     def _secrets(self) -> Secrets:
         operator = self._args.operator
@@ -334,6 +341,7 @@ class Cell(pulumi.ComponentResource):
                 files.layout.label: (files.service_id, sum(share.size_gib for share in files.layout.shares))
                 for files in self.apart
             },
+            backups=self.backups.vault.id if self.backups else None,
             machines=self.nodes.machine_ids,
             nat_gateways={
                 subnet.zone: self.network.nat_gateways[subnet.name].id
@@ -366,15 +374,7 @@ class Cell(pulumi.ComponentResource):
                     else {"identity": named(self.identity, layout.names.identity)}
                 ),
             },
-            "files": {
-                "host": self.files.host,
-                "shares": {share.kind: share.name for account in layout.accounts for share in account.shares},
-                **(
-                    {"apart": {share.kind: files.host for files in self.apart for share in files.layout.shares}}
-                    if self.apart
-                    else {}
-                ),
-            },
+            "files": {"host": self.files.host, **answering.files(layout)},
             "administrator": {
                 "username": layout.administrator,
                 "passwordSecret": self.secrets.administrator_password,

@@ -103,6 +103,16 @@ class StorageLayout:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class BackupsLayout:
+    """Snapshots of every share: the group and vault that know of them, `days` for which each stays, and when, UTC."""
+
+    group: str
+    vault: str
+    days: int
+    at: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class QueueLayout:
     """The queue that nodes share, so that a Tentacle polls one address: Azure Managed Redis, memory only."""
 
@@ -200,6 +210,15 @@ def _share(kind: str, size_gib: int, rules: facts.ShareRules) -> ShareLayout:
         iops=rules.iops.of(size_gib) if rules.iops else 0,
         mibps=rules.mibps.of(size_gib) if rules.mibps else 0,
     )
+
+
+def backups_of(spec: CellSpec, cell_names: AzureNames) -> BackupsLayout | None:
+    """Return how snapshots are taken, None where none are."""
+    days = spec.spec.storage.snapshot_days
+    if days is None:
+        return None
+    at = facts.snapshot_time()
+    return BackupsLayout(group=cell_names.backup_group, vault=cell_names.backup_vault, days=days, at=at)
 
 
 def queue_of(spec: CellSpec, cell_names: AzureNames) -> QueueLayout | None:

@@ -176,6 +176,11 @@ def queue() -> tuple[str, int, int]:
     return _text(row["sku"]), _number(row["port"]), _number(row["share_gib"])
 
 
+def snapshot_time() -> str:
+    """Return when snapshots of shares are taken each day: `HH:MM`, UTC."""
+    return _text(_table("sizes", "snapshots")["at"])
+
+
 def web_gateway() -> WebGateway:
     """Return what every application gateway is made with."""
     row = _table("sizes", "web_gateway")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import pulumi
 from pulumi_azure_native import storage
@@ -20,7 +21,8 @@ from cellctl_components.azure.sealing import Sealing
 class FileSharesArgs:
     """What FileShares are made of. `nodes` may fetch the account's key, with which they mount the shares.
 
-    `sealing` is whose key seals the files; the platform's does without it.
+    `sealing` is whose key seals the files; the platform's does without it. `bypass` is which of Azure's own services
+    pass the account's rules on networks: `None`, or `AzureServices` where Azure Backup takes snapshots.
     """
 
     place: Place
@@ -29,6 +31,7 @@ class FileSharesArgs:
     nodes: Grant
     workspace: pulumi.Input[str]
     sealing: Sealing | None = None
+    bypass: Literal["None", "AzureServices"] = "None"
 
 
 class FileShares(pulumi.ComponentResource):
@@ -70,7 +73,9 @@ class FileShares(pulumi.ComponentResource):
             minimum_tls_version="TLS1_2",
             large_file_shares_state="Enabled",
             public_network_access="Disabled",
-            network_rule_set=storage.NetworkRuleSetArgs(default_action=storage.DefaultAction.DENY, bypass="None"),
+            network_rule_set=storage.NetworkRuleSetArgs(
+                default_action=storage.DefaultAction.DENY, bypass=self._args.bypass
+            ),
             identity=None
             if self._args.sealing is None
             else storage.IdentityArgs(

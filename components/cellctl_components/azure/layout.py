@@ -14,10 +14,12 @@ from cellctl_components import layout as shared
 from cellctl_components import naming
 from cellctl_components.azure import facts, refusals
 from cellctl_components.azure.data_layout import (
+    BackupsLayout,
     DatabaseLayout,
     QueueLayout,
     StorageLayout,
     apart_of,
+    backups_of,
     database_of,
     queue_of,
     storage_of,
@@ -168,6 +170,7 @@ class AzureLayout:
     queue: QueueLayout | None = None
     web: WebGatewayLayout | None = None
     apart: tuple[StorageLayout, ...] = ()
+    backups: BackupsLayout | None = None
 
     @property
     def accounts(self) -> tuple[StorageLayout, ...]:
@@ -231,6 +234,7 @@ def azure_layout(
         queue=queue_of(spec, cell_names),
         web=web_gateway_of(spec, cell_names, network.gateway_cidr),
         apart=apart_of(spec, incarnation),
+        backups=backups_of(spec, cell_names),
     )
 
 

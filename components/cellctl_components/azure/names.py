@@ -34,6 +34,8 @@ class AzureNames:
     failover_group: str
     web_gateway: str
     web_label: str
+    backup_group: str
+    backup_vault: str
 
 
 def names(*, account: str, cell: str, incarnation: int, generation: int = 1) -> AzureNames:
@@ -62,6 +64,8 @@ def names(*, account: str, cell: str, incarnation: int, generation: int = 1) -> 
         queue=_joined("redis-oct", readable, 60, who),
         web_gateway=_joined("id-oct-web", readable, 64, who),
         web_label=_joined("oct-web", readable, 63, who),
+        backup_group=_joined("rg-oct-backup", readable, 90, who),
+        backup_vault=_joined("rsv-oct", readable, 50, who),
     )
 
 

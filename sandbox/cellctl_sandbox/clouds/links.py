@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from cellctl_sandbox.clouds.world import World
 
 
-_ALWAYS_THERE = ("/fileservices/default", "/blobservices/default")
-"""What an object has from its beginning (Microsoft Learn, File Services REST API: one for each account, 2026-11)."""
+_ALWAYS_THERE = ("/fileservices/default", "/blobservices/default", "/backupfabrics/azure")
+"""What an object has from its beginning (Microsoft Learn, File Services and Backup REST API: one for each, 2026-11)."""
 
 
 _OF_NOBODY = {

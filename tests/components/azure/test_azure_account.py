@@ -54,6 +54,7 @@ def test_the_permissions_are_those_of_what_programs_declare(record, base) -> Non
     kept = {
         "database": {"failover": {"region": "northeurope"}, "longTerm": {"weeks": 4}},
         "protection": {"key": KEY},
+        "storage": {"snapshotDays": 30},
         "ingress": {
             "balancer": "application_gateway",
             "certificate": "https://kv-hub.vault.azure.net/secrets/web",

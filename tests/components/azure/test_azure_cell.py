@@ -418,6 +418,37 @@ def test_an_account_apart_has_all_that_the_cells_own_has(cell, record) -> None:
     assert "apart" not in cell.outputs["files"]
 
 
+def test_every_share_has_a_snapshot_each_day_where_its_file_asks_for_them(cell, record) -> None:
+    kept = record(program_of(storage={"snapshotDays": 45, "kinds": {"packages": {"storageAccount": "feed"}}}))
+    assert not [each for each in cell.all if "recoveryservices" in each.type]
+    policy = kept.named("acme-backups-policy").plain["properties"]
+    assert policy["schedulePolicy"]["scheduleRunTimes"] == ["2026-01-01T02:00:00Z"]
+    assert policy["retentionPolicy"]["dailySchedule"] == {
+        "retentionTimes": ["2026-01-01T02:00:00Z"], "retentionDuration": {"count": 45, "durationType": "Days"},
+    }  # fmt: skip
+    items = {each.plain["protectedItemName"]: each for each in kept.of("ProtectedItem")}
+    assert set(items) == {each.plain["shareName"] for each in kept.of("FileShare")}
+    feed = items["packages"]
+    assert feed.plain["properties"]["sourceResourceId"] == "/id/acme-files-feed-account"
+    assert feed.plain["containerName"].endswith(kept.named("acme-files-feed-account").plain["accountName"])
+    containers = {each.name: each for each in kept.of("ProtectionContainer")}
+    assert set(containers) == {"acme-backups-container", "acme-backups-feed-container"}
+    assert {"acme-files-artifacts", "acme-files-tasklogs"} <= kept.dependencies(containers["acme-backups-container"])
+    # Azure deletes no vault that keeps soft-deleted backups, nor the group that it is in: both stay behind.
+    for name in ("group", "vault", "policy", "container", "feed-container"):
+        request = kept.named(f"acme-backups-{name}").request
+        assert (request.protect, request.retainOnDelete) == (True, True), name
+    assert all((each.request.protect, each.request.retainOnDelete) == (True, False) for each in items.values())
+    own, backups = (kept.named(f"acme-{name}").plain["resourceGroupName"] for name in ("group", "backups-group"))
+    assert own != backups
+    for name in ("acme-files-account", "acme-files-feed-account"):
+        assert kept.named(name).plain["networkRuleSet"]["bypass"] == "AzureServices"
+        assert kept.named(name).plain["publicNetworkAccess"] == "Disabled"
+    assert cell.named("acme-files-account").plain["networkRuleSet"]["bypass"] == "None"
+    alarm = kept.named("acme-alarms-snapshots-fail").plain
+    assert alarm["scopes"] == ["/id/acme-backups-vault"]
+
+
 def test_speed_of_provisioned_shares_grows_with_their_size_up_to_what_azure_has() -> None:
     rules = azure_facts.share_rules("premium_v2")
     assert rules.iops is not None

@@ -22,6 +22,7 @@ KINDS: dict[str, dict[str, object]] = {
     "a copy elsewhere": {"database": {"failover": {"region": "northeurope"}, "longTerm": {"weeks": 4}}},
     "disks": {"storage": {"tier": "standard_v2"}},
     "logs apart": {"storage": {"kinds": {"taskLogs": {"storageAccount": "logs", "tier": "standard_v2"}}}},
+    "snapshots": {"storage": {"snapshotDays": 30}},
     "a password": {"database": {"authentication": "sql"}},
     "one polling address": {"ingress": {"polling": "redis"}},
     "a web gateway": {"ingress": WEB},

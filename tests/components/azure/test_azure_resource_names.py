@@ -28,8 +28,8 @@ def program_of(**body: object) -> Callable[[], None]:
 def general(name: str) -> str:
     """Return a name with CELL, N (ordinal of a node), Z (zone), LABEL (account apart) for what differs by cell."""
     name = re.sub(r"^acme(?=-|$)", "CELL", name)
-    name = re.sub(r"^CELL-files-feed(?=-|$)", "CELL-files-LABEL", name)
-    name = re.sub(r"-feed-packages$|(?<=LABEL-)packages$", "KIND", name)
+    name = re.sub(r"^CELL-(files|backups)-feed(?=-|$)", r"CELL-\1-LABEL", name)
+    name = re.sub(r"(?<=LABEL-)packages$", "KIND", name)
     name = re.sub(r"^(CELL-alarms-files-[a-z]+)-feed$", r"\1-LABEL", name)
     name = re.sub(r"-(nat|nat-exhausted)-\d", r"-\1-Z", name)
     return re.sub(r"-(node|machine-down)-\d", r"-\1-N", name)
@@ -47,7 +47,7 @@ def rows(*recordings: object) -> list[str]:
 def test_the_document_lists_every_name_and_token(record) -> None:
     public = {"exposure": "public", "allow": ["20.30.40.0/24"], "host": "acme.example.com"}
     options = {"polling": "redis"}
-    apart = {"kinds": {"packages": {"storageAccount": "feed"}}}
+    apart = {"kinds": {"packages": {"storageAccount": "feed"}}, "snapshotDays": 30}
     kept = {"longTerm": {"weeks": 12}, "failover": {"region": "northeurope"}}
     wanted = rows(
         record(program_of()),
