@@ -40,10 +40,14 @@ def _storage(body: CellBody) -> Iterator[Finding]:
 def _azure_files(body: CellBody) -> Iterator[Finding]:
     if body.storage.backend == "azure_files":
         return
-    for key, value in (("tier", body.storage.tier), ("snapshotDays", body.storage.snapshot_days)):
+    storage = body.storage
+    for key, value, instead in (
+        ("tier", storage.tier, ""),
+        ("authentication", storage.authentication, ""),
+        ("snapshotDays", storage.snapshot_days, ": a bucket keeps every former version for 30 days"),
+    ):
         if value is not None:
-            hint = "remove it" if key == "tier" else "remove it: a bucket keeps every former version for 30 days"
-            yield broken("is of Azure Files", f"storage.{key}", "storage.backend", hint=hint)
+            yield broken("is of Azure Files", f"storage.{key}", "storage.backend", hint=f"remove it{instead}")
     for name, info in type(body.storage.kinds).model_fields.items():
         kind = getattr(body.storage.kinds, name)
         for key, value in (("storageAccount", kind.storage_account), ("tier", kind.tier)):

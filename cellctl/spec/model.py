@@ -195,6 +195,8 @@ class Storage(Section):
     tier: Tier | None = None
     """Azure: premium (so without it): SSD whose speed is of its size, 100 GiB a share at least; premium_v2: SSD from 32
     GiB; standard_v2: disks from 32 GiB, cheap. Frozen once the cell exists."""
+    authentication: Literal["key", "identity"] | None = None
+    """Azure: key (so without it): nodes mount with the account's key; identity: as themselves, not there yet."""
     snapshot_days: units.SnapshotDays | None = None
     """Azure: for how many days a snapshot of every share, taken each day, is kept; without it none is taken."""
     cache_gib: tuple[units.CacheGiB, ...] = Field(default=(), strict=False, max_length=4, alias="cacheGiB")

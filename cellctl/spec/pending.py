@@ -26,6 +26,13 @@ def not_yet(spec: CellSpec) -> list[Problem]:
             "a copy in another region of a database in a pool comes later",
             "no failover",
         ),
+        (
+            body.storage.authentication == "identity",
+            "storage.authentication",
+            "pulumi-azure-native 3.29.0 cannot turn it on (its StorageAccount speaks API 2024-01-01, and "
+            "azureFilesIdentityBasedAuthentication.smbOAuthSettings came with 2025-01-01)",
+            "authentication: key",
+        ),
         (body.storage.backend == "fsx", "storage.backend", "FSx for Windows comes later", "backend: gateway"),
         (
             body.ingress.balancer == "application_gateway"

@@ -57,6 +57,7 @@ SAFE: Mapping[str, str] = {
     "spec.storage.sizeGiB": "A quota or an alarm long before anything is full; growing it moves no data.",
     "spec.storage.kinds": "Each kind of file has a share of its own, so one cannot fill another.",
     "spec.storage.tier": "Premium: offered in the most regions. The others pay for size, operations and speed apart.",
+    "spec.storage.authentication": "The key is in no state and no file of a node; the identity alone may fetch it.",
     "spec.storage.snapshotDays": "Their vault outlives the cell by two weeks at least, and needs rights of its own.",
     "spec.storage.cacheGiB": "A fifth of all files is what is used again and again; no disk of a cache ever shrinks.",
     "spec.storage.directory": "Nothing: a dedicated gateway has a guest of its own, and NFS knows nodes by address.",

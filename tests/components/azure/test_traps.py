@@ -15,11 +15,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from pulumi_azure_native import storage
 
 from cellctl import facts
 from cellctl.clouds import AccountFacts, Wanted, declaring, load
 from cellctl.spec import CellSpec
 from cellctl.spec.account import AccountSpec
+from cellctl.spec.pending import not_yet
 from cellctl.spec.reef import ReefSpec
 from cellctl.state.values import SECRET, SIGNATURE
 
@@ -64,6 +66,7 @@ def _wanted() -> Iterator[Wanted]:
     kept = {
         "database": {"failover": {"region": "northeurope"}, "longTerm": {"weeks": 4}},
         "protection": {"key": KEY},
+        "storage": {"snapshotDays": 30, "kinds": {"taskLogs": {"storageAccount": "logs", "tier": "standard_v2"}}},
     }
     for name, body in (
         ("acme", {}), (LONG, {"ingress": public}), ("acme", kept), ("acme", {"nodes": {"os": "linux"}}),
@@ -185,3 +188,23 @@ def test_1_14_one_provider_names_subscription_tenant_and_application_and_signs_i
         for each in program.all:
             if each.type.startswith("azure-native:"):
                 assert each.provider.startswith(provider.urn), each.name
+
+
+def test_shares_are_not_opened_with_an_identity_as_long_as_the_sdk_cannot_say_so() -> None:
+    """Where this fails the SDK has moved: offer `storage.authentication: identity` then, and delete the refusal."""
+    known = inspect.signature(storage.AzureFilesIdentityBasedAuthenticationArgs.__init__).parameters
+    assert set(known) == {
+        "__self__", "directory_service_options", "active_directory_properties", "default_share_permission",
+    }  # fmt: skip
+    for system in ("windows", "linux"):
+        spec = CellSpec.model_validate({
+            "metadata": {"name": "acme"},
+            "spec": {
+                "cloud": "azure", "account": "sandbox", "region": "westeurope", "nodes": {"os": system},
+                "storage": {"authentication": "identity"},
+            },
+        })  # fmt: skip
+        (problem,) = not_yet(spec)
+        assert problem.field == "spec.storage.authentication"
+        assert f"pulumi-azure-native {version('pulumi-azure-native')} cannot turn it on" in problem.message
+        assert problem.hint == "use authentication: key"
