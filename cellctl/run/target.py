@@ -14,9 +14,9 @@ from cellctl.errors import GuardError, UsageError
 from cellctl.facts.conditions import at
 from cellctl.run import frozen, registering, siting
 from cellctl.run.born import ZONES, born_of, zones_of
+from cellctl.spec.advice import advice
 from cellctl.spec.pending import refuse_pending
 from cellctl.spec.reef_rules import refuse_pending_reef
-from cellctl.spec.rules import advice
 from cellctl.state.backend import FileBackend, Loaded
 from cellctl.state.checkpoint import Checkpoint, digest
 from cellctl.state.resources import ResourceState

@@ -211,7 +211,8 @@ class Ingress(Section):
     host: units.Host
     """DNS name of the web portal."""
     certificate: units.Reference | None = None
-    """ARN (AWS) or Key Vault certificate id (Azure) for `host`; without it the cell makes one of its own."""
+    """Of `host`; without it the cell makes one of its own. AWS: an ARN. Azure: a secret of Key Vault, by address, or by
+    resource id: then the nodes' identity gets the role to read it."""
     allow: tuple[units.Cidr, ...] = Field(strict=False, min_length=1, max_length=50)
     """Address ranges that may connect."""
     exposure: Literal["internal", "public"] = "internal"

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 # Tasks at once that a node of each size carries: 2 cores 5-10, 4 cores 20-30, 8 cores 40.
 TASKS_BY_SIZE = {"small": 10, "medium": 30, "large": 40}
-ADVISED_NODES = 6  # tested up to 8
 # rotate-master-key and every shared folder we create exist from here on.
 OLDEST_VERSION = "2022.4.0"
 # A Redis queue serves all polling Tentacles at one address from here on.
@@ -34,17 +33,6 @@ _GATEWAY_CERTIFICATE = re.compile(r"https://[a-zA-Z][a-zA-Z0-9-]{2,23}\.vault\.a
 def findings(spec: CellSpec) -> list[Finding]:
     """Return every broken rule."""
     return [finding for rule in _RULES for finding in rule(spec.spec)]
-
-
-def advice(spec: CellSpec) -> tuple[str, ...]:
-    """Return what is allowed and unwise, a sentence each (best practice of Octopus: 2 to 4 nodes)."""
-    count = spec.spec.nodes.count
-    if count <= ADVISED_NODES:
-        return ()
-    return (
-        f"{count} nodes: Octopus advises 2 to 4 and not beyond {ADVISED_NODES}, because every node loads the one "
-        "database; larger nodes carry more tasks",
-    )
 
 
 def _roles(body: CellBody) -> Iterator[Finding]:
@@ -164,12 +152,12 @@ def _ingress(body: CellBody) -> Iterator[Finding]:
             "region",
             hint=f"arn:aws:acm:{body.region}:ACCOUNT:certificate/ID",
         )
-    if body.cloud == "azure" and not (certificate.startswith("https://") and ".vault.azure.net/" in certificate):
+    if body.cloud == "azure" and not (_VAULT_SECRET.fullmatch(certificate) or _SECRET_ID.fullmatch(certificate)):
         yield broken(
-            "must be the id of a Key Vault certificate",
+            "must be the address or the resource id of a secret in Key Vault",
             "ingress.certificate",
             "cloud",
-            hint="https://VAULT.vault.azure.net/secrets/NAME",
+            hint="https://VAULT.vault.azure.net/secrets/NAME, or /subscriptions/…/vaults/VAULT/secrets/NAME",
         )
 
 
@@ -233,6 +221,11 @@ def _named_subnets(body: CellBody) -> Iterator[Finding]:
             yield broken("names several subnets; on Azure one spans all zones", f"network.existing.{field}", "cloud")
 
 
+_VAULT_SECRET = re.compile(r"https://[a-zA-Z][a-zA-Z0-9-]{2,23}\.vault\.azure\.net/[!-~]+")
+_SECRET_ID = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/[^/]+/secrets/[0-9a-zA-Z-]{1,127}",
+    re.IGNORECASE,
+)
 _VIRTUAL_NETWORK = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+", re.IGNORECASE
 )

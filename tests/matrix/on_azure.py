@@ -7,8 +7,11 @@ from typing import ClassVar
 
 from walk import Combination, Stage, Walk
 
+from cellctl_components.azure.bootstrap import decode
+from cellctl_sandbox.clouds.database import Database
+
 REGION, HOST = "westeurope", "acme.corp.example"
-CERTIFICATES = tuple(f"https://kv-web.vault.azure.net/secrets/acme-{age}" for age in ("old", "new"))
+SECRETS = ("https://kv-web.vault.azure.net/secrets/acme-old", "https://kv-web.vault.azure.net/secrets/acme-new")
 
 
 def combinations() -> list[Combination]:
@@ -39,9 +42,13 @@ class AzureWalk(Walk):
     third: ClassVar[str] = "acme-node-3-octopus"
 
     def prepare(self) -> tuple[str, str]:
-        for reference in CERTIFICATES:
-            self.control.put_secret(reference, "a certificate with its key")
-        return CERTIFICATES[0], CERTIFICATES[1]
+        for address in SECRETS:
+            self.control.put_secret(address, "a certificate with its key")
+        if self.made_of.way == "gateway":
+            return SECRETS
+        query = "SELECT id FROM objects WHERE type = 'azure-native:keyvault:Vault'"
+        ((vault,),) = Database.open(self.root).rows(query)
+        return f"{vault}/secrets/acme-old", f"{vault}/secrets/acme-new"
 
     def cell_body(self, stage: Stage) -> list[str]:
         one = self.made_of
@@ -56,10 +63,10 @@ class AzureWalk(Walk):
 
     def has_changed(self) -> None:
         listed = [str(one) for one in self.of("azure-native:network:ApplicationGateway", "sslCertificates")]
-        boots = [str(one) for one in self.of("azure-native:compute:VirtualMachine", "userData")]
-        assert len(boots) == 3
+        machines = self.of("azure-native:compute:VirtualMachine", "userData")
+        assert [decode(str(one["userData"]))["certificate"] for one in machines] == [SECRETS[1]] * 3
         if self.made_of.way == "gateway":
-            assert all(CERTIFICATES[1] in one for one in listed), listed
+            assert all(SECRETS[1] in one for one in listed), listed
             assert len(listed) == 1
         sizes = [one["shareQuota"] for one in self.of("azure-native:storage:FileShare", "shareQuota")]
         assert sum(int(str(size)) for size in sizes) >= 2000

@@ -13,8 +13,8 @@ import pytest
 
 from cellctl.errors import CellctlError
 from cellctl.spec import CellSpec, refuse_pending
+from cellctl.spec.advice import advice
 from cellctl.spec.reading import validated
-from cellctl.spec.rules import advice
 from cellctl_components.aws.layout import AwsLayout
 from cellctl_components.aws.resolve import layout as aws_layout
 from cellctl_components.azure.layout import AzureLayout, azure_layout
@@ -69,6 +69,14 @@ def test_what_octopus_cannot_run_is_refused(body: dict[str, object], words: str)
 def test_what_comes_later_is_not_yet(body: dict[str, object], words: str) -> None:
     with pytest.raises(CellctlError, match=words):
         refuse_pending(spec_of(**body))
+
+
+def test_a_certificate_that_nodes_may_not_read_yet_is_a_warning() -> None:
+    vault = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-web"
+    assert advice(spec_of(cloud="azure", region="westeurope", ingress={"certificate": f"{vault}/secrets/w"})) == ()
+    address = {"certificate": "https://kv-web.vault.azure.net/secrets/w"}
+    (said,) = advice(spec_of(cloud="azure", region="westeurope", ingress=address))
+    assert said.startswith("nodes start only once whoever has kv-web.vault.azure.net lets")
 
 
 def test_more_than_six_nodes_are_built_with_a_warning() -> None:

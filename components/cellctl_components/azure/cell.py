@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -37,6 +37,7 @@ from cellctl_components.azure.secrets import (
     SecretsArgs,
 )
 from cellctl_components.azure.sql_server import Administrators, Owner, SqlServer, SqlServerArgs
+from cellctl_components.azure.vault import may_read
 from cellctl_components.azure.web_gateway import WebGateway, WebGatewayArgs
 from cellctl_components.azure.web_gateway_layout import WebGatewayLayout
 from cellctl_components.azure.zones import QUEUE_GROUP
@@ -270,7 +271,7 @@ class Cell(pulumi.ComponentResource):
                 self.secrets.administrator,
                 self.database.access,
                 *(self.queue.ready if self.queue else ()),
-                *([self.web.nodes_role] if self.web else ()),
+                *([self.web.nodes_role] if self.web else self._certificate()),
             ],
             cluster=self._cluster,
             os=self._layout.nodes_os,
@@ -278,6 +279,12 @@ class Cell(pulumi.ComponentResource):
             grpc=self._layout.ingress.grpc,
         )
         return Nodes(f"{self._name}-node", args, self._inside)
+
+    def _certificate(self) -> Iterator[pulumi.Resource]:
+        """Let nodes read the web's certificate, where the file says which secret it is."""
+        secret = self._layout.ingress.certificate_secret
+        if secret:
+            yield may_read(self, f"{self._name}-certificate", self._place, self._nodes_grant(), secret=secret)
 
     def _cluster(self, members: Sequence[Member]) -> ClusterArgs:
         layout, vault = self._layout, f"https://{self._layout.names.vault}.vault.azure.net/secrets"

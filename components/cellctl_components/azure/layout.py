@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from cellctl_components import layout as shared
 from cellctl_components import naming
 from cellctl_components.azure import facts, refusals
+from cellctl_components.azure.certificate import address_of, secret_of
 from cellctl_components.azure.data_layout import (
     BackupsLayout,
     DatabaseLayout,
@@ -103,6 +104,7 @@ class NodeLayout:
 class IngressLayout:
     """How the cell is reached. `address` is the load balancer's internal frontend, empty where the exposure is public.
 
+    `certificate` is the address of a secret, `certificate_secret` its resource id where nodes are to get a role on it.
     Tentacles come to `polling_host`, which is the host unless something else than the load balancer serves the web.
     """
 
@@ -114,6 +116,7 @@ class IngressLayout:
     public_address: str
     dns_label: str
     certificate: str
+    certificate_secret: str = ""
     grpc: bool = False
     polling_host: str = ""
 
@@ -358,7 +361,8 @@ def _ingress(spec: CellSpec, cell_names: AzureNames, address: str) -> IngressLay
         address=address if internal else "",
         public_address="" if internal else f"pip-oct-{cell}",
         dns_label="" if internal else cell_names.dns_label,
-        certificate=ingress.certificate or "",
+        certificate=address_of(ingress.certificate or ""),
+        certificate_secret=secret_of(ingress.certificate or ""),
         grpc=ingress.grpc,
         polling_host=f"polling.{ingress.host}" if ingress.balancer == "application_gateway" else ingress.host,
     )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pulumi
-from pulumi_azure_native import keyvault
+from pulumi_azure_native import authorization, keyvault
 
-from cellctl_components.azure.place import Place
+from cellctl_components.azure import facts
+from cellctl_components.azure.place import Grant, Place, assign_role
 
 
 def vault(
@@ -37,3 +38,10 @@ def vault(
         tags=place.tags,
         opts=opts,
     )
+
+
+def may_read(
+    parent: pulumi.ComponentResource, name: str, place: Place, grant: Grant, *, secret: str
+) -> authorization.RoleAssignment:
+    """Declare `NAME-read`: somebody may read one secret (a resource id), and nothing else of its vault."""
+    return assign_role(parent, f"{name}-read", place, grant, scope=secret, role=facts.role("key_vault_secrets_user"))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_azure_native import authorization, managedidentity, network
 
-from cellctl_components.azure import facts
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.layout import NodeLayout
-from cellctl_components.azure.place import Grant, Place, assign_role, child, lock, named, stateful
+from cellctl_components.azure.place import Grant, Place, child, lock, named, stateful
 from cellctl_components.azure.public_address import public_address, published
+from cellctl_components.azure.vault import may_read
 from cellctl_components.azure.web_gateway_layout import WebGatewayLayout
 
 FRONTEND, PORT, CERTIFICATE, LISTENER, AUTHORITY = "fe", "https", "web", "https", "authority"
@@ -63,12 +63,9 @@ class WebGateway(pulumi.ComponentResource):
         self.register_outputs({"gatewayId": self.gateway_id})
 
     def _reads(self, label: str, grant: Grant) -> authorization.RoleAssignment:
-        """Declare that somebody may read the certificate with its key, and nothing else of its vault."""
-        secret = self._layout.certificate.rpartition("/")[2]
-        return assign_role(
-            self, f"{self._name}-{label}-read", self._args.place, grant,
-            scope=f"{self._args.vault_id}/secrets/{secret}", role=facts.role("key_vault_secrets_user"),
-        )  # fmt: skip
+        """Declare that somebody may read the certificate with its key."""
+        secret = f"{self._args.vault_id}/secrets/{self._layout.certificate.rpartition('/')[2]}"
+        return may_read(self, f"{self._name}-{label}", self._args.place, grant, secret=secret)
 
     def _entry(self) -> pulumi.Output[str]:
         """Return where people enter: the name under which Azure publishes the address, or the private address."""

@@ -8,7 +8,7 @@ from cellctl_sandbox.estate import Estate, text, value
 from cellctl_sandbox.iam.azure import IDENTITY, boots, keys_of_queue, on_secret
 from cellctl_sandbox.network.addresses import is_private
 from cellctl_sandbox.network.azure import AzureNetwork
-from cellctl_sandbox.network.azure_names import GATEWAY, machine_place
+from cellctl_sandbox.network.azure_names import machine_place
 from cellctl_sandbox.network.boot import Boot, boot_of, not_shared
 from cellctl_sandbox.network.kept_secrets import KeptSecrets
 from cellctl_sandbox.network.needs import needs_of
@@ -36,9 +36,9 @@ def hindrance(network: AzureNetwork, machine: CloudObject, kept: KeptSecrets) ->
 
 
 def _certificate(estate: Estate, boot: Boot) -> Iterator[str]:
-    """Yield why a node may not read its certificate. Without a gateway that is a matter of whoever has the vault."""
+    """Yield why a node may not read its certificate."""
     who = next((item for item in estate.all(IDENTITY) if item.text("clientId") == boot.client), None)
-    if boot.certificate and who is not None and estate.all(GATEWAY):
+    if boot.certificate and who is not None:
         yield from filter(
             None, [on_secret(estate.seen_by("service:keyvault"), who.text("principalId"), boot.certificate)]
         )

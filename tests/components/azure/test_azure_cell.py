@@ -17,6 +17,7 @@ from cellctl.errors import UsageError
 from cellctl.facts.promises import promises, unkept
 from cellctl.spec import CellSpec
 from cellctl_components.azure import facts as azure_facts
+from cellctl_components.azure.bootstrap import decode
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 SANDBOX = AccountFacts(id=SUBSCRIPTION, sandbox=True)
@@ -631,6 +632,21 @@ def test_new_facts_run_the_boot_script_again_and_what_others_apply_does_not(reco
     assert one[0] != two[0] != two[1] != one[1]
     assert digests(nodes={"count": 3}) == one
     assert digests(octopus={"version": "2026.4.7100", "taskCap": 20, "administrator": {"username": "root"}}) == one
+
+
+def test_nodes_get_a_role_on_a_certificate_that_is_named_by_its_id(record) -> None:
+    secret = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-web/secrets/acme"
+    named = record(program_of(ingress={"certificate": secret}))
+    role = named.named("acme-certificate-read").plain
+    assert (role["scope"], role["principalId"]) == (secret, named.named("acme-files-nodes-mount").plain["principalId"])
+    assert role["roleDefinitionId"].endswith(azure_facts.role("key_vault_secrets_user"))
+    machine = named.named("acme-node-1")
+    assert "acme-certificate-read" in named.dependencies(machine)
+    told = decode(machine.plain["userData"])
+    assert told["certificate"] == "https://kv-web.vault.azure.net/secrets/acme"
+    addressed = record(program_of(ingress={"certificate": told["certificate"]}))
+    assert not [each for each in addressed.all if each.name == "acme-certificate-read"]
+    assert decode(addressed.named("acme-node-1").plain["userData"]) == told
 
 
 def test_the_first_node_alone_then_the_others_boot(record) -> None:
