@@ -27,6 +27,7 @@ from cellctl.run.options import Interrupter, OnEvent, RunOptions, ignore_event
 from cellctl.running import AnyAsk, Line, Running, Several, approved
 
 if TYPE_CHECKING:
+    from cellctl.alarms import AlarmStatus
     from cellctl.approval import Approval
     from cellctl.drift import DriftReport
     from cellctl.errors import CellctlError
@@ -220,6 +221,33 @@ class AsyncCell(AsyncRemovable):
             )
 
         words = ("drift", self.name)
+        return Running(work, words=words, options=options, on_event=on_event, interrupter=interrupter)
+
+    def alarms(
+        self,
+        *,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Running[tuple[AlarmStatus, ...]]:
+        """Return the cell's alarms, and how they stand; changes nothing and takes no lease.
+
+        A real account on AWS is asked as the role that looks. In the sandbox what publishes metrics of the cell's own
+        runs once, now; of the services' metrics nothing is known there, nor of alarms on Azure.
+
+        Raises:
+            UsageError: There is no stack of this name (code `no_stack`).
+            EngineError: The account does not answer (code `alarms_unseen`), and as in `preview`.
+        """
+
+        def work(line: Line) -> tuple[AlarmStatus, ...]:
+            from cellctl.run import alarms
+
+            return alarms.alarms(
+                self.home, self.name, options=line.options, on_event=line.on_event, interrupter=line.interrupter
+            )
+
+        words = ("alarms", self.name)
         return Running(work, words=words, options=options, on_event=on_event, interrupter=interrupter)
 
     def outputs(self, *, options: RunOptions | None = None, show_secrets: bool = False) -> Running[Mapping[str, Value]]:

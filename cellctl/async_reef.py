@@ -21,6 +21,7 @@ from cellctl.run.options import Interrupter, OnEvent, RunOptions, ignore_event
 from cellctl.running import AnyAsk, Line, Running, approved
 
 if TYPE_CHECKING:
+    from cellctl.alarms import AlarmStatus
     from cellctl.approval import Approval
     from cellctl.home import Home
     from cellctl.plan import Outcome, Plan
@@ -141,6 +142,25 @@ class AsyncReef(AsyncRemovable):
             return reefs.status(self.home, self.name)
 
         return Running(work, words=("status", self.title))
+
+    def alarms(
+        self,
+        *,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> Running[tuple[AlarmStatus, ...]]:
+        """Return the reef's alarms, and how they stand. As `cellctl.AsyncCell.alarms`."""
+
+        def work(line: Line) -> tuple[AlarmStatus, ...]:
+            from cellctl.run import alarms
+
+            return alarms.alarms(
+                self.home, self.title, options=line.options, on_event=line.on_event, interrupter=line.interrupter
+            )
+
+        words = ("alarms", self.title)
+        return Running(work, words=words, options=options, on_event=on_event, interrupter=interrupter)
 
     def cordon(self, part: str = "", *, on: bool = True) -> Running[str]:
         """Let the reef, or its host or gateway `part`, take no new cells, or take them again; return its state."""

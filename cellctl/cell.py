@@ -23,6 +23,7 @@ from cellctl.removal import Removable
 from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions, ignore_event
 
 if TYPE_CHECKING:
+    from cellctl.alarms import AlarmStatus
     from cellctl.approval import Approval
     from cellctl.drift import DriftReport
     from cellctl.errors import CellctlError
@@ -107,6 +108,16 @@ class Cell(Removable):
     ) -> DriftReport:
         """Return how the cloud differs from the state, and by whose doing; changes nothing. As `AsyncCell.drift`."""
         return self._cell.drift(options=options, on_event=on_event, interrupter=interrupter).here()
+
+    def alarms(
+        self,
+        *,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> tuple[AlarmStatus, ...]:
+        """Return the cell's alarms, and how they stand; changes nothing. As `AsyncCell.alarms`."""
+        return self._cell.alarms(options=options, on_event=on_event, interrupter=interrupter).here()
 
     def outputs(
         self,

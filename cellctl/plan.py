@@ -226,7 +226,7 @@ class Outcome:
     cell: str
     cloud: str
     account: str
-    operation: Literal["up", "down", "refresh", "preview", "drift", "gates", "scrub"]
+    operation: Literal["up", "down", "refresh", "preview", "drift", "alarms", "gates", "scrub"]
     result: Result
     changes: Mapping[str, int]
     of_cloud: Mapping[str, int] = field(default_factory=dict)

@@ -21,6 +21,7 @@ from cellctl.removal import Removable
 from cellctl.run.options import Ask, Interrupter, OnEvent, RunOptions, ignore_event
 
 if TYPE_CHECKING:
+    from cellctl.alarms import AlarmStatus
     from cellctl.approval import Approval
     from cellctl.home import Home
     from cellctl.plan import Outcome, Plan
@@ -92,6 +93,16 @@ class Reef(Removable):
     def status(self) -> ReefStatus:
         """Return what the registry knows of it. As `AsyncReef.status`."""
         return self._reef.status().here()
+
+    def alarms(
+        self,
+        *,
+        options: RunOptions | None = None,
+        on_event: OnEvent = ignore_event,
+        interrupter: Interrupter | None = None,
+    ) -> tuple[AlarmStatus, ...]:
+        """Return the reef's alarms, and how they stand. As `AsyncReef.alarms`."""
+        return self._reef.alarms(options=options, on_event=on_event, interrupter=interrupter).here()
 
     def cordon(self, part: str = "", *, on: bool = True) -> str:
         """Let the reef, or a part of it, take no new cells, or take them again. As `AsyncReef.cordon`."""

@@ -18,6 +18,7 @@ import typer.main
 
 from cellctl import AsyncCell, Cell, RunOptions, async_cell, async_gateway, async_reef, cell, gateway, reef
 from cellctl.account import Account
+from cellctl.alarms import AlarmStatus
 from cellctl.async_account import AsyncAccount
 from cellctl.async_gateway import AsyncGateway
 from cellctl.async_reef import AsyncReef
@@ -166,6 +167,7 @@ def shown(module: str, given: Mapping[str, object]) -> object:
 
 REPORT = DriftReport(cell="acme", cloud="aws", account="sandbox", looked=1)
 STATUS = CellStatus(name="acme", cloud="aws", account="sandbox", region="eu-west-1", state="up")
+ALARM = AlarmStatus(name="a", watches="m", when="> 1", says="", state="ok")
 PLAN = Plan(cell="acme", cloud="aws", account="sandbox", operation="up", changes=())
 OUTCOME = Outcome(cell="acme", cloud="aws", account="sandbox", operation="up", result="succeeded", changes={})
 REEF = ReefStatus(name="r1", cloud="aws", account="sandbox", region="eu-west-1", known=None)
@@ -179,6 +181,8 @@ PRINTED: dict[str, tuple[object, Callable[[], object]]] = {
     "preview": (PLAN, lambda: shown("preview", {"plan": PLAN})),
     "drift": (REPORT, lambda: shown("drift", {"found": {"acme": REPORT}})["cells"][0]),  # type: ignore[index]
     "status": (STATUS, lambda: shown("status", {"found": STATUS})),
+    "alarms": (ALARM, lambda: shown("alarms", {"found": [ALARM]})["alarms"][0]),  # type: ignore[index]
+    "reef alarms": (ALARM, lambda: shown("alarms", {"found": [ALARM]})["alarms"][0]),  # type: ignore[index]
     "cells": (STATUS, lambda: shown("cells", {"found": [STATUS]})["cells"][0]),  # type: ignore[index]
     "explain": (EXPLAINED, lambda: shown("explain", {"found": EXPLAINED})),
     "rehearse": (REHEARSAL, lambda: shown("rehearse", {"found": REHEARSAL})),

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from cellctl.cli import (
+    alarms,
     approve,
     cells,
     doctor,
@@ -66,6 +67,7 @@ app.command(name="import")(import_.import_)
 app.command()(drift.drift)
 app.command()(rehearse.rehearse)
 app.command()(status.status)
+app.command()(alarms.alarms)
 app.command()(outputs.outputs)
 app.command()(explain.explain)
 app.command(name="cells")(cells.list_cells)

@@ -58,11 +58,15 @@ class Cockpit:
         if task.verb in ("licence", "scrub"):
             asked = hosts.licence if task.verb == "licence" else hosts.scrub
             return asked(self.host, *task.targets)
+        return self._asked(task) if task.verb in ("account", "alarms", "look_up") else self._operate(task)
+
+    def _asked(self, task: Task) -> Struct:
+        """Ask the account."""
         if task.verb == "account":
             return hosts.account(self.setup, self.host, task.targets, task.outputs.get("sizes"))
-        if task.verb == "look_up":
-            return {"found": hosts.look_up(self.setup, self.host, task.targets)}
-        return self._operate(task)
+        if task.verb == "alarms":
+            return {"states": hosts.alarms(self.host, task.targets, str(task.outputs.get("region")))}
+        return {"found": hosts.look_up(self.setup, self.host, task.targets)}
 
     def _settled(self, task: Task) -> Struct:
         """Look into the account for what the spec names there; from now on the program stands on it."""

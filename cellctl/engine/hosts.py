@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cellctl.dialer import Dialer
     from cellctl.engine.ports import (
         AccountReader,
+        AlarmReader,
         EngineHost,
         GatewayReaderFactory,
         HostFactory,
@@ -46,6 +47,10 @@ if TYPE_CHECKING:
 
 SITES = {"aws": "cellctl_provider.aws.sites:FederatedSites", "azure": "cellctl_provider.azure.sites:FederatedSites"}
 """Who looks into real accounts, by cloud: a string, as its SDK is not loaded before."""
+
+
+ALARMS = {"aws": "cellctl_provider.aws.alarms:FederatedAlarms"}
+"""Who asks real accounts how alarms stand, likewise."""
 
 
 class CliHost:
@@ -104,6 +109,12 @@ class CliHost:
         return site_reader(self._cloud, self._account.role, self._account.tenant, self._ambient)
 
     @property
+    def alarms(self) -> AlarmReader | None:
+        """Asks how alarms stand as the account's role, None without one."""
+        target, role = ALARMS.get(self._cloud), self._account.role
+        return cast("AlarmReader", resolve_name(target)(role, self._account.id)) if target and role else None
+
+    @property
     def version(self) -> str:
         """Version of the CLI."""
         return str(self._cli.version)
@@ -160,6 +171,11 @@ class SimulatedCliHost(CliHost):
     def sites(self) -> SiteReader | None:
         """Looks at simulated networks, zones and keys."""
         return getattr(self._sandbox, "sites", None)
+
+    @property
+    def alarms(self) -> AlarmReader | None:
+        """Judges simulated alarms."""
+        return getattr(self._sandbox, "alarms", None)
 
     @cached_property
     def gateways(self) -> GatewayReader | None:
@@ -275,6 +291,14 @@ def scrub(host: EngineHost, region: str, bucket: str, share: str = "") -> Struct
     if reader is None:
         raise EngineError("nobody here can look into the bucket", hint="scrub it in the account", code="scrub_failed")
     return {"left": reader.scrub(region, bucket, share)}
+
+
+def alarms(host: EngineHost, names: Sequence[str], region: str) -> Struct:
+    """Return `{"state", "why"}` of alarms by name; under `` why nothing is known of what is not in it."""
+    reader: AlarmReader | None = getattr(host, "alarms", None)
+    if reader is None:
+        return {"": "nobody here can ask this cloud"}
+    return {name: dict(row) for name, row in reader.states(names, region=region).items()}
 
 
 def settled(setup: Setup, host: EngineHost, cloud: Cloud, *, exists: bool) -> Struct:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -78,6 +78,16 @@ class SiteReader(Protocol):
         """Return what is there (docs/guides/existing-networks.md); what is not is absent.
 
         EngineError if the account does not answer (code `site_unseen`).
+        """
+
+
+class AlarmReader(Protocol):
+    """Says how alarms stand; a host that cannot has no `alarms`."""
+
+    def states(self, names: Sequence[str], *, region: str) -> Mapping[str, Mapping[str, Value]]:
+        """Return `{"state", "why"}` by name: CloudWatch's words for states, `GONE` where there is none of the name.
+
+        EngineError if the account does not answer (code `alarms_unseen`).
         """
 
 

@@ -19,7 +19,7 @@ from cellctl.state.values import Struct, Value
 
 Verb = Literal[
     "preview", "up", "destroy", "refresh", "preview_refresh", "preview_destroy", "verify", "look_up", "licence",
-    "account", "gates", "scrub", "export", "import", "site",
+    "account", "gates", "scrub", "export", "import", "site", "alarms",
 ]  # fmt: skip
 MessageKind = Literal["setup", "do", "interrupt", "close", "ready", "event", "heartbeat", "done", "error"]
 

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from cellctl.run.target import Target
     from cellctl.run.worker import Worker
 
-OperationName = Literal["up", "down", "refresh", "preview", "drift", "gates", "scrub"]
-_LOOKING = ("preview", "drift")
+OperationName = Literal["up", "down", "refresh", "preview", "drift", "alarms", "gates", "scrub"]
+_LOOKING = ("preview", "drift", "alarms")
 _LAST_CALL_S = 8.0
 
 

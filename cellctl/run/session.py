@@ -249,6 +249,12 @@ class Session:
         """Return how many `nodes` the licence in a secret allows; or why it is `missing`, or why that is `unknown`."""
         return self._raw(Task(verb="licence", targets=(reference,)), Progress(FactsOfTypes(), self.redactor))
 
+    def alarms(self, names: Sequence[str]) -> Struct:
+        """Return `{"state", "why"}` of alarms by name; under `` why nothing is known of others."""
+        task = Task(verb="alarms", targets=tuple(names), outputs={"region": self.target.region})
+        found = self._raw(task, Progress(FactsOfTypes(), self.redactor)).get("states")
+        return found if isinstance(found, dict) else {}
+
     def gates(self, gateways: Sequence[Struct]) -> tuple[Judged, ...]:
         """Try the gates of gateways, given as the stack's outputs say them."""
         task = Task(verb="gates", outputs={"gateways": [*gateways]})

@@ -16,6 +16,7 @@ PHASES = {
     "destroy": "removing",
     "refresh": "reading the cloud",
     "verify": "checking that the cell answers",
+    "alarms": "asking how alarms stand",
     "gates": "trying the gates of gateways",
     "scrub": "counting what a bucket holds",
     "repair": "repairing what an earlier run left",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cellctl_sandbox.queues import Queues
     from cellctl_sandbox.standins.dialer import SandboxDialer
     from cellctl_sandbox.standins.documents import Documents
+    from cellctl_sandbox.watchers import Watchers
     from cellctl_sandbox.workings import Workings
 
 
@@ -59,6 +60,19 @@ class DataPlane:
 
         self._looks = True
         return ProviderGateways(dialer=self, credentials=self._credentials, sleep=self._clock.sleep)
+
+    @cached_property
+    def alarms(self) -> Watchers:
+        """Return what runs the cell's watchers and judges its alarms."""
+        from cellctl_sandbox.watchers import Watchers
+
+        return Watchers(
+            self.view,
+            self.network,
+            cell=self._cell,
+            secrets=lambda: self.secrets,
+            route=self._dialer.inside,
+        )
 
     def served(self) -> list[Mapping[str, object]]:
         """Start everything and return where it is served."""

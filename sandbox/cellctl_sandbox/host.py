@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from cellctl_sandbox.engine.command import EmbeddedCommand
     from cellctl_sandbox.network import Reachability
     from cellctl_sandbox.sites import SandboxSites
+    from cellctl_sandbox.watchers import Watchers
     from cellctl_sandbox.workings import Workings
 
 CLOUD_PACKAGES = {"aws": ("aws",), "azure": ("azure-native",)}
@@ -179,6 +180,11 @@ class SandboxHost:
     def gateways(self) -> ProviderGateways:
         """Looks at simulated gateways (`cellctl.verify.gates.GatewayReader`)."""
         return self._standins.gateways
+
+    @property
+    def alarms(self) -> Watchers:
+        """Judges simulated alarms (`cellctl.engine.ports.AlarmReader`)."""
+        return self._standins.alarms
 
     @property
     def sites(self) -> SandboxSites:

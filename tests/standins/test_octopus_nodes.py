@@ -149,8 +149,13 @@ def test_a_deleted_row_comes_back_at_the_next_check_in(standin: OctopusStandin, 
 def test_a_node_whose_machine_is_gone_stays_a_row_that_is_offline(standin: OctopusStandin, machines: Machines) -> None:
     assert len(summary(standin)) == 2
     machines.found.pop()
+    machines.seconds += 600
+    assert summary(standin)["acme-1"]["LastSeen"] == "2026-01-01T00:26:40.000+00:00"
     gone = summary(standin)["acme-2"]
-    assert (gone["IsOffline"], gone["LastSeen"]) == (True, None)
+    assert (gone["IsOffline"], gone["LastSeen"]) == (
+        True,
+        "2026-01-01T00:16:40.000+00:00",
+    )  # when it was asked for last
 
 
 def test_cells_with_equal_addresses_are_told_apart(standin: OctopusStandin, machines: Machines) -> None:

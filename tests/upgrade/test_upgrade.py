@@ -32,6 +32,11 @@ ADDED = {
     "aws": {
         "acme-sql-native-backup", "acme-alarms-gateway-memory", "acme-alarms-gateway-index",
         "acme-alarms-gateway-shares", "acme-alarms-gateway-recovery",
+        # The watcher, and what it publishes.
+        "acme-watch", "acme-watch-role", "acme-watch-services", "acme-watch-logs", "acme-watch-looks",
+        "acme-watch-function", "acme-watch-clock", "acme-network-watch", "acme-network-nodes-in-tcp-8080-watch",
+        "acme-network-watch-out-tcp-8080-nodes", "acme-network-watch-out-tcp-443-0.0.0.0-0",
+        "acme-alarms-sql-lag", "acme-alarms-nodes-silent", "acme-alarms-nodes-licence",
     },
     "azure": {"acme-database-createindex", "acme-database-dropindex", "acme-files-tree"},
 }  # fmt: skip

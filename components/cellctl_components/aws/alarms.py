@@ -2,72 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 import pulumi
 from pulumi_aws import cloudwatch, sns
 
-from cellctl_components.aws.layout import AlarmsLayout
 from cellctl_components.aws.options import child
+from cellctl_components.aws.watches import DAY_S, GATEWAYS, GIB, AlarmsArgs, EntryWatched, Watch, watches
 
-_GIB = 1024**3
-_DAY_S = 86_400
-_FIVE_MINUTES_S = 300
-_GATEWAYS = "AWS/StorageGateway"
+__all__ = ["Alarms", "AlarmsArgs", "EntryWatched"]
 
-
-@dataclass(frozen=True, kw_only=True)
-class EntryWatched:
-    """The ways in: load balancers and target groups as CloudWatch writes them (`arn_suffix`), and the certificate.
-
-    Of a balancer that is `shared` only what is the cell's own is watched.
-    """
-
-    balancer: pulumi.Input[str]
-    web_target: pulumi.Input[str]
-    polling_balancer: pulumi.Input[str]
-    polling_targets: Mapping[str, pulumi.Input[str]]
-    certificate: pulumi.Input[str]
-    shared: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class AlarmsArgs:
-    """What is watched. Mappings are by label; `buckets` are names of those that carry files.
-
-    `databases` are identifiers with their storage in GiB, `gateways` ids with their names, `queues` ids of the machines
-    of a queue. A reef has no entry, a cell on a reef neither database nor gateway of its own. With a `region`
-    EC2 starts a gateway's machine, the instance of its label, on another host when its own fails.
-    """
-
-    layout: AlarmsLayout
-    key_arn: pulumi.Input[str]
-    databases: Mapping[str, tuple[pulumi.Input[str], int]] = field(default_factory=dict)
-    gateways: Mapping[str, tuple[pulumi.Input[str], str]] = field(default_factory=dict)
-    instances: Mapping[str, pulumi.Input[str]]
-    entry: EntryWatched | None = None
-    queues: Mapping[str, pulumi.Input[Sequence[str]]] = field(default_factory=dict)
-    buckets: Sequence[str] = ()
-    region: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Watch:
-    """One alarm: the metric, when it is bad, and for how many periods in a row. `does` is done besides telling."""
-
-    label: str
-    namespace: str
-    metric: str
-    dimensions: Mapping[str, pulumi.Input[str]]
-    above: float | None = None
-    below: float | None = None
-    statistic: str = "Average"
-    period_s: int = 300
-    periods: int = 3
-    missing: str = "breaching"
-    says: str = field(default="")
-    does: Sequence[str] = ()
+_ABOVE, _BELOW = "GreaterThanOrEqualToThreshold", "LessThanThreshold"
 
 
 class Alarms(pulumi.ComponentResource):
@@ -90,24 +35,34 @@ class Alarms(pulumi.ComponentResource):
 
     def _alarm(self, watch: Watch) -> cloudwatch.MetricAlarm:
         below = watch.below is not None
-        return cloudwatch.MetricAlarm(
-            f"{self._name}-{watch.label}",
-            name=f"{self._args.layout.prefix}-{watch.label}",
+        alarm = cloudwatch.MetricAlarmArgs(
             alarm_description=watch.says,
             namespace=watch.namespace,
             metric_name=watch.metric,
             dimensions=watch.dimensions,
-            comparison_operator="LessThanThreshold" if below else "GreaterThanOrEqualToThreshold",
+            comparison_operator=_BELOW if below else _ABOVE,
             threshold=watch.below if below else watch.above,
             statistic=watch.statistic,
             period=watch.period_s,
             evaluation_periods=watch.periods,
             datapoints_to_alarm=watch.periods,
             treat_missing_data=watch.missing,
-            alarm_actions=[self.topic.arn, *watch.does],
-            ok_actions=[self.topic.arn],
-            opts=child(self),
         )
+        return self._declared(watch.label, alarm, does=watch.does, after=watch.after)
+
+    def _declared(
+        self,
+        label: str,
+        alarm: cloudwatch.MetricAlarmArgs,
+        *,
+        does: Sequence[str] = (),
+        after: Sequence[pulumi.Resource] = (),
+    ) -> cloudwatch.MetricAlarm:
+        """Declare an alarm that tells the topic when it begins and when it ends."""
+        alarm.name = f"{self._args.layout.prefix}-{label}"
+        alarm.alarm_actions = [self.topic.arn, *does]
+        alarm.ok_actions = [self.topic.arn]
+        return cloudwatch.MetricAlarm(f"{self._name}-{label}", alarm, opts=child(self, *after))
 
     def _memory(self, label: str, key: pulumi.Input[str], name: str) -> cloudwatch.MetricAlarm:
         """How much memory a gateway has follows from its machine, which grows: the share counts."""
@@ -115,10 +70,10 @@ class Alarms(pulumi.ComponentResource):
             cloudwatch.MetricAlarmMetricQueryArgs(
                 id=id_,
                 metric=cloudwatch.MetricAlarmMetricQueryMetricArgs(
-                    namespace=_GATEWAYS,
+                    namespace=GATEWAYS,
                     metric_name=metric,
                     dimensions={"GatewayId": key, "GatewayName": name},
-                    period=_FIVE_MINUTES_S,
+                    period=300,
                     stat="Average",
                 ),
             )
@@ -127,20 +82,16 @@ class Alarms(pulumi.ComponentResource):
         share = cloudwatch.MetricAlarmMetricQueryArgs(
             id="share", expression="100 * used / total", label="Memory in use", return_data=True
         )
-        return cloudwatch.MetricAlarm(
-            f"{self._name}-{label}-memory",
-            name=f"{self._args.layout.prefix}-{label}-memory",
+        alarm = cloudwatch.MetricAlarmArgs(
             alarm_description="The gateway's memory is nearly full: it becomes slow, then it restarts",
             metric_queries=[*queries, share],
-            comparison_operator="GreaterThanOrEqualToThreshold",
+            comparison_operator=_ABOVE,
             threshold=95,
             evaluation_periods=3,
             datapoints_to_alarm=3,
             treat_missing_data="breaching",
-            alarm_actions=[self.topic.arn],
-            ok_actions=[self.topic.arn],
-            opts=child(self),
         )
+        return self._declared(f"{label}-memory", alarm)
 
     def _files_size(self) -> cloudwatch.MetricAlarm:
         """S3 has no quota: the size the cell file expects is where this alarms. S3 counts once a day."""
@@ -151,7 +102,7 @@ class Alarms(pulumi.ComponentResource):
                     namespace="AWS/S3",
                     metric_name="BucketSizeBytes",
                     dimensions={"BucketName": bucket, "StorageType": "StandardStorage"},
-                    period=_DAY_S,
+                    period=DAY_S,
                     stat="Average",
                 ),
             )
@@ -160,133 +111,12 @@ class Alarms(pulumi.ComponentResource):
         total = cloudwatch.MetricAlarmMetricQueryArgs(
             id="total", expression="SUM(METRICS())", label="All files", return_data=True
         )
-        return cloudwatch.MetricAlarm(
-            f"{self._name}-files-size",
-            name=f"{self._args.layout.prefix}-files-size",
+        alarm = cloudwatch.MetricAlarmArgs(
             alarm_description="All files together are larger than the cell file expects",
             metric_queries=[*queries, total],
-            comparison_operator="GreaterThanOrEqualToThreshold",
-            threshold=self._args.layout.storage_limit_gib * _GIB,
+            comparison_operator=_ABOVE,
+            threshold=self._args.layout.storage_limit_gib * GIB,
             evaluation_periods=1,
             treat_missing_data="notBreaching",
-            alarm_actions=[self.topic.arn],
-            ok_actions=[self.topic.arn],
-            opts=child(self),
         )
-
-
-def watches(args: AlarmsArgs) -> list[Watch]:
-    """Return every alarm on one metric."""
-    databases = [watch for label, (name, gib) in args.databases.items() for watch in _database(label, name, gib)]
-    gateways = [watch for label, (key, name) in args.gateways.items() for watch in _gateway(label, key, name)]
-    queues = [watch for label, machines in args.queues.items() for watch in _queue(label, machines)]
-    return [*databases, *gateways, *queues, *(_balancers(args.entry) if args.entry else ()), *_instances(args)]
-
-
-def _database(label: str, identifier: pulumi.Input[str], storage_gib: int) -> list[Watch]:
-    where, space = {"DBInstanceIdentifier": identifier}, "AWS/RDS"
-    return [
-        Watch(label=f"{label}-storage", namespace=space, metric="FreeStorageSpace", dimensions=where,
-              below=storage_gib * _GIB / 10, says="Less than a tenth of the database's storage is free"),
-        Watch(label=f"{label}-cpu", namespace=space, metric="CPUUtilization", dimensions=where, above=90,
-              says="The database host is busy"),
-        Watch(label=f"{label}-jobs", namespace=space, metric="FailedSQLServerAgentJobsCount", dimensions=where,
-              statistic="Sum", above=1, periods=1, missing="notBreaching", says="A job of SQL Server Agent failed"),
-    ]  # fmt: skip
-
-
-def _gateway(label: str, key: pulumi.Input[str], name: str) -> list[Watch]:
-    where: dict[str, pulumi.Input[str]] = {"GatewayId": key, "GatewayName": name}
-    space = _GATEWAYS
-    counts = {
-        "health": ("HealthNotifications", "The gateway reports a fault"),
-        "availability": ("AvailabilityNotifications", "The gateway was restarted or is not available"),
-        "uploads": ("FilesFailingUpload", "Files do not reach their bucket: the cache holds the only copy"),
-        "index": ("IndexEvictions", "The gateway forgets files that it knew: raise its capacity, or spread the files"),
-        "shares": ("FileSharesUnavailable", "A file share is not available: no node can use it"),
-    }
-    return [
-        Watch(label=f"{label}-dirty", namespace=space, metric="CachePercentDirty", dimensions=where, above=80,
-              says="Files wait for upload; at 90 % writes are refused"),
-        Watch(label=f"{label}-full", namespace=space, metric="CachePercentDirty", dimensions=where, above=90,
-              periods=1, says="Writes to files are refused"),
-        Watch(label=f"{label}-disk", namespace=space, metric="IoWaitPercent", dimensions=where, above=10,
-              says="The cache disk is too slow"),
-        *(
-            Watch(label=f"{label}-{what}", namespace=space, metric=metric, dimensions=where, statistic="Sum", above=1,
-                  periods=1, missing="notBreaching", says=says)
-            for what, (metric, says) in counts.items()
-        ),
-    ]  # fmt: skip
-
-
-def _queue(label: str, machines: pulumi.Input[Sequence[str]]) -> list[Watch]:
-    where = {"CacheClusterId": pulumi.Output.from_input(machines).apply(lambda ids: ids[0])}
-    return [
-        Watch(label=f"{label}-memory", namespace="AWS/ElastiCache", metric="DatabaseMemoryUsagePercentage",
-              dimensions=where, above=80, says="The queue of Tentacles is nearly full: then it refuses requests"),
-        Watch(label=f"{label}-cpu", namespace="AWS/ElastiCache", metric="EngineCPUUtilization", dimensions=where,
-              above=90, says="The queue of polling Tentacles is busy"),
-    ]  # fmt: skip
-
-
-def _balancers(args: EntryWatched) -> list[Watch]:
-    web: dict[str, pulumi.Input[str]] = {"LoadBalancer": args.balancer}
-    space = "AWS/ApplicationELB"
-    answers = {**web, "TargetGroup": args.web_target} if args.shared else web
-    return [
-        Watch(label="web-unhealthy", namespace=space, metric="UnHealthyHostCount", statistic="Maximum", above=1,
-              dimensions={**web, "TargetGroup": args.web_target}, period_s=60, says="A node does not answer its ping"),
-        Watch(label="web-errors", namespace=space, metric="HTTPCode_Target_5XX_Count", dimensions=answers,
-              statistic="Sum", above=10, missing="notBreaching", says="Octopus answers with errors"),
-        Watch(label="certificate", namespace="AWS/CertificateManager", metric="DaysToExpiry", period_s=_DAY_S,
-              dimensions={"CertificateArn": args.certificate}, statistic="Minimum", below=30, periods=1,
-              missing="notBreaching", says="The certificate of the web portal ends soon"),
-        *(
-            Watch(label=f"polling-{label}".rstrip("-"), namespace="AWS/NetworkELB", metric="UnHealthyHostCount",
-                  dimensions={"LoadBalancer": args.polling_balancer, "TargetGroup": target}, statistic="Maximum",
-                  above=1, period_s=60, says="Polling Tentacles do not reach this node")
-            for label, target in args.polling_targets.items()
-        ),
-    ]  # fmt: skip
-
-
-def _instances(args: AlarmsArgs) -> list[Watch]:
-    return [*_failing(args), *_moved(args)]
-
-
-def _moved(args: AlarmsArgs) -> list[Watch]:
-    """A host that fails under a machine with a fixed address and disks of its own: EC2 starts it on another one."""
-    return [
-        Watch(
-            label=f"{label}-recovery",
-            namespace="AWS/EC2",
-            metric="StatusCheckFailed_System",
-            dimensions={"InstanceId": args.instances[label]},
-            statistic="Minimum",
-            above=1,
-            period_s=60,
-            periods=2,
-            missing="missing",
-            says="The machine's host fails: it is started on another one",
-            does=(f"arn:aws:automate:{args.region}:ec2:recover",),
-        )
-        for label in args.gateways
-        if args.region
-    ]
-
-
-def _failing(args: AlarmsArgs) -> list[Watch]:
-    return [
-        Watch(
-            label=f"{label}-status",
-            namespace="AWS/EC2",
-            metric="StatusCheckFailed",
-            dimensions={"InstanceId": instance},
-            statistic="Maximum",
-            above=1,
-            period_s=60,
-            says="The instance or its host fails",
-        )
-        for label, instance in args.instances.items()
-    ]
+        return self._declared("files-size", alarm)

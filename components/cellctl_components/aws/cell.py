@@ -9,7 +9,7 @@ import pulumi
 
 from cellctl_components import resources as cellctl
 from cellctl_components.aws import answering, firewall
-from cellctl_components.aws.alarms import Alarms, AlarmsArgs, EntryWatched
+from cellctl_components.aws.alarms import Alarms
 from cellctl_components.aws.bootstrap import Boot
 from cellctl_components.aws.existing_network import ExistingNetwork, ExistingNetworkArgs
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
@@ -26,6 +26,8 @@ from cellctl_components.aws.queue_members import QueueMembersArgs, queue_members
 from cellctl_components.aws.secrets import Secrets, SecretsArgs
 from cellctl_components.aws.share_set import ShareSet, ShareSetArgs
 from cellctl_components.aws.sql_server_host import SqlServerHost, SqlServerHostArgs, backups_of
+from cellctl_components.aws.watched import Watched
+from cellctl_components.aws.watching.watcher import Watcher, watch_role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +82,7 @@ class Cell(pulumi.ComponentResource):
         super().__init__("cells:aws:Cell", name, None, opts)
         self._name, self._args, self._layout = name, args, args.layout
         self.secrets = self._secrets()
+        self._watches_as = watch_role(f"{name}-watch", args.layout.watch, args.layout.region, args.account, self)
         self.network = self._network()
         self.ingress = self._ingress()
         self._sql = self._sql_of(args.layout.place) if args.layout.place else self._sql_server()
@@ -90,7 +93,9 @@ class Cell(pulumi.ComponentResource):
         if self.queue:
             told = QueueMembersArgs.of(args.layout, self.nodes, self.queue, self._files.gateway_id, self._files.ready)
             queue_members(f"{name}-queue", told, self)
-        self.alarms = self._alarms()
+        watched = self._watched()
+        self.watcher = Watcher(f"{name}-watch", watched.looks(), opts=child(self))
+        self.alarms = Alarms(f"{name}-alarms", watched.alarms(self.watcher), opts=child(self))
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
         self.register_outputs({"url": self.facts["url"]})
 
@@ -123,6 +128,7 @@ class Cell(pulumi.ComponentResource):
                 account=self._args.account,
                 groups=firewall.groups(layout),
                 rules=self._rules(),
+                before=self._watches_as.before,
                 key_arn=self.secrets.key_arn,
             ),
             opts=child(self),
@@ -130,7 +136,9 @@ class Cell(pulumi.ComponentResource):
 
     def _joined(self, place: PlaceLayout) -> JoinedNetwork:
         layout, groups = self._layout.network, firewall.groups(self._layout)
-        args = JoinedNetworkArgs(layout=layout, place=place, groups=groups, rules=self._rules())
+        args = JoinedNetworkArgs(
+            layout=layout, place=place, groups=groups, rules=self._rules(), before=self._watches_as.before
+        )
         return JoinedNetwork(f"{self._name}-network", args, opts=child(self))
 
     def _rules(self) -> tuple[firewall.Rule, ...]:
@@ -147,6 +155,7 @@ class Cell(pulumi.ComponentResource):
                 owner=f"cell-{layout.cell}",
                 groups=firewall.groups(layout),
                 rules=self._rules(),
+                before=self._watches_as.before,
             ),
             opts=child(self),
         )
@@ -334,30 +343,19 @@ class Cell(pulumi.ComponentResource):
             opts=child(self),
         )
 
-    def _alarms(self) -> Alarms:
-        layout, ingress, sql, files = self._layout, self.ingress, self._sql.host, self._files.host
-        nodes = {f"node-{key}": instance.id for key, instance in self.nodes.instances.items()}
-        return Alarms(
-            f"{self._name}-alarms",
-            AlarmsArgs(
-                layout=layout.alarms,
-                key_arn=self.secrets.key_arn,
-                databases={"sql": (sql.instance.identifier, layout.database.storage_gib)} if sql else {},
-                gateways={"gateway": (files.gateway_id, layout.gateway.name)} if files else {},
-                instances={**({"gateway": files.instance.id} if files else {}), **nodes},
-                region=layout.region,
-                entry=EntryWatched(
-                    balancer=ingress.web.suffix,
-                    web_target=ingress.web_target.arn_suffix,
-                    polling_balancer=ingress.polling.suffix,
-                    shared=layout.entry is not None,
-                    polling_targets={key: target.arn_suffix for key, target in ingress.polling_groups.items()},
-                    certificate=ingress.certificate_arn,
-                ),
-                queues={"queue": self.queue.group.member_clusters} if self.queue else {},
-                buckets=list(dict.fromkeys(share.bucket for share in layout.shares if share.kind)),
-            ),
-            opts=child(self),
+    def _watched(self) -> Watched:
+        host = self._sql.host
+        return Watched(
+            layout=self._layout,
+            account=self._args.account,
+            key_arn=self.secrets.key_arn,
+            runs_as=self._watches_as,
+            network=self.network,
+            ingress=self.ingress,
+            nodes=self.nodes,
+            database=host.instance.identifier if host else None,
+            gateway=self._files.host,
+            queue=self.queue,
         )
 
     def _facts(self) -> dict[str, pulumi.Input[object]]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_aws import ec2
@@ -16,7 +16,10 @@ from cellctl_components.aws.options import child
 
 @dataclass(frozen=True, kw_only=True)
 class ExistingNetworkArgs:
-    """What it is made of. `groups` and `rules` are those of `firewall`; `owner` names the stack."""
+    """What it is made of. `groups` and `rules` are those of `firewall`; `owner` names the stack.
+
+    `before` is what must outlive a group.
+    """
 
     layout: NetworkLayout
     site: SiteLayout
@@ -24,6 +27,7 @@ class ExistingNetworkArgs:
     owner: str
     groups: Sequence[Group]
     rules: Sequence[Rule]
+    before: Mapping[Group, Sequence[pulumi.Resource]] = field(default_factory=dict)
 
 
 class ExistingNetwork(pulumi.ComponentResource):
@@ -41,7 +45,9 @@ class ExistingNetwork(pulumi.ComponentResource):
         super().__init__("cells:aws:Network", name, None, opts)
         self._name, self._args, self._layout, self._site = name, args, args.layout, args.site
         self.vpc_id = args.site.network
-        self.groups = security_groups.declare(self, name, args.layout.name, self.vpc_id, args.groups)
+        self.groups = security_groups.declare(
+            self, name, args.layout.name, self.vpc_id, args.groups, before=args.before
+        )
         self.rules = security_groups.admit(self, name, self.groups, args.rules, {S3: args.site.storage})
         self._blocks = {zone.letter: self._block(zone) for zone in self._layout.zones}
         self.ways_out: list[pulumi.Resource] = [*self._blocks.values()]

@@ -23,11 +23,11 @@ from cellctl_components.layout import covered
 if TYPE_CHECKING:
     from cellctl_components.aws.reef_layout import ReefEntry, ReefLayout
 
-Group = Literal["web", "polling", "nodes", "gateway", "database", "endpoints", "members", "queue"]
-GROUPS: tuple[Group, ...] = ("web", "polling", "nodes", "gateway", "database", "endpoints")
+Group = Literal["web", "polling", "nodes", "gateway", "database", "endpoints", "members", "queue", "watch"]
+GROUPS: tuple[Group, ...] = ("web", "polling", "nodes", "gateway", "database", "endpoints", "watch")
 """Groups of a dedicated cell."""
 
-CELL_GROUPS: tuple[Group, ...] = ("web", "polling", "nodes")
+CELL_GROUPS: tuple[Group, ...] = ("web", "polling", "nodes", "watch")
 """Groups of a cell on a reef: its own ways in, and nothing that other cells share."""
 
 REEF_GROUPS: tuple[Group, ...] = ("members", "gateway", "database", "endpoints")
@@ -45,6 +45,7 @@ PURPOSES: dict[Group, str] = {
     "endpoints": "Endpoints of AWS services",
     "members": "Nodes of cells on this reef",
     "queue": "Queue of polling Tentacles",
+    "watch": "Function that looks at nodes and database",
 }
 """Descriptions. They can never change: a new one would replace the group."""
 
@@ -225,6 +226,9 @@ def _nodes(layout: AwsLayout, control: str) -> Sequence[Rule]:
         _rule("nodes", "in", "tcp", WEB_PORT, "nodes", "Nodes wait for the first one"),
         _rule("nodes", "in", "tcp", WEB_PORT, control, "cellctl asks each node"),
         _rule("nodes", "in", "tcp", POLLING_PORT, "polling", "Polling Tentacles"),
+        _rule("nodes", "in", "tcp", WEB_PORT, "watch", "Asked once a minute"),
+        _rule("watch", "out", "tcp", WEB_PORT, "nodes", "Asks nodes"),
+        _rule("watch", "out", "tcp", 443, ANYWHERE, "Services of AWS"),
         # Deployments reach whatever their owner deploys to.
         Rule(group="nodes", way="out", protocol="-1", first=None, last=None, peer=ANYWHERE, reason="Deployments"),
     ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 
@@ -14,12 +14,16 @@ from cellctl_components.aws.layout import NetworkLayout, PlaceLayout
 
 @dataclass(frozen=True, kw_only=True)
 class JoinedNetworkArgs:
-    """What a JoinedNetwork is made of. `groups` and `rules` are `firewall.groups(...)` and `firewall.rules(...)`."""
+    """What a JoinedNetwork is made of. `groups` and `rules` are `firewall.groups(...)` and `firewall.rules(...)`.
+
+    `before` is what must outlive a group.
+    """
 
     layout: NetworkLayout
     place: PlaceLayout
     groups: Sequence[Group]
     rules: Sequence[Rule]
+    before: Mapping[Group, Sequence[pulumi.Resource]] = field(default_factory=dict)
 
 
 class JoinedNetwork(pulumi.ComponentResource):
@@ -32,7 +36,9 @@ class JoinedNetwork(pulumi.ComponentResource):
         super().__init__("cells:aws:Network", name, None, opts)
         self._place, self._layout = args.place, args.layout
         self.vpc_id: pulumi.Input[str] = args.place.network
-        self.groups = security_groups.declare(self, name, args.layout.name, args.place.network, args.groups)
+        self.groups = security_groups.declare(
+            self, name, args.layout.name, args.place.network, args.groups, before=args.before
+        )
         entry = args.place.entry
         shared = {"web": entry.web_group, "polling": entry.polling_group} if entry else None
         self.rules = security_groups.admit(self, name, self.groups, args.rules, {}, others=shared)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from cellctl_components.aws.in_account import bucket_in
+from cellctl_components.aws.watching.layout import WatchLayout
 from cellctl_components.layout import Json, json_object
 
 Protocol = Literal["nfs", "smb"]
@@ -359,6 +360,7 @@ class AwsLayout:
     nodes: NodesLayout
     ingress: IngressLayout
     alarms: AlarmsLayout
+    watch: WatchLayout
     octopus: OctopusLayout
     cloud: str = "aws"
     place: PlaceLayout | None = None

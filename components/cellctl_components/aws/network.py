@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import pulumi
 from pulumi_aws import cloudwatch, ec2, iam
@@ -18,7 +18,10 @@ TIERS = ("public", "ingress", "nodes", "data")
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkArgs:
-    """What a Network is made of: `groups` and `rules` are those of `firewall`; `key_arn` seals the flow logs."""
+    """What a Network is made of: `groups` and `rules` are those of `firewall`; `key_arn` seals the flow logs.
+
+    `before` is what must outlive a group.
+    """
 
     layout: NetworkLayout
     region: str
@@ -26,6 +29,7 @@ class NetworkArgs:
     rules: Sequence[Rule]
     key_arn: pulumi.Input[str]
     groups: Sequence[Group] = GROUPS
+    before: Mapping[Group, Sequence[pulumi.Resource]] = field(default_factory=dict)
 
 
 class Network(pulumi.ComponentResource):
@@ -49,7 +53,9 @@ class Network(pulumi.ComponentResource):
         self.ways_out: list[pulumi.Resource] = []
         self._route_public()
         self._private_tables = self._route_private()
-        self.groups = security_groups.declare(self, name, self._layout.name, self.vpc_id, args.groups)
+        self.groups = security_groups.declare(
+            self, name, self._layout.name, self.vpc_id, args.groups, before=args.before
+        )
         self.s3_endpoint = self._s3_endpoint()
         lists = {S3: self.s3_endpoint.prefix_list_id}
         self.rules = security_groups.admit(self, name, self.groups, args.rules, lists)

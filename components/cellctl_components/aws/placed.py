@@ -28,11 +28,12 @@ NODES_OF_PLACE = 8
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ground:
-    """What a cell on a reef stands on."""
+    """What a cell on a reef stands on. `borrowed`: the reef is in a network that was there before."""
 
     layout: parts.PlaceLayout
     cidr: str
     zones: tuple[parts.Zone, ...]
+    borrowed: bool
 
     @property
     def first_address(self) -> int:
@@ -81,9 +82,9 @@ def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
     number = given["number"]
     values = {name: given[name] for name in names} | {"number": int(number) if isinstance(number, int | float) else 0}
     layout = parts.PlaceLayout(**values, entry=_entry(spec, given))  # type: ignore[arg-type]  # by their names
-    rows = given.get("zones")
-    zones = site.zones_of(given) if isinstance(rows, list) else sizing.zones(spec.spec.region, cidr)
-    return Ground(layout=layout, cidr=cidr, zones=zones)
+    borrowed = isinstance(given.get("zones"), list)
+    zones = site.zones_of(given) if borrowed else sizing.zones(spec.spec.region, cidr)
+    return Ground(layout=layout, cidr=cidr, zones=zones, borrowed=borrowed)
 
 
 def _entry(spec: CellSpec, given: Mapping[str, Json]) -> parts.EntryLayout | None:

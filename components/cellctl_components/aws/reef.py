@@ -9,7 +9,7 @@ import pulumi
 from pulumi_aws import route53
 
 from cellctl_components.aws import firewall
-from cellctl_components.aws.alarms import Alarms, AlarmsArgs
+from cellctl_components.aws.alarms import Alarms
 from cellctl_components.aws.existing_network import ExistingNetwork, ExistingNetworkArgs
 from cellctl_components.aws.file_gateway_host import FileGatewayHost, FileGatewayHostArgs
 from cellctl_components.aws.in_account import secret_arn
@@ -29,6 +29,8 @@ from cellctl_components.aws.sql_server_host import (
     backups_of,
     host_groups,
 )
+from cellctl_components.aws.watches import AlarmsArgs, OwnMetrics
+from cellctl_components.aws.watching.watcher import Watcher, WatcherArgs, watch_role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +71,7 @@ class Reef(pulumi.ComponentResource):
         self.gateways = {gateway.label: self._gateway(gateway) for gateway in args.layout.gateways}
         self.shares = {gateway.label: self._shares(gateway) for gateway in args.layout.gateways}
         self.balancers = self._balancers(args.layout.entry) if args.layout.entry else None
+        self.watcher = self._watcher()
         self.alarms = self._alarms()
         self.facts: Mapping[str, pulumi.Input[object]] = self._facts()
         self.register_outputs({"vpcId": self.network.vpc_id})
@@ -216,6 +219,28 @@ class Reef(pulumi.ComponentResource):
                 gateways={one.label: (self.gateways[one.label].gateway_id, one.host.name) for one in layout.gateways},
                 instances={one.label: self.gateways[one.label].instance.id for one in layout.gateways},
                 region=layout.region,
+                own=OwnMetrics(
+                    namespace=layout.watch.namespace,
+                    clock=self.watcher.clock,
+                    databases={f"sql-{number}": host.identifier for number, host in _numbered(layout)},
+                ),
+            ),
+            opts=child(self),
+        )
+
+    def _watcher(self) -> Watcher:
+        layout, account = self._layout, self._args.account
+        name = f"{self._name}-watch"
+        return Watcher(
+            name,
+            WatcherArgs(
+                layout=layout.watch,
+                region=layout.region,
+                account=account,
+                key_arn=self.key_arn,
+                runs_as=watch_role(name, layout.watch, layout.region, account, self),
+                databases=[host.identifier for host in layout.hosts],
+                after=[host.instance for host in self.hosts.values()],
             ),
             opts=child(self),
         )

@@ -22,6 +22,7 @@ from cellctl_components.aws.layout import (
     in_account,
 )
 from cellctl_components.aws.site import site_of, zones_of
+from cellctl_components.aws.watching.layout import WatchLayout, of_reef
 from cellctl_components.layout import Json, address_in, facts, json_object
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class ReefLayout:
     hosts: tuple[HostLayout, ...]
     gateways: tuple[ReefGateway, ...]
     alarms: AlarmsLayout
+    watch: WatchLayout
     cloud: str = "aws"
     entry: ReefEntry | None = None
     site: SiteLayout | None = None
@@ -121,6 +123,7 @@ def reef_layout(spec: ReefSpec, *, incarnation: int = 1, site: Mapping[str, Json
         hosts=tuple(_host(spec, number, incarnation) for number in range(1, body.database.hosts + 1)),
         gateways=tuple(_gateway(spec, number, network, incarnation) for number in range(1, body.storage.gateways + 1)),
         alarms=_alarms(reef),
+        watch=of_reef(reef, log_days=_LOG_DAYS),
         entry=_entry(spec),
         site=stands_on,
     )

@@ -11,6 +11,7 @@ from cellctl_components.aws import layout as parts
 from cellctl_components.aws import rules, sizing
 from cellctl_components.aws.placed import place_of
 from cellctl_components.aws.site import GATEWAY_OFFSET, NODES_OFFSET, site_of, zones_of
+from cellctl_components.aws.watching.layout import of_cell
 from cellctl_components.layout import Json, address_in, facts, round_robin
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def layout(
         nodes=_nodes(spec, network, first=NODES_OFFSET if there else _NODE_OFFSET),
         ingress=_ingress(spec),
         alarms=_alarms(spec),
+        watch=of_cell(cell, log_days=network.log_days, borrowed=there),
         octopus=_octopus(spec),
         queue=_queue(spec, incarnation),
         site=stands_on,
@@ -102,6 +104,7 @@ def _on_reef(spec: CellSpec, incarnation: int, ground: Ground) -> parts.AwsLayou
         nodes=_nodes(spec, network, first=ground.first_address, entry=place.entry),
         ingress=_shared(_ingress(spec)) if place.entry else _ingress(spec),
         alarms=_alarms(spec),
+        watch=of_cell(spec.metadata.name, log_days=network.log_days, borrowed=ground.borrowed),
         octopus=_octopus(spec),
         place=place,
         queue=_queue(spec, incarnation),

@@ -14,9 +14,19 @@ AnyRule = vpc.SecurityGroupIngressRule | vpc.SecurityGroupEgressRule
 
 
 def declare(
-    parent: pulumi.ComponentResource, name: str, prefix: str, vpc_id: pulumi.Input[str], groups: Sequence[Group]
+    parent: pulumi.ComponentResource,
+    name: str,
+    prefix: str,
+    vpc_id: pulumi.Input[str],
+    groups: Sequence[Group],
+    *,
+    before: Mapping[Group, Sequence[pulumi.Resource]] | None = None,
 ) -> dict[Group, ec2.SecurityGroup]:
-    """Declare groups without a rule; their names in the cloud begin with `prefix`."""
+    """Declare groups without a rule; their names in the cloud begin with `prefix`.
+
+    What is there `before` a group outlives it.
+    """
+    held = before or {}
     return {
         group: ec2.SecurityGroup(
             f"{name}-{group}",
@@ -25,7 +35,7 @@ def declare(
             vpc_id=vpc_id,
             revoke_rules_on_delete=True,
             tags={"Name": f"{prefix}-{group}"},
-            opts=child(parent),
+            opts=child(parent, *held.get(group, ())),
         )
         for group in groups
     }

@@ -11,6 +11,7 @@ from cellctl.state.resources import ResourceState, next_row
 from cellctl.state.values import Struct, contains_unknown
 from cellctl_provider.protocol import Check, Checked, Diff, Diffed, ProviderError
 from cellctl_sandbox.engine import paths, steps
+from cellctl_sandbox.engine.assets import assets_by_hash
 from cellctl_sandbox.engine.errors import StepFailed, crashed
 from cellctl_sandbox.engine.goals import Goal, seconds
 from cellctl_sandbox.engine.identities import Identities
@@ -18,7 +19,7 @@ from cellctl_sandbox.engine.replacing import Replacing
 from cellctl_sandbox.engine.scope import Scope
 from cellctl_sandbox.engine.steps import Op, Step
 from cellctl_sandbox.engine.urns import split_reference
-from cellctl_sandbox.engine.wire import assets_by_hash, known_struct
+from cellctl_sandbox.engine.wire import known_struct
 
 T = TypeVar("T")
 

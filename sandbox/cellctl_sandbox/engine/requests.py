@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from cellctl.state.values import Struct, Value
+from cellctl_sandbox.engine.assets import with_asset_hashes
 from cellctl_sandbox.engine.callbacks import bound_hooks
 from cellctl_sandbox.engine.errors import UnsupportedFeature
 from cellctl_sandbox.engine.goals import Alias, Goal, InvokeGoal, ReadGoal
 from cellctl_sandbox.engine.refusals import Feature
 from cellctl_sandbox.engine.sdk import DYNAMIC_PREFIX
 from cellctl_sandbox.engine.urns import PROVIDER_PREFIX
-from cellctl_sandbox.engine.wire import as_stated, from_proto, from_struct, with_asset_hashes
+from cellctl_sandbox.engine.wire import as_stated, from_proto, from_struct
 
 if TYPE_CHECKING:
     from pulumi.runtime.proto import alias_pb2, resource_pb2

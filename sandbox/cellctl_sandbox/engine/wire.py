@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import operator
 from collections.abc import Mapping
 from decimal import Decimal
@@ -10,8 +9,6 @@ from decimal import Decimal
 from google.protobuf import struct_pb2
 
 from cellctl.state.values import (
-    ARCHIVE,
-    ASSET,
     RESOURCE_REFERENCE,
     SIGNATURE,
     UNKNOWN,
@@ -140,26 +137,3 @@ def known_struct(struct: Struct) -> Struct:
         return struct
     members = {key: only_known(item) for key, item in struct.items()}
     return {key: item for key, item in members.items() if item != UNKNOWN}
-
-
-def with_asset_hashes(value: Value) -> Value:
-    """Return `value` with the sha256 of every text asset filled in, by which assets are compared later."""
-    if isinstance(value, dict):
-        text = value.get("text")
-        if value.get(SIGNATURE) == ASSET and isinstance(text, str) and not value.get("hash"):
-            return {**value, "hash": hashlib.sha256(text.encode()).hexdigest()}
-        return {key: with_asset_hashes(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [with_asset_hashes(item) for item in value]
-    return value
-
-
-def assets_by_hash(value: Value) -> Value:
-    """Return `value` with assets and archives reduced to signature and hash, where it has one."""
-    if isinstance(value, dict):
-        if value.get(SIGNATURE) in (ASSET, ARCHIVE) and value.get("hash"):
-            return {SIGNATURE: value[SIGNATURE], "hash": value["hash"]}
-        return {key: assets_by_hash(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [assets_by_hash(item) for item in value]
-    return value

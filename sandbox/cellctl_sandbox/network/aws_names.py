@@ -33,7 +33,7 @@ _PUBLIC_NAMES = (
     "*.amazon.pool.ntp.org",
 )
 _NEVER_PUBLIC = (".internal", ".local", ".test")
-_REGIONAL = ("secretsmanager", "storagegateway", "s3", "ssm", "kms", "logs", "monitoring", "sns")
+_REGIONAL = ("secretsmanager", "storagegateway", "s3", "ssm", "kms", "logs", "monitoring", "rds", "sns")
 
 
 def resolve(estate: Estate, name: str, network: str) -> Names:

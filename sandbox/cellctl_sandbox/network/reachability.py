@@ -12,7 +12,7 @@ from cellctl_sandbox.iam import PolicyError, services
 from cellctl_sandbox.iam import aws as aws_roles
 from cellctl_sandbox.iam import azure as azure_roles
 from cellctl_sandbox.inventory import BOOT_S, INSTANCE
-from cellctl_sandbox.network import aws_balancers, aws_nodes, azure_balancers, azure_nodes, azure_work
+from cellctl_sandbox.network import aws_balancers, aws_functions, aws_nodes, azure_balancers, azure_nodes, azure_work
 from cellctl_sandbox.network.addresses import is_address
 from cellctl_sandbox.network.aws import AwsNetwork
 from cellctl_sandbox.network.azure import AzureNetwork
@@ -142,6 +142,15 @@ class Reachability:
         estate = self._estates.of(machine.cell)
         return aws_nodes.secret_unread(AwsNetwork(estate), estate.find(machine.id) or machine, secret)
 
+    def running(self, function: CloudObject) -> aws_functions.Running:
+        """Return what a function's code may do, and whom it reaches."""
+        estate = self._estates.of(function.cell)
+        return aws_functions.Running(estate, estate.one(function.type, function.id) or function)
+
+    def schedule_trouble(self, schedule: CloudObject) -> str:
+        """Return why a schedule starts nothing, `` if its function runs."""
+        return aws_functions.starts(self._estates.of(schedule.cell), schedule)
+
     def appliance_hindrance(self, machine: CloudObject, endpoint: str) -> str:
         """Return why a gateway's appliance cannot talk to its service, `` if it can."""
         estate = self._estates.of(machine.cell)
@@ -162,13 +171,14 @@ class Reachability:
         Raises:
             PolicyError: A policy says something that the sandbox cannot judge.
         """
-        if type not in services.WORK and type not in azure_work.WORK:
+        judge = {**azure_work.WORK, **aws_functions.WORK}.get(type)
+        if judge is None and type not in services.WORK:
             return ""
         estate = self._estates.of(cell)
         item = estate.one(type, id)
         if item is None:
             return ""
-        return azure_work.WORK[type](estate, item) if type in azure_work.WORK else services.trouble(estate, item)
+        return judge(estate, item) if judge else services.trouble(estate, item)
 
     def settles_s(self, cell: str) -> float | None:
         """Return when the next object of a cell is found by all, None if nothing is hidden from anybody."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import pulumi
 import pytest
 from google.protobuf import struct_pb2
 from google.protobuf.json_format import ParseDict
@@ -81,7 +82,8 @@ class _Answers(mocks.Mocks):
         return {"value": "ami-0123456789abcdef0", "name": "n"}, []
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, object]]:
-        outputs = {"arn": f"arn:{args.typ}:{args.name}", **args.inputs, **_EMPTY_BUT_NEEDED.get(args.typ, {})}
+        echoed = {key: value for key, value in args.inputs.items() if not isinstance(value, pulumi.Archive)}
+        outputs = {"arn": f"arn:{args.typ}:{args.name}", **echoed, **_EMPTY_BUT_NEEDED.get(args.typ, {})}
         return f"{args.name}-id", outputs
 
 

@@ -18,6 +18,16 @@ STACKS = Path(__file__).resolve().parents[3] / "stacks"
 SPEC = CellSpec.minimal("acme", cloud="aws", region="eu-west-1")
 
 
+def texts(inputs: dict[str, object]) -> dict[str, object]:
+    """Return inputs with the texts of archives in their place: archives are equal by identity alone."""
+    return {
+        key: {name: vars(asset) for name, asset in value.assets.items()}
+        if isinstance(value, pulumi.AssetArchive)
+        else value
+        for key, value in inputs.items()
+    }
+
+
 def test_by_hand_declares_the_same_resources_and_keeps_the_record(record) -> None:
     cell = {"cell": "acme", "incarnation": 2, "spec": SPEC.to_json()}
     given = {"octopus-cells:cell": json.dumps(cell), "octopus-cells:accountId": "123456789012"}
@@ -35,7 +45,7 @@ def test_by_hand_declares_the_same_resources_and_keeps_the_record(record) -> Non
     mine = {(item.type, item.name): item.inputs for item in ours.resources}
     for item in theirs.resources:
         if item.name not in made_once:
-            assert item.inputs == mine[item.type, item.name], item.name
+            assert texts(item.inputs) == texts(mine[item.type, item.name]), item.name
     kept = theirs.outputs["cellctl"]
     assert (kept["cell"], kept["incarnation"], kept["spec"]["metadata"]["name"]) == ("acme", 2, "acme")
     assert set(theirs.outputs) == {*ours.outputs, "cellctl"}

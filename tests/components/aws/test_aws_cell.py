@@ -207,6 +207,9 @@ def test_security_groups_admit_exactly_this(cell: Callable[..., Recording]) -> N
         ("web", "out", "tcp", 8080, 8080, "nodes"),
         ("polling", "in", "tcp", 10943, 10944, "10.0.0.0/8"),
         ("polling", "out", "tcp", 10943, 10943, "nodes"),
+        ("nodes", "in", "tcp", 8080, 8080, "watch"),
+        ("watch", "out", "tcp", 8080, 8080, "nodes"),
+        ("watch", "out", "tcp", 443, 443, "0.0.0.0/0"),
         ("nodes", "in", "tcp", 8080, 8080, "web"),
         ("nodes", "in", "tcp", 8080, 8080, "nodes"),
         ("nodes", "in", "tcp", 8080, 8080, control),
@@ -563,7 +566,7 @@ def test_alarms_watch_every_part_and_have_a_statistic(cell: Callable[..., Record
     alarms = cell().of("aws:cloudwatch/metricAlarm:MetricAlarm")
     assert {item.inputs.get("namespace", "metric math") for item in alarms} == {
         "AWS/RDS", "AWS/StorageGateway", "AWS/ApplicationELB", "AWS/NetworkELB", "AWS/EC2", "AWS/CertificateManager",
-        "metric math",
+        "cellctl/cell-acme", "metric math",
     }  # fmt: skip
     for alarm in alarms:
         assert "statistic" in alarm.inputs or "metricQueries" in alarm.inputs

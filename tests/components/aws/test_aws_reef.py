@@ -52,6 +52,7 @@ TAKES = {
     "ec2.vpcs": ("aws:ec2/vpc:Vpc", ""),
     "ec2.elastic-ips": ("aws:ec2/eip:Eip", ""),
     "rds.sqlserver-instances": ("aws:rds/instance:Instance", ""),
+    "scheduler.schedules": ("aws:scheduler/schedule:Schedule", ""),
 }
 
 

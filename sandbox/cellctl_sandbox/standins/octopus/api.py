@@ -213,7 +213,7 @@ def _described(moment: Moment, row: NodeRow) -> Struct:
         "IsOffline": not up,
         "MaxConcurrentTasks": row.cap,
         "RunningTaskCount": moment.running(row.name),
-        "LastSeen": _instant(moment.now) if up else None,
+        "LastSeen": _instant(seen_s) if (seen_s := moment.seen_s(row)) >= 0 else None,
         "Links": {"Self": f"{_NODES}/{row.id}"},
     }
 

@@ -21,13 +21,14 @@ NEVER = -1.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NodeRow:
-    """What Octopus knows of a node."""
+    """What Octopus knows of a node; `seen_s` is when it checked in last."""
 
     id: str
     name: str
     cap: int = DEFAULT_CAP
     draining: bool = False
     deleted_s: float = NEVER
+    seen_s: float = NEVER
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -207,13 +208,22 @@ class Moment:
             self.schema = newest
             self.put("schema", "version", {"version": newest})
 
+    def seen_s(self, row: NodeRow) -> float:
+        """Return when a node was seen last: now if it is up, or when it was stopped."""
+        if any(node.name == row.name for node in self.up):
+            return self.now
+        machine = self.machines.get(row.name)
+        return max(row.seen_s, machine.stopped_s if machine else NEVER)
+
     def _check_in(self) -> None:
         known = {row.name: row for row in map(_row, self.all("node"))}
         for node in self.up:
             row = known.get(node.name)
             if row is None or 0 <= row.deleted_s <= self.now - CHECK_IN_S:
                 fresh = NodeRow(id=f"OctopusServerNodes-{node.name}", name=node.name, cap=node.task_cap)
-                self.put("node", node.name, asdict(fresh))
+                self.put("node", node.name, asdict(replace(fresh, seen_s=self.now)))
+            elif row.deleted_s < 0 and row.seen_s <= self.now - CHECK_IN_S:
+                self.put("node", node.name, asdict(replace(row, seen_s=self.now)))
 
     def _settle_tasks(self) -> None:
         up = {node.name for node in self.up}
@@ -255,6 +265,7 @@ def _row(document: Struct) -> NodeRow:
         cap=int(_number(document, "cap", DEFAULT_CAP)),
         draining=document["draining"] is True,
         deleted_s=_number(document, "deleted_s", NEVER),
+        seen_s=_number(document, "seen_s", NEVER),
     )
 
 
