@@ -27,6 +27,7 @@ _WHY: Mapping[str, str] = {
 }
 _VERSION, _COUNT, _LICENCE = "octopus.version", "nodes.count", "octopus.licence.secret"
 _POLLING, _SYSTEM, _TOKEN = "ingress.polling", "nodes.os", "ingress.queueToken"
+_TURN = "database.passwordTurn"
 _SNAPSHOTS = "storage.snapshotDays"
 _OVER_LIMIT = "over its limit Octopus neither creates nor deploys releases: get another licence first"
 
@@ -96,12 +97,31 @@ def running_nodes(case: Case) -> Iterator[Objection]:
             reason=f"{_TOKEN} is {_written(tokens[0])} and cannot become {_written(tokens[1])}: none comes back",
             remedy="set it back, or raise it for another new one",
         )
+    yield from _password(case)
     other = _at(case.recorded_spec, _LICENCE) != _at(case.wanted_spec, _LICENCE)  # then `licensed` judges its limit
     if case.node_limit and not other and grows and isinstance(wants, int | float) and wants > case.node_limit:
         yield Objection(
             code="licence_limit",
             reason=f"{_COUNT} would be {int(wants)}, and the installed licence allows {case.node_limit}",
             remedy=_OVER_LIMIT,
+        )
+
+
+def _password(case: Case) -> Iterator[Objection]:
+    """Refuse a turn of the password that would shut nodes out: two users take turns, and the one of now stays."""
+    had, wants = (_number(_at(spec, _TURN)) for spec in (case.recorded_spec, case.wanted_spec))
+    if wants < had:
+        yield Objection(
+            code="password_older",
+            reason=f"{_TURN} is {_written(had)} and cannot become {_written(wants)}: none comes back",
+            remedy="set it back, or raise it for another new one",
+        )
+    elif wants > had + 1:
+        yield Objection(
+            code="password_skipped",
+            reason=f"{_TURN} is {_written(had)} and cannot become {_written(wants)} at once: nodes open the database "
+            "as the user of now until they have come over",
+            remedy=f"set it to {_written(had + 1)} and run `cellctl up`, then the next",
         )
 
 

@@ -139,6 +139,8 @@ class Database(Section):
     """Keep some backups for longer; they outlive the server."""
     authentication: Literal["entra", "sql"] | None = None
     """Azure: entra (so without it): nodes sign in as their identity; sql: with a password. Frozen once the cell is."""
+    password_turn: int = Field(default=1, ge=1, le=100)
+    """Which password it is, with authentication: sql. One more makes another; the one before is still good."""
     failover: Failover | None = None
     """Keep a copy that is seconds behind in another region, for disaster recovery; frozen once the cell exists."""
     edition: Edition = "standard"

@@ -15,12 +15,6 @@ def not_yet(spec: CellSpec) -> list[Problem]:
     body = spec.spec
     asked = (
         (
-            body.placement != "dedicated" and body.database.authentication == "sql",
-            "database.authentication",
-            "passwords for databases in a pool come later",
-            "authentication: entra",
-        ),
-        (
             body.placement != "dedicated" and body.database.failover is not None,
             "database.failover",
             "a copy in another region of a database in a pool comes later",

@@ -42,6 +42,8 @@ class ReefDatabase(Section):
     """Keep a copy of the backups in another region."""
     edition: Edition = "standard"
     """Edition of SQL Server, licence included, AWS only; frozen once the reef exists. web is for public sites alone."""
+    authentication: Literal["entra", "sql"] | None = None
+    """Azure: entra (so without it): identities alone sign in; sql: cells may ask for passwords. Frozen once it is."""
 
 
 class ActiveDirectory(Section):

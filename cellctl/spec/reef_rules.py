@@ -33,6 +33,9 @@ def findings(reef: ReefSpec) -> Iterator[Problem]:
         yield from _of_azure(reef)
         return
     storage = reef.spec.storage
+    if reef.spec.database.authentication is not None:
+        hint = "remove it: RDS signs nodes in with a password of a secret"
+        yield Problem(message="exists on Azure only", field="spec.database.authentication", hint=hint)
     if storage.protocol == "smb" and storage.active_directory is None:
         yield Problem(
             message="SMB on a shared gateway needs activeDirectory: its guest user would open every cell's share",

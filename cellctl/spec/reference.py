@@ -49,6 +49,7 @@ SAFE: Mapping[str, str] = {
     "spec.database.longTerm.months": "None is kept that nobody asked for.",
     "spec.database.longTerm.years": "None is kept that nobody asked for.",
     "spec.database.authentication": "Entra: no password can leak that does not exist. On AWS there are passwords only.",
+    "spec.database.passwordTurn": "A password lasts until somebody asks for another one.",
     "spec.database.failover": "Off: data does not leave its region unless that is asked for, and costs twice.",
     "spec.database.failover.region": "Needed with it: another region is never guessed.",
     "spec.database.edition": "The edition that has what Octopus uses, and costs half of the next one.",

@@ -93,11 +93,16 @@ def _azure_backups(body: CellBody) -> Iterator[Finding]:
         if body.database.authentication is not None:
             hint = "remove it: RDS signs nodes in with a password of a secret"
             yield broken("exists on Azure only", "database.authentication", "cloud", hint=hint)
+        if body.database.password_turn > 1:
+            yield broken("exists on Azure only", "database.passwordTurn", "cloud", hint="remove it")
         for name, value in (("longTerm", long_term), ("failover", failover)):
             if value is not None:
                 hint = "use database.geoBackup, or a plan of AWS Backup of your own"
                 yield broken("exists on Azure only", f"database.{name}", "cloud", hint=hint)
         return
+    if body.database.password_turn > 1 and body.database.authentication != "sql":
+        hint = "remove it, or authentication: sql"
+        yield broken("is of a password", "database.passwordTurn", "database.authentication", hint=hint)
     if body.database.edition != "standard":
         yield broken("exists on AWS only", "database.edition", "cloud", hint="leave it out")
     if long_term is not None and not (long_term.weeks or long_term.months or long_term.years):

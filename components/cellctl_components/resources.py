@@ -265,7 +265,8 @@ class CellDatabase(pulumi.CustomResource):
 
     `engine` is `rds` or `azure-sql`. `server` is the name to dial, `administrator_secret` the reference of the secret
     with the administrator's password (ARN or Key Vault secret URI). Give either `login` with `login_secret` (where its
-    password is kept; generated there if empty) or `identity` (display name) with `identity_client_id`.
+    password is kept; generated there if empty) or `identity` (display name) with `identity_client_id`. `former_login`
+    is the user of the password before, which stays while nodes come over.
     """
 
     def __init__(
@@ -281,6 +282,7 @@ class CellDatabase(pulumi.CustomResource):
         administrator_secret: pulumi.Input[str] | None = None,
         login: pulumi.Input[str] | None = None,
         login_secret: pulumi.Input[str] | None = None,
+        former_login: pulumi.Input[str] | None = None,
         identity: pulumi.Input[str] | None = None,
         identity_client_id: pulumi.Input[str] | None = None,
         collation: pulumi.Input[str] = "SQL_Latin1_General_CP1_CI_AS",
@@ -299,6 +301,7 @@ class CellDatabase(pulumi.CustomResource):
             "administratorSecret": administrator_secret,
             "login": login,
             "loginSecret": login_secret,
+            "formerLogin": former_login,
             "identity": identity,
             "identityClientId": identity_client_id,
             "collation": collation,

@@ -121,3 +121,13 @@ def test_shares_in_accounts_apart_are_mapped_with_their_own_key_before_any_is_us
     )
     assert "$($apart.Value)/listKeys" in script
     assert script.count("-RequirePrivacy $true") == 2  # encrypted both times
+
+
+def test_a_node_comes_over_to_another_user_once_its_tasks_ended_and_takes_tasks_again_after_it_started() -> None:
+    script = SCRIPTS["azure-password"]
+    steps = ["'--drain=true'", "Invoke-Octopus database --instance", "--install --reconfigure --start",
+             "Restart-Service", "Set-Content $userFile $facts.sql_password_secret"]  # fmt: skip
+    places = [script.index(step) for step in steps]
+    assert places == sorted(places)
+    assert script.count("'--drain=false'") == 2  # also where tasks do not end
+    assert not [step for step in steps[:1] + steps[3:] if step in SCRIPTS["azure"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Callable, Iterator
 
@@ -458,6 +459,7 @@ def test_check_diff_and_previews_open_no_connection(rds):
         ({"loginPassword": "in clear"}, "loginPassword"),
         ({"identity": "id-x", "identityClientId": CLIENT}, "login"),
         ({"loginSecret": None}, "loginSecret"),
+        ({"formerLogin": "octo_ACME"}, "formerLogin"),
         ({"administrator": None}, "administrator"),
         ({"engine": "postgres"}, "engine"),
         ({"unheard": "of"}, "unheard"),
@@ -522,6 +524,51 @@ def test_azure_with_a_password_is_administered_by_its_group_and_refuses_it_where
     kept = azure.stores.read(LOGIN_SECRET)
     assert len(kept) == 32
     assert kept not in repr(created.properties)
+
+
+def turned(turn: int) -> Struct:
+    """Return what the program says of a password's turn: two users, of which the one before stays."""
+    users = ("octo_acme_a", "octo_acme_b")
+    former = {"formerLogin": users[turn % 2]} if turn > 1 else {}
+    secret_of = f"{LOGIN_SECRET}-{turn}"
+    inputs = azure_inputs(login=users[(turn - 1) % 2], loginSecret=secret_of, **former)
+    return {**inputs, "identity": None, "identityClientId": None}
+
+
+def test_two_users_take_turns_so_that_the_password_before_is_good_until_the_next(azure):
+    azure.catalogue.put(
+        azure_facts(databases=(CloudDatabase(name="octo_acme_g1"), CloudDatabase(name="octo_globex_g1")))
+    )
+    created = azure.create(turned(1))
+    id_, olds = created.id, created.properties
+
+    def opens(turn: int) -> bool:
+        mine = {"login": turned(turn)["login"], "password": azure.stores.values[f"{LOGIN_SECRET}-{turn}"]}
+        with contextlib.suppress(SqlFailure):
+            return azure.rows("SELECT IS_ROLEMEMBER('db_owner')", database="octo_acme_g1", **mine) == [(1,)]
+        return False
+
+    assert opens(1)
+    for turn in (2, 3, 4):
+        update = Update(urn=urn(), id=id_, olds=olds, old_inputs=turned(turn - 1), news=turned(turn))
+        olds = azure.handler.update(update).properties
+        assert [opens(one) for one in range(1, turn + 1)] == [False] * (turn - 2) + [True, True]
+        # Each user is proven against the other cell's database, which its password does not open.
+        assert olds["provenAgainst"] == ["octo_globex_g1: 18456", "master: 18456"]
+    assert len({azure.stores.values[f"{LOGIN_SECRET}-{turn}"] for turn in (1, 2, 3, 4)}) == 4
+    azure.handler.delete(Delete(urn=urn(), id=id_, properties=olds))
+    assert not opens(3)
+    assert not opens(4)
+
+
+def test_a_user_before_goes_where_identities_sign_in_again(azure):
+    created = azure.create(turned(2))
+    old, news = turned(2), azure_inputs()
+    updated = azure.handler.update(Update(urn=urn(), id=created.id, olds=created.properties, old_inputs=old, news=news))
+    assert updated.properties["provenAgainst"] == ["master: no user"]
+    with pytest.raises(SqlFailure, match="18456"):
+        azure.rows("SELECT 1", database="octo_acme_g1", login="octo_acme_b",
+                   password=azure.stores.values[f"{LOGIN_SECRET}-2"])  # fmt: skip
 
 
 def test_azure_waits_for_a_database_that_the_cloud_is_still_making(tmp_path):

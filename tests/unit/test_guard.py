@@ -148,6 +148,20 @@ def test_a_token_of_a_queue_never_comes_back(before: int | None, after: int, ref
 
 
 @pytest.mark.parametrize(
+    ("before", "after", "code"),
+    [(None, 1, ""), (None, 2, ""), (1, 2, ""), (2, 2, ""), (3, 2, "password_older"), (1, 3, "password_skipped"),
+     (None, 3, "password_skipped"), (4, None, "password_older")],
+)  # fmt: skip
+def test_a_password_turns_once_at_a_time_and_never_back(before: int | None, after: int | None, code: str) -> None:
+    recorded, wanted = (
+        {**OLD, "database": {"authentication": "sql", **({"passwordTurn": turn} if turn else {})}}
+        for turn in (before, after)
+    )
+    found = running_nodes(Case(recorded={"cloud": "azure"}, recorded_spec=recorded, wanted_spec=wanted))
+    assert [one.code for one in found] == ([code] if code else [])
+
+
+@pytest.mark.parametrize(
     ("change", "refused"),
     [
         ({"octopus": {"taskCap": 20, "version": "2026.4.7100"}}, []),

@@ -96,7 +96,8 @@ def test_the_place_is_that_of_the_value() -> None:
         (
             "database: {zzz: 1}",
             "spec.database.zzz",
-            "fields here: tier, multiZone, retentionDays, geoBackup, longTerm, authentication, failover, edition",
+            "fields here: tier, multiZone, retentionDays, geoBackup, longTerm, authentication, passwordTurn, failover, "
+            "edition",
         ),
     ],
 )

@@ -196,6 +196,7 @@ foreach ($port in 80, 443, 10943) {
 #@grpc@
 if ((Get-Service OctopusDeploy -ErrorAction SilentlyContinue) -eq $null) { Invoke-Octopus node --instance $instance '--taskCap=0' | Out-Null }
 Invoke-Octopus service --instance $instance --install --reconfigure --start | Out-Null
+#@moved@
 for ($try = 0; $try -lt 80; $try++) {
     try {
         if ((Invoke-WebRequest -UseBasicParsing http://localhost/api/octopusservernodes/ping).StatusCode -eq 200) {

@@ -126,7 +126,8 @@ def script(
     """
     end = "sh" if system == "linux" else "ps1"
     text = linux_node.assembled(_text("bootstrap.sh")) if system == "linux" else _text("bootstrap.ps1")
-    for part, wanted in (("queue", queued), ("grpc", grpc), ("password", password), ("apart", apart)):
+    asked = {"queue": queued, "grpc": grpc, "password": password, "moved": password, "apart": apart}
+    for part, wanted in asked.items():
         mark = f"#@{part}@\n"
         if mark in text:
             text = text.replace(mark, _text(f"bootstrap.{part}.{end}") if wanted else "")

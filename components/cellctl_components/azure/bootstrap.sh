@@ -182,6 +182,7 @@ install_node() {
   systemctl enable --now nginx octopus-certificate.timer
   systemctl enable octopus
   if [ "$before" = "$(config_digest)" ]; then systemctl start octopus; else systemctl restart octopus; fi
+#@moved@
   wait_for 'the ping to be answered with 200' answers
 }
 

@@ -31,7 +31,6 @@ from cellctl_components.azure.sealing import Sealing
 from cellctl_components.azure.secrets import (
     ADMINISTRATOR_PASSWORD,
     API_KEY,
-    DATABASE_PASSWORD,
     MASTER_KEY,
     Secrets,
     SecretsArgs,
@@ -212,7 +211,7 @@ class Cell(pulumi.ComponentResource):
 
     def _password_reference(self) -> str:
         """Return where the password is with which nodes open the database."""
-        return f"https://{self._layout.names.vault}.vault.azure.net/secrets/{DATABASE_PASSWORD}"
+        return f"https://{self._layout.names.vault}.vault.azure.net/secrets/{self._layout.database.password_secret}"
 
     def _queue(self, layout: QueueLayout) -> PollingQueue:
         args = PollingQueueArgs(
@@ -326,7 +325,7 @@ class Cell(pulumi.ComponentResource):
             administrator_password_secret=ADMINISTRATOR_PASSWORD,
             certificate=layout.ingress.certificate,
             sql_login=layout.database.login or None,
-            sql_password_secret=DATABASE_PASSWORD if layout.database.login else None,
+            sql_password_secret=layout.database.password_secret or None,
             queue_host=layout.queue.host if layout.queue else None,
             queue_port=layout.queue.port if layout.queue else None,
             queue_id=self.queue.database.id if self.queue else None,

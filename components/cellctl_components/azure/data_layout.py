@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypedDict
 
 from cellctl_components import naming
 from cellctl_components.azure import facts
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 CLUSTER = "cluster"
 """Kind of file that nodes with a queue share besides: `DataStreams` and whatever Octopus adds later."""
+
+DATABASE_PASSWORD = "octopus-database-password"  # noqa: S105  the name of a secret
+"""Secret of a cell's vault with the first password of its database's user; later ones have their number behind it."""
 
 DEFAULT_TIER = "premium"
 """Tier of files where the cell file names none."""
@@ -49,7 +52,8 @@ class FailoverLayout:
 class DatabaseLayout:
     """Azure SQL: a logical server of this cell alone with one database.
 
-    `login` is the user with a password as whom nodes sign in, `` where they do as their managed identity.
+    `login` is the user with a password as whom nodes sign in, `` where they do as their managed identity, and
+    `password_secret` names its secret. `former_login` was it before the last turn of the password, and still opens.
     """
 
     server: str
@@ -66,6 +70,16 @@ class DatabaseLayout:
     failover: FailoverLayout | None = None
     collation: str = "SQL_Latin1_General_CP1_CI_AS"
     login: str = ""
+    password_secret: str = ""
+    former_login: str = ""
+
+
+class SignIn(TypedDict, total=False):
+    """How nodes sign in with a password: parts of a `DatabaseLayout`."""
+
+    login: str
+    password_secret: str
+    former_login: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,13 +152,29 @@ def database_of(spec: CellSpec, cell_names: AzureNames) -> DatabaseLayout:
         retention_days=database.retention_days,
         backup_redundancy="GeoZone" if database.geo_backup else "Zone",
         long_term=long_term_of(database.long_term),
-        login=naming.login_name(spec.metadata.name) if database.authentication == "sql" else "",
+        **sign_in_of(spec),
         failover=FailoverLayout(
             region=database.failover.region, server=cell_names.sql_partner, group=cell_names.failover_group
         )
         if database.failover
         else None,
     )
+
+
+def sign_in_of(spec: CellSpec) -> SignIn:
+    """Return as whom nodes sign in with a password, nothing where they do as their identity.
+
+    Two users take turns: a new password is the other one's, and what nodes have until they come over stays good.
+    """
+    database, cell = spec.spec.database, spec.metadata.name
+    if database.authentication != "sql":
+        return {}
+    turn, users = database.password_turn, [naming.login_name(cell, variant) for variant in ("a", "b")]
+    return {
+        "login": users[(turn - 1) % 2],
+        "password_secret": DATABASE_PASSWORD if turn == 1 else f"{DATABASE_PASSWORD}-{turn}",
+        "former_login": users[turn % 2] if turn > 1 else "",
+    }
 
 
 def long_term_of(kept: LongTerm | None) -> LongTermLayout | None:

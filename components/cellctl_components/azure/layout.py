@@ -128,7 +128,7 @@ class PlaceLayout:
     `host` is the registry's name for the database host, `server` the name under which it answers.
 
     `number` counts the reef's places from 0: no two cells have the same, so they never share an address. `allow` and
-    `internal` bound who may reach the cell.
+    `internal` bound who may reach the cell. With `passwords` the server takes them.
     """
 
     reef: str
@@ -143,6 +143,7 @@ class PlaceLayout:
     pool: str
     number: int
     database: str
+    passwords: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

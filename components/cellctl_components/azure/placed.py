@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from cellctl.errors import Problem, SpecError
 from cellctl_components.azure import facts
-from cellctl_components.azure.data_layout import DatabaseLayout, long_term_of
+from cellctl_components.azure.data_layout import DatabaseLayout, long_term_of, sign_in_of
 from cellctl_components.azure.layout import (
     FIRST_NODE_ADDRESS,
     NODES_OF_PLACE,
@@ -48,7 +48,7 @@ class Ground:
             server=server, name=self.layout.database, sku="", tier="", family="", vcores=0,
             max_size_bytes=facts.pooled_database_gib() * 1024**3, zone_redundant=False,
             retention_days=database.retention_days, backup_redundancy="GeoZone" if database.geo_backup else "Zone",
-            long_term=long_term_of(database.long_term),
+            long_term=long_term_of(database.long_term), **sign_in_of(spec),
         )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
     Raises:
         SpecError: It has no place yet, or its file asks for what the reef does not have.
     """
-    given, names = place or {}, [field.name for field in fields(PlaceLayout)]
+    given, names = place or {}, [field.name for field in fields(PlaceLayout) if field.default is MISSING]
     if any(name not in given for name in names):
         message = "no place on a reef was claimed for this cell"
         raise SpecError([Problem(field="spec.placement.reef", message=message, hint="cellctl preview claims one")])
@@ -69,6 +69,7 @@ def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
         "allow": tuple(map(str, allow if isinstance(allow, list | tuple) else ())),
         "zones": {key: str(zone) for key, zone in zones.items()} if isinstance(zones, Mapping) else {},
         "internal": given["internal"] is True,
+        "passwords": given.get("passwords") is True,
     }
     layout = PlaceLayout(**values)  # type: ignore[arg-type]  # the registry's own values, by their names
     problems = list(_differs(spec, layout))
@@ -92,6 +93,12 @@ def _differs(spec: CellSpec, place: PlaceLayout) -> Iterator[Problem]:
             field="spec.ingress.polling",
             message=f"wants a queue, and {reef} was made before reefs had a private zone for queues",
             hint=f"cellctl reef up {place.reef}, which adds it",
+        )
+    if spec.spec.database.authentication == "sql" and not place.passwords:
+        yield Problem(
+            field="spec.database.authentication",
+            message=f"is sql, and the servers of {reef} take identities alone",
+            hint="authentication: entra, or name a reef whose file says database: {authentication: sql}",
         )
     outside = [cidr for cidr in asked.allow if not covered(cidr, place.allow)]
     if outside:

@@ -138,5 +138,11 @@ class Reef(pulumi.ComponentResource):
             "endpoint": made.host,
             "port": 1433,
             "region": self._layout.region,
-            "place": {"host": name, "server": made.host, "pool": made.pool.id, "number": host.first},
+            "place": {
+                "host": name,
+                "server": made.host,
+                "pool": made.pool.id,
+                "number": host.first,
+                **({"passwords": True} if host.passwords else {}),
+            },
         }

@@ -38,7 +38,10 @@ _ENDPOINTS_OF_PLACE = 3  # of the cell's files, of its vault and of its queue
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PoolLayout:
-    """A database host: a logical server with one elastic pool. `first` is the number of its first place."""
+    """A database host: a logical server with one elastic pool. `first` is the number of its first place.
+
+    With `passwords` users of its databases may have some.
+    """
 
     label: str
     server: str
@@ -51,6 +54,7 @@ class PoolLayout:
     max_size_bytes: int
     zone_redundant: bool
     first: int
+    passwords: bool = False
 
     @property
     def size(self) -> str:
@@ -180,5 +184,6 @@ def _host(spec: ReefSpec, number: int, who: tuple[str, ...]) -> PoolLayout:
         most_vcores=size.most_vcores,
         max_size_bytes=size.max_size_gib * 1024**3,
         zone_redundant=database.multi_zone,
+        passwords=database.authentication == "sql",
         first=(number - 1) * PLACES_OF_HOST,
     )

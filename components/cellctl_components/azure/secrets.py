@@ -18,7 +18,6 @@ from cellctl_components.resources import MasterKey
 MASTER_KEY = "octopus-master-key"
 API_KEY = "octopus-api-key"
 ADMINISTRATOR_PASSWORD = "octopus-administrator-password"  # noqa: S105  the name of a secret
-DATABASE_PASSWORD = "octopus-database-password"  # noqa: S105
 _PASSWORD_BYTES = 24  # 192 bits, 32 characters
 
 

@@ -59,6 +59,7 @@ class SqlPool(pulumi.ComponentResource):
             administrators=args.administrators,
             opts=stateful(self, ignore=ADMINISTERED),
             identities=[args.directory_identity] if args.directory_identity is not None else (),
+            passwords=args.layout.passwords,
         )
 
     def _pool(self) -> sql.ElasticPool:

@@ -259,6 +259,7 @@ def cell_access(  # noqa: PLR0917  what the step is made of
         database=named(database, layout.name),
         login=layout.login or None,
         login_secret=owner.password_secret if layout.login else None,
+        former_login=layout.former_login or None,
         identity=None if layout.login else owner.identity,
         identity_client_id=None if layout.login else owner.client_id,
         collation=layout.collation,

@@ -6,7 +6,7 @@ import datetime
 import secrets
 import string
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeVar
 
 from cellctl.sqlserver.availability import ha_mode, second_copy
@@ -78,15 +78,20 @@ class CellDatabaseHandler:
         return Created(id=target.id, properties=request.properties | self._work(target).ensure())
 
     def update(self, request: Update) -> Updated:
-        """Rotate the password, change the identity, repair what drifted; a former identity is taken out last."""
+        """Rotate the password, change the identity, repair what drifted; a former identity is taken out last.
+
+        The login before stays where the program says so (`formerLogin`): nodes still open the database with it.
+        """
         if request.preview:
             return Updated(properties=common.preview_of(request.news, ("provenAgainst", "haMode")))
         target = wanted(request.news, owner=owner_of(request.urn))
         work = self._work(target)
         outputs = work.ensure()
-        former = common.text(request.old_inputs, "login") or common.text(request.old_inputs, "identity")
-        if former and former.casefold() != target.user.casefold():
-            work.forget(former, is_login=target.engine == "rds")
+        kept = {target.user.casefold(), target.former_login.casefold()}
+        for key in ("login", "identity", "formerLogin"):
+            former = common.text(request.old_inputs, key)
+            if former and former.casefold() not in kept:
+                work.forget(former, is_login=target.engine == "rds")
         return Updated(properties=request.news | outputs)
 
     def read(self, request: Read) -> Found | None:
@@ -317,8 +322,8 @@ class _Work:
             if owner not in {None, target.owner}:
                 raise ProviderError(f"database {target.database} belongs to {owner}; it is kept", code="conflict")
         if target.engine == "azure-sql":
-            if state is not None:
-                self._in(target.database, lambda c: steps.drop_user(c, target.user), what="drop the user")
+            for user in filter(None, (target.user, target.former_login) if state is not None else ()):
+                self._in(target.database, partial(steps.drop_user, user=user), what="drop the user")
             return
         if target.login:
             self._in("master", lambda c: steps.disable_login(c, target.login), what="disable the login")

@@ -42,6 +42,7 @@ FIELDS = (
     Field(name="loginSecret", kind="text"),
     Field(name="loginSecretVersion", kind="text"),
     Field(name="loginPassword", kind="text"),
+    Field(name="formerLogin", kind="text", pattern=PRINCIPAL_PATTERN, reason=_PRINCIPAL),
     Field(name="identity", kind="text", pattern=PRINCIPAL_PATTERN, reason=_PRINCIPAL),
     Field(name="identityClientId", kind="text", pattern=GUID_PATTERN, reason="must be a GUID"),
     Field(name="collation", kind="text", default=DEFAULT_COLLATION, pattern=COLLATION_PATTERN, replaces=True,
@@ -74,6 +75,9 @@ def _contradictions(inputs: Struct) -> list[CheckFailure]:
         failures.append(CheckFailure(property="login", reason="give either login or identity"))
     if "login" in inputs and not {"loginSecret", "loginPassword"} & set(inputs):
         failures.append(CheckFailure(property="loginSecret", reason="is required with login"))
+    former, login = bare(inputs.get("formerLogin")), bare(inputs.get("login"))
+    if former is not None and (login is None or str(former).casefold() == str(login).casefold()):
+        failures.append(CheckFailure(property="formerLogin", reason="is of another login than the one of now"))
     if "identity" in inputs and "identityClientId" not in inputs:
         failures.append(CheckFailure(property="identityClientId", reason="is required with identity"))
     if bare(inputs.get("engine")) == "rds":
@@ -110,6 +114,7 @@ class Wanted:
     login: str = ""
     login_secret: str = ""
     login_password: str = field(default="", repr=False)
+    former_login: str = ""
     identity: str = ""
     identity_client_id: str = ""
     read_committed_snapshot: bool = True
@@ -144,6 +149,7 @@ def wanted(values: Mapping[str, Value], *, owner: str) -> Wanted:
         login=common.text(values, "login"),
         login_secret=common.text(values, "loginSecret"),
         login_password=common.text(values, "loginPassword"),
+        former_login=common.text(values, "formerLogin"),
         identity=common.text(values, "identity"),
         identity_client_id=common.text(values, "identityClientId"),
         read_committed_snapshot=bare(values.get("readCommittedSnapshot")) is not False,

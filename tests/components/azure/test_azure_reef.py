@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from pathlib import Path
 
 import pytest
@@ -112,9 +112,33 @@ def test_interfaces_carry_the_cells_own_group_which_admits_its_ranges_and_the_pr
 def test_a_place_is_made_of_what_the_reef_says(shared) -> None:
     (host,) = shared.outputs["hosts"]
     said = {**shared.outputs["place"], **host["place"]}
-    assert {*said, "database"} == {field.name for field in fields(PlaceLayout)} == {*PLACE}
+    always = {field.name for field in fields(PlaceLayout) if field.default is MISSING}
+    assert {*said, "database"} == always == {*PLACE}
     assert shared.outputs["gateways"] == []
     assert database_name("acme-eu") == "octo_acme_eu_g1"
+
+
+def test_users_with_a_password_are_for_reefs_whose_servers_take_them(record, shared) -> None:
+    assert shared.named("reef-r1-sql-1-server").plain["administrators"]["azureADOnlyAuthentication"] is True
+    asked = reef_spec(database={"authentication": "sql"}).to_json()
+    open_to = record(declaring(load("azure"), Wanted(level="reef", spec=asked), SANDBOX))
+    server = open_to.named("reef-r1-sql-1-server")
+    assert server.plain["administrators"]["azureADOnlyAuthentication"] is False
+    assert server.inputs["administratorLoginPassword"] != server.plain["administratorLoginPassword"]  # it is sealed
+    assert "administratorLoginPassword" in server.request.ignoreChanges
+    (host,) = open_to.outputs["hosts"]
+    assert host["place"]["passwords"] is True
+    spec = cell_spec(database={"authentication": "sql", "passwordTurn": 2}).to_json()
+    with pytest.raises(SpecError, match="the servers of reef 'r1' take identities alone"):
+        declaring(load("azure"), Wanted(level="cell", spec=spec, place=PLACE), SANDBOX)()
+    place = {**PLACE, "passwords": True}
+    cell = record(declaring(load("azure"), Wanted(level="cell", spec=spec, place=place), SANDBOX))
+    access = cell.named("acme-database-access").plain
+    assert (access["login"], access["formerLogin"]) == ("octo_acme_b", "octo_acme_a")
+    assert access["loginSecret"].endswith("/secrets/octopus-database-password-2")
+    assert access["server"] == PLACE["server"]
+    assert not {"identity", "identityClientId", "loginPassword", "administrator"} & set(access)
+    assert cell.outputs["database"]["login"] == "octo_acme_b"
 
 
 def test_a_cell_with_a_queue_and_grpc_finds_the_reef_ready_for_both(record, shared) -> None:

@@ -21,7 +21,7 @@ CERTIFICATE = "https://kv-acme.vault.azure.net/secrets/portal"
 SECRETS = ("octopus-master-key", "octopus-administrator-password", "key1", "portal", "queue key")
 
 
-def told(node: int = 1, certificate: str = "", *, password: bool = False, apart: bool = False) -> str:
+def told(node: int = 1, certificate: str = "", *, password: str = "", apart: bool = False) -> str:
     """Return a node's user data as Azure hands it out."""
     host, other = "stacme.file.core.windows.net", "stlogs.file.core.windows.net"
     ids = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Storage/storageAccounts"
@@ -35,7 +35,7 @@ def told(node: int = 1, certificate: str = "", *, password: bool = False, apart:
         master_key_secret="octopus-master-key", administrator="o'hara $(id)", email="o@example.com",
         administrator_password_secret="octopus-administrator-password", certificate=certificate,
         queue_host="q.redis.azure.net", queue_port=10000, queue_id="/subscriptions/s/redis/databases/default",
-        sql_login="octo_acme_a" if password else None, sql_password_secret="database" if password else None,
+        sql_login="octo_acme_a" if password else None, sql_password_secret=password or None,
     )  # fmt: skip
     layout = NodeLayout(
         ordinal=node, name=f"vm-{node}", computer_name=f"acme-{node}", zone="1", subnet="nodes-1", address="10.64.0.10",
@@ -96,12 +96,46 @@ def test_it_signs_in_to_the_database_as_the_cells_identity(first: Machine) -> No
 
 def test_it_signs_in_with_a_password_where_the_cell_asks_for_one(tmp_path: Path) -> None:
     machine = Machine(tmp_path / "machine")
-    (machine.root / "told").write_text(told(password=True), encoding="utf-8")
+    (machine.root / "told").write_text(told(password="database"), encoding="utf-8")
     machine.boot(bootstrap.script("linux", password=True))
     given = "\n".join(machine.given())
     assert "Initial Catalog=octo_acme_g1;User ID=octo_acme_a;Password=value of database;Encrypt=True" in given
     assert "Managed Identity" not in given
     assert "value of database" not in "\n".join(machine.booted) + machine.stored() + machine.said
+
+
+FIRST_PASSWORD, NEXT_PASSWORD = "octopus-database-password", "octopus-database-password-2"
+
+
+def test_a_node_comes_over_to_another_user_drained_and_only_then(tmp_path: Path) -> None:
+    machine, script = Machine(tmp_path / "machine"), bootstrap.script("linux", password=True)
+    (machine.root / "told").write_text(told(password=FIRST_PASSWORD), encoding="utf-8")
+    machine.boot(script)
+    settings = machine.root / "var/lib/octopus/home/.octopus/OctopusServer/OctopusServer.config"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text("configured", encoding="utf-8")
+    assert "--drain" not in "\n".join(machine.octopus())
+    machine.forget()
+    machine.run(script)  # the same again: nothing to come over to
+    assert "--drain" not in "\n".join(machine.octopus())
+    (machine.root / "told").write_text(told(password=NEXT_PASSWORD), encoding="utf-8")
+    machine.forget()
+    machine.environment["FAILING"] = "--drain=true"
+    ended = machine.run(script, check=False)
+    assert ended.returncode != 0
+    assert "tasks still run after 10 minutes" in ended.stderr
+    assert [verb.split()[-1] for verb in machine.octopus()] == ["--wait=600", "--drain=false"]  # it works on as it was
+    machine.forget()
+    machine.run(script)
+    verbs = [verb.split() for verb in machine.octopus()]
+    assert [verb[0] for verb in verbs] == ["node", "database", "configure", "node"]
+    assert (verbs[0][3:], verbs[-1][3:]) == (["--drain=true", "--wait=600"], ["--drain=false"])
+    assert "systemctl restart octopus" in machine.calls
+    assert f"Password=value of {NEXT_PASSWORD};" in "\n".join(machine.given())
+    machine.forget()
+    machine.run(script)
+    assert "--drain" not in "\n".join(machine.octopus())
+    assert f"value of {NEXT_PASSWORD}" not in machine.stored()
 
 
 def test_secrets_are_on_no_disk_and_in_no_argument(first: Machine) -> None:
