@@ -45,7 +45,16 @@ def words(spec: Struct) -> dict[str, str]:
 
 def still_wanted(site: Struct, spec: Struct) -> Struct:
     """Return a site that was found for this spec's wants; `{}` if it was for others."""
-    return site if site.get(WANTED) == wants(spec) else {}
+    before = site.get(WANTED)
+    return site if isinstance(before, dict) and _told(before) == _told(wants(spec)) else {}
+
+
+def _told(wanted: Struct) -> Struct:
+    """Return what was wanted without what nobody said: a newer cellctl has more fields to say nothing in."""
+    return {
+        name: {key: one for key, one in value.items() if one not in (None, [])} if isinstance(value, dict) else value
+        for name, value in wanted.items()
+    }
 
 
 def settle(session: Session) -> None:

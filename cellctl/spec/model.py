@@ -251,6 +251,8 @@ class ExistingNetwork(Section):
     one, for the load balancer."""
     database_subnets: tuple[units.Reference, ...] = Field(default=(), strict=False, max_length=6)
     """Ids of subnets in two zones or more for the database and the queue. On Azure one, for private endpoints."""
+    gateway_subnets: tuple[units.Reference, ...] = Field(default=(), strict=False, max_length=1)
+    """Azure, with balancer: application_gateway: id of the subnet that gateways have to themselves."""
     gateway_endpoint: units.Reference | None = None
     """Id of an interface endpoint of Storage Gateway in this network; without it the cell makes one of its own."""
     private_zones: units.Reference | None = None

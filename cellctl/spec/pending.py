@@ -29,10 +29,9 @@ def not_yet(spec: CellSpec) -> list[Problem]:
         ),
         (body.storage.backend == "fsx", "storage.backend", "FSx for Windows comes later", "backend: gateway"),
         (
-            body.ingress.balancer == "application_gateway"
-            and (body.placement != "dedicated" or body.network.existing is not None),
+            body.ingress.balancer == "application_gateway" and body.placement != "dedicated",
             "ingress.balancer",
-            "an application gateway on a reef, or in a network that is there already, comes later",
+            "an application gateway on a reef comes later",
             "balancer: load_balancer",
         ),
         (

@@ -44,8 +44,14 @@ def findings(reef: ReefSpec) -> Iterator[Problem]:
         )
     if storage.protocol == "nfs" and storage.active_directory is not None:
         yield Problem(message="is for SMB, and the protocol is nfs", field="spec.storage.activeDirectory")
-    if reef.spec.network.existing is None:
+    there = reef.spec.network.existing
+    if there is None:
         yield from _range(reef)
+    for name, given in (
+        (("gatewaySubnets", there.gateway_subnets), ("privateZones", there.private_zones)) if there else ()
+    ):
+        if given:
+            yield Problem(message="is for Azure", field=f"spec.network.existing.{name}", hint="remove it")
     if reef.spec.protection.key is not None and not is_key_arn(reef.spec.protection.key, reef.spec.region):
         message = f"must be the ARN of a KMS key in {reef.spec.region}, not of an alias"
         yield Problem(message=message, field="spec.protection.key")

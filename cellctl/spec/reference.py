@@ -97,6 +97,7 @@ SAFE: Mapping[str, str] = {
     "spec.network.existing.subnets": "Needed with an existing network; the cell survives the loss of a zone in it.",
     "spec.network.existing.balancerSubnets": "Everything is in the subnets that you named.",
     "spec.network.existing.databaseSubnets": "Everything is in the subnets that you named.",
+    "spec.network.existing.gatewaySubnets": "The load balancer carries the web, and needs no subnet of its own.",
     "spec.network.existing.gatewayEndpoint": "An endpoint that no other cell depends on, and that goes with the cell.",
     "spec.network.existing.privateZones": "Zones that no other cell depends on, and that go with the cell.",
     "spec.maintenance.window": "The cloud patches only then, when few people work.",

@@ -220,7 +220,7 @@ def _named_subnets(body: CellBody) -> Iterator[Finding]:
     for field, named in _subnets(body.network):
         if len(set(named)) != len(named):
             yield broken("names a subnet twice", f"network.existing.{field}")
-        if len(named) == 1 and body.cloud == "aws":
+        if len(named) == 1 and body.cloud == "aws" and field != "gatewaySubnets":
             yield broken("needs subnets in two zones", f"network.existing.{field}")
         if len(named) > 1 and body.cloud == "azure":
             yield broken("names several subnets; on Azure one spans all zones", f"network.existing.{field}", "cloud")
@@ -264,6 +264,8 @@ def _other_cloud(body: CellBody) -> Iterator[Finding]:
     there = body.network.existing
     if there is not None and there.private_zones is not None and body.cloud == "aws":
         yield broken("is for Azure; on AWS a cell has its endpoints", "network.existing.privateZones", "cloud")
+    if there is not None and there.gateway_subnets and body.cloud == "aws":
+        yield broken("is for Azure", "network.existing.gatewaySubnets", "cloud", hint="remove it")
     if there is not None and there.gateway_endpoint is not None and body.cloud == "azure":
         yield broken("is for AWS", "network.existing.gatewayEndpoint", "cloud", hint="remove it")
 
@@ -294,6 +296,19 @@ def _subnets(network: Network) -> Iterator[tuple[str, tuple[str, ...]]]:
         yield "subnets", network.existing.subnets
         yield "balancerSubnets", network.existing.balancer_subnets
         yield "databaseSubnets", network.existing.database_subnets
+        yield "gatewaySubnets", network.existing.gateway_subnets
+
+
+def _gateway_subnet(body: CellBody) -> Iterator[Finding]:
+    there, field = body.network.existing, "network.existing.gatewaySubnets"
+    if there is None or body.cloud != "azure" or body.ingress.balancer != "application_gateway":
+        return
+    others = {one.lower() for name, named in _subnets(body.network) if name != "gatewaySubnets" for one in named}
+    if not there.gateway_subnets:
+        hint = f"{there.id}/subnets/NAME"
+        yield broken("is needed: a gateway shares its subnet with nothing else", field, "ingress.balancer", hint=hint)
+    elif there.gateway_subnets[0].lower() in others:
+        yield broken("is for gateways alone, and is named for something else too", field, "network.existing.subnets")
 
 
 def _key(body: CellBody) -> Iterator[Finding]:
@@ -339,6 +354,7 @@ _RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (
     _named_subnets,
     _other_cloud,
     _azure_network,
+    _gateway_subnet,
     _azure_zone,
     _key,
     _azure_key,

@@ -12,7 +12,7 @@ from cellctl_sandbox.clouds.records import Tenancy
 from cellctl_sandbox.deposits import create
 
 _SERVICES = ("privatelink.database.windows.net", "privatelink.file.core.windows.net", "privatelink.vaultcore.azure.net")
-_ROLES = ("nodes", "endpoints", "balancers")
+_ROLES = ("nodes", "endpoints", "balancers", "gateways")
 
 
 _CONTROL = "10.255.0.0/24"
@@ -59,9 +59,15 @@ class _Ground:
             {"name": role, "addressPrefix": part, "defaultOutboundAccess": False}
             for role, part in zip(_ROLES, parts, strict=False)
         ]
-        nodes, endpoints = subnets[0], subnets[1]
+        nodes, endpoints, gateways = subnets[0], subnets[1], subnets[3]
         assert isinstance(nodes, dict)
         assert isinstance(endpoints, dict)
+        assert isinstance(gateways, dict)
+        service = "Microsoft.Network/applicationGateways"
+        gateways |= {
+            "delegations": [{"name": "gateways", "serviceName": service}],
+            "serviceEndpoints": [{"service": "Microsoft.KeyVault"}],
+        }
         nodes["natGateway"] = {"id": gateway}
         endpoints |= {"networkSecurityGroup": {"id": group}, "privateEndpointNetworkPolicies": "Enabled"}
         return self.make(
@@ -105,6 +111,7 @@ def lay(
         "subnets": [f"{network}/subnets/nodes"],
         "databaseSubnets": [f"{network}/subnets/endpoints"],
         "balancerSubnets": [f"{network}/subnets/balancers"],
+        "gatewaySubnets": [f"{network}/subnets/gateways"],
         "privateZones": zones[0].partition("/providers/")[0],
     }
     found: dict[str, object] = {"network": {"existing": existing}}

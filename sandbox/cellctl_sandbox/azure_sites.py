@@ -59,7 +59,11 @@ class AzureLook:
         return {"certificateVault": _lifted(vault), **({"certificate": secret} if held else {})}
 
     def _addresses(self) -> Iterator[Struct]:
-        kinds = {azure_names.INTERFACE: "ipConfigurations", azure_names.BALANCER: "frontendIPConfigurations"}
+        kinds = {
+            azure_names.INTERFACE: "ipConfigurations",
+            azure_names.BALANCER: "frontendIPConfigurations",
+            azure_names.GATEWAY: "frontendIPConfigurations",
+        }
         for kind, key in kinds.items():
             for item in self._estate.all(kind):
                 for one in every(item.properties, f"{key}.*"):

@@ -111,3 +111,6 @@ def test_a_cell_that_has_zones_of_its_own_keeps_them(
     assert old.cell.preview(options=old.options()).empty
     assert old.up().result == "nothing"
     assert names(of(tmp_path, "acme", ZONE)) == {*SERVICE_ZONES.values(), "acme.octopus.internal"}
+    old.rewrite((r"count: 2", "count: 3"), (r"roles: \[[^]]*\]", "roles: [both, both, both]"))
+    ended = old.up()
+    assert ended.result == "succeeded", ended.failures

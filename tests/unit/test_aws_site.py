@@ -17,6 +17,7 @@ from cellctl.run import siting
 from cellctl.spec import CellSpec
 from cellctl.spec.pending import refuse_pending
 from cellctl.spec.reef import ReefSpec
+from cellctl.spec.reef_rules import findings
 from cellctl_components.aws import firewall, site
 from cellctl_components.aws.reef_layout import reef_layout
 from cellctl_components.aws.resolve import layout
@@ -99,6 +100,12 @@ def codes(one: CellSpec | ReefSpec, found: Seen, *, exists: bool = False) -> set
         return set()
     assert all(item.reason and item.remedy for item in objected)
     return {item.code for item in objected}
+
+
+def test_a_reef_of_aws_names_nothing_of_azures_networks() -> None:
+    found = [*findings(reef(privateZones="/group", gatewaySubnets=["/subnet"]))]
+    assert [one.field.rpartition(".")[2] for one in found] == ["gatewaySubnets", "privateZones"]
+    assert [*findings(reef())] == []
 
 
 def test_what_fits_is_frozen_and_makes_a_layout() -> None:

@@ -220,6 +220,9 @@ class Manager:
                 arm({"id": "nic", "ipConfigurations": [arm({"privateIPAddress": "10.1.0.9", "subnet": {"id": "x"}})]})
             ],
             "/subscriptions/s/providers/Microsoft.Network/loadBalancers": [],
+            "/subscriptions/s/providers/Microsoft.Network/applicationGateways": [
+                arm({"frontendIPConfigurations": [arm({"privateIPAddress": "10.1.2.9", "subnet": {"id": "y"}})]})
+            ],
             f"{ZONES}/corp.example/A": [arm({"name": "@"}), arm({"name": "other"})],
         }
         for zone in (*SERVICE_ZONES.values(), "corp.example"):
@@ -247,7 +250,10 @@ def test_a_real_subscription_is_read_and_judged_as_the_simulated_one(tmp_path: P
     answer = manager.reader().look("s", asked(spec).question())
     assert answer["network"] == seen()["network"]
     assert answer["records"] == ["corp.example", "other.corp.example"]
-    assert answer["addresses"] == [{"address": "10.1.0.9", "subnet": "x"}]
+    assert answer["addresses"] == [
+        {"address": "10.1.0.9", "subnet": "x"},
+        {"address": "10.1.2.9", "subnet": "y"},
+    ]
     site = settled(asked(spec), answer, exists=False)
     assert site["zones"] == {group: f"{ZONES}/{name}" for group, name in SERVICE_ZONES.items()}
 

@@ -236,7 +236,7 @@ def azure_layout(
         site=found,
         place=ground.layout if ground else None,
         queue=queue_of(spec, cell_names),
-        web=web_gateway_of(spec, cell_names, network.gateway_cidr),
+        web=web_gateway_of(spec, cell_names, network.gateway_cidr, entry=found.gateway_entry if found else ""),
         apart=apart_of(spec, incarnation),
         backups=backups_of(spec, cell_names),
     )
@@ -313,6 +313,8 @@ def _joined(spec: CellSpec, zones: tuple[str, ...], site: SiteLayout) -> Network
         nodes_group=f"nsg-oct-{cell}-nodes",
         endpoints_group="",
         existing=True,
+        gateway_subnet=SUBNET if site.gateway_cidr else "",
+        gateway_cidr=site.gateway_cidr,
     )
 
 

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping
 from cellctl.facts.conditions import at, every
 from cellctl_components.layout import Json
 
-PROBES = "AzureLoadBalancer"
+PROBES, MANAGERS = "AzureLoadBalancer", "GatewayManager"
+_TAGS = (PROBES, MANAGERS)
 
 
 class Seen:
@@ -73,6 +74,11 @@ class Seen:
         found = (one for one in every(self.network, "subnets.*") if str(at(one, "name")).lower() == name)
         return next(found, None) if name else None
 
+    def range_of(self, subnet: str) -> str:
+        """Return the range of a subnet, `` where there is none: Azure writes one in a list, or as itself."""
+        found = self.subnet(subnet)
+        return str(at(found, "addressPrefix") or next(iter(every(found, "addressPrefixes.*")), "") or "")
+
     def addresses(self, subnet: str) -> Iterator[str]:
         """Yield the addresses that somebody has in a subnet."""
         for row in every(self._answer, "addresses.*"):
@@ -100,7 +106,9 @@ class Seen:
             if _of(rule, source) and _covers(rule, port) and str(at(rule, "protocol")).lower() in ("*", "tcp"):
                 return "" if at(rule, "access") == "Allow" else str(at(rule, "name"))
         # Azure's own last rules admit the network and attached ones, and probes.
-        return "" if source == PROBES or ipaddress.IPv4Network(source).is_private else "DenyAllInBound"
+        if source in _TAGS:
+            return "" if source == PROBES else "DenyAllInBound"
+        return "" if ipaddress.IPv4Network(source).is_private else "DenyAllInBound"
 
     def zone_id(self, name: str) -> str:
         """Return the id of a private zone of the asked names, `` where there is none."""
@@ -128,9 +136,9 @@ def _of(rule: Json, source: str) -> bool:
     for prefix in _either(rule, "sourceAddressPrefix", "sourceAddressPrefixes"):
         if prefix in ("*", "0.0.0.0/0", source):
             return True
-        if source != PROBES and prefix == "VirtualNetwork":
+        if source not in _TAGS and prefix == "VirtualNetwork":
             return ipaddress.IPv4Network(source).is_private
-        if source != PROBES and prefix[:1].isdigit():
+        if source not in _TAGS and prefix[:1].isdigit():
             return ipaddress.IPv4Network(source).subnet_of(ipaddress.IPv4Network(prefix))
     return False
 

@@ -55,7 +55,8 @@ class SiteLayout:
 
     `block` is the range of its nodes in subnet `nodes`, `entry` the address of its load balancer in subnet `ingress`.
     `zones` maps a private endpoint's group to its zone. `zone` is where the cell's name is; `link`: to its
-    own network. `certificate_vault` is the vault of which an application gateway takes its certificate.
+    own network. `certificate_vault` is the vault of which an application gateway takes its certificate, `gateway_cidr`
+    the range of the subnet that it is in there, `gateway_entry` its address where it has no public one.
     """
 
     network: str
@@ -67,6 +68,8 @@ class SiteLayout:
     link: bool
     key: KeyLayout | None = None
     certificate_vault: str = ""
+    gateway_cidr: str = ""
+    gateway_entry: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,10 +97,12 @@ class Asked:
         return service_zones(queued=self.queued)
 
     def subnet(self, role: str) -> str:
-        """Return the id of the subnet of `nodes`, `endpoints` or `ingress`, `` without an existing network."""
+        """Return the id of the subnet of `nodes`, `endpoints`, `ingress` or `gateway`, `` where the cell needs none."""
         there = self.existing
         if there is None:
             return ""
+        if role == GATEWAY:
+            return next(iter(there.gateway_subnets), "") if self.certificate else ""
         other = {"endpoints": there.database_subnets, "ingress": there.balancer_subnets}
         return next(iter(other.get(role) or there.subnets))
 
@@ -116,8 +121,9 @@ class Asked:
         }
 
 
-ROLES = ("nodes", "endpoints", "ingress")
-"""What a subnet of an existing network is for."""
+GATEWAY = "gateway"
+ROLES = ("nodes", "endpoints", "ingress", GATEWAY)
+"""What a subnet of an existing network is for; the last only where the web is behind an application gateway."""
 
 
 def asked(spec: CellSpec) -> Asked:
@@ -180,12 +186,16 @@ def settled(asked: Asked, answer: dict[str, Json], *, exists: bool) -> dict[str,
     if asked.existing is not None and seen.subnet(ingress) is not None:
         entry = _free(asked, seen, ingress, block)
         objections += [] if entry else [_full(ingress, "no free address for the load balancer")]
+    gateway, its_own = asked.subnet(GATEWAY), ""
+    if asked.isolated and seen.subnet(gateway) is not None:
+        its_own = _last(seen, gateway)
+        objections += [] if its_own else [_full(gateway, "no free address for the gateway")]
     if objections:
         raise GuardError(objections)
     shared = asked.existing is not None and asked.existing.private_zones
     return {
         "network": asked.existing.id if asked.existing else "",
-        "subnets": {role: asked.subnet(role) for role in ROLES} if asked.existing else {},
+        "subnets": {role: found for role in ROLES if (found := asked.subnet(role))},
         "block": block,
         "entry": entry,
         "zones": {group: seen.zone_id(name) for group, name in asked.zones.items()} if shared else {},
@@ -193,6 +203,7 @@ def settled(asked: Asked, answer: dict[str, Json], *, exists: bool) -> dict[str,
         "link": bool(asked.zone) and asked.existing is None,
         **({"key": asked.key, "keyVersion": seen.key_version} if asked.key else {}),
         **({"certificateVault": str(at(seen.certificate_vault, "id"))} if asked.certificate else {}),
+        **({"gatewayCidr": seen.range_of(gateway), "gatewayEntry": its_own} if gateway else {}),
     }
 
 
@@ -219,6 +230,8 @@ def site_of(spec: CellSpec, site: Mapping[str, Json] | None) -> SiteLayout | Non
         link=given.get("link") is True,
         key=_key(str(given.get("key") or ""), str(given.get("keyVersion") or "")),
         certificate_vault=str(given.get("certificateVault") or ""),
+        gateway_cidr=str(given.get("gatewayCidr") or ""),
+        gateway_entry=str(given.get("gatewayEntry") or ""),
     )
 
 
@@ -240,7 +253,7 @@ def _block(asked: Asked, seen: Seen) -> str:
     elsewhere, so that two that look at the same moment hardly take the same one.
     """
     subnet = asked.subnet("nodes")
-    cidr, size = str(at(seen.subnet(subnet), "addressPrefix") or ""), asked.block
+    cidr, size = seen.range_of(subnet), asked.block
     if not cidr or ipaddress.IPv4Network(cidr).num_addresses < 2 * size:
         return ""
     blocks = [*ipaddress.IPv4Network(cidr).subnets(new_prefix=32 - (size.bit_length() - 1))]
@@ -253,7 +266,7 @@ def _block(asked: Asked, seen: Seen) -> str:
 
 def _free(asked: Asked, seen: Seen, subnet: str, block: str) -> str:
     """Return an address that nobody has; in the nodes' own subnet the last one, far from most blocks."""
-    cidr = str(at(seen.subnet(subnet), "addressPrefix") or "")
+    cidr = seen.range_of(subnet)
     if not cidr:
         return ""
     whole, taken = ipaddress.IPv4Network(cidr), _taken(seen, subnet, cidr)
@@ -262,6 +275,13 @@ def _free(asked: Asked, seen: Seen, subnet: str, block: str) -> str:
     if not free:
         return ""
     return str(free[-1] if subnet == asked.subnet("nodes") else free[_turn(asked, len(free))])
+
+
+def _last(seen: Seen, subnet: str) -> str:
+    """Return the last address that nobody has: gateways' instances take theirs from the beginning, unseen."""
+    cidr = seen.range_of(subnet)
+    taken = _taken(seen, subnet, cidr)
+    return str(next((one for one in reversed([*ipaddress.IPv4Network(cidr)]) if one not in taken), ""))
 
 
 def _taken(seen: Seen, subnet: str, cidr: str) -> set[ipaddress.IPv4Address]:

@@ -5,20 +5,29 @@ Every rule yields an Objection with a code, a reason and a remedy; all are alway
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from cellctl.errors import Objection
 from cellctl.facts.conditions import at, every
-from cellctl_components.azure.seen import PROBES, Seen
-from cellctl_components.layout import facts
+from cellctl_components.azure.facts import web_gateway
+from cellctl_components.azure.seen import MANAGERS, PROBES, Seen
+from cellctl_components.layout import Json, facts
 
 if TYPE_CHECKING:
     from cellctl_components.azure.site import Asked
 
 _ENDPOINT_PORTS = (443, 445, 1433)
 _QUEUE_PORT = 10000
-_FIELDS = {"nodes": "subnets", "endpoints": "databaseSubnets", "ingress": "balancerSubnets"}
+_FIELDS = {
+    "nodes": "subnets",
+    "endpoints": "databaseSubnets",
+    "ingress": "balancerSubnets",
+    "gateway": "gatewaySubnets",
+}
+_GATEWAYS = "Microsoft.Network/applicationGateways"
+_KEPT = 5  # addresses of a subnet that Azure keeps: the first four, and the last
 
 
 def objections(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]:
@@ -30,6 +39,8 @@ def objections(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]
             yield from _ways(asked, seen)
             yield from _groups(asked, seen)
             yield from _zones(asked, seen, exists=exists)
+            if asked.subnet("gateway"):
+                yield from _gateway_subnet(asked, seen)
     if asked.zone:
         yield from _zone(asked, seen, exists=exists)
     if asked.key:
@@ -60,13 +71,15 @@ def _network(asked: Asked, seen: Seen) -> Iterator[Objection]:
 def _subnets(asked: Asked, seen: Seen) -> Iterator[Objection]:
     for role, field in _FIELDS.items():
         subnet = asked.subnet(role)
+        if not subnet:
+            continue
         found = seen.subnet(subnet)
         if found is None:
             remedy = f"az network vnet subnet list --ids {asked.existing.id if asked.existing else ''}"
             yield _no("subnet_missing", f"there is no subnet {_short(subnet)} (network.existing.{field})", remedy)
             continue
         owner = next((str(at(one, "serviceName")) for one in every(found, "delegations.*")), "")
-        if owner:
+        if owner and (role, owner) != ("gateway", _GATEWAYS):
             reason = f"{_short(subnet)} is delegated to {owner}, which lets nothing else in"
             yield _no("subnet_delegated", reason, f"name another subnet as network.existing.{field}")
 
@@ -89,13 +102,14 @@ def _ways(asked: Asked, seen: Seen) -> Iterator[Objection]:
 def _groups(asked: Asked, seen: Seen) -> Iterator[Objection]:
     """The network's own groups are others': what they close the cell cannot open."""
     nodes, endpoints = asked.subnet("nodes"), asked.subnet("endpoints")
-    wanted = [(source, port) for source in asked.allow for port in (443, 10943)]
-    for source, port in (*wanted, (PROBES, 80)):
+    gateway = seen.range_of(asked.subnet("gateway"))
+    web = [(gateway, 443)] if gateway else [(PROBES, 80), *((source, 443) for source in asked.allow)]
+    for source, port in (*web, *((source, 10943) for source in asked.allow)):
         rule = seen.closed(nodes, source, port)
         if rule:
             reason = f"the group of {_short(nodes)} keeps {source} from port {port} of nodes (rule {rule})"
             yield _no("group_closed", reason, f"admit {source} to TCP {port} in that group")
-    block = str(at(seen.subnet(nodes), "addressPrefix") or "")
+    block = seen.range_of(nodes)
     if not block or at(seen.subnet(endpoints), "privateEndpointNetworkPolicies") in (None, "Disabled"):
         return  # groups do not judge what goes to private endpoints there
     for port in (*_ENDPOINT_PORTS, *((_QUEUE_PORT,) if asked.queued else ())):
@@ -103,6 +117,44 @@ def _groups(asked: Asked, seen: Seen) -> Iterator[Objection]:
         if rule:
             reason = f"the group of {_short(endpoints)} keeps nodes from port {port} of private endpoints (rule {rule})"
             yield _no("group_closed", reason, f"admit {block} to TCP {port} in that group")
+
+
+def _gateway_subnet(asked: Asked, seen: Seen) -> Iterator[Objection]:
+    """What an application gateway demands of its subnet (learn.microsoft.com, infrastructure configuration)."""
+    subnet, name = asked.subnet("gateway"), _short(asked.subnet("gateway"))
+    found, cidr = seen.subnet(subnet), seen.range_of(subnet)
+    if found is None or not cidr:
+        return
+    most = web_gateway().capacity[1]
+    least = most + 1 + _KEPT
+    if ipaddress.IPv4Network(cidr).num_addresses < least:
+        reason = f"{name} is {cidr}, and a gateway of {most} instances needs {least} addresses"
+        yield _no("subnet_small", reason, "name a larger subnet as network.existing.gatewaySubnets; a /24 is advised")
+    if asked.isolated:
+        yield from _isolated_subnet(subnet, found, seen)
+    yield from _gateway_group(asked, seen)
+
+
+def _isolated_subnet(subnet: str, found: Json, seen: Seen) -> Iterator[Objection]:
+    """What it demands besides where it has no public address; who else the subnet is delegated to is said before."""
+    name = _short(subnet)
+    if not [*every(found, "delegations.*")]:
+        remedy = f"az network vnet subnet update --ids {subnet} --delegations {_GATEWAYS}"
+        yield _no("subnet_undelegated", f"{name} is not delegated to {_GATEWAYS}, and the gateway is internal", remedy)
+    vaults = "Microsoft.KeyVault" in every(found, "serviceEndpoints.*.service")
+    if not vaults and seen.way_out(subnet) != "nat":
+        remedy = f"az network vnet subnet update --ids {subnet} --service-endpoints Microsoft.KeyVault"
+        yield _no("no_way_out", f"a gateway in {name} cannot reach Key Vault for its certificate", remedy)
+
+
+def _gateway_group(asked: Asked, seen: Seen) -> Iterator[Objection]:
+    subnet = asked.subnet("gateway")
+    managers = () if asked.isolated else ((MANAGERS, 65200), (MANAGERS, 65535))
+    for source, port in (*((source, 443) for source in asked.allow), *managers, (PROBES, 443)):
+        rule = seen.closed(subnet, source, port)
+        if rule:
+            reason = f"the group of {_short(subnet)} keeps {source} from port {port} of gateways (rule {rule})"
+            yield _no("group_closed", reason, f"admit {source} to TCP {port} in that group")
 
 
 def _zones(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]:

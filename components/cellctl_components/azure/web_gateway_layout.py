@@ -41,8 +41,11 @@ class WebGatewayLayout:
     drain_timeout_s: int
 
 
-def web_gateway_of(spec: CellSpec, names: AzureNames, cidr: str) -> WebGatewayLayout | None:
-    """Return the gateway of a cell whose subnet is `cidr`, None where the load balancer carries the web too."""
+def web_gateway_of(spec: CellSpec, names: AzureNames, cidr: str, *, entry: str = "") -> WebGatewayLayout | None:
+    """Return the gateway of a cell whose subnet is `cidr`, None where the load balancer carries the web too.
+
+    `entry` is its address in a subnet of others; in one of the cell's own it is the last.
+    """
     ingress, cell = spec.spec.ingress, spec.metadata.name
     if ingress.balancer != "application_gateway":
         return None
@@ -59,7 +62,7 @@ def web_gateway_of(spec: CellSpec, names: AzureNames, cidr: str) -> WebGatewayLa
         identity=names.web_gateway,
         certificate=ingress.certificate or "",
         authority=_bare(ingress.authority or ""),
-        address=_address(cidr) if internal else "",
+        address=(entry or _address(cidr)) if internal else "",
         public_address="" if internal else f"pip-oct-{cell}-web",
         dns_label="" if internal else names.web_label,
         tls_policy=known.tls_policy,

@@ -110,8 +110,12 @@ class _Look:
         return found
 
     def _addresses(self) -> Iterator[Struct]:
-        """Yield who has which address: interfaces, those of private endpoints among them, and load balancers."""
-        kinds = {"networkInterfaces": "ipConfigurations", "loadBalancers": "frontendIPConfigurations"}
+        """Yield who has which address: interfaces, those of private endpoints among them, balancers and gateways."""
+        kinds = {
+            "networkInterfaces": "ipConfigurations",
+            "loadBalancers": "frontendIPConfigurations",
+            "applicationGateways": "frontendIPConfigurations",
+        }
         for kind, key in kinds.items():
             for item in self._listed(f"{self._subscription}/providers/Microsoft.Network/{kind}", _NETWORK_API):
                 for one in every(item, f"{key}.*"):

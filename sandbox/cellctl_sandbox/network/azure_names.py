@@ -116,8 +116,9 @@ def _service(estate: Estate, host: str, suffix: str, network: str) -> Names:
     if endpoint is None:
         why = f"{name}, public: it has no private endpoint of its {part}"
         return Names(places=(Place(what=why, address=PUBLIC, key=target.id),))
-    zone = next((item for item in estate.all(ZONE) if item.id.rpartition("/")[2] == zone_name), None)
-    if zone is None or not _linked(estate, zone, network):
+    named = (item for item in estate.all(ZONE) if item.id.rpartition("/")[2] == zone_name)
+    zone = next((item for item in named if _linked(estate, item, network)), None)
+    if zone is None:
         why = f"zone {zone_name} is not linked to {network.rpartition('/')[2]}"
         return Names(places=(Place(what=f"{name}, public: {why}", address=PUBLIC, key=target.id),))
     if zone.id.lower() not in _recorded_in(estate, endpoint):

@@ -260,16 +260,9 @@ def test_what_makes_no_sense_is_refused(body: dict[str, object], field: str, wor
     assert re.fullmatch(rf"(?s).*Value error, {field}: .*{words}.*", str(caught.value))
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"placement": {"reef": "r1"}},
-        {"network": {"create": False, "existing": {"id": NETWORK, "subnets": [f"{NETWORK}/subnets/a"]}}},
-    ],
-)
-def test_on_a_reef_and_in_a_network_of_others_it_comes_later(more: dict[str, object]) -> None:
+def test_on_a_reef_it_comes_later() -> None:
     with pytest.raises(NotYet, match="an application gateway"):
-        refuse_pending(spec_of(ingress=WEB, **more))
+        refuse_pending(spec_of(ingress=WEB, placement={"reef": "r1"}))
 
 
 def test_nothing_is_resolved_before_somebody_has_looked_for_its_vault() -> None:
