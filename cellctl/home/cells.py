@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from cellctl.errors import UsageError
 from cellctl.home.accounts import SANDBOX
 from cellctl.home.place import Home, problem_in
+from cellctl.listing import some
 
 if TYPE_CHECKING:
     from cellctl.spec import CellSpec
@@ -143,7 +144,7 @@ def _only(asked: _Asked) -> str:
         return demo
     if names:
         where = f" on {cloud}" if cloud else ""
-        message = f"which cell? There are {len(names)}{where}: {_listed(names)}"
+        message = f"which cell? There are {len(names)}{where}: {some(names, 10)}"
         raise UsageError(message, hint=f"cellctl {command} {names[0]}", code="which_cell")
     if cloud and (asked.may_invent or demo in home.stack_names()):
         return demo
@@ -191,7 +192,7 @@ def _unknown(asked: _Asked, name: str) -> UsageError:
     elif asked.create:
         hint = f"write cells/{name}.yaml first: this home has real accounts, so no cell is made up"
     else:
-        hint = f"cells here: {_listed(known)}" if known else "there are none; make one: cellctl up --cloud aws"
+        hint = f"cells here: {some(known, 10)}" if known else "there are none; make one: cellctl up --cloud aws"
     return UsageError(f"there is no cell '{name}' in {asked.home.root}", hint=hint, code="no_cell")
 
 
@@ -205,7 +206,3 @@ def _checked_name(name: str) -> None:
         short = f"{name[:40]}…" if len(name) > 40 else name
         hint = "2 to 32 of a-z, 0-9 and hyphens, a letter first, such as acme-prod"
         raise UsageError(f"'{short}' cannot be a cell's name: it {error}", hint=hint, code="bad_name") from None
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")

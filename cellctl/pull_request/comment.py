@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from cellctl.listing import some
 from cellctl.pull_request.alarms import KINDS, Alarm, alarms
 from cellctl.pull_request.budget import Budget, size
 from cellctl.pull_request.differences import HEADINGS, block
 from cellctl.pull_request.escaping import code
 from cellctl.pull_request.refusals import Reason, reasons
 from cellctl.pull_request.report import Group, Report
-from cellctl.pull_request.words import SANDBOX, cost_words, gone_words, marker, some, usd, verdict
+from cellctl.pull_request.words import SANDBOX, cost_words, gone_words, marker, usd, verdict
 from cellctl.views.text import count, duration
 
 COMMENT_LIMIT = 60_000  # of GitHub's 65,536 characters

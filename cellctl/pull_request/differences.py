@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from cellctl.listing import some
 from cellctl.pull_request.budget import size
 from cellctl.pull_request.escaping import code, fenced, visible
 from cellctl.pull_request.report import ChangeRow, Group, Level, PropertyRow
-from cellctl.pull_request.words import consequences, some
+from cellctl.pull_request.words import consequences
 from cellctl.views.plan_text import SIGNS
 from cellctl.views.text import count
 

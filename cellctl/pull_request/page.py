@@ -5,11 +5,12 @@ from __future__ import annotations
 import html
 from collections.abc import Iterator
 
+from cellctl.listing import some
 from cellctl.pull_request.alarms import KINDS, alarms
 from cellctl.pull_request.escaping import WHOLE, visible
 from cellctl.pull_request.refusals import reasons
 from cellctl.pull_request.report import ChangeRow, Group, Report
-from cellctl.pull_request.words import SANDBOX, consequences, cost_words, gone_words, some, usd, verdict
+from cellctl.pull_request.words import SANDBOX, consequences, cost_words, gone_words, usd, verdict
 from cellctl.views.plan_text import SIGNS
 from cellctl.views.text import count, duration
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 
+from cellctl.listing import some
 from cellctl.pull_request.report import ChangeRow, Gone, Group, Report
 from cellctl.views.text import count, duration
 
@@ -79,12 +80,6 @@ def data_word(row: ChangeRow) -> str:
     """Return what people call what a resource holds: `database`, `files`, `keys`, else `data`."""
     low = row.type.lower()
     return next((word for types, word in _DATA_WORDS if any(type_ in low for type_ in types)), "data")
-
-
-def some(items: Sequence[str], most: int, quote: Callable[[str], str] = str) -> str:
-    """Return `a, b and 3 more`."""
-    more = f" and {len(items) - most} more" if len(items) > most else ""
-    return ", ".join(map(quote, items[:most])) + more
 
 
 def consequences(row: ChangeRow, quote: Callable[[str], str] = str) -> Iterator[str]:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from sqlalchemy import Connection, Row, select
 
 from cellctl.errors import GuardError, Objection
+from cellctl.listing import some
 from cellctl.registry.database import Conflict, Database, insert_new
 from cellctl.registry.reefs import stacks_of
 from cellctl.registry.rows import change, tell
@@ -63,11 +64,10 @@ def refuse_in_use(name: str, found: set[str]) -> None:
     """Raise GuardError if an account has stacks."""
     if not found:
         return
-    listed = ", ".join(sorted(found)[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
     raise GuardError([
         Objection(
             code="account_in_use",
-            reason=f"account '{name}' has {len(found)} stack{'s' if len(found) > 1 else ''}: {listed}",
+            reason=f"account '{name}' has {len(found)} stack{'s' if len(found) > 1 else ''}: {some(sorted(found), 5)}",
             remedy="take them down first: `cellctl down CELL`, then `cellctl reef down REEF`",
         )
     ])  # fmt: skip

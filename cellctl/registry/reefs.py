@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, true, update
 
 from cellctl.errors import GuardError, Objection, UsageError
 from cellctl.facts.capacity import capacity
+from cellctl.listing import some
 from cellctl.registry import doors, own_files, states
 from cellctl.registry.recording import Difference, Recorder
 from cellctl.registry.rows import change, row_of, tell
@@ -214,11 +215,10 @@ def withdraw(database: Database, account: str, name: str) -> None:
 def refuse_in_use(name: str, found: list[str]) -> None:
     """Raise GuardError if a reef has cells."""
     if found:
-        listed = ", ".join(found[:5]) + (f" and {len(found) - 5} more" if len(found) > 5 else "")
         raise GuardError([
             Objection(
                 code="reef_in_use",
-                reason=f"reef '{name}' carries {len(found)} cell{'s' if len(found) > 1 else ''}: {listed}",
+                reason=f"reef '{name}' carries {len(found)} cell{'s' if len(found) > 1 else ''}: {some(found, 5)}",
                 remedy="take its cells down first, or leave it: `cellctl reef cordon` stops new ones",
             )
         ])  # fmt: skip

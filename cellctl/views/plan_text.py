@@ -10,6 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from cellctl.errors import Objection
+from cellctl.listing import some
 from cellctl.plan import Change, Plan, PropertyChange
 from cellctl.state.values import Value
 from cellctl.views.text import SANDBOX_NOTE, component_name, count, duration, fit, said, tally, type_name
@@ -70,8 +71,7 @@ def alarms(plan: Plan) -> list[Text]:
 
 def _some(changes: Sequence[Change], operation: str) -> str:
     verb = {"up": "replaces or deletes", "down": "removes"}.get(operation, "finds gone")
-    more = f" and {len(changes) - 3} more" if len(changes) > 3 else ""
-    return f"this {verb} {', '.join(change.name for change in changes[:3])}{more}"
+    return f"this {verb} {some([change.name for change in changes], 3)}"
 
 
 def plan_text(plan: Plan, *, details: bool = False) -> RenderableType:

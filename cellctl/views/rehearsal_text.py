@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from cellctl.listing import some
 from cellctl.rehearsal.rehearsing import NOT_CHECKED
 from cellctl.views.text import count
 
@@ -31,8 +32,7 @@ def rehearsal_text(found: Rehearsal, *, details: bool = False) -> RenderableType
     versions = (f"{name} {found.now.get(name) or '?'} → {version}" for name, version in found.other.items())
     parts.append(Text(f"{count(len(found.cells), 'cell')} · {', '.join(versions)}"))
     for shown, cells in found.groups():
-        more = f" and {len(cells) - _MOST_CELLS} more" if len(cells) > _MOST_CELLS else ""
-        parts.append(Text(f"\n{count(len(cells), 'cell')} ({', '.join(cells[:_MOST_CELLS])}{more})"))
+        parts.append(Text(f"\n{count(len(cells), 'cell')} ({some(cells, _MOST_CELLS)})"))
         parts += _lines(shown, details=details)
     for uses, words in ((True, "no difference found"), (False, "nothing of it in the state")):
         same = sum(cell.uses is uses and not cell.differs for cell in found.cells)
