@@ -70,7 +70,7 @@ OTHERWISE = {
     "plans": "approvals", "every": "names", "key": "reference",
     "off": "on", "source": "document value", "purge": "name", "setting": "mode", "put": "value", "ambient": "factor",
     "name": "show_secrets", "clear": "name", "delete": "value", "limit": "maximum", "with_": "wanted",
-    "clouds": "stack",
+    "clouds": "stack", "pass_": "seconds",
 }  # fmt: skip
 """Options that have another word in Python."""
 

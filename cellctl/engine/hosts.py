@@ -298,7 +298,8 @@ def alarms(host: EngineHost, names: Sequence[str], region: str) -> Struct:
     reader: AlarmReader | None = getattr(host, "alarms", None)
     if reader is None:
         return {"": "nobody here can ask this cloud"}
-    return {name: dict(row) for name, row in reader.states(names, region=region).items()}
+    rows: Struct = {name: dict(row) for name, row in reader.states(names, region=region).items()}
+    return {"": "nothing here tells of it", **rows}
 
 
 def settled(setup: Setup, host: EngineHost, cloud: Cloud, *, exists: bool) -> Struct:

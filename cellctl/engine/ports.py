@@ -239,6 +239,9 @@ class SandboxControl(Protocol):
     def set_clock(self, *, mode: str, scale: float | None = None) -> None:
         """Set how simulated time passes."""
 
+    def pass_time(self, seconds: float) -> float:
+        """Let simulated time pass at once; return what time it is then."""
+
     def edit(self, object_id: str, path: str, value: object) -> None:
         """Change a property of an object behind everybody's back (drift); value None with path "" deletes it."""
 

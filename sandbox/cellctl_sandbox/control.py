@@ -172,6 +172,20 @@ class Control:
         with self._database.transaction() as rows:
             rows.execute("UPDATE clock SET mode = ?, scale = coalesce(?, scale), running = 0", (mode, scale))
 
+    def pass_time(self, seconds: float) -> float:
+        """Let simulated time pass as if somebody waited, at once; return what time it is then.
+
+        What runs meanwhile goes on as it would.
+        """
+        clock = SimulatedClock.of(self._database)
+        pace, clock.pace = clock.pace, 0.0
+        try:
+            clock.sleep(seconds)
+            return clock.now()
+        finally:
+            clock.close()
+            clock.pace = pace
+
     def quotas(self, *, everything: bool = False) -> list[Mapping[str, object]]:
         """Return the quotas that something counts against or that were set, or every one, by account and region."""
         living = self._places("objects WHERE gone_s IS NULL")

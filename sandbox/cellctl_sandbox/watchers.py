@@ -44,10 +44,10 @@ _COMPARED: Mapping[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Looked:
-    """What the watchers of one cell or reef saw: values by metric; by namespace, why one saw not everything."""
+    """What the watchers of one cell or reef saw: values by metric, and why they did not see everything."""
 
     values: Mapping[Metric, float]
-    failed: Mapping[str, str]
+    failed: str
 
 
 class Refused(Exception):
@@ -81,14 +81,12 @@ class Watchers:
 
     def _looked(self) -> Looked:
         values: dict[Metric, float] = {}
-        failed: dict[str, str] = {}
+        failed: list[str] = []
         for schedule in self._view.objects(SCHEDULE, self._cell):
-            function = next((one for one in self._view.objects(FUNCTION) if _starts(schedule, one)), None)
-            if function is None:
-                continue
-            namespace = str(at(function.properties, "environment.variables.NAMESPACE") or "")
-            failed[namespace] = self._network.schedule_trouble(schedule) or self._run(function, values)
-        return Looked(values=values, failed=failed)
+            why = self._network.schedule_trouble(schedule)
+            started = [one for one in self._view.objects(FUNCTION) if _starts(schedule, one)] if not why else []
+            failed += [why, *(self._run(function, values) for function in started)]
+        return Looked(values=values, failed="; ".join(filter(None, failed)))
 
     def _run(self, function: CloudObject, values: dict[Metric, float]) -> str:
         """Run a function's code once; put what it publishes into `values`, return what it raises."""
@@ -202,12 +200,12 @@ def _judged(alarm: CloudObject, looked: Looked) -> Struct:
     """Return the state of an alarm: of metrics that no watcher publishes nothing is known here."""
     namespace, name, told = alarm.text("namespace"), alarm.text("metricName"), at(alarm.properties, "dimensions")
     dimensions = {key: str(value) for key, value in told.items()} if isinstance(told, dict) else {}
-    if namespace not in looked.failed:
+    if not namespace or namespace.startswith("AWS/"):
         return {"state": "UNKNOWN", "why": "the sandbox has no metrics of the cloud's own services"}
     value = looked.values.get((namespace, name, frozenset(dimensions.items())))
     if value is None:
         bad = alarm.text("treatMissingData") == "breaching"
-        why = looked.failed[namespace] or "nobody publishes it"
+        why = looked.failed or "nobody publishes it"
         return {"state": "ALARM" if bad else "INSUFFICIENT_DATA", "why": f"no data: {why}"}
     compare, threshold = _COMPARED[alarm.text("comparisonOperator")], alarm.properties.get("threshold")
     bad = isinstance(threshold, int | float) and compare(value, threshold)

@@ -116,6 +116,14 @@ def test_seed_and_ambient_are_told_by_the_clock(cellctl: Callable[..., str]) -> 
     assert (clock["seed"], clock["ambient"], clock["now_s"]) == (7, 2, 0)
 
 
+def test_time_passes_at_once_and_for_nobody_backwards(cellctl: Callable[..., str]) -> None:
+    before = json.loads(cellctl("clock", "--format", "json"))
+    after = json.loads(cellctl("clock", "--pass", "2h", "--format", "json"))
+    assert after["now_s"] == pytest.approx(before["now_s"] + 7200, abs=1)
+    assert {**after, "now_s": 0} == {**before, "now_s": 0}, "how it passes stays"
+    assert json.loads(cellctl("clock", "--format", "json"))["now_s"] == after["now_s"]
+
+
 def test_a_sandbox_goes_through_a_file(cellctl: Callable[..., str], home: Path, tmp_path: Path) -> None:
     file = tmp_path / "sandbox.json"
     cellctl("export", str(file))

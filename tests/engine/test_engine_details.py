@@ -1,6 +1,9 @@
 """What the CLI does in passing and a user would miss: masks, copies that wait, disabled providers, imports, numbers."""
 
+import hashlib
+import io
 import json
+import tarfile
 
 import pulumi
 import pytest
@@ -9,8 +12,9 @@ from pulumi import automation as auto
 from cellctl import doctor
 from cellctl.home import Home
 from cellctl.state.backend import FileBackend, StackName
-from cellctl.state.values import RESOURCE_REFERENCE, SIGNATURE, UNKNOWN
+from cellctl.state.values import ARCHIVE, ASSET, RESOURCE_REFERENCE, SIGNATURE, UNKNOWN
 from cellctl_provider.protocol import Configure
+from cellctl_sandbox.engine.assets import assets_by_hash, tarred, with_asset_hashes
 from cellctl_sandbox.engine.command import EmbeddedCommand
 from cellctl_sandbox.engine.refusals import Feature
 from cellctl_sandbox.engine.wire import as_stated, from_provider, from_struct, to_provider
@@ -329,6 +333,29 @@ def test_what_is_read_is_asked_for_by_the_hash_of_its_assets(tmp_path):
     bench.refresh()
     asked = [request for request in bench.world.requests if type(request).__name__ == "Read"]
     assert asked[-1].inputs["x"].keys() == {SIGNATURE, "hash"}
+
+
+def test_an_archive_of_texts_has_the_hash_of_a_tar_of_them():
+    """Of one with anything else in it nothing is known; the CLI says it."""
+    texts = {name: name * 300 for name in ("b.py", "a.py")}
+    assets = {name: {SIGNATURE: ASSET, "text": text} for name, text in texts.items()}
+    made = with_asset_hashes({SIGNATURE: ARCHIVE, "assets": assets})
+    assert made["assets"]["a.py"]["hash"] == hashlib.sha256(texts["a.py"].encode()).hexdigest()
+    assert made["hash"] == hashlib.sha256(tarred(texts)).hexdigest()
+    assert made == with_asset_hashes(made)
+    assert assets_by_hash(made) == {SIGNATURE: ARCHIVE, "hash": made["hash"]}
+    other = {SIGNATURE: ARCHIVE, "assets": {**assets, "c": {SIGNATURE: ASSET, "path": "c.py"}}}
+    assert "hash" not in with_asset_hashes(other)
+
+
+def test_the_tar_of_an_archive_is_one_and_says_nothing_of_this_machine():
+    texts = {name: name * 300 for name in ("b.py", "a.py")}
+    packed = tarred(texts)
+    assert len(packed) % 512 == 0
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        found = [(one.name, one.mode, one.mtime, one.uid, one.uname, one.isreg()) for one in tar.getmembers()]
+        assert found == [(name, 0o600, 0, 0, "", True) for name in sorted(texts)]
+        assert {one.name: tar.extractfile(one).read().decode() for one in tar.getmembers()} == texts
 
 
 def test_a_refresh_whose_comparison_fails_tells_so_of_the_resource(tmp_path):

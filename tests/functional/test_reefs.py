@@ -374,6 +374,17 @@ def test_two_cells_on_one_reef_do_not_reach_each_other(story: Story) -> None:
     assert check(story.home).violations == ()
 
 
+def test_watchers_of_a_reef_and_of_its_cells_see_what_is_theirs(story: Story) -> None:
+    told = json.loads(client.cellctl("reef", "alarms", "r1", "--format", "json", "--home", str(story.home.root),
+                                     cwd=story.home.root).stdout)["alarms"]  # fmt: skip
+    own = {row["name"]: row["state"] for row in told if row["state"] != "unknown"}
+    assert own == {"reef-r1-sql-1-lag": "ok"}
+    rows = {one.name: (one.state, one.why) for one in story.cell("globex").alarms(options=story.options)}
+    assert rows["cell-globex-nodes-silent"] == ("ok", "SecondsUnseen is 0")
+    assert rows["cell-globex-nodes-licence"] == ("alarm", "NodesOverLicence is 1")  # there is no licence
+    assert not [name for name in rows if "sql" in name]
+
+
 def test_a_database_on_a_reef_is_proven_by_the_server_of_the_reef(story: Story) -> None:
     """Its server is in another stack: the cell's run reads it there, and says what it lacks."""
     files = FileBackend(story.home.root / ".cellctl" / "state")

@@ -19,14 +19,25 @@ Setting = Annotated[
 ]
 
 
-def clock(setting: Setting = None, home: HomeOption = None, format_: FormatOption = Format.TEXT) -> None:
-    """Show the simulated clock and the seed, or set how time passes.
+PassOption = Annotated[
+    Optional[str],  # noqa: UP045  typer reads the annotation
+    typer.Option("--pass", metavar="TIME", help="Let simulated time pass now: 90s, 30m, 2h or 7d.", show_default=False),
+]
+
+
+def clock(
+    setting: Setting = None, pass_: PassOption = None, home: HomeOption = None, format_: FormatOption = Format.TEXT
+) -> None:
+    """Show the simulated clock and the seed, set how time passes, or let some pass.
 
     `cellctl sandbox clock 1000`
 
     `cellctl sandbox clock stepped`
+
+    `cellctl sandbox clock --pass 10m`
     """
     from cellctl.cli import streams
+    from cellctl.cli.place import seconds
     from cellctl.cli.sandbox.control import open_control
     from cellctl.views.sandbox_text import clock_text
 
@@ -35,6 +46,8 @@ def clock(setting: Setting = None, home: HomeOption = None, format_: FormatOptio
         control.set_clock(mode="stepped")
     elif setting is not None:
         control.set_clock(mode="paced", scale=_scale(setting))
+    if pass_ is not None:
+        control.pass_time(seconds(pass_, "--pass"))
     if format_ is Format.JSON:
         streams.show_json(control.clock())
     else:

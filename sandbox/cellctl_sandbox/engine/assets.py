@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from cellctl.state.values import ARCHIVE, ASSET, SIGNATURE, Struct, Value
 
@@ -36,23 +37,28 @@ def assets_by_hash(value: Value) -> Value:
 
 
 def _archive_hash(archive: Struct) -> str | None:
-    """Return the hash that the CLI gives an archive of text assets, None of one with other things in it.
-
-    It is that of a tar of them, in the order of their names, each with mode 0600 and no owner or time (pulumi/pulumi,
-    sdk/go/common/resource/archive.go, from memory, 2026-11).
-    """
+    """Return the hash that the CLI gives an archive of text assets, None of one with other things in it."""
     assets = archive.get("assets")
     if not isinstance(assets, dict) or not assets:
         return None
-    total = hashlib.sha256()
-    for name, asset in sorted(assets.items()):
+    texts: dict[str, str] = {}
+    for name, asset in assets.items():
         text = asset.get("text") if isinstance(asset, dict) else None
         if not isinstance(text, str) or not name.isascii() or len(name) > _LONGEST_NAME:
             return None
-        body = text.encode()
-        total.update(_tar_header(name, len(body)) + body + bytes(-len(body) % _BLOCK))
-    total.update(bytes(2 * _BLOCK))
-    return total.hexdigest()
+        texts[name] = text
+    return hashlib.sha256(tarred(texts)).hexdigest()
+
+
+def tarred(texts: Mapping[str, str]) -> bytes:
+    """Return the tar that the CLI makes of texts to hash them.
+
+    They are in the order of their names, each with mode 0600 and no owner or time (pulumi/pulumi,
+    sdk/go/common/resource/archive.go, from memory, 2026-11).
+    """
+    files = ((name, text.encode()) for name, text in sorted(texts.items()))
+    parts = (_tar_header(name, len(body)) + body + bytes(-len(body) % _BLOCK) for name, body in files)
+    return b"".join(parts) + bytes(2 * _BLOCK)
 
 
 def _tar_header(name: str, size: int) -> bytes:
