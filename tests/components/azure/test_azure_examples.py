@@ -16,6 +16,10 @@ MADE = {
         "cells:azure:Cell",
         {"ResourceGroup", "Server", "StorageAccount", "Vault", "VirtualMachine", "LoadBalancer"},
     ),
+    "file_backups": (
+        "cells:azure:FileBackups",
+        {"Vault", "ProtectionPolicy", "ProtectionContainer", "ProtectedItem", "ManagementLockByScope"},
+    ),
     "file_shares": (
         "cells:azure:FileShares",
         {"StorageAccount", "FileShare", "PrivateEndpoint", "ManagementLockByScope"},
