@@ -23,6 +23,7 @@ from cellctl_sandbox.clouds.templates import EPOCH
 from cellctl_sandbox.estate import text
 from cellctl_sandbox.inventory import RDS
 from cellctl_sandbox.network.aws_functions import FUNCTION, SCHEDULE, Running
+from cellctl_sandbox.network.aws_nodes import GATEWAY
 
 if TYPE_CHECKING:
     from cellctl_provider.reading import ProviderSecrets
@@ -103,7 +104,7 @@ class Watchers:
         told = at(function.properties, "environment.variables")
         environment = {key: str(value) for key, value in told.items()} if isinstance(told, dict) else {}
         try:
-            module.watch(module.Watched.told(environment), errand.call, errand.ask, errand.now)
+            module.watch(module.Watched.told(environment), errand.call, errand.ask, errand.now, rarely=True)
         except module.LookFailed as error:
             return str(error)
         return ""
@@ -139,6 +140,7 @@ class _Errand:
             raise TimeoutError(cut_off)
         answer = {
             "describe_db_instances": self._database,
+            "describe_gateway_information": self._gateway,
             "get_secret_value": self._secret,
             "put_metric_data": self._publish,
         }[operation]
@@ -162,6 +164,15 @@ class _Errand:
         if not isinstance(latest, str) or not latest:
             return {"DBInstances": [{}]}
         return {"DBInstances": [{"LatestRestorableTime": datetime.datetime.fromisoformat(latest)}]}
+
+    def _gateway(self, asked: Mapping[str, object]) -> Mapping[str, object]:
+        arn = str(asked["GatewayARN"])
+        _allowed(self._running.describes_gateway(arn))
+        found = next((one for one in self._view.objects(GATEWAY) if one.text("arn") == arn), None)
+        if found is None:
+            raise Refused("InvalidGatewayRequestException", arn)
+        date = found.text("deprecationDate")
+        return {"DeprecationDate": date} if date else {}
 
     def _secret(self, asked: Mapping[str, object]) -> Mapping[str, object]:
         reference = str(asked["SecretId"])

@@ -15,9 +15,9 @@ from warm import client
 from cellctl.alarms import AlarmStatus
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs" / "guides" / "day-two.md").read_text(encoding="utf-8")
-OK = {"lag": "ok", "silent": "ok", "licence": "ok"}
+OK = {"lag": "ok", "silent": "ok", "licence": "ok", "support": "ok"}
 NO_NODES = {"silent": "alarm", "licence": "alarm"}
-NOTHING = {"lag": "alarm", **NO_NODES}
+NOTHING = {"lag": "alarm", "support": "no_data", **NO_NODES}
 
 
 def ids(home: RunningHome, *, what: str = "") -> Mapping[str, str]:
@@ -35,7 +35,7 @@ def own(home: RunningHome) -> dict[str, AlarmStatus]:
     return {
         one.name.rpartition("-")[2]: one
         for one in rows
-        if re.search(r"-(sql-lag|nodes-silent|nodes-licence)$", one.name)
+        if re.search(r"-(sql-lag|nodes-silent|nodes-licence|gateway-support)$", one.name)
     }
 
 
@@ -48,6 +48,14 @@ def lags(home: RunningHome) -> None:
 def falls_silent(home: RunningHome) -> None:
     home.control.edit(found(home, what="ec2/instance:", name="acme-nodes-2"), "", None)
     home.control.pass_time(400.0)
+
+
+def grows_old(home: RunningHome) -> None:
+    (gateway,) = [
+        str(item["id"]) for one in home.control.show()["accounts"] for item in one["objects"]  # type: ignore[attr-defined]
+        if item["type"] == "aws:storagegateway/gateway:Gateway"
+    ]  # fmt: skip
+    home.control.edit(gateway, "deprecationDate", "2026-01-31T00:00:00Z")
 
 
 def is_licensed_for_one(home: RunningHome) -> None:
@@ -87,12 +95,13 @@ CASES: Mapping[str, tuple[Callable[[RunningHome], None], Mapping[str, str], str]
     "the database lags": (lags, {"lag": "alarm"}, r"RestoreLagSeconds is \d{5}"),
     "a node falls silent": (falls_silent, {"silent": "alarm"}, r"SecondsUnseen is [4-9]\d\d"),
     "too many nodes": (is_licensed_for_one, {"licence": "alarm"}, "NodesOverLicence is 1"),
+    "the gateway grows old": (grows_old, {"support": "alarm"}, "DaysSupported is 30"),
     "nodes are closed": (
         closes("acme-network-nodes-in-tcp-8080-watch"), NO_NODES, "nodes: 10.64.9.22:8080: TimeoutError",
     ),
     "no way to AWS": (
         closes("acme-network-watch-out-tcp-443-0.0.0.0-0"), NOTHING,
-        "database cell-acme-sql: TimeoutError; nodes: TimeoutError",
+        r"database cell-acme-sql: TimeoutError; gateway sgw-\w+: TimeoutError; nodes: TimeoutError",
     ),
     "no secret": (may_no_more("ApiKey"), NO_NODES, "nodes: AccessDenied"),
     "no key": (may_no_more("Key"), NO_NODES, "nodes: AccessDenied"),
@@ -136,7 +145,7 @@ def test_it_is_listed_and_told_as_json_and_changes_nothing(
     assert rows["cell-acme-gateway-dirty"]["state"] == "unknown"
     assert rows["cell-acme-files-size"]["when"].endswith("GiB for 1 d")
     text = client.cellctl("alarms", "--home", str(tmp_path), cwd=tmp_path).stdout
-    assert re.search(r"acme · \d+ alarms · 3 ok · \d+ not known · sandbox", text)
+    assert re.search(r"acme · \d+ alarms · 4 ok · \d+ not known · sandbox", text)
     assert file.read_bytes() == before
     silent = home.cell.alarms(options=home.options())
     assert [one.name for one in silent] == sorted(rows)

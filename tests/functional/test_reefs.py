@@ -378,7 +378,7 @@ def test_watchers_of_a_reef_and_of_its_cells_see_what_is_theirs(story: Story) ->
     told = json.loads(client.cellctl("reef", "alarms", "r1", "--format", "json", "--home", str(story.home.root),
                                      cwd=story.home.root).stdout)["alarms"]  # fmt: skip
     own = {row["name"]: row["state"] for row in told if row["state"] != "unknown"}
-    assert own == {"reef-r1-sql-1-lag": "ok"}
+    assert own == {"reef-r1-sql-1-lag": "ok", "reef-r1-g1-support": "ok"}
     rows = {one.name: (one.state, one.why) for one in story.cell("globex").alarms(options=story.options)}
     assert rows["cell-globex-nodes-silent"] == ("ok", "SecondsUnseen is 0")
     assert rows["cell-globex-nodes-licence"] == ("alarm", "NodesOverLicence is 1")  # there is no licence

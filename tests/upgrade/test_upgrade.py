@@ -36,7 +36,7 @@ ADDED = {
         "acme-watch", "acme-watch-role", "acme-watch-services", "acme-watch-logs", "acme-watch-looks",
         "acme-watch-function", "acme-watch-clock", "acme-network-watch", "acme-network-nodes-in-tcp-8080-watch",
         "acme-network-watch-out-tcp-8080-nodes", "acme-network-watch-out-tcp-443-0.0.0.0-0",
-        "acme-alarms-sql-lag", "acme-alarms-nodes-silent", "acme-alarms-nodes-licence",
+        "acme-alarms-sql-lag", "acme-alarms-nodes-silent", "acme-alarms-nodes-licence", "acme-alarms-gateway-support",
     },
     "azure": {"acme-database-createindex", "acme-database-dropindex", "acme-files-tree"},
 }  # fmt: skip

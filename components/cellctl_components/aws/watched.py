@@ -43,6 +43,7 @@ class Watched:
             key_arn=self.key_arn,
             runs_as=self.runs_as,
             databases=[] if self.database is None else [layout.database.identifier],
+            gateways=[] if self.gateway is None else [self.gateway.gateway_arn],
             nodes=[f"{node.address}:{WEB_PORT}" for node in layout.nodes.items],
             api_key_secret=administrator.api_key_secret,
             subnet_ids=self.network.subnet_ids(layout.watch.tier)[:2],
@@ -76,6 +77,7 @@ class Watched:
                 namespace=layout.watch.namespace,
                 clock=watcher.clock,
                 databases=dict.fromkeys(database, layout.database.identifier),
+                gateways={"gateway": gateway.gateway_id} if gateway else {},
                 nodes=True,
             ),
         )

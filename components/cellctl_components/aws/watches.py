@@ -14,6 +14,7 @@ DAY_S = 86_400
 GATEWAYS = "AWS/StorageGateway"
 _LAG_S = 600
 _SILENT_S = 300
+_SUPPORTED_DAYS = 120
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class EntryWatched:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnMetrics:
-    """What the owner's watcher publishes: of `databases`, by label, and of its nodes. `clock` starts it.
+    """What the owner's watcher publishes: of `databases` and `gateways`, by label, and of its nodes. `clock` starts it.
 
     The metrics are nobody's before that, so alarms on them come after.
     """
@@ -41,6 +42,7 @@ class OwnMetrics:
     namespace: str
     clock: pulumi.Resource
     databases: Mapping[str, str] = field(default_factory=dict)
+    gateways: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     nodes: bool = False
 
 
@@ -206,7 +208,10 @@ def _failing(args: AlarmsArgs) -> list[Watch]:
 
 
 def _own(args: OwnMetrics) -> list[Watch]:
-    """Return alarms on what the watcher sees; no data is bad: then it does not see."""
+    """Return alarms on what the watcher sees; no data is bad: then it does not see.
+
+    A gateway is looked at once an hour, so that of its support there may be no data yet.
+    """
     space, after = args.namespace, [args.clock]
     nodes = [
         Watch(label="nodes-silent", namespace=space, metric="SecondsUnseen", dimensions={}, statistic="Maximum",
@@ -222,6 +227,13 @@ def _own(args: OwnMetrics) -> list[Watch]:
                   dimensions={"DBInstanceIdentifier": name}, above=_LAG_S, period_s=60, after=after,
                   says="The database can be brought back only to a moment more than ten minutes ago, or nobody can ask")
             for label, name in args.databases.items()
+        ),
+        *(
+            Watch(label=f"{label}-support", namespace=space, metric="DaysSupported", statistic="Minimum",
+                  dimensions={"GatewayId": key}, below=_SUPPORTED_DAYS, period_s=3600, periods=1, missing="missing",
+                  after=after,
+                  says="The support of the gateway's software ends within 120 days: it is replaced, never upgraded")
+            for label, key in args.gateways.items()
         ),
         *(nodes if args.nodes else ()),
     ]  # fmt: skip

@@ -57,6 +57,10 @@ class Running:
         arn = f"arn:aws:rds:{self._function.region}:{aws.account_of(self._role)}:db:{database}"
         return self.may("rds:DescribeDBInstances", arn)
 
+    def describes_gateway(self, arn: str) -> str:
+        """Return why it may not look at a storage gateway."""
+        return self.may("storagegateway:DescribeGatewayInformation", arn)
+
     def publishes(self, namespace: str) -> str:
         """Return why it may not publish metrics into a namespace."""
         return self.may("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": namespace})
@@ -114,10 +118,13 @@ def _hindrances(estate: Estate, schedule: CloudObject) -> Iterator[str]:
 
 
 def _looks(running: Running) -> Iterator[str]:
-    databases, nodes = (running.told(name).split(",") for name in ("DATABASES", "NODES"))
+    databases, gateways, nodes = (running.told(name).split(",") for name in ("DATABASES", "GATEWAYS", "NODES"))
     for database in filter(None, databases):
         yield running.describes(database)
         yield running.calls("rds")
+    for gateway in filter(None, gateways):
+        yield running.describes_gateway(gateway)
+        yield running.calls("storagegateway")
     for node in filter(None, nodes):
         host, _, port = node.rpartition(":")
         yield running.reaches(host, int(port))

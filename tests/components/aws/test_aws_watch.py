@@ -91,7 +91,7 @@ def test_one_file_runs_every_minute_and_knows_names_alone(which: str, of: Callab
     assert (function.inputs["handler"], function.inputs["runtime"]) == ("function.handler", "python3.13")
     assert function.inputs["architectures"] == ["arm64"]
     variables = function.inputs["environment"]["variables"]  # type: ignore[index]
-    assert set(variables) <= {"NAMESPACE", "DATABASES", "NODES", "API_KEY_SECRET"}
+    assert set(variables) <= {"NAMESPACE", "DATABASES", "GATEWAYS", "NODES", "API_KEY_SECRET"}
     assert variables.get("API_KEY_SECRET", "arn:").startswith("arn:")
     assert variables["NAMESPACE"] == f"cellctl/{'reef-r1' if which.startswith('reef') else 'cell-acme'}"
     assert (schedule.inputs["scheduleExpression"], schedule.inputs["flexibleTimeWindow"]) == (
@@ -107,7 +107,7 @@ def test_it_may_look_at_its_own_and_publish_as_itself(which: str, of: Callable[[
     """`*` is a resource only where AWS has none to name: metrics, limited to a namespace, and interfaces to come."""
     recording = of(which)
     looks = {str(one["Sid"]): one for one in policy(recording, f"{owner(which)}-watch-looks")}
-    nodes, databases = {"ApiKey", "Key"}, {"Databases"}
+    nodes, databases = {"ApiKey", "Key"}, {"Databases", "Gateways"}
     wanted_sids = {"Metrics", "Logs", *(() if which.startswith("reef") else nodes)}
     wanted_sids |= set() if which.startswith("guest") else databases
     assert set(looks) == wanted_sids
@@ -118,13 +118,14 @@ def test_it_may_look_at_its_own_and_publish_as_itself(which: str, of: Callable[[
     }  # fmt: skip
     assert [one for one in looks.values() if "*" in str(one["Resource"]).replace(":*']", "']")] == []
     assert {action for one in looks.values() for action in one["Action"]} <= {  # type: ignore[attr-defined]
-        "rds:DescribeDBInstances", "secretsmanager:GetSecretValue", "kms:Decrypt", "logs:CreateLogStream",
-        "logs:PutLogEvents",
+        "rds:DescribeDBInstances", "storagegateway:DescribeGatewayInformation", "secretsmanager:GetSecretValue",
+        "kms:Decrypt", "logs:CreateLogStream", "logs:PutLogEvents",
     }  # fmt: skip
     if "Databases" in looks:
         hosts = {"cell": ["cell-acme-sql"], "there": ["cell-acme-sql"], "reef": ["reef-r1-sql-1", "reef-r1-sql-2"]}
         named = hosts.get(which, ["reef-r1-sql-1"])
         assert looks["Databases"]["Resource"] == [f"arn:aws:rds:eu-west-1:123456789012:db:{one}" for one in named]
+        assert looks["Gateways"]["Resource"] == ["arn:aws:storagegateway:eu-west-1:1:gateway/sgw-1"]
     if "ApiKey" in looks:
         assert looks["ApiKey"]["Resource"] == ["arn:api-key"]
         assert looks["Key"]["Condition"] == {
@@ -197,6 +198,9 @@ OF_NODES: dict[str, tuple[str, float, dict[str, str]]] = {
 }
 
 
+SUPPORT = ("DaysSupported", 120, {"GatewayId": "sgw-1"})
+
+
 def lag(host: str) -> tuple[str, float, dict[str, str]]:
     return ("RestoreLagSeconds", 600, {"DBInstanceIdentifier": host})
 
@@ -204,9 +208,9 @@ def lag(host: str) -> tuple[str, float, dict[str, str]]:
 @pytest.mark.parametrize(
     ("which", "labels"),
     [
-        ("cell", {"sql-lag": lag("cell-acme-sql"), **OF_NODES}),
+        ("cell", {"sql-lag": lag("cell-acme-sql"), "gateway-support": SUPPORT, **OF_NODES}),
         ("guest", OF_NODES),
-        ("reef", {f"sql-{number}-lag": lag(f"reef-r1-sql-{number}") for number in (1, 2)}),
+        ("reef", {"g1-support": SUPPORT, **{f"sql-{n}-lag": lag(f"reef-r1-sql-{n}") for n in (1, 2)}}),
     ],
 )
 def test_no_data_is_an_alarm_and_none_is_asked_for_before_it_can_be_there(
@@ -223,6 +227,10 @@ def test_no_data_is_an_alarm_and_none_is_asked_for_before_it_can_be_there(
         for one in own
     } == labels
     for alarm in own:
+        if alarm.inputs["metricName"] == "DaysSupported":
+            assert (alarm.inputs["treatMissingData"], alarm.inputs["period"]) == ("missing", 3600)
+            assert (alarm.inputs["statistic"], alarm.inputs["comparisonOperator"]) == ("Minimum", "LessThanThreshold")
+            continue
         assert (alarm.inputs["treatMissingData"], alarm.inputs["statistic"], alarm.inputs["period"]) == (
             "breaching", "Maximum", 60,
         )  # fmt: skip

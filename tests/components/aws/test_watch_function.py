@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import boto3
+import botocore.session
 import pytest
 from moto import mock_aws
 
@@ -118,8 +119,8 @@ class Account:
                     one["LatestRestorableTime"] = NOW - datetime.timedelta(seconds=self.lag_s)
         return answer
 
-    def look(self, watched: Watched) -> None:
-        function.watch(watched, self.call, function.get, NOW.timestamp)
+    def look(self, watched: Watched, *, rarely: bool = False) -> None:
+        function.watch(watched, self.call, function.get, NOW.timestamp, rarely=rarely)
 
     def published(self, namespace: str = NAMESPACE) -> dict[str, float]:
         client = self._session.client("cloudwatch")
@@ -141,7 +142,7 @@ def account(aws: boto3.Session) -> Account:
 
 
 def told(account: Account, *nodes: str, databases: Sequence[str] = ()) -> Watched:
-    return Watched(NAMESPACE, tuple(databases), nodes, account.secret if nodes else "")
+    return Watched(NAMESPACE, tuple(databases), (), nodes, account.secret if nodes else "")
 
 
 def test_it_publishes_what_it_sees(account: Account, serve: Callable[[Answers], Node]) -> None:
@@ -237,7 +238,7 @@ def test_another_node_is_asked_where_one_does_not_answer(account: Account, serve
 
 def test_a_secret_that_cannot_be_read_is_no_secret_told(account: Account, serve: Callable[[Answers], Node]) -> None:
     node = serve(answering([seen(7)]))
-    gone = Watched(NAMESPACE, (), (node.address,), account.secret.replace("acme", "other"))
+    gone = Watched(NAMESPACE, (), (), (node.address,), account.secret.replace("acme", "other"))
     with pytest.raises(LookFailed, match=r"^nodes: ResourceNotFoundException$"):
         account.look(gone)
     assert node.asked == []
@@ -252,6 +253,33 @@ def test_a_database_that_is_gone_or_has_no_backups_is_told(account: Account) -> 
     assert account.published() == {}
 
 
+GATEWAY = "arn:aws:storagegateway:eu-west-1:123456789012:gateway/sgw-1"
+
+
+@pytest.mark.parametrize(
+    ("date", "days"), [("2027-03-30T00:00:00Z", 120.0), ("2026-06-30", -153.0), ("", 3650.0), (None, 3650.0)]
+)
+def test_a_gateway_says_until_when_it_is_supported(date: str | None, days: float, account: Account) -> None:
+    """moto knows no Storage Gateway: the answer is of the shape that botocore's model has."""
+    shape = botocore.session.get_session().get_service_model("storagegateway")
+    members = shape.operation_model("DescribeGatewayInformation").output_shape.members  # type: ignore[union-attr]
+    assert "DeprecationDate" in members
+    asked: list[Mapping[str, object]] = []
+
+    def call(service: str, operation: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
+        if service == "storagegateway":
+            asked.append({"operation": operation, **parameters})
+            return {} if date is None else {"DeprecationDate": date}
+        return account.call(service, operation, parameters)
+
+    watched = Watched(NAMESPACE, (), (GATEWAY,), (), "")
+    function.watch(watched, call, function.get, NOW.timestamp, rarely=False)
+    assert (asked, account.published()) == ([], {}), "it is not looked at every minute"
+    function.watch(watched, call, function.get, NOW.timestamp, rarely=True)
+    assert asked == [{"operation": "describe_gateway_information", "GatewayARN": GATEWAY}]
+    assert account.published() == {"DaysSupported/sgw-1": days}
+
+
 def test_metrics_that_are_refused_are_told(account: Account, serve: Callable[[Answers], Node]) -> None:
     def refusing(service: str, operation: str, parameters: Mapping[str, object]) -> Mapping[str, object]:
         if service == "cloudwatch":
@@ -259,7 +287,9 @@ def test_metrics_that_are_refused_are_told(account: Account, serve: Callable[[An
         return account.call(service, operation, parameters)
 
     with pytest.raises(LookFailed, match=r"^metrics: RuntimeError$"):
-        function.watch(told(account, serve(answering([seen(1)])).address), refusing, function.get, NOW.timestamp)
+        function.watch(
+            told(account, serve(answering([seen(1)])).address), refusing, function.get, NOW.timestamp, rarely=False
+        )
 
 
 def trickling(stop: threading.Event, server: socket.socket) -> None:
@@ -321,13 +351,13 @@ def test_the_nodes_of_the_sandbox_are_seen(account: Account, tmp_path: Path) -> 
             return datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC).timestamp() + bench.now()
 
         nodes = [f"{node.address}:8080" for node in bench.found]
-        watched = Watched(NAMESPACE, (), tuple(nodes), "arn")
-        function.watch(watched, call, ask, now)
+        watched = Watched(NAMESPACE, (), (), tuple(nodes), "arn")
+        function.watch(watched, call, ask, now, rarely=False)
         assert account.published() == {"SecondsUnseen": 0.0, "NodesOverLicence": 1.0}, "no licence is installed"
         bench.api("PUT", function.LICENCE_PATH, {"LicenseText": LICENCE.format(2)}, **{"X-Octopus-ApiKey": key})
         bench.found.pop()
         bench.view.sleep(900.0)
-        function.watch(Watched("cellctl/later", (), tuple(nodes), "arn"), call, ask, now)
+        function.watch(Watched("cellctl/later", (), (), tuple(nodes), "arn"), call, ask, now, rarely=False)
         assert account.published("cellctl/later") == {"SecondsUnseen": 900.0, "NodesOverLicence": 0.0}
     finally:
         bench.close()

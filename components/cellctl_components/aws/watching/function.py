@@ -5,6 +5,7 @@ it looks at it is told by its environment, which holds names and ARNs, never a s
 
     NAMESPACE       the namespace of CloudWatch that this owner alone publishes into
     DATABASES       identifiers of RDS instances, with commas; empty: none
+    GATEWAYS        ARNs of storage gateways, with commas; empty: none. Looked at in a few minutes of each hour
     NODES           `address:port` of Octopus nodes, with commas; empty: none
     API_KEY_SECRET  ARN of the secret with Octopus' API key, where there are nodes
 
@@ -34,8 +35,11 @@ PATIENCE_S = 5.0
 """How long one node may take for one answer."""
 BUDGET_S = 20.0
 """How long all nodes together may: with the calls of AWS, which end after 11 s each, less than the function has."""
+HOUR_S, RARELY_S = 3600, 300
+"""What changes in days is looked at in the first minutes of an hour: calls of all cells share an account's limit."""
 _LARGEST = 4 * 1024 * 1024  # bytes of an answer
 _UNLIMITED = 1_000_000
+_FOR_LONG_DAYS = 3650.0  # a gateway without a date
 _NEVER_S = 7 * 86_400.0  # a node that is registered and was never seen
 _NODE_LIMIT = re.compile(r"<NodeLimit>\s*(\d{1,6}|Unlimited)\s*</NodeLimit>", re.IGNORECASE)
 
@@ -54,16 +58,18 @@ class Watched(NamedTuple):
 
     namespace: str
     databases: tuple[str, ...]
+    gateways: tuple[str, ...]
     nodes: tuple[str, ...]
     api_key_secret: str
 
     @classmethod
     def told(cls, environment: Mapping[str, str]) -> Watched:
         """Return what an environment says."""
-        databases, nodes = (
-            tuple(one for one in environment.get(name, "").split(",") if one) for name in ("DATABASES", "NODES")
+        databases, gateways, nodes = (
+            tuple(one for one in environment.get(name, "").split(",") if one)
+            for name in ("DATABASES", "GATEWAYS", "NODES")
         )
-        return cls(environment["NAMESPACE"], databases, nodes, environment.get("API_KEY_SECRET", ""))
+        return cls(environment["NAMESPACE"], databases, gateways, nodes, environment.get("API_KEY_SECRET", ""))
 
 
 def handler(event: object, context: object) -> None:  # noqa: ARG001  what Lambda calls
@@ -80,11 +86,11 @@ def handler(event: object, context: object) -> None:  # noqa: ARG001  what Lambd
         answer: Mapping[str, object] = getattr(client, operation)(**parameters)
         return answer
 
-    watch(Watched.told(os.environ), call, get, time.time)
+    watch(Watched.told(os.environ), call, get, time.time, rarely=time.time() % HOUR_S < RARELY_S)
 
 
-def watch(watched: Watched, call: Call, ask: Get, now: Callable[[], float]) -> None:
-    """Look at databases and nodes, and publish what was seen; `now` gives unix seconds.
+def watch(watched: Watched, call: Call, ask: Get, now: Callable[[], float], *, rarely: bool) -> None:
+    """Look at databases and nodes, `rarely` at gateways too, and publish what was seen; `now` gives unix seconds.
 
     Raises:
         LookFailed: Something was not seen. What else was seen is published all the same.
@@ -93,6 +99,10 @@ def watch(watched: Watched, call: Call, ask: Get, now: Callable[[], float]) -> N
     failed: list[str] = []
     looks: list[tuple[str, Callable[[], list[dict[str, object]]]]] = [
         *((f"database {name}", lambda name=name: _database(call, name, now())) for name in watched.databases),
+        *(
+            (f"gateway {arn.rpartition('/')[2]}", lambda arn=arn: _gateway(call, arn, now()))
+            for arn in (watched.gateways if rarely else ())
+        ),
         *([("nodes", lambda: _nodes(watched, call, ask, now))] if watched.nodes else []),
     ]
     for what, look in looks:
@@ -125,6 +135,19 @@ def _database(call: Call, name: str, now: float) -> list[dict[str, object]]:
     if not isinstance(latest, datetime.datetime):
         raise LookFailed("no restore time")
     return [_metric("RestoreLagSeconds", max(0.0, now - latest.timestamp()), "Seconds", DBInstanceIdentifier=name)]
+
+
+def _gateway(call: Call, arn: str, now: float) -> list[dict[str, object]]:
+    """Return for how many days more a gateway's software is supported: there is no upgrade in place."""
+    said = call("storagegateway", "describe_gateway_information", {"GatewayARN": arn}).get("DeprecationDate")
+    days = _FOR_LONG_DAYS
+    if said:
+        try:
+            ends = datetime.date.fromisoformat(str(said)[:10])
+        except ValueError:
+            raise LookFailed("a date that cannot be read") from None
+        days = float((ends - datetime.datetime.fromtimestamp(now, datetime.timezone.utc).date()).days)  # noqa: UP017  as below
+    return [_metric("DaysSupported", days, "Count", GatewayId=arn.rpartition("/")[2])]
 
 
 def _nodes(watched: Watched, call: Call, ask: Get, now: Callable[[], float]) -> list[dict[str, object]]:

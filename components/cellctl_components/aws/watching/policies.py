@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from cellctl_components.aws.policies import Statement, document
 
@@ -45,16 +46,24 @@ def services(function_arn: str, *, in_network: bool) -> str:
     )
 
 
-def looks(
-    databases: Sequence[str], secret_arn: str, key_arn: str, log_group_arn: str, *, namespace: str, region: str
-) -> str:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """What a watcher looks at: ARNs of databases and gateways, and of the secret with Octopus' API key."""
+
+    databases: Sequence[str] = ()
+    gateways: Sequence[str] = ()
+    secret: str = ""
+
+
+def looks(seen: Seen, *, key_arn: str, log_group_arn: str, namespace: str, region: str) -> str:
     """Return what a watcher may do: look at its own, publish into its own namespace, log into its own group.
 
     Metrics have no ARN: the namespace is what CloudWatch limits (CloudWatch user guide, Using condition keys).
     """
     return document(
-        *_of_databases(databases),
-        *_of_nodes(secret_arn, key_arn, region),
+        *_described("Databases", "rds:DescribeDBInstances", seen.databases),
+        *_described("Gateways", "storagegateway:DescribeGatewayInformation", seen.gateways),
+        *_of_nodes(seen.secret, key_arn, region),
         {
             "Sid": "Metrics",
             "Effect": "Allow",
@@ -71,11 +80,9 @@ def looks(
     )
 
 
-def _of_databases(databases: Sequence[str]) -> tuple[Statement, ...]:
-    look: Statement = {
-        "Sid": "Databases", "Effect": "Allow", "Action": ["rds:DescribeDBInstances"], "Resource": [*databases],
-    }  # fmt: skip
-    return (look,) if databases else ()
+def _described(sid: str, action: str, arns: Sequence[str]) -> tuple[Statement, ...]:
+    look: Statement = {"Sid": sid, "Effect": "Allow", "Action": [action], "Resource": [*arns]}
+    return (look,) if arns else ()
 
 
 def _of_nodes(secret_arn: str, key_arn: str, region: str) -> tuple[Statement, ...]:

@@ -43,8 +43,9 @@ class WatchRole:
 class WatcherArgs:
     """What a watcher looks at.
 
-    `databases` are identifiers of RDS instances, `nodes` addresses with ports. `subnet_ids` and `security_group_id` say
-    where in a network it stands, nothing where it needs none. `after` must exist before it starts to look.
+    `databases` are identifiers of RDS instances, `gateways` ARNs, `nodes` addresses with ports. `subnet_ids` and
+    `security_group_id` say where in a network it stands, nothing where it needs none. `after` must exist before it
+    starts to look.
     """
 
     layout: WatchLayout
@@ -53,6 +54,7 @@ class WatcherArgs:
     key_arn: pulumi.Input[str]
     runs_as: WatchRole
     databases: Sequence[str] = ()
+    gateways: Sequence[pulumi.Input[str]] = ()
     nodes: Sequence[str] = ()
     api_key_secret: pulumi.Input[str] = ""
     subnet_ids: Sequence[pulumi.Input[str]] = ()
@@ -107,14 +109,19 @@ class Watcher(pulumi.ComponentResource):
     def _allow(self) -> iam.RolePolicy:
         args, layout = self._args, self._layout
         databases = [f"arn:aws:rds:{args.region}:{args.account}:db:{one}" for one in args.databases]
-        known = pulumi.Output.all(args.api_key_secret, args.key_arn, self.logs.arn)
+        known = pulumi.Output.all(args.api_key_secret, args.key_arn, self.logs.arn, *args.gateways)
+
+        def policy(arns: Sequence[str]) -> str:
+            secret, key, log_group, *gateways = arns
+            seen = permissions.Seen(databases=databases, gateways=gateways, secret=secret)
+            where = {"namespace": layout.namespace, "region": args.region}
+            return permissions.looks(seen, key_arn=key, log_group_arn=log_group, **where)
+
         return iam.RolePolicy(
             f"{self._name}-looks",
             name="looks",
             role=args.runs_as.role.id,
-            policy=known.apply(
-                lambda arns: permissions.looks(databases, *arns, namespace=layout.namespace, region=args.region)
-            ),
+            policy=known.apply(policy),
             opts=child(self),
         )
 
@@ -151,7 +158,10 @@ class Watcher(pulumi.ComponentResource):
             {"NODES": ",".join(args.nodes), "API_KEY_SECRET": args.api_key_secret} if args.nodes else {}
         )
         databases = {"DATABASES": ",".join(args.databases)} if args.databases else {}
-        return {"NAMESPACE": args.layout.namespace, **databases, **nodes}
+        gateways: dict[str, pulumi.Input[str]] = (
+            {"GATEWAYS": pulumi.Output.all(*args.gateways).apply(",".join)} if args.gateways else {}
+        )
+        return {"NAMESPACE": args.layout.namespace, **databases, **gateways, **nodes}
 
     def _clock(self, allowed: iam.RolePolicy) -> scheduler.Schedule:
         return scheduler.Schedule(
