@@ -34,12 +34,6 @@ def not_yet(spec: CellSpec) -> list[Problem]:
             "an application gateway on a reef comes later",
             "balancer: load_balancer",
         ),
-        (
-            body.protection.key is not None and body.cloud == "azure" and body.placement != "dedicated",
-            "protection.key",
-            "a key for a cell on a reef of Azure comes later",
-            "no key: the platform's seal all data",
-        ),
     )
     return [
         Problem(message=f"not yet: {message}", field=f"spec.{field}", hint=f"use {instead}")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from cellctl.errors import NotYet, Problem
-from cellctl.spec.rules import CONTROL_RANGE, is_key_arn
+from cellctl.spec.rules import CONTROL_RANGE, is_key_arn, is_vault_key
 
 if TYPE_CHECKING:
     from cellctl.spec.reef import ReefSpec
@@ -67,6 +67,10 @@ def _of_azure(reef: ReefSpec) -> Iterator[Problem]:
     network = ipaddress.IPv4Network(reef.spec.network.cidr)
     if network.prefixlen > _LONGEST_PREFIX:
         yield Problem(message=f"must be a /{_LONGEST_PREFIX} or larger", field="spec.network.cidr")
+    if reef.spec.protection.key is not None and not is_vault_key(reef.spec.protection.key):
+        message = "must be the id of a key in Key Vault, without a version"
+        hint = "/subscriptions/…/resourceGroups/…/providers/Microsoft.KeyVault/vaults/VAULT/keys/NAME"
+        yield Problem(message=message, field="spec.protection.key", hint=hint)
     yield from _ways_in(reef)
     yield from _control(network)
 
@@ -114,12 +118,6 @@ def refuse_pending_reef(reef: ReefSpec) -> None:
             "network.existing",
             "existing networks of reefs on Azure come later",
             "cidr: 10.64.0.0/16",
-        ),
-        (
-            azure and reef.spec.protection.key is not None,
-            "protection.key",
-            "existing keys on Azure come later",
-            "no key: the cloud's own seal all data",
         ),
     )
     problems = [

@@ -329,9 +329,14 @@ _VAULT_KEY = re.compile(
 
 def _azure_key(body: CellBody) -> Iterator[Finding]:
     key = body.protection.key
-    if key is not None and body.cloud == "azure" and not _VAULT_KEY.fullmatch(key):
+    if key is not None and body.cloud == "azure" and not is_vault_key(key):
         hint = "/subscriptions/…/resourceGroups/…/providers/Microsoft.KeyVault/vaults/VAULT/keys/NAME"
         yield broken("must be the id of a key in Key Vault, without a version", "protection.key", "cloud", hint=hint)
+
+
+def is_vault_key(text: str) -> bool:
+    """Tell whether a text is the resource id of a key in Key Vault; a version would be one that stays."""
+    return _VAULT_KEY.fullmatch(text) is not None
 
 
 def is_key_arn(text: str, region: str) -> bool:

@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellctl.errors import GuardError, NotYet, SpecError
+from cellctl.errors import GuardError, SpecError
 from cellctl.facts.sites import services_named
 from cellctl.run import siting
 from cellctl.spec import CellSpec
-from cellctl.spec.pending import refuse_pending
 from cellctl.spec.reef import ReefSpec
 from cellctl.spec.reef_rules import findings
 from cellctl_components.aws import firewall, site
@@ -309,14 +308,6 @@ def test_a_zone_or_key_alone_needs_no_existing_network() -> None:
 def test_without_a_look_there_is_no_layout() -> None:
     with pytest.raises(SpecError, match="nobody has looked"):
         layout(spec())
-
-
-def test_on_a_reef_of_azure_a_key_is_answered_with_not_yet() -> None:
-    key = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/v/keys/k"
-    given = {"cloud": "azure", "account": "sandbox", "region": "westeurope", "placement": {"reef": "r1"}}
-    given["protection"] = {"key": key}
-    with pytest.raises(NotYet):
-        refuse_pending(CellSpec.model_validate({"metadata": {"name": "acme"}, "spec": given}))
 
 
 def test_a_site_is_kept_for_what_it_was_found_for() -> None:

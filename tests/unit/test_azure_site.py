@@ -13,6 +13,7 @@ import pytest
 from cellctl.errors import EngineError, GuardError, SpecError
 from cellctl.spec import CellSpec
 from cellctl.spec.reading import validated
+from cellctl.spec.reef import ReefSpec
 from cellctl.state.values import Struct
 from cellctl_components.azure.layout import azure_layout
 from cellctl_components.azure.site import asked, settle, settled
@@ -275,6 +276,24 @@ def test_properties_are_lifted_at_every_depth() -> None:
     assert lifted({"id": "1", "properties": {"a": [{"name": "n", "properties": {"b": 1}}]}}) == {
         "a": [{"b": 1, "name": "n"}], "id": "1",
     }  # fmt: skip
+
+
+def test_a_reef_is_looked_at_for_its_key_alone() -> None:
+    body = {"cloud": "azure", "account": "sandbox", "region": "westeurope", "protection": {"key": KEY}}
+    reef = ReefSpec.model_validate({"metadata": {"name": "r1"}, "spec": body})
+    questions: list[object] = []
+
+    def look(question: object) -> Struct:
+        questions.append(question)
+        return {"key": seen()["key"], "vault": seen()["vault"]}
+
+    site = settle(reef, look, exists=False)
+    assert (site["key"], site["keyVersion"], site["network"]) == (KEY, "v1", "")
+    (asked_for,) = questions
+    assert {name: value for name, value in asked_for.items() if value} == {"region": "westeurope", "key": KEY}  # type: ignore[attr-defined]
+    with pytest.raises(GuardError) as refused:
+        settle(reef, lambda _question: {}, exists=False)
+    assert [one.code for one in refused.value.objections] == ["key_missing"]
 
 
 CERTIFICATE = "https://kv-hub.vault.azure.net/secrets/web"

@@ -195,6 +195,7 @@ class Cell(pulumi.ComponentResource):
                 layout=self._layout.database,
                 owner=owner,
                 workspace=self.workspace.id,
+                sealing=self.sealing,
             )
             return PooledDatabase(f"{self._name}-database", pooled, self._inside)
         args = SqlServerArgs(

@@ -12,6 +12,7 @@ from pulumi_azure_native import sql
 from cellctl_components.azure.place import Place, guarding, named
 
 if TYPE_CHECKING:
+    from cellctl_components.azure.sealing import Sealing
     from cellctl_components.azure.sql_server import Administrators
 
 AUDITED = (
@@ -95,4 +96,27 @@ def audit(
         is_azure_monitor_target_enabled=True,
         audit_actions_and_groups=list(AUDITED),
         opts=guarding(parent, server),
+    )
+
+
+def protector(
+    parent: pulumi.ComponentResource,
+    name: str,
+    place: Place,
+    server: sql.Server,
+    *,
+    server_name: str,
+    sealing: Sealing,
+) -> sql.EncryptionProtector:
+    """Declare `NAME-protector`: a server follows newer versions of the key of others that seals its databases."""
+    return sql.EncryptionProtector(
+        f"{name}-protector",
+        resource_group_name=place.resource_group,
+        server_name=named(server, server_name),
+        encryption_protector_name="current",
+        server_key_type=sql.ServerKeyType.AZURE_KEY_VAULT,
+        server_key_name=sealing.key.server_key,
+        auto_rotation_enabled=True,
+        # It turns to newer versions by itself.
+        opts=pulumi.ResourceOptions(parent=parent, protect=True, deleted_with=server, ignore_changes=["serverKeyName"]),
     )

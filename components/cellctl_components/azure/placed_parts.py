@@ -15,6 +15,7 @@ from cellctl_components.azure.layout import PlaceLayout
 from cellctl_components.azure.network import NetworkArgs, node_rules, security_group
 from cellctl_components.azure.place import Place, guarding, lock, named, stateful
 from cellctl_components.azure.private_names import LinkedZone
+from cellctl_components.azure.sealing import Sealing
 from cellctl_components.azure.sql_server import DATABASE_TROUBLES, Owner, cell_access, kept_for_long, no_own_indexes
 
 
@@ -51,13 +52,17 @@ class JoinedNetwork(pulumi.ComponentResource):
 
 @dataclass(frozen=True, kw_only=True)
 class PooledDatabaseArgs:
-    """What a PooledDatabase is made of; `owner` and `workspace` as of `SqlServerArgs`."""
+    """What a PooledDatabase is made of; `owner` and `workspace` as of `SqlServerArgs`.
+
+    `sealing` is whose key seals this database alone; the server's does without it.
+    """
 
     place: Place
     on: PlaceLayout
     layout: DatabaseLayout
     owner: Owner
     workspace: pulumi.Input[str]
+    sealing: Sealing | None = None
 
 
 class PooledDatabase(pulumi.ComponentResource):
@@ -83,7 +88,9 @@ class PooledDatabase(pulumi.ComponentResource):
         self.register_outputs({"host": self.host})
 
     def _database(self) -> sql.Database:
-        args, layout = self._args, self._args.layout
+        args, layout, sealing = self._args, self._args.layout, self._args.sealing
+        # A database that was restored keeps these for ever: taking one out would replace it (azure.md 2.3).
+        kept = ["createMode", "sourceDatabaseId", "restorePointInTime", "restorableDroppedDatabaseId"]
         return sql.Database(
             f"{self._name}-database",
             resource_group_name=args.on.resource_group,
@@ -96,11 +103,17 @@ class PooledDatabase(pulumi.ComponentResource):
             requested_backup_storage_redundancy=layout.backup_redundancy,
             max_size_bytes=layout.max_size_bytes,
             read_scale="Disabled",
+            # A key of its own (learn.microsoft.com, customer-managed keys at the database level), whose newer versions
+            # it turns to by itself.
+            encryption_protector=sealing.key.uri if sealing else None,
+            encryption_protector_auto_rotation=True if sealing else None,
+            identity=sql.DatabaseIdentityArgs(
+                type=sql.DatabaseIdentityType.USER_ASSIGNED, user_assigned_identities=[sealing.identity_id]
+            )
+            if sealing
+            else None,
             tags=args.place.tags,
-            # A database that was restored keeps these for ever: taking one out would replace it (azure.md 2.3).
-            opts=stateful(
-                self, ignore=["createMode", "sourceDatabaseId", "restorePointInTime", "restorableDroppedDatabaseId"]
-            ),
+            opts=stateful(self, ignore=[*kept, *(["encryptionProtector"] if sealing else [])]),
         )
 
     def _backups(self) -> sql.BackupShortTermRetentionPolicy:

@@ -14,6 +14,7 @@ from cellctl_components.azure.network import Network, NetworkArgs
 from cellctl_components.azure.place import Place, named, stateful
 from cellctl_components.azure.reef_alarms import ReefAlarms, ReefAlarmsArgs
 from cellctl_components.azure.reef_layout import PoolLayout, ReefLayout
+from cellctl_components.azure.sealing import Sealing
 from cellctl_components.azure.sql_pool import SqlPool, SqlPoolArgs
 from cellctl_components.azure.sql_server import Administrators
 
@@ -50,6 +51,9 @@ class Reef(pulumi.ComponentResource):
             subscription=args.subscription,
             tags=args.layout.tags,
             locked=args.layout.protected,
+        )
+        self.sealing = (
+            Sealing(name, self._place, args.layout.sealing, args.layout.key, self) if args.layout.key else None
         )
         self.workspace = log_workspace(self, name, self._place, args.layout.workspace, days=LOG_DAYS)
         self.network = Network(
@@ -103,6 +107,7 @@ class Reef(pulumi.ComponentResource):
                 directory_identity=self._args.directory_identity or None,
                 endpoint=self.network.endpoint("sqlServer", after=before),
                 workspace=self.workspace.id,
+                sealing=self.sealing,
             )
             made[host.label] = SqlPool(f"{self._name}-{host.label}", args, self._inside)
             before = made[host.label].endpoint.endpoint

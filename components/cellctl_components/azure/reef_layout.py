@@ -22,6 +22,7 @@ from cellctl_components.azure.layout import (
     NodeSubnet,
 )
 from cellctl_components.azure.names import distinct
+from cellctl_components.azure.site import KeyLayout, key_of
 from cellctl_components.layout import Json, equal_parts, json_object
 
 if TYPE_CHECKING:
@@ -69,7 +70,10 @@ class PoolLayout:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReefLayout:
-    """All of a reef on Azure. `cell` is the stack's name; `allow` bounds who may reach any cell on it."""
+    """All of a reef on Azure. `cell` is the stack's name; `allow` bounds who may reach any cell on it.
+
+    `key` is that of others which seals databases without one of their own, opened as the identity `sealing`.
+    """
 
     cell: str
     reef: str
@@ -86,6 +90,8 @@ class ReefLayout:
     hosts: tuple[PoolLayout, ...]
     allow: tuple[str, ...]
     internal: bool
+    sealing: str = ""
+    key: KeyLayout | None = None
     cloud: str = "azure"
 
     def to_json(self) -> Mapping[str, Json]:
@@ -94,13 +100,13 @@ class ReefLayout:
 
 
 def reef_layout(spec: ReefSpec, *, incarnation: int = 1, site: Mapping[str, Json] | None = None) -> ReefLayout:
-    """Return the layout of a reef on Azure. `site` is never given: existing networks of reefs come later.
+    """Return the layout of a reef on Azure. `site` is what `site.settled` made of the key that its file names.
 
     Raises:
         SpecError: Azure cannot do what the spec asks; every problem is listed.
     """
-    del site
-    problems = [*refusals.of_reef(spec), *_room(spec)]
+    key = key_of(site or {})
+    problems = [*refusals.of_reef(spec), *_room(spec), *_unseen(spec, key)]
     if problems:
         raise SpecError(problems)
     body, reef = spec.spec, spec.metadata.name
@@ -121,7 +127,15 @@ def reef_layout(spec: ReefSpec, *, incarnation: int = 1, site: Mapping[str, Json
         hosts=tuple(_host(spec, number, who) for number in range(1, body.database.hosts + 1)),
         allow=tuple(body.ingress.allow),
         internal=body.ingress.exposure == "internal",
+        sealing=distinct("id-reef-seal", reef, 64, who) if key else "",
+        key=key,
     )
+
+
+def _unseen(spec: ReefSpec, key: KeyLayout | None) -> Iterator[Problem]:
+    if spec.spec.protection.key is not None and key is None:
+        message = "nobody has looked yet at the key that this file names in the subscription"
+        yield Problem(field="spec.protection.key", message=message, hint="cellctl reef up looks")
 
 
 def reef_network(reef: str, cidr: str, zones: tuple[str, ...]) -> NetworkLayout:

@@ -146,6 +146,17 @@ def asked(spec: CellSpec) -> Asked:
     )
 
 
+def _asked_of_reef(spec: ReefSpec) -> Asked:
+    """Return what a reef's file names: a key. A reef has a network of its own."""
+    body = spec.spec
+    if body.network.existing is not None:
+        raise UsageError(
+            "a reef on Azure has a network of its own", hint="take network.existing out", code="no_existing_network"
+        )
+    owner = f"reef-{spec.metadata.name}"
+    return Asked(owner=owner, region=body.region, host="", allow=(), block=0, key=body.protection.key or "")
+
+
 def _certificate(spec: CellSpec) -> str:
     """Return the secret of which an application gateway takes its certificate, `` where there is none."""
     ingress = spec.spec.ingress
@@ -161,11 +172,7 @@ def settle(
 ) -> dict[str, Json]:
     """Look and settle (`cellctl.clouds.SettleFunction`); raises GuardError."""
     del place
-    if spec.kind == "Reef":
-        raise UsageError(
-            "a reef on Azure has a network of its own", hint="take network.existing out", code="no_existing_network"
-        )
-    wanted = asked(spec)
+    wanted = _asked_of_reef(spec) if spec.kind == "Reef" else asked(spec)
     return settled(wanted, look(wanted.question()), exists=exists)
 
 
@@ -228,14 +235,16 @@ def site_of(spec: CellSpec, site: Mapping[str, Json] | None) -> SiteLayout | Non
         zones=_texts(given.get("zones")),
         zone=str(given.get("zone") or ""),
         link=given.get("link") is True,
-        key=_key(str(given.get("key") or ""), str(given.get("keyVersion") or "")),
+        key=key_of(given),
         certificate_vault=str(given.get("certificateVault") or ""),
         gateway_cidr=str(given.get("gatewayCidr") or ""),
         gateway_entry=str(given.get("gatewayEntry") or ""),
     )
 
 
-def _key(id: str, version: str) -> KeyLayout | None:
+def key_of(site: Mapping[str, Json]) -> KeyLayout | None:
+    """Return the key of a site, None where its file names none."""
+    id, version = str(site.get("key") or ""), str(site.get("keyVersion") or "")
     words = id.split("/")
     if len(words) < 4:
         return None

@@ -9,15 +9,16 @@ from pulumi_azure_native import sql
 
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
-from cellctl_components.azure.logical_server import ADMINISTERED, audit, logical_server
+from cellctl_components.azure.logical_server import ADMINISTERED, audit, logical_server, protector
 from cellctl_components.azure.place import Place, lock, named, stateful
 from cellctl_components.azure.reef_layout import PoolLayout
+from cellctl_components.azure.sealing import Sealing
 from cellctl_components.azure.sql_server import Administrators
 
 
 @dataclass(frozen=True, kw_only=True)
 class SqlPoolArgs:
-    """What a SqlPool is made of."""
+    """What a SqlPool is made of. `sealing` is whose key seals databases that have none of their own."""
 
     place: Place
     layout: PoolLayout
@@ -25,6 +26,7 @@ class SqlPoolArgs:
     endpoint: EndpointArgs
     workspace: pulumi.Input[str]
     directory_identity: pulumi.Input[str] | None = None
+    sealing: Sealing | None = None
 
 
 class SqlPool(pulumi.ComponentResource):
@@ -46,20 +48,24 @@ class SqlPool(pulumi.ComponentResource):
         # server below which something is locked, and each cell locks its database.
         if args.place.locked:
             lock(self, f"{name}-pool", self.pool.id, self.endpoint.zone_group, self.audit, self.logs)
+        if args.sealing:
+            protector(self, name, args.place, self.server, server_name=args.layout.server, sealing=args.sealing)
         # The public name, never the one of the private zone: TLS and login routing want it.
         self.host = named(self.server, f"{args.layout.server}.database.windows.net")
         self.register_outputs({"host": self.host})
 
     def _server(self) -> sql.Server:
-        args = self._args
+        args, sealing = self._args, self._args.sealing
+        asked = (sealing.identity_id if sealing else None, args.directory_identity)
         return logical_server(
             self._name,
             args.layout.server,
             place=args.place,
             administrators=args.administrators,
-            opts=stateful(self, ignore=ADMINISTERED),
-            identities=[args.directory_identity] if args.directory_identity is not None else (),
+            opts=stateful(self, ignore=[*ADMINISTERED, *(["keyId"] if sealing else [])]),
+            identities=[one for one in asked if one is not None],
             passwords=args.layout.passwords,
+            key_uri=sealing.key.uri if sealing else None,
         )
 
     def _pool(self) -> sql.ElasticPool:

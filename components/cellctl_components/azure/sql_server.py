@@ -12,7 +12,7 @@ from cellctl_components.azure.data_layout import DatabaseLayout
 from cellctl_components.azure.diagnostics import send_logs
 from cellctl_components.azure.endpoint import EndpointArgs, Target, private_endpoint
 from cellctl_components.azure.failover_partner import FailoverPartner
-from cellctl_components.azure.logical_server import ADMINISTERED, audit, logical_server
+from cellctl_components.azure.logical_server import ADMINISTERED, audit, logical_server, protector
 from cellctl_components.azure.place import Place, child, guarding, lock, named, stateful
 from cellctl_components.azure.sealing import Sealing
 from cellctl_components.resources import CellDatabase
@@ -137,7 +137,11 @@ class SqlServer(pulumi.ComponentResource):
         self.long_term = kept_for_long(
             self, name, args.place.resource_group, self._server_name(), self.database, args.layout
         )  # fmt: skip
-        self.protector = self._protector(args.sealing) if args.sealing else None
+        self.protector = (
+            protector(self, name, args.place, self.server, server_name=args.layout.server, sealing=args.sealing)
+            if args.sealing
+            else None
+        )
         self.partner = FailoverPartner(f"{name}-partner", args, self.database, self) if args.layout.failover else None
         target = Target(name=args.layout.server, id=self.server.id, group="sqlServer")
         self.endpoint = private_endpoint(self, name, args.place, args.endpoint, target)
@@ -201,22 +205,6 @@ class SqlServer(pulumi.ComponentResource):
             retention_days=self._args.layout.retention_days,
             diff_backup_interval_in_hours=12,
             opts=guarding(self, self.database),
-        )
-
-    def _protector(self, sealing: Sealing) -> sql.EncryptionProtector:
-        """Declare that the server follows newer versions of the key that seals its databases."""
-        return sql.EncryptionProtector(
-            f"{self._name}-protector",
-            resource_group_name=self._args.place.resource_group,
-            server_name=self._server_name(),
-            encryption_protector_name="current",
-            server_key_type=sql.ServerKeyType.AZURE_KEY_VAULT,
-            server_key_name=sealing.key.server_key,
-            auto_rotation_enabled=True,
-            # It turns to newer versions by itself.
-            opts=pulumi.ResourceOptions(
-                parent=self, protect=True, deleted_with=self.server, ignore_changes=["serverKeyName"]
-            ),
         )
 
     def _server_name(self) -> pulumi.Output[str]:

@@ -105,5 +105,7 @@ class AzureNetwork:
         return shut(f"public network access is disabled on {target.what}") if closed else OPEN
 
     def _network(self) -> str:
-        networks = self.estate.all(azure_names.NETWORK)
-        return networks[0].id.lower() if networks else ""
+        """Return the network of the cell: that of its private endpoints, where others' networks are there besides."""
+        there = [one.id.lower() for one in self.estate.all(azure_names.NETWORK)]
+        ends = (azure_names.network_of(text(one, "subnet.id")) for one in self.estate.all(azure_names.ENDPOINT))
+        return next((one for one in ends if one in there), next(iter(there), ""))

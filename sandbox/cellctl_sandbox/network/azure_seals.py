@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
-from cellctl.facts.conditions import at
+from cellctl.facts.conditions import at, every
 from cellctl_sandbox.estate import Estate, text
 from cellctl_sandbox.iam.azure import IDENTITY, lacks
 from cellctl_sandbox.standins.cloud_view import CloudObject
@@ -30,6 +30,13 @@ def _server(estate: Estate, item: CloudObject) -> Iterator[str]:
         yield from _opens(estate, text(item, "primaryUserAssignedIdentityId"), uri)
 
 
+def _database(estate: Estate, item: CloudObject) -> Iterator[str]:
+    """A database with a key of its own opens it as the one identity that it has, not as its server's."""
+    uri = text(item, "encryptionProtector")
+    if uri:
+        yield from _opens(estate, next(map(str, every(item.properties, "identity.userAssignedIdentities.*")), ""), uri)
+
+
 def _opens(estate: Estate, identity: str, uri: str) -> Iterator[str]:
     known = (one for one in estate.all(KEY) if uri in (one.text("keyUri"), one.text("keyUriWithVersion")))
     key, who = next(known, None), estate.one(IDENTITY, identity)
@@ -45,5 +52,6 @@ def _opens(estate: Estate, identity: str, uri: str) -> Iterator[str]:
 SEALED: Mapping[str, Callable[[Estate, CloudObject], Iterator[str]]] = {
     "azure-native:storage:StorageAccount": _account,
     "azure-native:sql:Server": _server,
+    "azure-native:sql:Database": _database,
 }
 """What is sealed with a key. That a role takes minutes to reach Key Vault is not simulated here."""

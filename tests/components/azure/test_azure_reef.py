@@ -164,6 +164,41 @@ def test_a_cell_with_a_queue_waits_for_a_reef_that_has_a_zone_for_it() -> None:
     ]
 
 
+KEY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-hub/keys/cells"
+SEEN = {"network": "", "key": KEY, "keyVersion": "v1"}
+
+
+def test_a_key_of_others_seals_the_databases_of_a_reef(record) -> None:
+    spec = reef_spec(protection={"key": KEY}, database={"hosts": 2}).to_json()
+    sealed = record(declaring(load("azure"), Wanted(level="reef", spec=spec, site=SEEN), SANDBOX))
+    for number in (1, 2):
+        server = sealed.named(f"reef-r1-sql-{number}-server")
+        assert server.plain["keyId"] == "https://kv-hub.vault.azure.net/keys/cells/v1"
+        assert server.plain["primaryUserAssignedIdentityId"] == "/id/reef-r1-sealing"
+        assert "reef-r1-sealing-key" in sealed.dependencies(server)
+        follows = sealed.named(f"reef-r1-sql-{number}-protector").plain
+        assert (follows["serverKeyName"], follows["autoRotationEnabled"]) == ("kv-hub_cells_v1", True)
+    assert sealed.named("reef-r1-sealing-key").plain["scope"] == KEY
+    assert sealed.named("reef-r1-sealing").request.protect
+    with pytest.raises(SpecError, match="nobody has looked yet at the key"):
+        reef_layout(reef_spec(protection={"key": KEY}))
+
+
+def test_a_key_of_others_seals_the_database_of_one_cell_alone(record, cell) -> None:
+    spec = cell_spec(protection={"key": KEY}).to_json()
+    wanted = Wanted(level="cell", spec=spec, place=PLACE, site=SEEN)
+    sealed = record(declaring(load("azure"), wanted, SANDBOX))
+    database = sealed.named("acme-database-database")
+    assert database.plain["encryptionProtector"] == "https://kv-hub.vault.azure.net/keys/cells/v1"
+    assert database.plain["encryptionProtectorAutoRotation"] is True
+    assert database.plain["identity"] == {"type": "UserAssigned", "userAssignedIdentities": ["/id/acme-sealing"]}
+    assert "acme-sealing-key" in sealed.dependencies(database)
+    assert "encryptionProtector" in database.request.ignoreChanges  # it turns to newer versions by itself
+    assert sealed.named("acme-files-account").plain["encryption"]["keySource"] == "Microsoft.Keyvault"
+    assert not [each for each in sealed.all if each.type.endswith(("EncryptionProtector", ":Server"))]
+    assert "encryptionProtector" not in cell.named("acme-database-database").plain
+
+
 def test_a_reef_locks_its_pool_and_never_the_server_below_which_cells_delete(shared) -> None:
     scopes = {each.plain["scope"] for each in shared.of("ManagementLockByScope")}
     assert "/id/reef-r1-sql-1-pool" in scopes
@@ -221,6 +256,8 @@ def test_a_reef_file_of_azure_says_nothing_that_would_mean_nothing() -> None:
     assert {problem.field for problem in refused.value.problems} == {"spec.storage", "spec.database.retentionDays"}
     with pytest.raises(SpecError, match="no room for the nodes of 192 cells"):
         reef(database={"hosts": 3}, network={"cidr": "10.64.0.0/20"})
+    with pytest.raises(SpecError, match="must be the id of a key in Key Vault"):
+        loads_reef(text.replace("deletion: true", "deletion: true, key: 'https://kv.vault.azure.net/keys/k'"))
     with pytest.raises(SpecError, match="has no availability zones"):
         reef(region="westus")
     with pytest.raises(NotYet, match="own load balancer"):
