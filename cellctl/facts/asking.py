@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
 from cellctl import facts
-from cellctl.facts.conditions import Condition, at
+from cellctl.facts.conditions import Condition, at, every
 from cellctl.facts.document import Table
 from cellctl.state.values import Struct, Value
 
@@ -33,7 +34,8 @@ class Used:
     """What is asked to know how much is in use: a `call` of a `client`, with `words` (`{inside}`, `{region}`).
 
     `at` is the path of what is counted where `where` holds, `` for the answer itself; with `used`, the number at that
-    path of the first that fits is taken, and the limit at `limit`.
+    path of the first that fits is taken, and the limit at `limit`. With `each`, what is counted counts as much as the
+    product of the numbers at these paths.
     """
 
     client: str
@@ -43,11 +45,14 @@ class Used:
     where: Condition = field(default_factory=Condition)
     used: str = ""
     limit: str = ""
+    each: tuple[str, ...] = ()
 
     def told(self, answers: Iterable[Struct]) -> tuple[int | None, int | None]:
         """Return what the pages of an answer say: how much is used, and the limit; None where they do not."""
-        rows = [row for answer in answers for row in _rows(at(answer, self.at) if self.at else answer)]
+        rows = [row for answer in answers for row in (every(answer, self.at) if self.at else _rows(answer))]
         fitting = [row for row in rows if not self.where.entries or (isinstance(row, dict) and self.where.holds(row))]
+        if self.each:
+            return sum(math.prod(_number(at(row, path)) or 0 for path in self.each) for row in fitting), None
         if not self.used:
             return len(fitting), None
         row = fitting[0] if fitting else None
@@ -104,6 +109,7 @@ def _used(table: Table) -> Used:
         where=Condition.read(table.struct("where")),
         used=table.text("used", ""),
         limit=table.text("limit", ""),
+        each=table.texts("each"),
     )
     table.end()
     return used

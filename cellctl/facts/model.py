@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from cellctl.facts.conditions import Condition
+from cellctl.facts.conditions import Condition, at
 from cellctl.state.values import Value
 
 Operation = Literal["create", "update", "delete", "read"]
@@ -93,21 +93,32 @@ class Held:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quota:
-    """How many objects an account may have. `scope`: region, account, global, or a path whose value is the scope."""
+    """How many objects an account may have. `scope`: region, account, global, or a path whose value is the scope.
+
+    Where objects do not count alike, `weights` say how much each is, by what they are (vCPUs by instance type).
+    """
 
     name: str
     default: int
     scope: str
     code: str
     source: str
+    weights: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QuotaUse:
-    """A quota that a type counts against, where `when` holds."""
+    """A quota that a type counts against, where `when` holds; `by` is the path of what weighs an object."""
 
     name: str
     when: Condition = field(default_factory=Condition)
+    by: str = ""
+
+    def amount(self, quota: Quota, inputs: Mapping[str, Value]) -> int:
+        """Return how much an object takes: 0 where it does not count, or nobody knows what it weighs."""
+        if not self.when.holds(dict(inputs)):
+            return 0
+        return quota.weights.get(str(at(dict(inputs), self.by)), 0) if self.by else 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -73,6 +73,7 @@ def _quota(name: str, table: Table, sources: Sources) -> Quota:
         scope=table.text("scope", "region"),
         code=table.text("code", "LimitExceeded"),
         source=sources.check(table, table.text("source")),
+        weights={key: int(value) for key, value in table.struct("weights").items() if isinstance(value, int | float)},
     )
     table.end()
     return quota
@@ -227,7 +228,8 @@ def _quota_uses(table: Table) -> tuple[QuotaUse, ...]:
             uses.append(QuotaUse(name=item))
         elif isinstance(item, dict):
             entry = Table(item, f"{table.where}: quotas")
-            uses.append(QuotaUse(name=entry.text("name"), when=Condition.read(entry.struct("when"))))
+            when = Condition.read(entry.struct("when"))
+            uses.append(QuotaUse(name=entry.text("name"), when=when, by=entry.text("by", "")))
             entry.end()
         else:
             raise table.fail("'quotas' must be a list of names or tables")

@@ -25,9 +25,10 @@ def needs(plan: Plan, declared: Sequence[Declared]) -> Mapping[Need, int]:
         for use in known.quotas if known is not None else ():
             quota = facts.service(cloud, service).quotas[use.name]
             inside = "" if quota.scope in ("region", "account", "global") else str(at(item.inputs, quota.scope) or "")
-            if use.when.holds(item.inputs) and inside != UNKNOWN:
+            amount = use.amount(quota, item.inputs)
+            if amount and inside != UNKNOWN:
                 need = Need(quota=f"{service}.{use.name}", inside=inside)
-                found[need] = found.get(need, 0) + 1
+                found[need] = found.get(need, 0) + amount
     return found
 
 
@@ -50,7 +51,7 @@ def within_quotas(plan: Plan, case: Case) -> Iterator[Objection]:
         because = usage.because if usage else "the default: nobody here can ask what the account was raised to"
         yield Objection(
             code="quota_exceeded",
-            reason=f"quota {need.quota}{where} ({quota.code}): {has}, this creates {count} more, and {limit} are "
+            reason=f"quota {need.quota}{where} ({quota.code}): {has}, this takes {count} more, and {limit} are "
             f"allowed ({because})",
             remedy=_remedy(plan, need, used + count),
             flag="--override quota_exceeded",

@@ -104,7 +104,7 @@ def test_a_full_account_is_said_before_anything_is_made(tmp_path: Path) -> None:
     (said,) = json.loads(plan.stdout)["objections"]
     assert (said["code"], said["flag"]) == ("quota_exceeded", "--override quota_exceeded")
     assert said["reason"] == (
-        "quota network.virtual-networks of account sandbox (SubscriptionNetworkLimitReached): 0 are used, this creates "
+        "quota network.virtual-networks of account sandbox (SubscriptionNetworkLimitReached): 0 are used, this takes "
         "1 more, and 0 are allowed (set in this sandbox)"
     )
     refused = run("up", "acme", "--yes", "--clock", "stepped")

@@ -14,6 +14,7 @@ import httpx
 import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
+from botocore.model import Shape
 from rich.console import Console
 
 from cellctl import facts
@@ -63,11 +64,34 @@ def test_every_call_is_one_of_boto3s_and_yields_what_is_counted() -> None:
         assert action in allowed, "the role that cellctl account up makes may not ask for it"
         paths = [used.at] if used.at else [used.used, used.limit]
         for path in paths:
-            shape = operation.output_shape
-            for part in path.split("."):
-                shape = shape.members[part]
-        for name, _ in used.where.entries:
-            assert name in shape.member.members, quota
+            shape = at_path(operation.output_shape, path)
+        for name in (*(name for name, _ in used.where.entries), *used.each):
+            assert at_path(shape.member if shape.type_name == "list" else shape, name), quota
+
+
+def at_path(shape: Shape, path: str) -> Shape:
+    for part in path.split("."):
+        shape = shape.member if part == "*" else shape.members[part]  # type: ignore[attr-defined]
+    return shape
+
+
+def test_machines_count_as_many_processors_as_they_have(aws: boto3.Session) -> None:
+    client = aws.client("ec2")
+    image = client.describe_images()["Images"][0]["ImageId"]
+    made = [
+        client.run_instances(ImageId=image, InstanceType=size, MinCount=number, MaxCount=number)["Instances"]  # type: ignore[call-overload]
+        for size, number in (("c6i.xlarge", 2), ("m5.xlarge", 1), ("p3.2xlarge", 1), ("m5.4xlarge", 1))
+    ]
+    client.stop_instances(InstanceIds=[made[3][0]["InstanceId"]])
+    asked = questions("aws")["ec2.standard-vcpus"].used
+    pages = [{"Reservations": [{"Instances": [one]} for each in made for one in each]}]
+    for each in made:
+        for one in each:
+            one["CpuOptions"] = {"CoreCount": 2, "ThreadsPerCore": 2}
+            one["State"] = {"Name": "running"}
+    made[3][0]["State"] = {"Name": "stopped"}
+    assert asked.told(pages) == (12, None)  # type: ignore[arg-type]
+    assert (asking(aws).usage("ec2.standard-vcpus", inside="", region=REGION) or {})["used"] is not None
 
 
 def test_what_an_account_was_raised_to_and_what_is_in_use(aws: boto3.Session) -> None:
@@ -179,7 +203,7 @@ def test_the_host_of_a_real_account_asks_as_its_role_and_the_guard_counts_with_i
     assert usage == Usage(used=4, limit=5, because="Service Quotas, L-F678F1CE")
     assert refused(1, usage) == []
     assert refused(2, usage) == [
-        "quota ec2.vpcs of account prod (VpcLimitExceeded): 4 are used, this creates 2 more, and 5 are allowed "
+        "quota ec2.vpcs of account prod (VpcLimitExceeded): 4 are used, this takes 2 more, and 5 are allowed "
         "(Service Quotas, L-F678F1CE)"
     ]
     unknown = Usage(used=None, limit=1, because="the default: Service Quotas could not be asked", doubt="denied")

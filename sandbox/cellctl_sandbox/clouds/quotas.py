@@ -23,12 +23,12 @@ def respect(world: World, behaviour: Behaviour, inputs: Struct) -> None:
     cloud, name = facts.place_of(behaviour.type)
     known = facts.service(cloud, name)
     for use in behaviour.facts.quotas:
-        if not use.when.holds(inputs):
-            continue
         quota = known.quotas[use.name]
+        amount = use.amount(quota, inputs)
+        if not amount:
+            continue
         maximum, _ = _maximum(world, cloud, name, quota)
-        counted = _types(known, use.name)
-        if _count(world, counted, use.name, quota.scope, at(inputs, quota.scope)) >= maximum:
+        if _count(world, _types(known, use.name), quota, at(inputs, quota.scope)) + amount > maximum:
             raise refused(f"{quota.code}: the quota '{name}.{quota.name}' of {maximum} is used up", "quota")
 
 
@@ -57,7 +57,7 @@ def usage(world: World, name: str, inside: str) -> Struct:
     known = facts.service(cloud, service)
     quota = known.quotas[short]
     maximum, because = _maximum(world, cloud, service, quota)
-    used = _count(world, _types(known, short), short, quota.scope, inside)
+    used = _count(world, _types(known, short), quota, inside)
     return {"used": used, "limit": maximum, "because": because}
 
 
@@ -90,7 +90,7 @@ def listed(world: World, *, everything: bool = False) -> Iterator[Struct]:
 def _fullest(world: World, types: list[facts.TypeFacts], quota: facts.Quota) -> tuple[int, str]:
     """Return how much is used; of a quota that counts by the value of a path, by which value most."""
     if quota.scope in ("region", "account", "global"):
-        return _count(world, types, quota.name, quota.scope, None), ""
+        return _count(world, types, quota, None), ""
     found: Counter[str] = Counter()
     for item in types:
         query = "SELECT inputs FROM objects WHERE type = ? AND account = ? AND gone_s IS NULL"
@@ -129,18 +129,19 @@ def all_quotas() -> list[tuple[str, str, str]]:
     ]
 
 
-def _count(world: World, types: list[facts.TypeFacts], name: str, scope: str, inside: Value) -> int:
-    total = 0
+def _count(world: World, types: list[facts.TypeFacts], quota: facts.Quota, inside: Value) -> int:
+    total, scope = 0, quota.scope
     for item in types:
-        use = next(other for other in item.quotas if other.name == name)
+        use = next(other for other in item.quotas if other.name == quota.name)
         rows = world.rows.execute(
             "SELECT inputs, region FROM objects WHERE type = ? AND account = ? AND gone_s IS NULL",
             (item.type, world.tenancy.account),
         ).fetchall()
+        plain = not (use.when.entries or use.by) and scope in ("region", "account")
         for text, region in rows:
             if scope == "region" and region != world.tenancy.region:
                 continue
-            values = world.database.load(text) if use.when.entries or scope not in ("region", "account") else {}
+            values = {} if plain else world.database.load(text)
             same = scope in ("region", "account", "global") or at(values, scope) == inside
-            total += use.when.holds(values) and same
+            total += use.amount(quota, values) if same else 0
     return total

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cellctl import facts
 from cellctl.clouds import AccountFacts, Wanted, declaring, load
 from cellctl.errors import SpecError
 from cellctl.facts.capacity import capacity
@@ -25,6 +26,7 @@ from cellctl_components.aws import firewall, policies
 from cellctl_components.aws.layout import AwsLayout, EntryLayout, PlaceLayout
 from cellctl_components.aws.reef_layout import ReefLayout, reef_layout
 from cellctl_components.aws.resolve import layout
+from cellctl_components.layout import facts as layout_facts
 
 if TYPE_CHECKING:
     from conftest import Recording
@@ -53,6 +55,13 @@ TAKES = {
     "ec2.elastic-ips": ("aws:ec2/eip:Eip", ""),
     "rds.sqlserver-instances": ("aws:rds/instance:Instance", ""),
     "scheduler.schedules": ("aws:scheduler/schedule:Schedule", ""),
+    "ec2.standard-vcpus": ("aws:ec2/instance:Instance", ""),
+    "iam.instance-profiles": ("aws:iam/instanceProfile:InstanceProfile", ""),
+    "rds.instances": ("aws:rds/instance:Instance", ""),
+    "rds.subnet-groups": ("aws:rds/subnetGroup:SubnetGroup", ""),
+    "rds.option-groups": ("aws:rds/optionGroup:OptionGroup", ""),
+    "rds.parameter-groups": ("aws:rds/parameterGroup:ParameterGroup", ""),
+    "lb.target-groups-per-region": ("aws:lb/targetGroup:TargetGroup", ""),
 }
 
 
@@ -118,12 +127,14 @@ def doors(record: Callable[[Callable[[], None]], Recording], recorded: dict[str,
 
 
 def counted(recording: Recording) -> dict[str, int]:
-    found = Counter(
-        name
-        for item in recording.resources
-        for name, (token, kind) in TAKES.items()
-        if item.type == token and kind in ("", item.inputs.get("loadBalancerType"))
-    )
+    found: Counter[str] = Counter()
+    for item in recording.resources:
+        for name, (token, kind) in TAKES.items():
+            if item.type == token and kind in ("", item.inputs.get("loadBalancerType")):
+                service, _, short = name.partition(".")
+                uses = {use.name: use for use in facts.of(token).quotas}  # type: ignore[union-attr]
+                quota = facts.service("aws", service).quotas[short]
+                found[name] += uses[short].amount(quota, item.inputs)  # type: ignore[arg-type]
     return {takes.quota: found[takes.quota] for takes in capacity("aws").takes}
 
 
@@ -228,17 +239,25 @@ def test_a_cell_cannot_ask_more_of_balancers_than_they_have() -> None:
     assert {node.polling_port for node in one.nodes.items} == {10948}
 
 
+def test_what_each_size_of_a_machine_weighs_is_known() -> None:
+    data = layout_facts("aws", "sizes")
+    sizes = {str(one) for part in ("nodes", "gateway") for one in data[part]["types"].values()}  # type: ignore[union-attr]
+    assert sizes == set(facts.service("aws", "ec2").quotas["standard-vcpus"].weights)
+
+
 def test_the_default_quotas_break_where_load_balancers_run_out() -> None:
     found = {fit.quota: fit for fit in quotas("aws", 300, "reef")}
     assert {name: fit.breaks_at for name, fit in found.items() if fit.breaks_at} == {
         "lb.application-load-balancers": 51, "lb.network-load-balancers": 51, "ec2.elastic-ips": 51, "ec2.vpcs": 251,
+        "ec2.standard-vcpus": 4,
     }  # fmt: skip
     assert (found["rds.sqlserver-instances"].needed, found["s3.buckets"].needed) == (6, 306)
-    assert all(fit.breaks_at == 0 for fit in quotas("aws", 50, "reef"))
+    fits = {fit.quota for fit in quotas("aws", 50, "reef") if not fit.breaks_at}
+    assert fits == {fit.quota for fit in quotas("aws", 50, "reef")} - {"ec2.standard-vcpus"}
     together = {fit.quota: fit for fit in quotas("aws", 300, "shared")}
     # What is left is a reef's: three NAT gateways and a network each.
     assert {name: fit.breaks_at for name, fit in together.items() if fit.breaks_at} == {
-        "ec2.elastic-ips": 51, "ec2.vpcs": 251,
+        "ec2.elastic-ips": 51, "ec2.vpcs": 251, "ec2.standard-vcpus": 4,
     }  # fmt: skip
     needed = [together[f"lb.{kind}-load-balancers"].needed for kind in ("application", "network")]
     assert needed == [12, 30], "six reefs: two of web and five of polling each"
