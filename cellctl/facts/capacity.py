@@ -34,7 +34,8 @@ class Takes:
 
     `base`, `host` and `gateway` are what a reef takes, and each of its hosts and gateways. `shared` is what a cell
     takes that shares its reef's load balancers; `doors`, `web` and `polling` what such a reef takes besides, and each
-    of these.
+    of these. A `raised` quota is one that the cloud raises by itself: its default says nothing of an account that runs
+    cells, so places are given without it, and guards ask the account.
     """
 
     quota: str
@@ -50,6 +51,7 @@ class Takes:
     web: int = 0
     polling: int = 0
     apart: int = 0
+    raised: bool = False
 
     def needed(self, cells: int, placement: str, shape: Shape) -> int:
         """Return what so many cells need, with their reefs: `dedicated`, on a `reef`, or `shared` there."""
@@ -190,6 +192,7 @@ def _takes(entry: Table, cloud: str, sources: set[str]) -> Takes:
         web=int(entry.number("web", 0)),
         polling=int(entry.number("polling", 0)),
         apart=int(entry.number("apart", 0)),
+        raised=entry.flag("raised"),
     )
     _sourced(entry, sources)
     return takes

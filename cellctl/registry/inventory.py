@@ -185,5 +185,6 @@ def _quotas(connection: Connection, account: str, cloud: str, region: str) -> tu
             per_apart=takes.apart,
         )
         for takes in capacity(cloud).takes
+        if not takes.raised
         for counts in [everywhere if takes.everywhere else here]
     )

@@ -77,7 +77,7 @@ def test_the_cell_that_finds_no_place_is_told_of_the_quota(database: Database) -
     ]  # fmt: skip
     keys = {quota.key: quota.used for quota in seen.quotas}
     assert "lb.network-load-balancers" not in keys, "a cell here takes none"
-    assert keys["ec2.security-groups"] == 4
+    assert keys["ec2.security-groups"] == 8
 
 
 def test_balancers_that_a_reef_shares_count_against_its_account(database: Database) -> None:
