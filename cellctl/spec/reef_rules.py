@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from cellctl.errors import NotYet, Problem
+from cellctl.spec.existing_rules import of_existing, subnets_of
 from cellctl.spec.rules import CONTROL_RANGE, is_key_arn, is_vault_key
 
 if TYPE_CHECKING:
@@ -44,14 +45,9 @@ def findings(reef: ReefSpec) -> Iterator[Problem]:
         )
     if storage.protocol == "nfs" and storage.active_directory is not None:
         yield Problem(message="is for SMB, and the protocol is nfs", field="spec.storage.activeDirectory")
-    there = reef.spec.network.existing
-    if there is None:
+    if reef.spec.network.existing is None:
         yield from _range(reef)
-    for name, given in (
-        (("gatewaySubnets", there.gateway_subnets), ("privateZones", there.private_zones)) if there else ()
-    ):
-        if given:
-            yield Problem(message="is for Azure", field=f"spec.network.existing.{name}", hint="remove it")
+    yield from _existing(reef)
     if reef.spec.protection.key is not None and not is_key_arn(reef.spec.protection.key, reef.spec.region):
         message = f"must be the ARN of a KMS key in {reef.spec.region}, not of an alias"
         yield Problem(message=message, field="spec.protection.key")
@@ -64,15 +60,34 @@ def _of_azure(reef: ReefSpec) -> Iterator[Problem]:
             alias = type(part).model_fields[name].alias or name
             where = ".".join(filter(None, ("spec", section, alias)))
             yield Problem(message=fields[name], field=where, hint="leave it out")
-    network = ipaddress.IPv4Network(reef.spec.network.cidr)
-    if network.prefixlen > _LONGEST_PREFIX:
-        yield Problem(message=f"must be a /{_LONGEST_PREFIX} or larger", field="spec.network.cidr")
+    yield from _existing(reef)
+    if reef.spec.network.existing is None:
+        network = ipaddress.IPv4Network(reef.spec.network.cidr)
+        if network.prefixlen > _LONGEST_PREFIX:
+            yield Problem(message=f"must be a /{_LONGEST_PREFIX} or larger", field="spec.network.cidr")
+        yield from _control(network)
     if reef.spec.protection.key is not None and not is_vault_key(reef.spec.protection.key):
         message = "must be the id of a key in Key Vault, without a version"
         hint = "/subscriptions/…/resourceGroups/…/providers/Microsoft.KeyVault/vaults/VAULT/keys/NAME"
         yield Problem(message=message, field="spec.protection.key", hint=hint)
     yield from _ways_in(reef)
-    yield from _control(network)
+
+
+def _existing(reef: ReefSpec) -> Iterator[Problem]:
+    there, azure = reef.spec.network.existing, reef.spec.cloud == "azure"
+    if there is None:
+        return
+    yield from (finding.problem for finding in of_existing(there, reef.spec.cloud))
+    if not azure:
+        return
+    named = {field: next(iter(one), "").lower() for field, one in subnets_of(there)}
+    for field in ("balancerSubnets", "databaseSubnets"):
+        if not named[field]:
+            message = "is needed: addresses in the nodes' subnet are counted, and nothing else may be in it"
+            yield Problem(message=message, field=f"spec.network.existing.{field}", hint=f"{there.id}/subnets/NAME")
+    told = [one for one in named.values() if one]
+    if len(set(told)) != len(told):
+        yield Problem(message="names one subnet for two things", field="spec.network.existing.subnets")
 
 
 def _control(network: ipaddress.IPv4Network) -> Iterator[Problem]:
@@ -112,12 +127,6 @@ def refuse_pending_reef(reef: ReefSpec) -> None:
             "ingress.shared",
             "on Azure each cell has its own load balancer; shared ones come later",
             "shared: false",
-        ),
-        (
-            azure and reef.spec.network.existing is not None,
-            "network.existing",
-            "existing networks of reefs on Azure come later",
-            "cidr: 10.64.0.0/16",
         ),
     )
     problems = [

@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from cellctl.spec import file_rules
+from cellctl.spec.existing_rules import of_existing, subnets_of
 from cellctl.spec.finding import Finding, broken
 from cellctl.units import version_key
 
 if TYPE_CHECKING:
-    from cellctl.spec.model import CellBody, CellSpec, Network
+    from cellctl.spec.model import CellBody, CellSpec
 
 # Tasks at once that a node of each size carries: 2 cores 5-10, 4 cores 20-30, 8 cores 40.
 TASKS_BY_SIZE = {"small": 10, "medium": 30, "large": 40}
@@ -216,14 +217,9 @@ def _network(body: CellBody) -> Iterator[Finding]:
         yield broken(f"overlaps {CONTROL_RANGE}, where cellctl itself runs", "network.cidr")
 
 
-def _named_subnets(body: CellBody) -> Iterator[Finding]:
-    for field, named in _subnets(body.network):
-        if len(set(named)) != len(named):
-            yield broken("names a subnet twice", f"network.existing.{field}")
-        if len(named) == 1 and body.cloud == "aws" and field != "gatewaySubnets":
-            yield broken("needs subnets in two zones", f"network.existing.{field}")
-        if len(named) > 1 and body.cloud == "azure":
-            yield broken("names several subnets; on Azure one spans all zones", f"network.existing.{field}", "cloud")
+def _existing(body: CellBody) -> Iterator[Finding]:
+    if body.network.existing is not None:
+        yield from of_existing(body.network.existing, body.cloud)
 
 
 _VAULT_SECRET = re.compile(r"https://[a-zA-Z][a-zA-Z0-9-]{2,23}\.vault\.azure\.net/[!-~]+")
@@ -231,13 +227,9 @@ _SECRET_ID = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.KeyVault/vaults/[^/]+/secrets/[0-9a-zA-Z-]{1,127}",
     re.IGNORECASE,
 )
-_VIRTUAL_NETWORK = re.compile(
-    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+", re.IGNORECASE
-)
 _PRIVATE_ZONE = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/privateDnsZones/[^/]+", re.IGNORECASE
 )
-_GROUP = re.compile(r"/subscriptions/[^/]+/resourceGroups/[^/]+", re.IGNORECASE)
 
 
 def _azure_zone(body: CellBody) -> Iterator[Finding]:
@@ -260,50 +252,11 @@ def _azure_zone(body: CellBody) -> Iterator[Finding]:
         )
 
 
-def _other_cloud(body: CellBody) -> Iterator[Finding]:
-    there = body.network.existing
-    if there is not None and there.private_zones is not None and body.cloud == "aws":
-        yield broken("is for Azure; on AWS a cell has its endpoints", "network.existing.privateZones", "cloud")
-    if there is not None and there.gateway_subnets and body.cloud == "aws":
-        yield broken("is for Azure", "network.existing.gatewaySubnets", "cloud", hint="remove it")
-    if there is not None and there.gateway_endpoint is not None and body.cloud == "azure":
-        yield broken("is for AWS", "network.existing.gatewayEndpoint", "cloud", hint="remove it")
-
-
-def _azure_network(body: CellBody) -> Iterator[Finding]:
-    there = body.network.existing
-    if body.cloud != "azure" or there is None:
-        return
-    if not _VIRTUAL_NETWORK.fullmatch(there.id):
-        hint = "`az network vnet list --query [].id`"
-        yield broken("must be the id of a virtual network", "network.existing.id", "cloud", hint=hint)
-    for field, named in _subnets(body.network):
-        foreign = [one for one in named if one.lower().rpartition("/subnets/")[0] != there.id.lower()]
-        if foreign:
-            yield broken(
-                f"{foreign[0]} is no subnet of {there.id}",
-                f"network.existing.{field}",
-                "network.existing.id",
-                hint=f"{there.id}/subnets/NAME",
-            )
-    if there.private_zones is not None and not _GROUP.fullmatch(there.private_zones):
-        hint = "`az group list --query [].id`"
-        yield broken("must be the id of a resource group", "network.existing.privateZones", "cloud", hint=hint)
-
-
-def _subnets(network: Network) -> Iterator[tuple[str, tuple[str, ...]]]:
-    if network.existing is not None:
-        yield "subnets", network.existing.subnets
-        yield "balancerSubnets", network.existing.balancer_subnets
-        yield "databaseSubnets", network.existing.database_subnets
-        yield "gatewaySubnets", network.existing.gateway_subnets
-
-
 def _gateway_subnet(body: CellBody) -> Iterator[Finding]:
     there, field = body.network.existing, "network.existing.gatewaySubnets"
     if there is None or body.cloud != "azure" or body.ingress.balancer != "application_gateway":
         return
-    others = {one.lower() for name, named in _subnets(body.network) if name != "gatewaySubnets" for one in named}
+    others = {one.lower() for name, named in subnets_of(there) if name != "gatewaySubnets" for one in named}
     if not there.gateway_subnets:
         hint = f"{there.id}/subnets/NAME"
         yield broken("is needed: a gateway shares its subnet with nothing else", field, "ingress.balancer", hint=hint)
@@ -356,9 +309,7 @@ _RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (
     _ingress,
     _gateway,
     _network,
-    _named_subnets,
-    _other_cloud,
-    _azure_network,
+    _existing,
     _gateway_subnet,
     _azure_zone,
     _key,

@@ -11,7 +11,10 @@ from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.records import Tenancy
 from cellctl_sandbox.deposits import create
 
-_SERVICES = ("privatelink.database.windows.net", "privatelink.file.core.windows.net", "privatelink.vaultcore.azure.net")
+_SERVICES = (
+    "privatelink.database.windows.net", "privatelink.file.core.windows.net", "privatelink.vaultcore.azure.net",
+    "privatelink.redis.azure.net",
+)  # fmt: skip
 _ROLES = ("nodes", "endpoints", "balancers", "gateways")
 
 

@@ -33,6 +33,7 @@ _FOREIGN_IDS = {
     "azure-native:network:NetworkInterface": "ipConfigurations.0.subnet.id",
     "azure-native:network:PrivateDnsZoneGroup": "privateDnsZoneConfigs.0.privateDnsZoneId",
     "azure-native:authorization:RoleAssignment": "scope",
+    "azure-native:sql:Database": "elasticPoolId",
 }
 """The same where ids are paths; of a subnet its network's counts."""
 
@@ -40,7 +41,7 @@ _SHARED = (
     "aws:ec2/vpc:Vpc", "aws:route53/zone:Zone", "aws:kms/key:Key", "aws:ec2/securityGroup:SecurityGroup",
     "aws:s3/bucket:Bucket",
     "azure-native:network:VirtualNetwork", "azure-native:privatedns:PrivateZone",
-    "azure-native:keyvault:Key",
+    "azure-native:keyvault:Key", "azure-native:sql:ElasticPool",
 )  # fmt: skip
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS network_versions (cell TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID",

@@ -103,7 +103,7 @@ def codes(one: CellSpec | ReefSpec, found: Seen, *, exists: bool = False) -> set
 
 def test_a_reef_of_aws_names_nothing_of_azures_networks() -> None:
     found = [*findings(reef(privateZones="/group", gatewaySubnets=["/subnet"]))]
-    assert [one.field.rpartition(".")[2] for one in found] == ["gatewaySubnets", "privateZones"]
+    assert [one.field.rpartition(".")[2] for one in found] == ["privateZones", "gatewaySubnets"]
     assert [*findings(reef())] == []
 
 

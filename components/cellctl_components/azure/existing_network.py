@@ -17,8 +17,8 @@ from cellctl_components.azure.zones import service_zones
 class ExistingNetwork(pulumi.ComponentResource):
     """What `Network` says, of a network that others own: no network, subnet, route or NAT gateway is declared.
 
-    Its own are a group for its nodes' interfaces (their subnet's group is others') and, unless the file names theirs,
-    the private zones of its services, linked to this network.
+    Its own are a group for its nodes' interfaces (their subnet's group is others'; a reef has no nodes) and, unless the
+    file names theirs, the private zones of its services, linked to this network.
     """
 
     network_id: pulumi.Output[str]
@@ -31,8 +31,10 @@ class ExistingNetwork(pulumi.ComponentResource):
         self._site = site
         self.network_id = pulumi.Output.from_input(site.network)
         self.nat_gateways = {}
-        group = security_group(self, f"{name}-nodes-nsg", args.place, args.layout.nodes_group, node_rules(args))
-        self.nodes_group_id: pulumi.Output[str] | None = group.id
+        named = args.layout.nodes_group
+        self.nodes_group_id: pulumi.Output[str] | None = (
+            security_group(self, f"{name}-nodes-nsg", args.place, named, node_rules(args)).id if named else None
+        )
         own = {} if site.zones else service_zones(queued=bool(args.queue_port))
         self.zones: dict[str, LinkedZone] = {
             each: service_zone(self, f"{name}-{each.lower()}", args.place, zone, self.network_id)

@@ -7,12 +7,13 @@ not know the subscription: ids are the program's business. What cannot be built 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from cellctl_components import layout as shared
 from cellctl_components import naming
 from cellctl_components.azure import facts, refusals
+from cellctl_components.azure.addresses import FIRST_ADDRESS, RESERVED
 from cellctl_components.azure.certificate import address_of, secret_of
 from cellctl_components.azure.data_layout import (
     BackupsLayout,
@@ -36,19 +37,10 @@ if TYPE_CHECKING:
 POLLING_PORT = 10943
 """Port of the first node's polling address; node n has 10943 + n - 1 (reference/azure.md 5, mode B)."""
 
-RESERVED_ADDRESSES = 4
-"""Azure keeps the first four addresses of a subnet (and the last)."""
-
 GRPC_PORT = 8443
 """Where gRPC answers, on nodes and from outside (reference/octopus.md 2.1)."""
 
-FIRST_NODE_ADDRESS = 10
-"""Offset of the first node in its subnet; what lies between is free for later."""
-
 OperatingSystem = Literal["windows", "linux"]
-
-NODES_OF_PLACE = 3
-"""Addresses that a place on a reef has in each zone: a cell has at most eight nodes, in turn over three zones."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -128,7 +120,8 @@ class PlaceLayout:
     `host` is the registry's name for the database host, `server` the name under which it answers.
 
     `number` counts the reef's places from 0: no two cells have the same, so they never share an address. `allow` and
-    `internal` bound who may reach the cell. With `passwords` the server takes them.
+    `internal` bound who may reach the cell. With `passwords` the server takes them. Where the reef is in a network of
+    others, `subnets` are ids by what they are for, and `ranges` those of the two in which addresses are counted.
     """
 
     reef: str
@@ -144,6 +137,8 @@ class PlaceLayout:
     number: int
     database: str
     passwords: bool = False
+    subnets: Mapping[str, str] = field(default_factory=dict)
+    ranges: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -248,14 +243,14 @@ def _network_of(spec: CellSpec, zones: tuple[str, ...], site: SiteLayout | None)
 
 def _first_address(network: NetworkLayout, ground: Ground | None) -> int:
     """Return the offset of the first node in its subnet, or in the cell's block of one."""
-    return ground.first_address if ground else 0 if network.existing else FIRST_NODE_ADDRESS
+    return ground.first_address if ground else 0 if network.existing else FIRST_ADDRESS
 
 
 def _entry_address(network: NetworkLayout, ground: Ground | None, site: SiteLayout | None) -> str:
     if ground:
         return ground.entry_address
     there = site.entry if site is not None else ""
-    return there or shared.address_in(network.ingress_cidr, RESERVED_ADDRESSES)
+    return there or shared.address_in(network.ingress_cidr, RESERVED)
 
 
 def _tags(spec: CellSpec) -> dict[str, str]:

@@ -8,15 +8,10 @@ from typing import TYPE_CHECKING
 
 from cellctl.errors import Problem, SpecError
 from cellctl_components.azure import facts
+from cellctl_components.azure.addresses import ADDRESSES_OF_PLACE, FIRST_ADDRESS, NODES_OF_PLACE, RESERVED
 from cellctl_components.azure.data_layout import DatabaseLayout, long_term_of, sign_in_of
-from cellctl_components.azure.layout import (
-    FIRST_NODE_ADDRESS,
-    NODES_OF_PLACE,
-    RESERVED_ADDRESSES,
-    NetworkLayout,
-    PlaceLayout,
-)
-from cellctl_components.azure.reef_layout import reef_network
+from cellctl_components.azure.layout import NetworkLayout, PlaceLayout
+from cellctl_components.azure.reef_layout import joined_network, reef_network
 from cellctl_components.azure.zones import QUEUE_GROUP
 from cellctl_components.layout import Json, address_in, covered
 
@@ -33,13 +28,14 @@ class Ground:
 
     @property
     def first_address(self) -> int:
-        """Offset of the first node in its zone's subnet."""
-        return FIRST_NODE_ADDRESS + NODES_OF_PLACE * self.layout.number
+        """Offset of the first node in its zone's subnet, or in the one that spans all zones."""
+        each = ADDRESSES_OF_PLACE if self.network.existing else NODES_OF_PLACE
+        return FIRST_ADDRESS + each * self.layout.number
 
     @property
     def entry_address(self) -> str:
         """Address of the cell's load balancer inside the reef's network."""
-        return address_in(self.network.ingress_cidr, RESERVED_ADDRESSES + self.layout.number)
+        return address_in(self.network.ingress_cidr, RESERVED + self.layout.number)
 
     def database(self, spec: CellSpec) -> DatabaseLayout:
         """Return the cell's own database in the reef's pool, which decides its size, tier and zones."""
@@ -58,7 +54,8 @@ def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
     Raises:
         SpecError: It has no place yet, or its file asks for what the reef does not have.
     """
-    given, names = place or {}, [field.name for field in fields(PlaceLayout) if field.default is MISSING]
+    given = place or {}
+    names = [each.name for each in fields(PlaceLayout) if each.default is MISSING and each.default_factory is MISSING]
     if any(name not in given for name in names):
         message = "no place on a reef was claimed for this cell"
         raise SpecError([Problem(field="spec.placement.reef", message=message, hint="cellctl preview claims one")])
@@ -67,16 +64,27 @@ def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
     values |= {
         "number": int(number) if isinstance(number, int | float) else 0,
         "allow": tuple(map(str, allow if isinstance(allow, list | tuple) else ())),
-        "zones": {key: str(zone) for key, zone in zones.items()} if isinstance(zones, Mapping) else {},
+        "zones": _texts(zones),
         "internal": given["internal"] is True,
         "passwords": given.get("passwords") is True,
+        "subnets": _texts(given.get("subnets")),
+        "ranges": _texts(given.get("ranges")),
     }
     layout = PlaceLayout(**values)  # type: ignore[arg-type]  # the registry's own values, by their names
     problems = list(_differs(spec, layout))
     if problems:
         raise SpecError(problems)
-    network = reef_network(layout.reef, layout.cidr, facts.zones(spec.spec.region))
+    zones_there = facts.zones(spec.spec.region)
+    network = (
+        joined_network(layout.network, layout.ranges, zones_there)
+        if layout.subnets
+        else reef_network(layout.reef, layout.cidr, zones_there)
+    )
     return Ground(layout=layout, network=replace(network, nodes_group=f"nsg-oct-{spec.metadata.name}-nodes"))
+
+
+def _texts(value: Json) -> dict[str, str]:
+    return {key: str(one) for key, one in value.items()} if isinstance(value, Mapping) else {}
 
 
 def _differs(spec: CellSpec, place: PlaceLayout) -> Iterator[Problem]:

@@ -42,7 +42,8 @@ class JoinedNetwork(pulumi.ComponentResource):
 
     def subnet_id(self, subnet: str) -> pulumi.Output[str]:
         """Return the id of a subnet of the reef's network."""
-        return pulumi.Output.concat(self._on.network, "/subnets/", subnet)
+        there = self._on.subnets.get(subnet)
+        return pulumi.Output.from_input(there) if there else pulumi.Output.concat(self._on.network, "/subnets/", subnet)
 
     def endpoint(self, group: str, after: pulumi.Resource | None = None) -> EndpointArgs:
         """Return where the private endpoint of a service goes: into the reef's subnet, named in the reef's zone."""

@@ -10,6 +10,7 @@ from pulumi_azure_native import resources
 
 from cellctl_components.azure import facts
 from cellctl_components.azure.diagnostics import log_workspace
+from cellctl_components.azure.existing_network import ExistingNetwork
 from cellctl_components.azure.network import Network, NetworkArgs
 from cellctl_components.azure.place import Place, named, stateful
 from cellctl_components.azure.reef_alarms import ReefAlarms, ReefAlarmsArgs
@@ -56,20 +57,7 @@ class Reef(pulumi.ComponentResource):
             Sealing(name, self._place, args.layout.sealing, args.layout.key, self) if args.layout.key else None
         )
         self.workspace = log_workspace(self, name, self._place, args.layout.workspace, days=LOG_DAYS)
-        self.network = Network(
-            f"{name}-network",
-            # Any cell may come with a queue, or with gRPC: the reef's own groups and zones are ready for both.
-            NetworkArgs(
-                place=self._place,
-                layout=args.layout.network,
-                allow=args.layout.allow,
-                control=args.control,
-                queue_port=facts.queue()[1],
-                grpc=True,
-                private_zones=args.private_zones,
-            ),
-            self._inside,
-        )
+        self.network = self._network()
         self.hosts = self._hosts()
         self.alarms = ReefAlarms(
             f"{name}-alarms",
@@ -79,6 +67,7 @@ class Reef(pulumi.ComponentResource):
                 nat_gateways={
                     subnet.zone: self.network.nat_gateways[subnet.name].id
                     for subnet in args.layout.network.node_subnets
+                    if subnet.name in self.network.nat_gateways
                 },
             ),
             self._inside,
@@ -94,6 +83,21 @@ class Reef(pulumi.ComponentResource):
             tags=self._layout.tags,
             opts=stateful(self),
         )
+
+    def _network(self) -> Network | ExistingNetwork:
+        """Declare the network. Any cell may come with a queue, or with gRPC: groups and zones are ready for both."""
+        args = NetworkArgs(
+            place=self._place,
+            layout=self._layout.network,
+            allow=self._layout.allow,
+            control=self._args.control,
+            queue_port=facts.queue()[1],
+            grpc=True,
+            private_zones=self._args.private_zones,
+        )
+        if self._layout.site is not None:
+            return ExistingNetwork(f"{self._name}-network", args, self._layout.site, self._inside)
+        return Network(f"{self._name}-network", args, self._inside)
 
     def _hosts(self) -> dict[str, SqlPool]:
         """Declare the hosts, each endpoint after the one before: two at once in one subnet are refused."""
@@ -114,13 +118,15 @@ class Reef(pulumi.ComponentResource):
         return made
 
     def _facts(self) -> dict[str, pulumi.Input[object]]:
-        layout, network = self._layout, self.network
+        layout, network, site = self._layout, self.network, self._layout.site
         place: dict[str, pulumi.Input[object]] = {
             "reef": layout.reef,
             "resource_group": layout.resource_group,
             "network": network.network_id,
             "cidr": layout.network.cidr,
-            "zones": {group: linked.zone_id for group, linked in network.zones.items()},
+            "zones": {group: linked.zone_id for group, linked in network.zones.items()}
+            | dict(site.zones if site else {}),
+            **({"subnets": dict(site.subnets), "ranges": dict(site.ranges)} if site else {}),
             "allow": list(layout.allow),
             "internal": layout.internal,
         }

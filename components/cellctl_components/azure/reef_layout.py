@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING
 from cellctl.errors import Problem, SpecError
 from cellctl_components import naming
 from cellctl_components.azure import facts, refusals
-from cellctl_components.azure.layout import (
-    FIRST_NODE_ADDRESS,
+from cellctl_components.azure.addresses import (
+    ADDRESSES_OF_PLACE,
+    FIRST_ADDRESS,
     NODES_OF_PLACE,
-    RESERVED_ADDRESSES,
-    NetworkLayout,
-    NodeSubnet,
+    PLACES_OF_HOST,
+    RESERVED,
 )
+from cellctl_components.azure.layout import NetworkLayout, NodeSubnet
 from cellctl_components.azure.names import distinct
-from cellctl_components.azure.site import KeyLayout, key_of
+from cellctl_components.azure.site import KeyLayout, SiteLayout, key_of, of_found
 from cellctl_components.layout import Json, equal_parts, json_object
 
 if TYPE_CHECKING:
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 POOL = "cells"
 """Name of the one elastic pool of each host."""
-
-PLACES_OF_HOST = 64
-"""Places that are kept for each host, more than its databases ever are: a place's number decides its addresses."""
 
 _ENDPOINTS_OF_PLACE = 3  # of the cell's files, of its vault and of its queue
 
@@ -72,7 +70,8 @@ class PoolLayout:
 class ReefLayout:
     """All of a reef on Azure. `cell` is the stack's name; `allow` bounds who may reach any cell on it.
 
-    `key` is that of others which seals databases without one of their own, opened as the identity `sealing`.
+    `key` is that of others which seals databases without one of their own, opened as the identity `sealing`; `site` the
+    network of others that it is in, None for one of its own.
     """
 
     cell: str
@@ -92,6 +91,7 @@ class ReefLayout:
     internal: bool
     sealing: str = ""
     key: KeyLayout | None = None
+    site: SiteLayout | None = None
     cloud: str = "azure"
 
     def to_json(self) -> Mapping[str, Json]:
@@ -105,8 +105,8 @@ def reef_layout(spec: ReefSpec, *, incarnation: int = 1, site: Mapping[str, Json
     Raises:
         SpecError: Azure cannot do what the spec asks; every problem is listed.
     """
-    key = key_of(site or {})
-    problems = [*refusals.of_reef(spec), *_room(spec), *_unseen(spec, key)]
+    key, joined = key_of(site or {}), _joined(spec, site or {})
+    problems = [*refusals.of_reef(spec), *_room(spec, joined), *_unseen(spec, key, joined)]
     if problems:
         raise SpecError(problems)
     body, reef = spec.spec, spec.metadata.name
@@ -123,19 +123,30 @@ def reef_layout(spec: ReefSpec, *, incarnation: int = 1, site: Mapping[str, Json
         resource_group=naming.fitted(f"rg-reef-{reef}", 90, *who),
         workspace=distinct("log-reef", reef, 63, who),
         zones=facts.zones(body.region),
-        network=reef_network(reef, body.network.cidr, facts.zones(body.region)),
+        network=joined_network(joined.network, joined.ranges, facts.zones(body.region))
+        if joined
+        else reef_network(reef, body.network.cidr, facts.zones(body.region)),
         hosts=tuple(_host(spec, number, who) for number in range(1, body.database.hosts + 1)),
         allow=tuple(body.ingress.allow),
         internal=body.ingress.exposure == "internal",
         sealing=distinct("id-reef-seal", reef, 64, who) if key else "",
         key=key,
+        site=joined,
     )
 
 
-def _unseen(spec: ReefSpec, key: KeyLayout | None) -> Iterator[Problem]:
-    if spec.spec.protection.key is not None and key is None:
-        message = "nobody has looked yet at the key that this file names in the subscription"
-        yield Problem(field="spec.protection.key", message=message, hint="cellctl reef up looks")
+def _joined(spec: ReefSpec, site: Mapping[str, Json]) -> SiteLayout | None:
+    """Return the network of others that the reef is in, None where it has its own or nobody has looked yet."""
+    return of_found(site) if spec.spec.network.existing is not None and site.get("network") else None
+
+
+def _unseen(spec: ReefSpec, key: KeyLayout | None, joined: SiteLayout | None) -> Iterator[Problem]:
+    body = spec.spec
+    named = (("protection.key", body.protection.key, key), ("network.existing", body.network.existing, joined))
+    for field, asked, found in named:
+        if asked is not None and found is None:
+            message = "nobody has looked yet at what this file names in the subscription"
+            yield Problem(field=f"spec.{field}", message=message, hint="cellctl reef up looks")
 
 
 def reef_network(reef: str, cidr: str, zones: tuple[str, ...]) -> NetworkLayout:
@@ -163,12 +174,38 @@ def reef_network(reef: str, cidr: str, zones: tuple[str, ...]) -> NetworkLayout:
     )
 
 
-def _room(spec: ReefSpec) -> Iterator[Problem]:
-    """Yield that an eighth of the network cannot hold the nodes, ways in or endpoints of every place."""
+def joined_network(network: str, ranges: Mapping[str, str], zones: tuple[str, ...]) -> NetworkLayout:
+    """Return a network of others (its id): one subnet of theirs holds the nodes of every zone, one the ways in."""
+    return NetworkLayout(
+        name=network.rpartition("/")[2],
+        cidr="",
+        node_subnets=tuple(
+            NodeSubnet(zone=zone, name="nodes", cidr=ranges["nodes"], nat_gateway="", nat_address="") for zone in zones
+        ),
+        ingress_subnet="ingress",
+        ingress_cidr=ranges["ingress"],
+        endpoint_subnet="endpoints",
+        endpoint_cidr="",
+        nodes_group="",
+        endpoints_group="",
+        existing=True,
+    )
+
+
+def _room(spec: ReefSpec, joined: SiteLayout | None) -> Iterator[Problem]:
+    """Yield that the network cannot hold the nodes, ways in or endpoints of every place."""
     hosts = spec.spec.database.hosts
     places = hosts * PLACES_OF_HOST
-    nodes = FIRST_NODE_ADDRESS + NODES_OF_PLACE * places
-    endpoints = RESERVED_ADDRESSES + _ENDPOINTS_OF_PLACE * places + hosts
+    if joined is not None:
+        needed = FIRST_ADDRESS + ADDRESSES_OF_PLACE * places
+        if ipaddress.IPv4Network(joined.ranges["nodes"]).num_addresses <= needed:
+            message = f"{joined.ranges['nodes']} has no room for the nodes of {places} cells"
+            yield Problem(field="spec.database.hosts", message=message, hint="fewer hosts, or another reef")
+        return
+    if spec.spec.network.existing is not None:
+        return
+    nodes = FIRST_ADDRESS + NODES_OF_PLACE * places
+    endpoints = RESERVED + _ENDPOINTS_OF_PLACE * places + hosts
     if max(nodes, endpoints) >= ipaddress.IPv4Network(spec.spec.network.cidr).num_addresses // 8:
         yield Problem(
             field="spec.network.cidr",

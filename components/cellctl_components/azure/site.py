@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from cellctl.errors import GuardError, Objection, Problem, SpecError, UsageError
+from cellctl.errors import GuardError, Objection, Problem, SpecError
 from cellctl.facts.conditions import at
 from cellctl_components import naming
 from cellctl_components.azure import site_rules
+from cellctl_components.azure.addresses import PLACES_OF_HOST, RESERVED
 from cellctl_components.azure.seen import Seen
 from cellctl_components.azure.zones import service_zones
 from cellctl_components.layout import Json, facts
@@ -23,9 +24,6 @@ if TYPE_CHECKING:
     from cellctl.spec import CellSpec
     from cellctl.spec.model import ExistingNetwork
     from cellctl.spec.reef import ReefSpec
-
-_RESERVED = 4
-"""Azure keeps the first four addresses of a subnet, and the last."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,7 +54,8 @@ class SiteLayout:
     `block` is the range of its nodes in subnet `nodes`, `entry` the address of its load balancer in subnet `ingress`.
     `zones` maps a private endpoint's group to its zone. `zone` is where the cell's name is; `link`: to its
     own network. `certificate_vault` is the vault of which an application gateway takes its certificate, `gateway_cidr`
-    the range of the subnet that it is in there, `gateway_entry` its address where it has no public one.
+    the range of the subnet that it is in there, `gateway_entry` its address where it has no public one. A reef has
+    subnets `nodes` and `ingress` to itself: `ranges` are theirs, and it has neither block nor entry.
     """
 
     network: str
@@ -70,13 +69,15 @@ class SiteLayout:
     certificate_vault: str = ""
     gateway_cidr: str = ""
     gateway_entry: str = ""
+    ranges: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
     """What to look at; `owner` is the stack. `allow` may reach its nodes, if the network's own groups let it.
 
-    `isolated`: its application gateway has no public address, for which a subscription registers.
+    `isolated`: its application gateway has no public address, for which a subscription registers. `places`: of a reef,
+    how many cells have their addresses in its subnets, 0 for a cell.
     """
 
     owner: str
@@ -90,6 +91,7 @@ class Asked:
     queued: bool = False
     certificate: str = ""
     isolated: bool = False
+    places: int = 0
 
     @property
     def zones(self) -> Mapping[str, str]:
@@ -147,14 +149,19 @@ def asked(spec: CellSpec) -> Asked:
 
 
 def _asked_of_reef(spec: ReefSpec) -> Asked:
-    """Return what a reef's file names: a key. A reef has a network of its own."""
+    """Return what a reef's file names. Any cell on it may come with a queue."""
     body = spec.spec
-    if body.network.existing is not None:
-        raise UsageError(
-            "a reef on Azure has a network of its own", hint="take network.existing out", code="no_existing_network"
-        )
-    owner = f"reef-{spec.metadata.name}"
-    return Asked(owner=owner, region=body.region, host="", allow=(), block=0, key=body.protection.key or "")
+    return Asked(
+        owner=f"reef-{spec.metadata.name}",
+        region=body.region,
+        host="",
+        allow=tuple(body.ingress.allow),
+        block=0,
+        existing=body.network.existing,
+        key=body.protection.key or "",
+        queued=True,
+        places=PLACES_OF_HOST * body.database.hosts,
+    )
 
 
 def _certificate(spec: CellSpec) -> str:
@@ -186,13 +193,8 @@ def settled(asked: Asked, answer: dict[str, Json], *, exists: bool) -> dict[str,
     """
     seen = Seen(answer)
     objections = [*site_rules.objections(asked, seen, exists=exists)]
-    block, entry = _block(asked, seen), ""
-    nodes, ingress = asked.subnet("nodes"), asked.subnet("ingress")
-    if asked.existing is not None and seen.subnet(nodes) is not None and not block:
-        objections.append(_full(nodes, f"no free aligned block of {asked.block} addresses for nodes"))
-    if asked.existing is not None and seen.subnet(ingress) is not None:
-        entry = _free(asked, seen, ingress, block)
-        objections += [] if entry else [_full(ingress, "no free address for the load balancer")]
+    block, entry, full = ("", "", []) if asked.places else _own(asked, seen)
+    objections += full
     gateway, its_own = asked.subnet(GATEWAY), ""
     if asked.isolated and seen.subnet(gateway) is not None:
         its_own = _last(seen, gateway)
@@ -205,13 +207,30 @@ def settled(asked: Asked, answer: dict[str, Json], *, exists: bool) -> dict[str,
         "subnets": {role: found for role in ROLES if (found := asked.subnet(role))},
         "block": block,
         "entry": entry,
-        "zones": {group: seen.zone_id(name) for group, name in asked.zones.items()} if shared else {},
+        "zones": {group: found for group, name in asked.zones.items() if shared and (found := seen.zone_id(name))},
         "zone": asked.zone,
         "link": bool(asked.zone) and asked.existing is None,
         **({"key": asked.key, "keyVersion": seen.key_version} if asked.key else {}),
         **({"certificateVault": str(at(seen.certificate_vault, "id"))} if asked.certificate else {}),
         **({"gatewayCidr": seen.range_of(gateway), "gatewayEntry": its_own} if gateway else {}),
+        **({"ranges": _ranges(asked, seen)} if asked.places and asked.existing else {}),
     }
+
+
+def _own(asked: Asked, seen: Seen) -> tuple[str, str, list[Objection]]:
+    """Return the block of a cell's nodes and its load balancer's address, and which subnet has no room for them."""
+    nodes, ingress = asked.subnet("nodes"), asked.subnet("ingress")
+    block, entry, full = _block(asked, seen), "", list[Objection]()
+    if asked.existing is not None and seen.subnet(nodes) is not None and not block:
+        full.append(_full(nodes, f"no free aligned block of {asked.block} addresses for nodes"))
+    if asked.existing is not None and seen.subnet(ingress) is not None:
+        entry = _free(asked, seen, ingress, block)
+        full += [] if entry else [_full(ingress, "no free address for the load balancer")]
+    return block, entry, full
+
+
+def _ranges(asked: Asked, seen: Seen) -> dict[str, Json]:
+    return {role: seen.range_of(asked.subnet(role)) for role in ("nodes", "ingress")}
 
 
 def site_of(spec: CellSpec, site: Mapping[str, Json] | None) -> SiteLayout | None:
@@ -227,6 +246,11 @@ def site_of(spec: CellSpec, site: Mapping[str, Json] | None) -> SiteLayout | Non
     if "network" not in given:
         message = "nobody has looked yet at what this file names in the subscription"
         raise SpecError([Problem(field="spec.network.existing", message=message, hint="cellctl preview looks")])
+    return of_found(given)
+
+
+def of_found(given: Mapping[str, Json]) -> SiteLayout:
+    """Return a site as a layout has it, of what `settled` made."""
     return SiteLayout(
         network=str(given["network"]),
         subnets=_texts(given.get("subnets")),
@@ -239,6 +263,7 @@ def site_of(spec: CellSpec, site: Mapping[str, Json] | None) -> SiteLayout | Non
         certificate_vault=str(given.get("certificateVault") or ""),
         gateway_cidr=str(given.get("gatewayCidr") or ""),
         gateway_entry=str(given.get("gatewayEntry") or ""),
+        ranges=_texts(given.get("ranges")),
     )
 
 
@@ -296,7 +321,7 @@ def _last(seen: Seen, subnet: str) -> str:
 def _taken(seen: Seen, subnet: str, cidr: str) -> set[ipaddress.IPv4Address]:
     whole = ipaddress.IPv4Network(cidr)
     taken = {ipaddress.IPv4Address(one) for one in seen.addresses(subnet)}
-    kept: Sequence[int] = (*range(min(_RESERVED, whole.num_addresses)), whole.num_addresses - 1)
+    kept: Sequence[int] = (*range(min(RESERVED, whole.num_addresses)), whole.num_addresses - 1)
     return taken | {whole.network_address + offset for offset in kept}
 
 

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from cellctl.errors import Objection
 from cellctl.facts.conditions import at, every
+from cellctl_components.azure.addresses import ADDRESSES_OF_PLACE, FIRST_ADDRESS, RESERVED
 from cellctl_components.azure.facts import web_gateway
 from cellctl_components.azure.seen import MANAGERS, PROBES, Seen
+from cellctl_components.azure.zones import QUEUE_ZONES
 from cellctl_components.layout import Json, facts
 
 if TYPE_CHECKING:
@@ -27,7 +29,6 @@ _FIELDS = {
     "gateway": "gatewaySubnets",
 }
 _GATEWAYS = "Microsoft.Network/applicationGateways"
-_KEPT = 5  # addresses of a subnet that Azure keeps: the first four, and the last
 
 
 def objections(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]:
@@ -41,6 +42,8 @@ def objections(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]
             yield from _zones(asked, seen, exists=exists)
             if asked.subnet("gateway"):
                 yield from _gateway_subnet(asked, seen)
+            if asked.places:
+                yield from _reef_subnets(asked, seen, exists=exists)
     if asked.zone:
         yield from _zone(asked, seen, exists=exists)
     if asked.key:
@@ -112,11 +115,28 @@ def _groups(asked: Asked, seen: Seen) -> Iterator[Objection]:
     block = seen.range_of(nodes)
     if not block or at(seen.subnet(endpoints), "privateEndpointNetworkPolicies") in (None, "Disabled"):
         return  # groups do not judge what goes to private endpoints there
-    for port in (*_ENDPOINT_PORTS, *((_QUEUE_PORT,) if asked.queued else ())):
+    # A reef takes cells with a queue where its network resolves theirs.
+    queued = asked.queued and (not asked.places or any(map(seen.zone_id, QUEUE_ZONES.values())))
+    for port in (*_ENDPOINT_PORTS, *((_QUEUE_PORT,) if queued else ())):
         rule = seen.closed(endpoints, block, port)
         if rule:
             reason = f"the group of {_short(endpoints)} keeps nodes from port {port} of private endpoints (rule {rule})"
             yield _no("group_closed", reason, f"admit {block} to TCP {port} in that group")
+
+
+def _reef_subnets(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]:
+    """A reef counts the addresses in two subnets, which it has to itself: Azure reserves none for it."""
+    needed = {"nodes": FIRST_ADDRESS + ADDRESSES_OF_PLACE * asked.places, "ingress": RESERVED + asked.places}
+    for role, count in needed.items():
+        subnet = asked.subnet(role)
+        name, cidr = _short(subnet), seen.range_of(subnet)
+        if cidr and ipaddress.IPv4Network(cidr).num_addresses <= count:
+            reason = f"{name} is {cidr}, and {role} of {asked.places} cells need {count} addresses"
+            yield _no("subnet_small", reason, f"name a larger subnet as network.existing.{_FIELDS[role]}")
+        others = [] if exists else [*seen.addresses(subnet)]
+        if others:
+            reason = f"somebody has {others[0]} in {name}, where a reef counts the addresses of its cells"
+            yield _no("subnet_occupied", reason, f"name a subnet of its own as network.existing.{_FIELDS[role]}")
 
 
 def _gateway_subnet(asked: Asked, seen: Seen) -> Iterator[Objection]:
@@ -126,7 +146,7 @@ def _gateway_subnet(asked: Asked, seen: Seen) -> Iterator[Objection]:
     if found is None or not cidr:
         return
     most = web_gateway().capacity[1]
-    least = most + 1 + _KEPT
+    least = RESERVED + most + 2  # its own address, and the last, which Azure keeps too
     if ipaddress.IPv4Network(cidr).num_addresses < least:
         reason = f"{name} is {cidr}, and a gateway of {most} instances needs {least} addresses"
         yield _no("subnet_small", reason, "name a larger subnet as network.existing.gatewaySubnets; a /24 is advised")
@@ -163,6 +183,8 @@ def _zones(asked: Asked, seen: Seen, *, exists: bool) -> Iterator[Objection]:
     own = [] if there.private_zones or exists else [*asked.zones.values()]
     for name in asked.zones.values() if there.private_zones else ():
         if not seen.zone_id(name):
+            if asked.places and name in QUEUE_ZONES.values():
+                continue  # then no cell with a queue comes onto that reef
             remedy = f"make it there, and link it to {_short(there.id)}; or leave privateZones out"
             yield _no("zone_missing", f"{_short(there.private_zones or '')} has no private zone {name}", remedy)
         elif there.id.lower() not in seen.zone_networks(name):
