@@ -34,8 +34,7 @@ class Takes:
 
     `base`, `host` and `gateway` are what a reef takes, and each of its hosts and gateways. `shared` is what a cell
     takes that shares its reef's load balancers; `doors`, `web` and `polling` what such a reef takes besides, and each
-    of these. A `raised` quota is one that the cloud raises by itself: its default says nothing of an account that runs
-    cells, so places are given without it, and guards ask the account.
+    of these. Places are given without a quota that is `raised` (`facts.Quota`); guards ask the account for it.
     """
 
     quota: str
@@ -192,7 +191,7 @@ def _takes(entry: Table, cloud: str, sources: set[str]) -> Takes:
         web=int(entry.number("web", 0)),
         polling=int(entry.number("polling", 0)),
         apart=int(entry.number("apart", 0)),
-        raised=entry.flag("raised"),
+        raised=quota.raised,
     )
     _sourced(entry, sources)
     return takes

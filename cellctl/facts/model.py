@@ -95,7 +95,8 @@ class Held:
 class Quota:
     """How many objects an account may have. `scope`: region, account, global, or a path whose value is the scope.
 
-    Where objects do not count alike, `weights` say how much each is, by what they are (vCPUs by instance type).
+    Where objects do not count alike, `weights` say how much each is, by what they are (vCPUs by instance type). One
+    that is `raised` the cloud raises by itself: its default says nothing of an account that is in use.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Quota:
     code: str
     source: str
     weights: Mapping[str, int] = field(default_factory=dict)
+    raised: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -74,6 +74,7 @@ def _quota(name: str, table: Table, sources: Sources) -> Quota:
         code=table.text("code", "LimitExceeded"),
         source=sources.check(table, table.text("source")),
         weights={key: int(value) for key, value in table.struct("weights").items() if isinstance(value, int | float)},
+        raised=table.flag("raised"),
     )
     table.end()
     return quota

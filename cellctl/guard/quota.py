@@ -43,7 +43,8 @@ def within_quotas(plan: Plan, case: Case) -> Iterator[Objection]:
         quota = facts.service(plan.cloud, service).quotas[name]
         usage = case.usage.get(need)
         used, limit = (usage.used or 0, usage.limit) if usage else (0, quota.default)
-        if used + count <= limit:
+        told = usage is not None and not usage.because.startswith("the default")
+        if used + count <= limit or (quota.raised and not told):
             continue
         where = f" in {need.inside}" if need.inside else f" of account {plan.account}"
         counted = usage is not None and usage.used is not None

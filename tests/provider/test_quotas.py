@@ -212,6 +212,31 @@ def test_the_host_of_a_real_account_asks_as_its_role_and_the_guard_counts_with_i
     assert "(the default: Service Quotas could not be asked)" in reason
 
 
+TOLD, DEFAULT = "Service Quotas, L-1216C47A", "the default: Service Quotas could not be asked"
+
+
+@pytest.mark.parametrize(
+    ("usage", "reason"),
+    [
+        (None, ""),
+        (Usage(used=30, limit=32, because=DEFAULT, doubt="denied"), ""),
+        (Usage(used=2, limit=5, because=TOLD), "2 are used, this takes 4 more, and 5 are allowed"),
+        (Usage(used=1, limit=5, because=TOLD), ""),
+    ],
+)
+def test_machines_are_refused_for_what_an_account_has_never_for_a_default(usage: Usage | None, reason: str) -> None:
+    machine, need = "aws:ec2/instance:Instance", Need(quota="ec2.standard-vcpus")
+    plan = Plan(
+        cell="acme", cloud="aws", account="prod", operation="up",
+        changes=(Change(urn="urn:m", type=machine, name="m", action="create"),),
+    )  # fmt: skip
+    declared = (Declared(urn="urn:m", type=machine, name="m", parent="", inputs={"instanceType": "c6i.xlarge"}),)
+    case = Case(declared=declared, usage={need: usage} if usage else {})
+    (said,) = [one.reason for one in within_quotas(plan, case)] or [""]
+    assert reason in said
+    assert bool(said) is bool(reason)
+
+
 def refused(vpcs: int, usage: Usage) -> list[str]:
     type_ = "aws:ec2/vpc:Vpc"
     urns = [f"urn:pulumi:cell-a::octopus-cells::{type_}::v{number}" for number in range(vpcs)]
