@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from cellctl.state.values import Struct, Value
 
 _GIB, _DAY_MIN = 1024.0**3, 1440.0
+_FEW = 4
+"""Values of a dimension that are all named."""
 _STATES: Mapping[str, AlarmState] = {
     "OK": "ok", "ALARM": "alarm", "INSUFFICIENT_DATA": "no_data", "GONE": "gone",
 }  # fmt: skip
@@ -80,10 +82,12 @@ def _azure(alarm: Struct) -> AlarmStatus:
     metric, threshold = at(alarm, "criteria.allOf.0.metricName"), at(alarm, "criteria.allOf.0.threshold")
     sign = _AZURE_SIGNS.get(str(at(alarm, "criteria.allOf.0.operator")), "?")
     scopes = [str(one).rpartition("/")[2] for one in every(alarm, "scopes.*")]
+    only = [str(one) for one in every(alarm, "criteria.allOf.*.dimensions.*.values.*")]
+    part = "each" if only == ["*"] else ", ".join(only) if len(only) <= _FEW else f"{only[0]} and {len(only) - 1} more"
     window = str(alarm.get("windowSize") or "").removeprefix("PT").lower()
     return AlarmStatus(
         name=str(alarm.get("ruleName")),
-        watches=f"{metric} of {', '.join(scopes)}",
+        watches=f"{metric}{f' ({part})' if part else ''} of {', '.join(scopes)}",
         when=f"{sign} {_short(threshold)} over {window}",
         says=str(alarm.get("description") or ""),
         state="unknown",

@@ -13,7 +13,7 @@ import pulumi
 import pulumi_azure_native as azure_native
 
 from cellctl.spec import CellSpec
-from cellctl_components.azure.alarms import Alarms, AlarmsArgs
+from cellctl_components.azure.alarms import Alarms, AlarmsArgs, WatchedFiles
 from cellctl_components.azure.layout import azure_layout
 from cellctl_components.azure.place import Place
 
@@ -34,8 +34,7 @@ alarms = Alarms(
         email="team@example.com",
         load_balancer=config.require("loadBalancer"),
         database=config.require("database"),
-        files=config.require("files"),
-        size_gib=500,
+        files=WatchedFiles(service=config.require("files"), shares={"packages": 400, "artifacts": 100}),
         machines={},
         nat_gateways={},
     ),

@@ -91,6 +91,7 @@ GOOD: dict[str, dict[str, Struct]] = {
             "securityRules": [
                 {"access": "Allow", "direction": "Inbound", "sourceAddressPrefix": "AzureLoadBalancer"},
                 {"access": "Deny", "direction": "Inbound", "sourceAddressPrefix": "*"},
+                {"access": "Allow", "direction": "Inbound", "sourceAddressPrefixes": ["10.0.0.0/8"]},
             ],
         },
         "azure-native:network:SecurityRule": {
@@ -153,7 +154,15 @@ BROKEN: list[tuple[str, str, str, str, Value]] = [
     ("azure", "public_access", "azure-native:sql:Server", "publicNetworkAccess", None),
     ("azure", "public_access", "azure-native:keyvault:Vault", "properties.publicNetworkAccess", "enabled"),
     ("azure", "public_access", "azure-native:network:NetworkSecurityGroup", "securityRules.0.sourceAddressPrefix", "*"),
+    (
+        "azure",
+        "public_access",
+        "azure-native:network:NetworkSecurityGroup",
+        "securityRules.2.sourceAddressPrefixes",
+        ["10.0.0.0/8", "0.0.0.0/0"],
+    ),
     ("azure", "public_access", "azure-native:network:SecurityRule", "sourceAddressPrefix", "Internet"),
+    ("azure", "public_access", "azure-native:network:SecurityRule", "sourceAddressPrefixes", ["::/0"]),
     ("azure", "tls", "azure-native:storage:StorageAccount", "minimumTlsVersion", "TLS1_0"),
     ("azure", "tls", "azure-native:network:ApplicationGateway", "sslPolicy.policyName", "AppGwSslPolicy20150501"),
     ("azure", "tls", "azure-native:network:ApplicationGateway", "sslPolicy", {}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,7 +16,10 @@ _SINGLE = "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alarm:
-    """One metric against one threshold; `severity` 0 is critical, 4 verbose. `dimension` narrows the metric."""
+    """One metric against one threshold; `severity` 0 is critical, 4 verbose.
+
+    `dimension` narrows the metric to some of its values; each of them is judged alone, and `*` is all there are.
+    """
 
     name: str
     metric: str
@@ -26,7 +29,7 @@ class Alarm:
     severity: int
     says: str
     namespace: str
-    dimension: tuple[str, str] | None = None
+    dimension: tuple[str, tuple[str, ...]] | None = None
 
 
 _BALANCER = "Microsoft.Network/loadBalancers"
@@ -35,6 +38,14 @@ _DATABASE = "Microsoft.Sql/servers/databases"
 _FILES = "Microsoft.Storage/storageAccounts/fileServices"
 _MACHINE = "Microsoft.Compute/virtualMachines"
 _NAT = "Microsoft.Network/natGateways"
+_THROTTLED = (
+    "SuccessWithThrottling", "SuccessWithShareIopsThrottling", "SuccessWithShareEgressThrottling",
+    "SuccessWithShareIngressThrottling", "ClientThrottlingError", "ClientShareIopsThrottlingError",
+    "ClientShareEgressThrottlingError", "ClientShareIngressThrottlingError", "ClientAccountRequestThrottlingError",
+    "ClientAccountBandwidthThrottlingError",
+)  # fmt: skip
+"""How Azure Files answers what it lets wait or refuses because a share or an account does all it may.
+Source: learn.microsoft.com, Azure Files monitoring data reference, metrics dimensions, 2026-11."""
 
 # Metrics and thresholds: reference/azure.md 2.9 and octopus.md 2.9.
 BALANCER_ALARMS = (
@@ -57,6 +68,17 @@ BALANCER_ALARMS = (
         severity=1,
         says="The load balancer's own address is not reachable all of the time",
         namespace=_BALANCER,
+    ),
+    Alarm(
+        name="node-silent",
+        metric="DipAvailability",
+        operator="LessThan",
+        threshold=60,
+        aggregation="Average",
+        severity=2,
+        says="One node does not answer the load balancer's probe: it is down, or drains for long",
+        namespace=_BALANCER,
+        dimension=("BackendIPAddress", ("*",)),
     ),
 )
 DATABASE_ALARMS = (
@@ -112,6 +134,17 @@ FILE_ALARMS = (
         says="A request to the file shares takes over 100 ms on average",
         namespace=_FILES,
     ),
+    Alarm(
+        name="files-throttled",
+        metric="Transactions",
+        operator="GreaterThan",
+        threshold=100,
+        aggregation="Total",
+        severity=2,
+        says="The file shares let over 100 requests wait, or refused them: they do all that their size allows",
+        namespace=_FILES,
+        dimension=("ResponseType", _THROTTLED),
+    ),
 )
 MACHINE_ALARM = Alarm(
     name="machine-down",
@@ -132,7 +165,7 @@ NAT_ALARM = Alarm(
     severity=2,
     says="Outgoing connections failed for want of ports",
     namespace=_NAT,
-    dimension=("ConnectionState", "Failed"),
+    dimension=("ConnectionState", ("Failed",)),
 )
 # Metric and dimension: learn.microsoft.com, Monitor Azure Backup with metrics, from memory (2026-11-30).
 BACKUP_ALARM = Alarm(
@@ -144,18 +177,30 @@ BACKUP_ALARM = Alarm(
     severity=2,
     says="Snapshots of the file shares fail until somebody does something",
     namespace="Microsoft.RecoveryServices/vaults",
-    dimension=("healthStatus", "Persistent Unhealthy"),
+    dimension=("healthStatus", ("Persistent Unhealthy",)),
 )
 WEB_PERCENT = 60
 """Per cent of the nodes behind an application gateway, below which `web-nodes-down` is raised."""
-CAPACITY_PERCENT = 85
-"""Per cent of all provisioned files that raise the alarm `files-full`."""
+CAPACITY_PERCENT = 80
+"""Per cent of what is provisioned that raise the alarms `files-full` and `share-full` (reference/octopus.md 2.9)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WatchedFiles:
+    """Shares of one storage account: `service` is the id of its file service, `shares` GiB by the name of a share.
+
+    `measured`: Azure tells how full each share is; of shares on disks it tells of all together alone.
+    """
+
+    service: pulumi.Input[str]
+    shares: Mapping[str, int]
+    measured: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class AlarmsArgs:
-    """What Alarms watch, by id. `machines` is by ordinal, `nat_gateways` by zone; `size_gib` is of all shares
-    there, `apart` the same of accounts of kinds that are placed apart, by what the cell file calls them.
+    """What Alarms watch, by id. `machines` is by ordinal, `nat_gateways` by zone; `apart` are the accounts of kinds
+    that are placed apart, by what the cell file calls them.
 
     `probed`: a rule of the load balancer has a probe, without which its metrics of health are none. `web_gateway` is
     the application gateway in front of the web, if there is one; `web_nodes` are behind it. `backups` is the vault of
@@ -166,11 +211,10 @@ class AlarmsArgs:
     email: str
     load_balancer: pulumi.Input[str]
     database: pulumi.Input[str]
-    files: pulumi.Input[str]
-    size_gib: int
+    files: WatchedFiles
     machines: Mapping[int, pulumi.Input[str]]
     nat_gateways: Mapping[str, pulumi.Input[str]]
-    apart: Mapping[str, tuple[pulumi.Input[str], int]] = field(default_factory=dict)
+    apart: Mapping[str, WatchedFiles] = field(default_factory=dict)
     probed: bool = True
     web_gateway: pulumi.Input[str] | None = None
     web_nodes: int = 0
@@ -186,14 +230,10 @@ class Alarms(pulumi.ComponentResource):
         self.group = self._group()
         self.alerts = [
             *self._alerts(BALANCER_ALARMS if args.probed else (), args.load_balancer),
-            *([self._alert(_web_down(args.web_nodes), args.web_gateway)] if args.web_gateway is not None else []),
+            *(self._alerts(_web_alarms(args.web_nodes), args.web_gateway) if args.web_gateway is not None else []),
             *self._alerts(DATABASE_ALARMS, args.database),
-            *self._alerts((*FILE_ALARMS, _files_full(args.size_gib)), args.files),
-            *[
-                self._alert(alarm, id, f"-{label}")
-                for label, (id, size_gib) in args.apart.items()
-                for alarm in (*FILE_ALARMS, _files_full(size_gib))
-            ],
+            *self._files(args.files),
+            *[alert for label, files in args.apart.items() for alert in self._files(files, f"-{label}")],
             *([self._alert(BACKUP_ALARM, args.backups)] if args.backups is not None else []),
             *[self._alert(MACHINE_ALARM, id, f"-{ordinal}") for ordinal, id in args.machines.items()],
             *[self._alert(NAT_ALARM, id, f"-{zone}") for zone, id in args.nat_gateways.items()],
@@ -219,6 +259,10 @@ class Alarms(pulumi.ComponentResource):
 
     def _alerts(self, alarms: Sequence[Alarm], scope: pulumi.Input[str]) -> list[monitor.MetricAlert]:
         return [self._alert(alarm, scope) for alarm in alarms]
+
+    def _files(self, files: WatchedFiles, suffix: str = "") -> list[monitor.MetricAlert]:
+        alarms = (*FILE_ALARMS, _files_full(sum(files.shares.values())), *_shares_full(files))
+        return [self._alert(alarm, files.service, suffix) for alarm in alarms]
 
     def _alert(self, alarm: Alarm, scope: pulumi.Input[str], suffix: str = "") -> monitor.MetricAlert:
         return metric_alert(self, self._name, self._args.place, self.group.id, alarm, scope, suffix)
@@ -255,16 +299,28 @@ def metric_alert(  # noqa: PLR0917  what an alert is made of
     )
 
 
-def _web_down(nodes: int) -> Alarm:
-    return Alarm(
-        name="web-nodes-down",
-        metric="HealthyHostCount",
-        operator="LessThan",
-        threshold=nodes * WEB_PERCENT / 100,
-        aggregation="Average",
-        severity=1,
-        says=f"Fewer than {WEB_PERCENT} % of the nodes answer the application gateway's probe",
-        namespace=_GATEWAY,
+def _web_alarms(nodes: int) -> tuple[Alarm, ...]:
+    return (
+        Alarm(
+            name="web-nodes-down",
+            metric="HealthyHostCount",
+            operator="LessThan",
+            threshold=nodes * WEB_PERCENT / 100,
+            aggregation="Average",
+            severity=1,
+            says=f"Fewer than {WEB_PERCENT} % of the nodes answer the application gateway's probe",
+            namespace=_GATEWAY,
+        ),
+        Alarm(
+            name="web-node-silent",
+            metric="UnhealthyHostCount",
+            operator="GreaterThan",
+            threshold=0.6,
+            aggregation="Average",
+            severity=2,
+            says="One node does not answer the application gateway's probe: it is down, or drains for long",
+            namespace=_GATEWAY,
+        ),
     )
 
 
@@ -281,6 +337,25 @@ def _files_full(size_gib: int) -> Alarm:
     )
 
 
+def _shares_full(files: WatchedFiles) -> Iterator[Alarm]:
+    """Yield an alarm for all shares of one size: of one that is full the sum of all says nothing."""
+    sizes: dict[int, list[str]] = {}
+    for name, size_gib in files.shares.items():
+        sizes.setdefault(size_gib, []).append(name)
+    for size_gib, names in sizes.items() if files.measured else ():
+        yield Alarm(
+            name=f"share-full-{names[0]}",
+            metric="FileCapacity",
+            operator="GreaterThan",
+            threshold=size_gib * 1024**3 * CAPACITY_PERCENT // 100,
+            aggregation="Average",
+            severity=1,
+            says=f"A share of {size_gib} GiB is over {CAPACITY_PERCENT} % full",
+            namespace=_FILES,
+            dimension=("FileShare", tuple(names)),
+        )
+
+
 def _criteria(alarm: Alarm) -> monitor.MetricCriteriaArgs:
     return monitor.MetricCriteriaArgs(
         name=alarm.metric,
@@ -293,7 +368,7 @@ def _criteria(alarm: Alarm) -> monitor.MetricCriteriaArgs:
         # A metric that nothing has emitted yet would fail the creation of its alert.
         skip_metric_validation=True,
         dimensions=[
-            monitor.MetricDimensionArgs(name=alarm.dimension[0], operator="Include", values=[alarm.dimension[1]])
+            monitor.MetricDimensionArgs(name=alarm.dimension[0], operator="Include", values=[*alarm.dimension[1]])
         ]
         if alarm.dimension
         else None,

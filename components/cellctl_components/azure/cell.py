@@ -9,7 +9,7 @@ import pulumi
 from pulumi_azure_native import managedidentity, resources
 
 from cellctl_components.azure import answering
-from cellctl_components.azure.alarms import Alarms, AlarmsArgs
+from cellctl_components.azure.alarms import Alarms, AlarmsArgs, WatchedFiles
 from cellctl_components.azure.bootstrap import BootFacts
 from cellctl_components.azure.data_layout import BackupsLayout, QueueLayout
 from cellctl_components.azure.diagnostics import log_workspace
@@ -342,12 +342,8 @@ class Cell(pulumi.ComponentResource):
             web_gateway=self.web.gateway_id if self.web else None,
             web_nodes=sum(node.role != "worker" for node in layout.nodes),
             database=self.database.database.id,
-            files=self.files.service_id,
-            size_gib=sum(share.size_gib for share in layout.storage.shares),
-            apart={
-                files.layout.label: (files.service_id, sum(share.size_gib for share in files.layout.shares))
-                for files in self.apart
-            },
+            files=_watched(self.files),
+            apart={files.layout.label: _watched(files) for files in self.apart},
             backups=self.backups.vault.id if self.backups else None,
             machines=self.nodes.machine_ids,
             nat_gateways={
@@ -390,3 +386,11 @@ class Cell(pulumi.ComponentResource):
             "masterKeySecret": self.secrets.master_key,
             "resourceGroup": layout.names.resource_group,
         }
+
+
+def _watched(files: FileShares) -> WatchedFiles:
+    return WatchedFiles(
+        service=files.service_id,
+        shares={share.name: share.size_gib for share in files.layout.shares},
+        measured=files.layout.media == "SSD",
+    )

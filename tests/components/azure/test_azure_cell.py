@@ -89,7 +89,7 @@ def test_the_cell_is_made_of_these(cell) -> None:
         "azure-native:compute:VirtualMachine": 2,
         "azure-native:compute:VirtualMachineRunCommandByVirtualMachine": 2,
         "azure-native:monitor:ActionGroup": 1,
-        "azure-native:monitor:MetricAlert": 12,
+        "azure-native:monitor:MetricAlert": 17,
         "azure-native:monitor:DiagnosticSetting": 4,
     }
 
@@ -413,8 +413,14 @@ def test_an_account_apart_has_all_that_the_cells_own_has(cell, record) -> None:
     assert {"acme-files-feed-tree", "acme-files-logs-tree", "acme-files-logs-nodes-mount"} <= ready
     alarms = {each.name for each in apart.of("MetricAlert")} - {each.name for each in cell.of("MetricAlert")}
     assert alarms == {
-        f"acme-alarms-files-{what}-{label}" for what in ("full", "slow", "unavailable") for label in ("feed", "logs")
-    }
+        *(
+            f"acme-alarms-files-{what}-{label}"
+            for what in ("full", "slow", "throttled", "unavailable")
+            for label in ("feed", "logs")
+        ),
+        "acme-alarms-share-full-packages-feed",
+        "acme-alarms-share-full-imports",  # without task logs another share is the first of its size
+    }, "of shares on disks Azure tells how full all of them are, and of none alone"
     assert apart.outputs["files"]["apart"].keys() == {"packages", "task_logs"}
     assert "apart" not in cell.outputs["files"]
 
@@ -567,6 +573,29 @@ def test_alarms_write_to_the_administrator(cell) -> None:
         assert alert.plain["actions"] == [{"actionGroupId": group.urn.replace(group.urn, "/id/acme-alarms-group")}]
         [criterion] = alert.plain["criteria"]["allOf"]
         assert criterion["skipMetricValidation"] is True
+
+
+def test_alarms_are_those_that_a_cell_should_have(cell) -> None:
+    """What our notes on Octopus list (2.9) and Azure has a metric for: capacity over 80 %, throttling, nodes."""
+
+    def criterion(name: str) -> dict[str, object]:
+        return cell.named(f"acme-alarms-{name}").plain["criteria"]["allOf"][0]
+
+    shares = {each.plain["shareName"]: each.plain["shareQuota"] for each in cell.of("FileShare")}
+    assert criterion("files-full")["threshold"] == sum(shares.values()) * 1024**3 * 80 // 100
+    watched: dict[str, object] = {}
+    for each in cell.of("MetricAlert"):
+        if "-share-full-" in each.name:
+            [one] = each.plain["criteria"]["allOf"]
+            watched |= dict.fromkeys(one["dimensions"][0]["values"], one["threshold"])
+    assert watched == {name: size * 1024**3 * 80 // 100 for name, size in shares.items()}, "each share by its own size"
+    [kinds] = criterion("files-throttled")["dimensions"]
+    assert kinds["name"] == "ResponseType"
+    assert {"SuccessWithShareIopsThrottling", "ClientShareIopsThrottlingError"} <= set(kinds["values"])
+    assert criterion("node-silent")["dimensions"] == [
+        {"name": "BackendIPAddress", "operator": "Include", "values": ["*"]}
+    ]
+    assert criterion("nodes-down").get("dimensions") is None
 
 
 def test_outputs_are_what_verify_reads_and_hold_no_secret(cell) -> None:

@@ -46,6 +46,7 @@ TAKES = {
     "compute.virtual-machines": "compute:VirtualMachine",
     "authorization.role-assignments": "authorization:RoleAssignment",
     "privatedns.private-zones": "privatedns:PrivateZone",
+    "monitor.metric-alerts": "monitor:MetricAlert",
 }
 
 
@@ -283,6 +284,7 @@ def test_storage_accounts_run_out_first() -> None:
     found = {fit.quota: fit for fit in quotas("azure", 300, "reef")}
     assert {name: fit.breaks_at for name, fit in found.items() if fit.breaks_at} == {"storage.storage-accounts": 251}
     assert (found["sql.sql-servers"].needed, found["network.public-addresses"].needed) == (12, 18)
+    assert found["monitor.metric-alerts"].needed == 300 * 15 + 6 * 3 + 12 * 3, "close to 5,000, which nobody raises"
     alone = {fit.quota: fit.breaks_at for fit in quotas("azure", 300, "dedicated")}
     assert [alone[name] for name in ("storage.storage-accounts", "sql.sql-servers", "privatedns.private-zones")] == [
         251
@@ -295,7 +297,7 @@ def _rows(found, owner: str, word: str) -> list[str]:
     for each in found.all:
         name = re.sub(rf"^{owner}(?=-|$)", word, each.name)
         name = re.sub(r"-(nat|nat-exhausted)-\d", r"-\1-Z", re.sub(r"-sql-\d", "-sql-N", name))
-        name = re.sub(r"-(node|machine-down)-\d", r"-\1-N", name)
+        name = re.sub(r"-(node|machine-down)-\d", r"-\1-N", re.sub("-(share-full)-[a-z]+$", r"-\1-KIND", name))
         names.add((name, each.type, f"| `{name}` | `{each.type}` | {'yes' if each.request.protect else ''} |"))
     return [row for _, _, row in sorted(names)]
 

@@ -30,7 +30,8 @@ def general(name: str) -> str:
     name = re.sub(r"^acme(?=-|$)", "CELL", name)
     name = re.sub(r"^CELL-(files|backups)-feed(?=-|$)", r"CELL-\1-LABEL", name)
     name = re.sub(r"(?<=LABEL-)packages$", "KIND", name)
-    name = re.sub(r"^(CELL-alarms-files-[a-z]+)-feed$", r"\1-LABEL", name)
+    name = re.sub(r"^(CELL-alarms-(?:files|share-full)-[a-z]+)-feed$", r"\1-LABEL", name)
+    name = re.sub(r"^(CELL-alarms-share-full)-[a-z]+", r"\1-KIND", name)
     name = re.sub(r"-(nat|nat-exhausted)-\d", r"-\1-Z", name)
     return re.sub(r"-(node|machine-down)-\d", r"-\1-N", name)
 

@@ -30,6 +30,10 @@ CELLS: dict[str, dict[str, object]] = {
     },
     "web gateway": {"ingress": {**WEB, "exposure": "public", "allow": ["20.30.40.0/24"], "host": "a.example.com"}},
     "password": {"database": {"authentication": "sql"}, "storage": {"tier": "standard_v2"}},
+    "files": {
+        "protection": {"key": KEY},
+        "storage": {"snapshotDays": 30, "kinds": {"taskLogs": {"storageAccount": "logs", "tier": "standard_v2"}}},
+    },
 }  # fmt: skip
 
 

@@ -48,6 +48,41 @@ SINGLETONS = {
     "sql:ServerSecurityAlertPolicy": {"securityAlertPolicyName": "Default"},
     "sql:EncryptionProtector": {"encryptionProtectorName": "current"},
 }
+_IN_GROUP = {"resourceGroupName"}
+_OF_DATABASE = {"databaseName", "serverName", *_IN_GROUP}
+REPLACED_BY = {
+    "resources:ResourceGroup": {*_IN_GROUP, "location"},
+    "managedidentity:UserAssignedIdentity": {"resourceName", *_IN_GROUP, "location"},
+    "network:VirtualNetwork": {"virtualNetworkName", *_IN_GROUP, "location"},
+    "network:PublicIPAddress": {
+        "publicIpAddressName", *_IN_GROUP, "location", "sku", "publicIPAddressVersion", "publicIPPrefix",
+    },
+    "network:PrivateEndpoint": {"privateEndpointName", *_IN_GROUP, "subnet"},
+    "network:NetworkSecurityGroup": {"networkSecurityGroupName", *_IN_GROUP},
+    "network:NatGateway": {"natGatewayName", *_IN_GROUP},
+    "network:LoadBalancer": {"loadBalancerName", *_IN_GROUP},
+    "network:NetworkInterface": {"networkInterfaceName", *_IN_GROUP},
+    "sql:Server": {"serverName", *_IN_GROUP, "location", "administratorLogin", "administrators"},
+    "sql:Database": {
+        *_OF_DATABASE, "location", "collation", "catalogCollation", "createMode", "sampleName", "identity",
+        "sourceDatabaseId", "sourceResourceId", "restorePointInTime", "sourceDatabaseDeletionDate",
+        "recoveryServicesRecoveryPointId", "longTermRetentionBackupResourceId", "recoverableDatabaseId",
+        "restorableDroppedDatabaseId",
+    },
+    "sql:ElasticPool": {"elasticPoolName", "serverName", *_IN_GROUP, "location"},
+    "sql:FailoverGroup": {"failoverGroupName", "serverName", *_IN_GROUP},
+    "storage:StorageAccount": {"accountName", *_IN_GROUP, "location", "isHnsEnabled"},
+    "storage:FileShare": {"shareName", "accountName", *_IN_GROUP, "enabledProtocols"},
+    "keyvault:Vault": {"vaultName", *_IN_GROUP, "location"},
+    "keyvault:Secret": {"secretName", "vaultName", *_IN_GROUP},
+    "compute:VirtualMachine": {"vmName", *_IN_GROUP},
+    "privatedns:PrivateZone": {"privateZoneName", *_IN_GROUP, "location"},
+    "privatedns:VirtualNetworkLink": {"virtualNetworkLinkName", "privateZoneName", *_IN_GROUP, "location"},
+    "authorization:RoleAssignment": {"roleAssignmentName", "scope", "principalId"},
+    "authorization:ManagementLockByScope": {"lockName", "scope"},
+    "redisenterprise:RedisEnterprise": {"clusterName", *_IN_GROUP, "location"},
+}  # fmt: skip
+"""What makes the provider delete an object and make another (azure.md 2): nothing in its SDK says so."""
 IMMUTABLE_IN_AZURE_ALONE = {
     "network:LoadBalancer": {"location", "sku"},
     "network:NetworkSecurityGroup": {"location"},
@@ -118,6 +153,13 @@ def test_1_2_a_parent_or_a_group_of_another_name_is_known_to_replace(declared) -
         ):
             if key in each.inputs:
                 assert key in known(each).replaces, (each.type, key)
+
+
+@pytest.mark.parametrize("kind", REPLACED_BY)
+def test_1_3_whatever_replaces_is_known_because_no_sdk_tells(kind: str) -> None:
+    found = facts.of(f"azure-native:{kind}")
+    assert found is not None
+    assert found.replaces == REPLACED_BY[kind], "one too few destroys data unasked, one too many refuses a change"
 
 
 @pytest.mark.parametrize("kind", IMMUTABLE_IN_AZURE_ALONE)
