@@ -15,6 +15,8 @@ from cellctl_provider.context import Context
 from cellctl_provider.protocol import Check, Create, Delete, Diff, ProviderError, Read, Update
 from cellctl_provider.secrets import StoredSecret
 from cellctl_provider.sql.cell_database import CellDatabaseHandler
+from cellctl_provider.sql.isolation import prove_identity
+from cellctl_provider.sql.names import sid_literal
 from cellctl_sandbox.standins.authority import Authority
 from cellctl_sandbox.standins.tds import Fault, ScriptedFaults, SqlServerFacts
 from cellctl_sandbox.standins.tds.servers import CloudDatabase
@@ -481,6 +483,29 @@ def test_azure_gives_a_managed_identity_its_database_and_looks_that_no_other_has
         assert connection.rows("SELECT USER_NAME(), IS_ROLEMEMBER('db_owner')") == [("id-cell-acme-node", 1)]
     with pytest.raises(SqlFailure, match="18456"), endpoint.opened(Identity(token=own), "master"):
         pass
+
+
+def test_azure_finds_the_identity_in_any_database_of_a_full_server(azure):
+    names = [f"octo_c{number}_g1" for number in range(45)]
+    there = tuple(CloudDatabase(name=one) for one in ("octo_acme_g1", *names))
+    azure.catalogue.put(azure_facts(administrator=ADMIN, administrator_password=ADMIN_PASSWORD, databases=there))
+    created = azure.create(azure_inputs())
+    assert {*created.properties["provenAgainst"]} == {f"{one}: no user" for one in (*names, "master")}
+    for number, name in enumerate((names[0], names[22], names[-1], "master")):
+        azure.rows(f"CREATE USER door{number} WITH SID = {sid_literal(CLIENT)}, TYPE = E", database=name)
+        with pytest.raises(ProviderError, match=f"can open database {name}, which is not its own") as refused:
+            azure.create(azure_inputs())
+        assert refused.value.code == "conflict"
+        azure.rows(f"DROP USER door{number}", database=name)
+
+
+def test_azure_that_deletes_a_database_meanwhile_has_no_door_to_it(azure):
+    endpoint, token = Endpoint(dialer=azure.sandbox.dialer, server=AZURE, port=1433), azure.sandbox.issuer
+    operator = Identity(token=token.issue(Bearer(object_id=OPERATOR)))
+    assert prove_identity(endpoint, operator, CLIENT, ["octo_acme_g1", "octo_gone_g1"]) == ["octo_acme_g1: no user"]
+    nobody = Identity(token=token.issue(Bearer(object_id=CLIENT)))
+    with pytest.raises(SqlFailure, match="18456"):
+        prove_identity(endpoint, nobody, CLIENT, ["octo_acme_g1"])
 
 
 def test_azure_takes_a_recreated_identity_in_place_of_the_former_one(azure):

@@ -38,7 +38,11 @@ ADDED = {
         "acme-network-watch-out-tcp-8080-nodes", "acme-network-watch-out-tcp-443-0.0.0.0-0",
         "acme-alarms-sql-lag", "acme-alarms-nodes-silent", "acme-alarms-nodes-licence", "acme-alarms-gateway-support",
     },
-    "azure": {"acme-database-createindex", "acme-database-dropindex", "acme-files-tree"},
+    "azure": {
+        "acme-database-createindex", "acme-database-dropindex", "acme-files-tree", "acme-alarms-node-silent",
+        "acme-alarms-files-throttled", "acme-alarms-share-full-packages", "acme-alarms-share-full-artifacts",
+        "acme-alarms-share-full-tasklogs",
+    },
 }  # fmt: skip
 """What templates 3 (Azure), 4 (AWS) and 5 (Azure) make besides."""
 STATES = sorted((HERE / "states").glob("*/*"))

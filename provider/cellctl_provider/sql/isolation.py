@@ -9,11 +9,14 @@ from cellctl_provider.protocol import ProviderError
 from cellctl_provider.sql.names import quote_name, sid_literal
 from cellctl_provider.sql.wanted import Wanted
 
-_MOST = 5
+_MOST = 50
+"""Other databases that are tried: as many as a server of a reef has cells (cellctl/facts/placement)."""
 _ONLINE = "SELECT name FROM sys.databases WHERE name <> %s AND state = 0 ORDER BY database_id DESC"
 _GUEST_DATABASES = ("master", "tempdb", "msdb")
 _SERVER_ROLES = ("sysadmin", "securityadmin", "dbcreator", "serveradmin", "processadmin", "setupadmin")
 _REFUSED = {916, 4060, 18456}
+_NOT_THERE = 4060
+"""What who may open everything is told of a database that was deleted meanwhile."""
 
 
 def probes(connection: SqlConnection, wanted: Wanted) -> list[str]:
@@ -97,8 +100,13 @@ def prove_identity(endpoint: Endpoint, administrator: Identity, client_id: str, 
     literal = sid_literal(client_id)
     proof: list[str] = []
     for name in names:
-        with endpoint.opened(administrator, name) as connection:
-            found = single(connection.rows(f"SELECT name FROM sys.database_principals WHERE sid = {literal}"))  # noqa: S608  hex digits
+        try:
+            with endpoint.opened(administrator, name) as connection:
+                found = single(connection.rows(f"SELECT name FROM sys.database_principals WHERE sid = {literal}"))  # noqa: S608  hex digits
+        except SqlFailure as failure:
+            if failure.number != _NOT_THERE:
+                raise
+            continue
         if found is not None:
             raise _open_door(name)
         proof.append(f"{name}: no user")
