@@ -16,7 +16,12 @@ from cellctl_components.azure.polling_queue import LIST_KEYS
 from cellctl_components.azure.state_store import StateStore
 
 _ROLES = uuid.UUID("5f0f6a7e-0a5b-5b1f-9c2e-7d1c0e4b9a21")
-ASSIGNED = ("key_vault_secrets_user", "key_vault_secrets_officer", "storage_account_key_operator")
+ASSIGNED = (
+    "key_vault_secrets_user",
+    "key_vault_secrets_officer",
+    "key_vault_crypto_service_encryption_user",
+    "storage_account_key_operator",
+)
 """Built-in roles that programs assign; nobody becomes an owner through cellctl."""
 
 

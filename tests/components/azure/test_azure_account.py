@@ -9,12 +9,13 @@ import pytest
 
 from cellctl.clouds import AccountFacts, Wanted, declaring, load
 from cellctl.errors import SpecError, UsageError
-from cellctl.facts.permissions import permissions
+from cellctl.facts.permissions import looks, needed, permissions
 from cellctl.spec import CellSpec
 from cellctl.spec.account import AccountSpec
 from cellctl.spec.reef import ReefSpec
 from cellctl_components.azure import facts
 from cellctl_components.azure.account_layout import account_layout
+from cellctl_components.azure.operators import ASSIGNED
 from cellctl_components.azure.polling_queue import LIST_KEYS
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "resource-names.md"
@@ -48,24 +49,29 @@ def base(record):
     return record(declaring(load("azure"), wanted(), SANDBOX))
 
 
-def test_the_permissions_are_those_of_what_programs_declare(record, base) -> None:
+@pytest.fixture(scope="module")
+def programs(record, base):
+    """Return what every program declares, of cells and reefs with all that they may have."""
     public = {"exposure": "public", "allow": ["20.30.40.0/24"], "host": "acme.example.com"}
     queued = {"ingress": {"polling": "redis", "grpc": True}}
     kept = {
         "database": {"failover": {"region": "northeurope"}, "longTerm": {"weeks": 4}},
         "protection": {"key": KEY},
-        "storage": {"snapshotDays": 30},
+        "storage": {"snapshotDays": 30, "kinds": {"taskLogs": {"storageAccount": "logs"}}},
         "ingress": {
             "balancer": "application_gateway",
             "certificate": "https://kv-hub.vault.azure.net/secrets/web",
         },
     }
     cells = [kept, {}, {"ingress": public}, {"placement": {"reef": "r1"}}, {"nodes": {"os": "linux"}}, queued]
-    programs = [
+    return [
         base,
         record(declaring(load("azure"), wanted("reef"), SANDBOX)),
         *(record(declaring(load("azure"), wanted("cell", **body), SANDBOX)) for body in cells),
     ]
+
+
+def test_the_permissions_are_those_of_what_programs_declare(programs) -> None:
     declared = {each.type for program in programs for each in program.all}
     own = {token for token in permissions("azure") if token.startswith("cellctl:")}
     assert own == {"cellctl:files:FolderTree"}
@@ -94,12 +100,50 @@ def test_a_cell_with_a_queue_uses_the_subscriptions_role_and_defines_none(record
     assert cell.named("acme-queue-nodes-key").plain["roleDefinitionId"] == f"{SCOPE}/x/queue"
 
 
+def test_whatever_action_is_taken_away_a_call_is_refused(base) -> None:
+    """The calls that programs make, by type (cellctl/facts/permissions), against the two roles that are made."""
+    roles = {
+        name: {*base.named(f"account-prod-operators-{name}-role").plain["permissions"][0]["actions"]}
+        for name in ("preview", "apply")
+    }
+    calls = [(type_, way) for type_ in permissions("azure") for way in ("create", "read", "update", "delete")]
+    users: dict[str, list[tuple[str, str]]] = {}
+    for call in calls:
+        for action in needed("azure", *call):
+            users.setdefault(action, []).append(call)
+
+    def refused(role: set[str], call: tuple[str, str]) -> bool:
+        return not role.issuperset(needed("azure", *call))
+
+    assert [call for call in calls if refused(roles["apply"], call)] == []
+    assert [call for call in calls if call[1] == "read" and refused(roles["preview"], call)] == []
+    beside = {*looks("azure").read}
+    for name, role in roles.items():
+        for action in role:
+            lost = [call for call in users.get(action, []) if refused(role - {action}, call)]
+            assert lost or action in beside, f"nothing calls {action}, which {name} has"
+
+
+def test_whoever_changes_may_assign_every_role_that_a_program_assigns(base, programs) -> None:
+    """Azure judges the condition when an assignment is made: a role that is not in it fails an `up` half way."""
+    condition = base.named("account-prod-operators-apply-assignment").plain["condition"]
+    assigned = {
+        str(each.plain["roleDefinitionId"]).rpartition("/")[2]
+        for program in programs[1:]
+        for each in program.of("RoleAssignment")
+        if not str(each.plain["roleDefinitionId"]).startswith(
+            "/id/"
+        )  # its own, where the home names no role for queues
+    }
+    assert {one for one in assigned if one not in condition} == set()
+    assert len(assigned) == len(ASSIGNED)
+
+
 def test_whoever_changes_assigns_only_the_roles_that_cells_have(base) -> None:
     condition = base.named("account-prod-operators-apply-assignment").plain["condition"]
     guids = set(re.findall(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", condition))
-    programs = ("key_vault_secrets_user", "key_vault_secrets_officer", "storage_account_key_operator")
     own = base.named("account-prod-operators-queue-role").plain
-    assert guids == {*(facts.role(role) for role in programs), own["roleDefinitionId"]}
+    assert guids == {*map(facts.role, ASSIGNED), own["roleDefinitionId"]}
     assert own["permissions"][0]["actions"] == [LIST_KEYS]
     assert condition.count("roleAssignments/write") == condition.count("roleAssignments/delete") == 1
     assert "condition" not in base.named("account-prod-operators-preview-assignment").plain
