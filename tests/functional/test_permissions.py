@@ -112,3 +112,20 @@ def test_documents_are_json_that_iam_takes() -> None:
     texts = [*policies.allowing("Look", layout.looks), policies.changing(layout.changes, ID, STATE, KEY)]
     parts: list[Mapping[str, object]] = [part for text in texts for part in json.loads(text)["Statement"]]
     assert all(part["Action"] and part["Resource"] for part in parts)
+
+
+def test_no_role_in_a_simulated_account_may_do_anything_on_anything(
+    running_home: Callable[[str, Path], RunningHome], tmp_path: Path
+) -> None:
+    """What stands in the account, beside what the program declares (tests/components/aws/test_aws_wildcards.py)."""
+    home = running_home("aws", tmp_path)
+    rows = home.control.database.rows("SELECT inputs FROM objects WHERE type = 'aws:iam/rolePolicy:RolePolicy'")
+    documents = [json.loads(json.loads(str(inputs))["policy"]) for (inputs,) in rows]
+    assert len(documents) >= 6
+    allowed = [one for document in documents for one in document["Statement"] if one["Effect"] == "Allow"]
+    wide = [
+        one for one in allowed
+        if "*" in ([one["Resource"]] if isinstance(one["Resource"], str) else one["Resource"])
+        and any(action.endswith("*") for action in one["Action"])
+    ]  # fmt: skip
+    assert wide == []
