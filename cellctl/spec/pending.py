@@ -28,12 +28,6 @@ def not_yet(spec: CellSpec) -> list[Problem]:
             "authentication: key",
         ),
         (body.storage.backend == "fsx", "storage.backend", "FSx for Windows comes later", "backend: gateway"),
-        (
-            body.ingress.balancer == "application_gateway" and body.placement != "dedicated",
-            "ingress.balancer",
-            "an application gateway on a reef comes later",
-            "balancer: load_balancer",
-        ),
     )
     return [
         Problem(message=f"not yet: {message}", field=f"spec.{field}", hint=f"use {instead}")

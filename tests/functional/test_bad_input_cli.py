@@ -173,21 +173,21 @@ def test_ranges_that_overlap(cli: Cli) -> None:
 
 
 def test_options_of_later_versions_are_listed_together(cli: Cli) -> None:
-    web = "ingress: {balancer: application_gateway, certificate: 'https://kv-hub.vault.azure.net/secrets/web'}"
+    files = "storage: {authentication: identity}"
     failover = "database: {failover: {region: northeurope}}"
-    asked = f"westeurope, {web}, {failover}, placement: {{reef: r1}}}}"
+    asked = f"westeurope, {files}, {failover}, placement: {{reef: r1}}}}"
     cli.write(CELL.replace("cloud: aws", "cloud: azure").replace("eu-west-1}", asked))
     done = cli("up", "acme", "--yes")
     assert done.returncode == 2
     assert "not yet" in done.stderr
-    assert "spec.ingress.balancer" in done.stderr
+    assert "spec.storage.authentication" in done.stderr
     assert "spec.database.failover" in done.stderr
-    assert re.search(r"cells/acme\.yaml:2:\d+: spec\.ingress\.balancer: not yet", done.stderr)
+    assert re.search(r"cells/acme\.yaml:2:\d+: spec\.storage\.authentication: not yet", done.stderr)
     assert "(use no failover)" in done.stderr
     done = cli("preview", "acme", "--output", "jsonl")
     errors = json.loads(done.stdout.splitlines()[-1])["errors"]
     assert [(error["code"], error["hint"]) for error in errors] == [
-        ("not_yet", "use balancer: load_balancer"),
+        ("not_yet", "use authentication: key"),
         ("not_yet", "use no failover"),
     ]
 

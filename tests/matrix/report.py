@@ -31,8 +31,8 @@ CLOUDS = {
     ),
     "azure": (
         on_azure,
-        "## Azure\n\nThe network's service is throttled. The certificate is one of the team's own vault. An "
-        "application gateway is for\ndedicated cells; cells with a queue offer gRPC too.\n",
+        "## Azure\n\nThe network's service is throttled. The certificate is one of the team's own vault; cells with a "
+        "queue\noffer gRPC too.\n",
     ),
 }
 COLUMNS = "\n| combination | calls to the cloud | of them struck | simulated hours | walked |\n|---|---|---|---|---|\n"

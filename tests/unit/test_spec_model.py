@@ -174,15 +174,13 @@ def test_a_user_of_a_domain_goes_with_smb_on_a_reef(extra: dict[str, object], fi
 def test_all_later_options_are_listed_together() -> None:
     body = {
         "cloud": "azure", "account": "sandbox", "region": "westeurope", "placement": {"reef": "r1"},
-        "ingress": {
-            "balancer": "application_gateway", "certificate": "https://kv-own.vault.azure.net/secrets/web",
-        },
+        "storage": {"authentication": "identity"},
         "database": {"failover": {"region": "northeurope"}},
     }  # fmt: skip
     spec = validated({"metadata": {"name": "acme"}, "spec": body})
     with pytest.raises(NotYet) as caught:
         refuse_pending(spec, file="cells/acme.yaml")
-    for field in ("database.failover", "ingress.balancer"):
+    for field in ("database.failover", "storage.authentication"):
         assert f"spec.{field}" in str(caught.value)
 
 

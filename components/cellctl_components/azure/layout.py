@@ -122,6 +122,7 @@ class PlaceLayout:
     `number` counts the reef's places from 0: no two cells have the same, so they never share an address. `allow` and
     `internal` bound who may reach the cell. With `passwords` the server takes them. Where the reef is in a network of
     others, `subnets` are ids by what they are for, and `ranges` those of the two in which addresses are counted.
+    `gateways` is the range of its subnet for application gateways, `` where it has none.
     """
 
     reef: str
@@ -139,6 +140,7 @@ class PlaceLayout:
     passwords: bool = False
     subnets: Mapping[str, str] = field(default_factory=dict)
     ranges: Mapping[str, str] = field(default_factory=dict)
+    gateways: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -231,7 +233,7 @@ def azure_layout(
         site=found,
         place=ground.layout if ground else None,
         queue=queue_of(spec, cell_names),
-        web=web_gateway_of(spec, cell_names, network.gateway_cidr, entry=found.gateway_entry if found else ""),
+        web=web_gateway_of(spec, cell_names, network.gateway_cidr, entry=_gateway_entry(ground, found)),
         apart=apart_of(spec, incarnation),
         backups=backups_of(spec, cell_names),
     )
@@ -251,6 +253,13 @@ def _entry_address(network: NetworkLayout, ground: Ground | None, site: SiteLayo
         return ground.entry_address
     there = site.entry if site is not None else ""
     return there or shared.address_in(network.ingress_cidr, RESERVED)
+
+
+def _gateway_entry(ground: Ground | None, site: SiteLayout | None) -> str:
+    """Return the address of a gateway in a subnet of others, `` where the subnet is its own."""
+    if ground:
+        return ground.gateway_address
+    return site.gateway_entry if site else ""
 
 
 def _tags(spec: CellSpec) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pulumi
@@ -30,6 +30,7 @@ class NetworkArgs:
     `allow` may reach the web portal and the polling port; `control` is where cellctl runs: it reaches nodes on 443,
     the database on 1433, the vault on 443 and the files on 445. Both are CIDRs. `queue_port` is that of the queue that
     nodes share, 0 for none. `public`: an application gateway, where there is one, has an address on the internet.
+    `mixed`: of a reef, some of whose cells are behind a gateway in its subnet, and some are not.
     `private_zones` is the id of the group whose zones of services are linked, `` for zones of its own.
     """
 
@@ -41,11 +42,20 @@ class NetworkArgs:
     grpc: bool = False
     public: bool = False
     private_zones: str = ""
+    mixed: bool = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether people come to the web through an application gateway alone."""
+        return bool(self.layout.gateway_cidr) and not self.mixed
 
     @property
     def web(self) -> list[str]:
-        """Whom nodes admit to the web: the gateway alone where there is one."""
-        return [self.layout.gateway_cidr] if self.layout.gateway_cidr else list(self.allow)
+        """Whom nodes admit to the web."""
+        gateways = [self.layout.gateway_cidr] if self.layout.gateway_cidr else []
+        if self.alone:
+            return gateways
+        return [*self.allow, *(one for one in gateways if not covered(one, list(self.allow)))]
 
 
 class Network(pulumi.ComponentResource):
@@ -139,25 +149,29 @@ class Network(pulumi.ComponentResource):
                     private_endpoint_network_policies="Enabled",
                     network_security_group=network.NetworkSecurityGroupArgs(id=self.endpoints_group.id),
                 ),
-                *([self._gateway_subnet(self.gateway_group)] if self.gateway_group else []),
+                *([] if self._args.mixed else self._gateway_subnet()),
                 # Last, so that more nodes add to the list and move nothing in it.
                 *[self._node_subnet(subnet) for subnet in layout.node_subnets],
+                # Reefs have had their other subnets for longer.
+                *(self._gateway_subnet() if self._args.mixed else []),
             ],
             tags=self._args.place.tags,
             opts=child(self),
         )
 
-    def _gateway_subnet(self, group: network.NetworkSecurityGroup) -> network.SubnetArgs:
-        """Return the subnet that an application gateway has to itself; by the endpoint it reads its certificate.
+    def _gateway_subnet(self) -> Iterator[network.SubnetArgs]:
+        """Yield the subnet that application gateways have to themselves; by the endpoint they read certificates.
 
         A gateway without a public address wants the subnet delegated, and one with such an address none.
         """
         layout, service = self._args.layout, "Microsoft.Network/applicationGateways"
-        return network.SubnetArgs(
+        if self.gateway_group is None:
+            return
+        yield network.SubnetArgs(
             name=layout.gateway_subnet,
             address_prefix=layout.gateway_cidr,
             default_outbound_access=False,
-            network_security_group=network.NetworkSecurityGroupArgs(id=group.id),
+            network_security_group=network.NetworkSecurityGroupArgs(id=self.gateway_group.id),
             service_endpoints=[network.ServiceEndpointPropertiesFormatArgs(service="Microsoft.KeyVault")],
             delegations=None
             if self._args.public
@@ -201,7 +215,7 @@ def node_rules(args: NetworkArgs) -> list[network.SecurityRuleArgs]:
     asked = ["443"] if covered(control, allow) else ["443", "10943", *grpc]
     own = [] if covered(control, args.web) else [_allow("in-control", 120, [control], asked)]
     # A balancer that spreads Tentacles over nodes asks each port whether it answers.
-    web = [] if args.layout.gateway_cidr else ["80"]
+    web = [] if args.alone else ["80"]
     probed = [*web, *_port(POLLING_PORT if args.queue_port else 0), *grpc]
     return [
         _allow("in-https", 100, args.web, ["443"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from cellctl_components.azure.addresses import ADDRESSES_OF_PLACE, FIRST_ADDRESS
 from cellctl_components.azure.data_layout import DatabaseLayout, long_term_of, sign_in_of
 from cellctl_components.azure.layout import NetworkLayout, PlaceLayout
 from cellctl_components.azure.reef_layout import joined_network, reef_network
+from cellctl_components.azure.web_gateway_layout import SUBNET
 from cellctl_components.azure.zones import QUEUE_GROUP
 from cellctl_components.layout import Json, address_in, covered
 
@@ -36,6 +38,13 @@ class Ground:
     def entry_address(self) -> str:
         """Address of the cell's load balancer inside the reef's network."""
         return address_in(self.network.ingress_cidr, RESERVED + self.layout.number)
+
+    @property
+    def gateway_address(self) -> str:
+        """Address of the cell's application gateway: from the end of its subnet, instances begin at its start."""
+        cidr = self.network.gateway_cidr
+        size = ipaddress.IPv4Network(cidr).num_addresses if cidr else 0
+        return address_in(cidr, size - 2 - self.layout.number) if cidr else ""
 
     def database(self, spec: CellSpec) -> DatabaseLayout:
         """Return the cell's own database in the reef's pool, which decides its size, tier and zones."""
@@ -69,6 +78,7 @@ def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
         "passwords": given.get("passwords") is True,
         "subnets": _texts(given.get("subnets")),
         "ranges": _texts(given.get("ranges")),
+        "gateways": str(given.get("gateways") or ""),
     }
     layout = PlaceLayout(**values)  # type: ignore[arg-type]  # the registry's own values, by their names
     problems = list(_differs(spec, layout))
@@ -80,7 +90,34 @@ def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
         if layout.subnets
         else reef_network(layout.reef, layout.cidr, zones_there)
     )
-    return Ground(layout=layout, network=replace(network, nodes_group=f"nsg-oct-{spec.metadata.name}-nodes"))
+    behind = spec.spec.ingress.balancer == "application_gateway"
+    own = replace(
+        network,
+        nodes_group=f"nsg-oct-{spec.metadata.name}-nodes",
+        gateway_subnet=SUBNET if behind else "",
+        gateway_cidr=layout.gateways if behind else "",
+        gateway_group="",
+    )
+    return Ground(layout=layout, network=own)
+
+
+def _gateway(spec: CellSpec, place: PlaceLayout) -> Iterator[Problem]:
+    """Yield why an application gateway cannot go into the reef's subnet for them."""
+    asked = spec.spec.ingress
+    if asked.balancer != "application_gateway":
+        return
+    if not place.gateways:
+        yield Problem(
+            field="spec.ingress.balancer",
+            message=f"wants a gateway, and reef '{place.reef}' has no subnet for them",
+            hint=f"cellctl reef up {place.reef} adds one; in a network of others name it as gatewaySubnets of the reef",
+        )
+    elif asked.exposure == "internal" and not place.internal:
+        yield Problem(
+            field="spec.ingress.exposure",
+            message=f"is internal, and gateways on reef '{place.reef}', which is public, have public addresses",
+            hint="balancer: load_balancer, or a reef whose ingress.exposure is internal",
+        )
 
 
 def _texts(value: Json) -> dict[str, str]:
@@ -108,6 +145,7 @@ def _differs(spec: CellSpec, place: PlaceLayout) -> Iterator[Problem]:
             message=f"is sql, and the servers of {reef} take identities alone",
             hint="authentication: entra, or name a reef whose file says database: {authentication: sql}",
         )
+    yield from _gateway(spec, place)
     outside = [cidr for cidr in asked.allow if not covered(cidr, place.allow)]
     if outside:
         yield Problem(

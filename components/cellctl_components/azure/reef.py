@@ -85,7 +85,7 @@ class Reef(pulumi.ComponentResource):
         )
 
     def _network(self) -> Network | ExistingNetwork:
-        """Declare the network. Any cell may come with a queue, or with gRPC: groups and zones are ready for both."""
+        """Declare the network. Any cell may come with a queue, gRPC or a gateway: all is ready for them."""
         args = NetworkArgs(
             place=self._place,
             layout=self._layout.network,
@@ -93,6 +93,8 @@ class Reef(pulumi.ComponentResource):
             control=self._args.control,
             queue_port=facts.queue()[1],
             grpc=True,
+            mixed=True,
+            public=not self._layout.internal,
             private_zones=self._args.private_zones,
         )
         if self._layout.site is not None:
@@ -126,6 +128,7 @@ class Reef(pulumi.ComponentResource):
             "cidr": layout.network.cidr,
             "zones": {group: linked.zone_id for group, linked in network.zones.items()}
             | dict(site.zones if site else {}),
+            **({"gateways": layout.network.gateway_cidr} if layout.network.gateway_cidr else {}),
             **({"subnets": dict(site.subnets), "ranges": dict(site.ranges)} if site else {}),
             "allow": list(layout.allow),
             "internal": layout.internal,

@@ -23,7 +23,8 @@ from cellctl_components.azure.addresses import (
 )
 from cellctl_components.azure.layout import NetworkLayout, NodeSubnet
 from cellctl_components.azure.names import distinct
-from cellctl_components.azure.site import KeyLayout, SiteLayout, key_of, of_found
+from cellctl_components.azure.site import GATEWAY, KeyLayout, SiteLayout, key_of, of_found
+from cellctl_components.azure.web_gateway_layout import SUBNET
 from cellctl_components.layout import Json, equal_parts, json_object
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _unseen(spec: ReefSpec, key: KeyLayout | None, joined: SiteLayout | None) ->
 
 
 def reef_network(reef: str, cidr: str, zones: tuple[str, ...]) -> NetworkLayout:
-    """Return the network of a reef: eighths for the nodes of zones 1 to 3, ways in, endpoints; three stay free."""
+    """Return the network of a reef: eighths for nodes of zones 1 to 3, ways in, endpoints, gateways; two stay free."""
     eighths = equal_parts(cidr, 8)
     return NetworkLayout(
         name=f"vnet-reef-{reef}",
@@ -171,6 +172,9 @@ def reef_network(reef: str, cidr: str, zones: tuple[str, ...]) -> NetworkLayout:
         endpoint_cidr=eighths[4],
         nodes_group=f"nsg-reef-{reef}-nodes",
         endpoints_group=f"nsg-reef-{reef}-endpoints",
+        gateway_subnet=SUBNET,
+        gateway_cidr=eighths[5],
+        gateway_group=f"nsg-reef-{reef}-gateway",
     )
 
 
@@ -189,6 +193,8 @@ def joined_network(network: str, ranges: Mapping[str, str], zones: tuple[str, ..
         nodes_group="",
         endpoints_group="",
         existing=True,
+        gateway_subnet=SUBNET if ranges.get(GATEWAY) else "",
+        gateway_cidr=ranges.get(GATEWAY, ""),
     )
 
 

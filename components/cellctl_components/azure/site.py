@@ -104,7 +104,7 @@ class Asked:
         if there is None:
             return ""
         if role == GATEWAY:
-            return next(iter(there.gateway_subnets), "") if self.certificate else ""
+            return next(iter(there.gateway_subnets), "") if self.certificate or self.places else ""
         other = {"endpoints": there.database_subnets, "ingress": there.balancer_subnets}
         return next(iter(other.get(role) or there.subnets))
 
@@ -160,6 +160,8 @@ def _asked_of_reef(spec: ReefSpec) -> Asked:
         existing=body.network.existing,
         key=body.protection.key or "",
         queued=True,
+        isolated=bool(body.network.existing and body.network.existing.gateway_subnets)
+        and body.ingress.exposure == "internal",
         places=PLACES_OF_HOST * body.database.hosts,
     )
 
@@ -196,7 +198,7 @@ def settled(asked: Asked, answer: dict[str, Json], *, exists: bool) -> dict[str,
     block, entry, full = ("", "", []) if asked.places else _own(asked, seen)
     objections += full
     gateway, its_own = asked.subnet(GATEWAY), ""
-    if asked.isolated and seen.subnet(gateway) is not None:
+    if asked.isolated and not asked.places and seen.subnet(gateway) is not None:
         its_own = _last(seen, gateway)
         objections += [] if its_own else [_full(gateway, "no free address for the gateway")]
     if objections:
@@ -212,7 +214,7 @@ def settled(asked: Asked, answer: dict[str, Json], *, exists: bool) -> dict[str,
         "link": bool(asked.zone) and asked.existing is None,
         **({"key": asked.key, "keyVersion": seen.key_version} if asked.key else {}),
         **({"certificateVault": str(at(seen.certificate_vault, "id"))} if asked.certificate else {}),
-        **({"gatewayCidr": seen.range_of(gateway), "gatewayEntry": its_own} if gateway else {}),
+        **({"gatewayCidr": seen.range_of(gateway), "gatewayEntry": its_own} if gateway and not asked.places else {}),
         **({"ranges": _ranges(asked, seen)} if asked.places and asked.existing else {}),
     }
 
@@ -230,7 +232,7 @@ def _own(asked: Asked, seen: Seen) -> tuple[str, str, list[Objection]]:
 
 
 def _ranges(asked: Asked, seen: Seen) -> dict[str, Json]:
-    return {role: seen.range_of(asked.subnet(role)) for role in ("nodes", "ingress")}
+    return {role: seen.range_of(asked.subnet(role)) for role in ("nodes", "ingress", GATEWAY) if asked.subnet(role)}
 
 
 def site_of(spec: CellSpec, site: Mapping[str, Json] | None) -> SiteLayout | None:

@@ -106,7 +106,8 @@ def _groups(asked: Asked, seen: Seen) -> Iterator[Objection]:
     """The network's own groups are others': what they close the cell cannot open."""
     nodes, endpoints = asked.subnet("nodes"), asked.subnet("endpoints")
     gateway = seen.range_of(asked.subnet("gateway"))
-    web = [(gateway, 443)] if gateway else [(PROBES, 80), *((source, 443) for source in asked.allow)]
+    people = [(PROBES, 80), *((source, 443) for source in asked.allow)]
+    web = [(gateway, 443), *(people if asked.places else [])] if gateway else people
     for source, port in (*web, *((source, 10943) for source in asked.allow)):
         rule = seen.closed(nodes, source, port)
         if rule:

@@ -115,7 +115,7 @@ def test_a_place_is_made_of_what_the_reef_says(shared) -> None:
     (host,) = shared.outputs["hosts"]
     said = {**shared.outputs["place"], **host["place"]}
     always = {one.name for one in fields(PlaceLayout) if one.default is MISSING and one.default_factory is MISSING}
-    assert {*said, "database"} == always == {*PLACE}
+    assert {*said, "database"} - {"gateways"} == always == {*PLACE}
     assert shared.outputs["gateways"] == []
     assert database_name("acme-eu") == "octo_acme_eu_g1"
 
@@ -164,6 +164,52 @@ def test_a_cell_with_a_queue_waits_for_a_reef_that_has_a_zone_for_it() -> None:
     assert [(one.field, one.hint) for one in refused.value.problems] == [
         ("spec.ingress.polling", "cellctl reef up r1, which adds it")
     ]
+
+
+WEB = {"balancer": "application_gateway", "certificate": "https://kv-hub.vault.azure.net/secrets/web"}
+VAULT = {
+    "network": "",
+    "certificateVault": "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-hub",
+}
+
+
+def test_a_cell_behind_a_gateway_finds_the_reefs_subnet_for_them_and_admits_that_alone(record, shared) -> None:
+    place = {**PLACE, "gateways": shared.outputs["place"]["gateways"]}
+    wanted = Wanted(level="cell", spec=cell_spec(ingress=WEB).to_json(), place={**place, "number": 3}, site=VAULT)
+    behind = record(declaring(load("azure"), wanted, SANDBOX))
+    gateway = behind.named("acme-web-gateway").plain
+    assert gateway["gatewayIPConfigurations"][0]["subnet"]["id"] == f"{PLACE['network']}/subnets/gateway"
+    (frontend,) = gateway["frontendIPConfigurations"]
+    cidr = ipaddress.IPv4Network(place["gateways"])
+    assert frontend["privateIPAddress"] == str(cidr.broadcast_address - 1 - 3)
+    own = {rule["name"]: rule for rule in behind.named("acme-network-nodes-nsg").plain["securityRules"]}
+    assert own["in-https"]["sourceAddressPrefixes"] == [place["gateways"]]
+    subnets = shared.named("reef-r1-network-vnet").plain["subnets"]
+    assert [one["name"] for one in subnets] == ["ingress", "endpoints", "nodes-1", "nodes-2", "nodes-3", "gateway"]
+    assert subnets[-1]["delegations"][0]["serviceName"] == "Microsoft.Network/applicationGateways"
+    reefs = {rule["name"]: rule for rule in shared.named("reef-r1-network-nodes-nsg").plain["securityRules"]}
+    assert reefs["in-https"]["sourceAddressPrefixes"] == ["10.0.0.0/8"]  # the gateways' range is inside
+    assert "80" in reefs["in-probe"]["destinationPortRanges"]  # of cells behind a balancer
+
+
+def test_a_public_reef_admits_its_gateways_to_nodes_and_carries_public_ones_alone(record) -> None:
+    spec = reef_spec(ingress={"exposure": "public", "allow": ["20.30.40.0/24"]}).to_json()
+    public = record(declaring(load("azure"), Wanted(level="reef", spec=spec), SANDBOX))
+    cidr = public.outputs["place"]["gateways"]
+    rules = {rule["name"]: rule for rule in public.named("reef-r1-network-nodes-nsg").plain["securityRules"]}
+    assert rules["in-https"]["sourceAddressPrefixes"] == ["20.30.40.0/24", cidr]
+    assert "delegations" not in public.named("reef-r1-network-vnet").plain["subnets"][-1]
+    managed = {rule["name"] for rule in public.named("reef-r1-network-gateway-nsg").plain["securityRules"]}
+    assert "in-managers" in managed
+    place = {**PLACE, "internal": False, "gateways": cidr}
+    with pytest.raises(SpecError, match="gateways on reef 'r1', which is public, have public addresses"):
+        azure_layout(cell_spec(ingress=WEB), place=place, site=VAULT)
+
+
+def test_a_cell_behind_a_gateway_waits_for_a_reef_that_has_a_subnet_for_it() -> None:
+    with pytest.raises(SpecError, match="reef 'r1' has no subnet for them") as refused:
+        azure_layout(cell_spec(ingress=WEB), place=PLACE, site=VAULT)
+    assert refused.value.problems[0].hint.startswith("cellctl reef up r1 adds one")
 
 
 KEY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-hub/keys/cells"

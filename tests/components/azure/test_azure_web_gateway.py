@@ -11,9 +11,9 @@ import pytest
 from pydantic import ValidationError
 
 from cellctl.clouds import AccountFacts, load
-from cellctl.errors import NotYet, SpecError
+from cellctl.errors import SpecError
 from cellctl.facts.conditions import at, every
-from cellctl.spec import CellSpec, refuse_pending
+from cellctl.spec import CellSpec
 from cellctl_sandbox.standins.authority import Authority
 
 VAULT = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-hub"
@@ -263,11 +263,6 @@ def test_what_makes_no_sense_is_refused(body: dict[str, object], field: str, wor
     with pytest.raises(ValidationError) as caught:
         spec_of(**own, **body)
     assert re.fullmatch(rf"(?s).*Value error, {field}: .*{words}.*", str(caught.value))
-
-
-def test_on_a_reef_it_comes_later() -> None:
-    with pytest.raises(NotYet, match="an application gateway"):
-        refuse_pending(spec_of(ingress=WEB, placement={"reef": "r1"}))
 
 
 def test_nothing_is_resolved_before_somebody_has_looked_for_its_vault() -> None:
