@@ -197,7 +197,7 @@ class Nodes:
         )
 
     def _store(self, type_: str, cell: str) -> str:
-        """Return which server holds a cell's database: another one knows nothing of what the last one held."""
+        """Return which server, or database on a reef, is a cell's: another one knows nothing of the last."""
         return next((record.uid for record in self._view.records(type_, cell)), "")
 
     def _azure(self, cell: str) -> list[NodeFacts]:
@@ -222,7 +222,7 @@ class Nodes:
                     version=str(told.get("octopus_version") or ""),
                     tls_names=(host,) if isinstance(host, str) else (),
                     machine=item.id,
-                    store=self._store(AZURE_SERVER, item.cell),
+                    store=self._store(AZURE_SERVER, item.cell) or self._store(AZURE_DATABASE, item.cell),
                     task_cap=_joins_with(str(at(boot.properties, "source.script")) if boot else ""),
                     administrator=_told_administrator(told),
                     hindered=self._hindrance(item),

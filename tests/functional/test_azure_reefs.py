@@ -218,6 +218,21 @@ def test_what_a_cell_changes_and_takes_away_is_never_the_reefs(story: Story) -> 
     assert check(story.home).violations == ()
 
 
+def test_a_second_life_of_a_cell_finds_nothing_of_the_first(story: Story) -> None:
+    """Its database has the name that it had, on the server where it was; its vault's is still held by the first."""
+    reef, held = story.objects(), {str(row["name"]) for row in open_control(story.home.root).held()}
+    again = story.cell("globex").up(ask=yes, options=story.options)
+    assert again.result == "succeeded", again.failures
+    (vault,) = [row.inputs["vaultName"] for row in story.resources("globex") if row.type.endswith(":keyvault:Vault")]
+    assert [name for name in held if "kv-globex-" in name and vault not in name]
+    assert again.outputs["database"]["name"] == "octo_globex_g1"  # type: ignore[index,call-overload]
+    gone = story.cell("globex").down(ask=yes, delete_data=True, options=story.options)
+    assert gone.result == "succeeded", gone.failures
+    assert story.objects() == reef
+    assert [row[0] for row in story.rows(PLACES)] == ["acme"]
+    assert check(story.home).violations == ()
+
+
 def test_a_reef_grows_and_goes(story: Story) -> None:
     assert story.cellctl("reef expand r1 --hosts 1").returncode == 0
     assert story.rows(select(hosts.c.name)) == [("reef-r1-sql-1",), ("reef-r1-sql-2",)]
