@@ -165,3 +165,27 @@ def test_a_preview_works_as_the_role_that_looks(site: Site) -> None:
     assert url.startswith("file://"), "a copy: the state itself is only read"
     assert (state.count(LOOK), state.count(APPLY)) == (4, 0)
     assert '"protect":true' in state.replace(" ", ""), "all else is as it was"
+
+
+def with_an_alarm() -> dict[str, Any]:
+    inputs = {
+        "name": "cell-acme-nodes-silent", "namespace": "cellctl/cell-acme", "metricName": "SecondsUnseen", "period": 60,
+        "threshold": 300, "comparisonOperator": "GreaterThanOrEqualToThreshold", "evaluationPeriods": 3,
+        "treatMissingData": "breaching", "alarmDescription": "A node was not seen",
+    }  # fmt: skip
+    type_ = "aws:cloudwatch/metricAlarm:MetricAlarm"
+    row = {"urn": f"{PREFIX}{type_}::silent", "custom": True, "id": inputs["name"], "type": type_, "inputs": inputs}
+    found = deployment()
+    return {**found, "resources": [*found["resources"], {**row, "parent": STACK}]}
+
+
+def test_alarms_are_listed_from_the_state_and_asked_of_whom_the_account_names(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.has(with_an_alarm())
+    (alarm,) = json.loads(site("alarms", "acme", "--format", "json"))["alarms"]
+    assert (alarm["watches"], alarm["when"]) == ("SecondsUnseen", "≥ 300 for 3 min, or no data")
+    assert (alarm["state"], alarm["why"]) == ("unknown", "nobody here can ask this cloud")  # no role is named
+    (tmp_path / "cellctl.yaml").write_text(ROLES)
+    refused = site("alarms", "acme", code=1)
+    assert "this machine has no identity in AWS with which to take on a role" in refused
+    assert {call for call in site.called() if not call.startswith(("version", "stack export"))} == set()

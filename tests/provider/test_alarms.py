@@ -43,6 +43,15 @@ def test_states_are_what_cloudwatch_says_of_each_name(aws: boto3.Session) -> Non
     assert found[names[129]]["state"] == "INSUFFICIENT_DATA"
 
 
+def test_an_account_is_asked_as_its_role(aws: boto3.Session) -> None:
+    role = "arn:aws:iam::123456789012:role/cellctl-preview"
+    found = alarms.FederatedAlarms(role, "123456789012").states(["cell-acme-sql-lag"], region=REGION)
+    assert found["cell-acme-sql-lag"]["state"] == "GONE"
+    with pytest.raises(EngineError) as refused:  # another account's
+        alarms.FederatedAlarms(role, "999999999999").states(["cell-acme-sql-lag"], region=REGION)
+    assert refused.value.code == "alarms_unseen"
+
+
 def test_an_account_that_refuses_is_an_error_with_a_code(aws: boto3.Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")

@@ -44,7 +44,7 @@ ADDED = {
         "acme-alarms-share-full-tasklogs",
     },
 }  # fmt: skip
-"""What templates 3 (Azure), 4 (AWS) and 5 (Azure) make besides."""
+"""What templates 3 (Azure), 4 (AWS) and 5 (Azure) make besides, and what came since."""
 STATES = sorted((HERE / "states").glob("*/*"))
 
 
