@@ -50,7 +50,8 @@ class Row:
 class Comparison:
     """A cell on every cloud. `regions` by cloud; `missing` is what a cloud does not have yet and what was left out.
 
-    `broken` is what the cell's own stack does not keep of what its cloud promises.
+    `broken` is what the cell's own stack does not keep of what its cloud promises. `reef` is where the cell stands, of
+    which nothing is said here.
     """
 
     cell: str
@@ -58,6 +59,7 @@ class Comparison:
     rows: tuple[Row, ...]
     missing: Mapping[str, tuple[Problem, ...]]
     broken: tuple[str, ...] = ()
+    reef: str = ""
 
 
 def compare(spec: CellSpec, *, stack: Sequence[tuple[str, Mapping[str, Value]]] = ()) -> Comparison:
@@ -87,7 +89,12 @@ def compare(spec: CellSpec, *, stack: Sequence[tuple[str, Mapping[str, Value]]] 
         compared.append(Row(topic=topic.name, title=topic.title, promises=given, difference=difference))
     broken = known.unkept(found[spec.spec.cloud], stack) if stack and _alone(spec) else []
     return Comparison(
-        cell=spec.metadata.name, regions=regions, rows=tuple(compared), missing=missing, broken=tuple(broken)
+        cell=spec.metadata.name,
+        regions=regions,
+        rows=tuple(compared),
+        missing=missing,
+        broken=tuple(broken),
+        reef="" if spec.spec.placement == "dedicated" else spec.spec.placement.reef,
     )
 
 

@@ -10,6 +10,10 @@ from rich.text import Text
 
 from cellctl.run.comparing import Comparison, Row
 
+_ON_A_REEF = (
+    "it stands on reef {reef}, and is compared as one that stands alone: there its database is on a server that it "
+    "shares, which stays when the cell goes, and zones of server and gateway are the reef's"
+)
 _NAMES = {"aws": "AWS", "azure": "Azure"}
 
 
@@ -19,6 +23,8 @@ def clouds_text(found: Comparison) -> RenderableType:
     alike = [row for row in found.rows if row.same]
     title = Text.assemble((found.cell, "bold"), f" · {len(differing)} promises differ, {len(alike)} are the same")
     parts: list[RenderableType] = [title]
+    if found.reef:
+        parts.append(Text(f"! {_ON_A_REEF.format(reef=found.reef)}", style="yellow"))
     for cloud, problems in found.missing.items():
         parts.extend(
             Text(f"! {_name(cloud)} does not have it yet: {one.field}: {one.message}", style="yellow")

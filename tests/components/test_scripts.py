@@ -39,7 +39,14 @@ def mount_script(protocol: str) -> str:
 
 def certificate_script() -> str:
     """Return the script that a node on Azure keeps and runs once a day."""
-    found = re.search(r"^@'\n(.*?)\n'@ \| Set-Content \$tls", bootstrap.script(), re.DOTALL | re.MULTILINE)
+    found = re.search(r".*^@'\n(.*?)\n'@ \| Set-Content \$tls", bootstrap.script(), re.DOTALL | re.MULTILINE)
+    assert found is not None
+    return found[1]
+
+
+def shares_script() -> str:
+    """Return the script that a node on Azure keeps and runs every quarter of an hour."""
+    found = re.search(r"^@'\n(.*?)\n'@ \| Set-Content \$map", bootstrap.script(), re.DOTALL | re.MULTILINE)
     assert found is not None
     return found[1]
 
@@ -51,6 +58,7 @@ SCRIPTS = {
     "aws-mount-smb": mount_script("smb"),
     "azure": bootstrap.script(),
     "azure-certificate": certificate_script(),
+    "azure-shares": shares_script(),
     "azure-queue": bootstrap.script(queued=True, grpc=True),
     "azure-password": bootstrap.script(password=True),
     "azure-apart": bootstrap.script(apart=True),
@@ -113,14 +121,28 @@ def test_a_node_looks_once_a_day_for_a_newer_certificate_and_writes_its_key_only
     assert renewal.index("update sslcert") < renewal.index("add sslcert")
 
 
-def test_shares_in_accounts_apart_are_mapped_with_their_own_key_before_any_is_used() -> None:
-    script, part = SCRIPTS["azure-apart"], "foreach ($apart in $facts.accounts.PSObject.Properties)"
-    assert part not in SCRIPTS["azure"]
-    assert (
-        script.index("$keys = $null") < script.index(part) < script.index("foreach ($share in $facts.shares.PSObject")
-    )
-    assert "$($apart.Value)/listKeys" in script
-    assert script.count("-RequirePrivacy $true") == 2  # encrypted both times
+def test_shares_are_mapped_with_the_key_of_their_account_before_any_is_used_and_again_where_it_was_renewed() -> None:
+    script, mapping = SCRIPTS["azure"], SCRIPTS["azure-shares"]
+    run = script.index("& $map\n")
+    assert script.index("| Set-Content $map") < run < script.index("foreach ($share in $facts.shares.PSObject")
+    assert "New-TimeSpan -Minutes 15" in script[run:]
+    assert "$env:ProgramFiles" in script[script.index("$map = ") :].splitlines()[0]
+    steps = [
+        "{ continue }",  # it answers: nothing is touched
+        "-Port 445",
+        "Remove-SmbGlobalMapping",
+        "PSObject.Properties[$server]",
+        "${id}/listKeys",
+        "$keys = $null",
+        "New-SmbGlobalMapping",
+    ]
+    places = [mapping.index(step) for step in steps]
+    assert places == sorted(places)
+    assert mapping.count("-RequirePrivacy $true") == mapping.count("New-SmbGlobalMapping") == 1
+    assert "cmdkey /" not in script  # it would have the key as an argument
+    part = "foreach ($name in $facts.accounts.PSObject.Properties.Name)"
+    assert part not in script
+    assert SCRIPTS["azure-apart"].index(part) < SCRIPTS["azure-apart"].index("& $map\n")
 
 
 def test_a_node_comes_over_to_another_user_once_its_tasks_ended_and_takes_tasks_again_after_it_started() -> None:

@@ -228,6 +228,8 @@ def test_a_second_life_of_a_cell_finds_nothing_of_the_first(story: Story) -> Non
     assert again.outputs["database"]["name"] == "octo_globex_g1"  # type: ignore[index,call-overload]
     gone = story.cell("globex").down(ask=yes, delete_data=True, options=story.options)
     assert gone.result == "succeeded", gone.failures
+    for command in ("az sql db list-deleted", "az sql db ltr-backup list"):
+        assert [text for text in gone.retained if command in text], gone.retained
     assert story.objects() == reef
     assert [row[0] for row in story.rows(PLACES)] == ["acme"]
     assert check(story.home).violations == ()

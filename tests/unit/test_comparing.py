@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
+from rich.console import Console
 
 from cellctl.errors import SpecError
 from cellctl.facts.conditions import at
 from cellctl.facts.promises import topics
 from cellctl.run.comparing import Comparison, compare, on_cloud
 from cellctl.spec import CellSpec
+from cellctl.views.clouds_text import clouds_text
 
 REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 
@@ -67,6 +71,16 @@ def test_a_queue_of_tentacles_is_promised_alike_on_both_clouds() -> None:
     assert not found.missing.get("azure")
     row = next(row for row in found.rows if row.topic == "polling")
     assert row.promises["aws"].value == row.promises["azure"].value == "one port"
+
+
+def test_of_a_cell_on_a_reef_it_is_said_that_it_is_compared_as_one_that_stands_alone() -> None:
+    found = compare(cell("azure", placement={"reef": "r1"}))
+    assert (found.reef, compare(cell("azure")).reef) == ("r1", "")
+    assert found.rows == compare(cell("azure")).rows
+    for one, said in ((found, True), (compare(cell("azure")), False)):
+        console = Console(file=io.StringIO(), width=400)
+        console.print(clouds_text(one))
+        assert ("! it stands on reef r1, and is compared as one that stands alone" in console.file.getvalue()) is said  # type: ignore[attr-defined]
 
 
 def test_a_cell_that_its_own_cloud_refuses_is_an_error() -> None:

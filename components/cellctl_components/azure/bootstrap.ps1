@@ -75,19 +75,48 @@ $builtin = Get-LocalUser | Where-Object { $_.SID -like 'S-1-5-*-500' }
 $builtin | Set-LocalUser -Password (ConvertTo-SecureString (New-Password) -AsPlainText -Force)
 $builtin | Disable-LocalUser
 
-# 3. The shares, for every service of this single-tenant machine: mappings of a user are invisible to a service.
-$arm = @{ Authorization = "Bearer $(Get-Token 'https://management.azure.com/')" }
-$keys = Invoke-RestMethod -Method Post -Headers $arm `
-    "https://management.azure.com$($facts.storage_account_id)/listKeys?api-version=2024-01-01"
-$account = $facts.storage_account_id.Split('/')[-1]
-$credential = [pscredential]::new("localhost\$account", (ConvertTo-SecureString $keys.keys[0].value -AsPlainText -Force))
-$keys = $null
 #@apart@
+# 3. The shares, for every service of this single-tenant machine: mappings of a user are invisible to a service, and cmdkey
+#    would take the key on its command line. A task looks every quarter of an hour, as SYSTEM, whether they answer: where
+#    the account's key was renewed, they are mapped again with the one of now.
+$map = "$env:ProgramFiles\cellctl\shares.ps1"
+New-Item -ItemType Directory -Force (Split-Path $map) | Out-Null
+@'
+$ErrorActionPreference = 'Stop'
+$ProgressPreference = 'SilentlyContinue'
+$metadata = 'http://169.254.169.254/metadata'
+$header = @{ Metadata = 'true' }
+$text = Invoke-RestMethod -Headers $header "$metadata/instance/compute/userData?api-version=2021-01-01&format=text"
+$facts = [Text.Encoding]::UTF8.GetString([Convert]::FromBase64String($text)) | ConvertFrom-Json
+foreach ($unc in $facts.shares.PSObject.Properties.Value) {
+    $server = $unc.Split('\')[2]
+    if (Get-SmbGlobalMapping -RemotePath $unc -ErrorAction SilentlyContinue) {
+        if (Test-Path $unc) { continue }
+        # While nothing answers there the key is not to blame.
+        if (-not (Test-NetConnection $server -Port 445 -InformationLevel Quiet -WarningAction SilentlyContinue)) { continue }
+        Remove-SmbGlobalMapping -RemotePath $unc -Force
+    }
+    $apart = if ($facts.accounts) { $facts.accounts.PSObject.Properties[$server] }
+    $id = if ($apart) { $apart.Value } else { $facts.storage_account_id }
+    $query = "api-version=2018-02-01&resource=https://management.azure.com/&client_id=$($facts.identity_client_id)"
+    $token = (Invoke-RestMethod -Headers $header "$metadata/identity/oauth2/token?$query").access_token
+    $keys = Invoke-RestMethod -Method Post -Headers @{ Authorization = "Bearer $token" } `
+        "https://management.azure.com${id}/listKeys?api-version=2024-01-01"
+    $password = ConvertTo-SecureString $keys.keys[0].value -AsPlainText -Force
+    $keys = $null
+    $credential = [pscredential]::new("localhost\$($id.Split('/')[-1])", $password)
+    New-SmbGlobalMapping -RemotePath $unc -Credential $credential -Persistent $true -RequirePrivacy $true | Out-Null
+}
+'@ | Set-Content $map
+& $map
+Register-ScheduledTask -TaskName 'Octopus shares' -Force `
+    -Action (New-ScheduledTaskAction -Execute powershell.exe `
+        -Argument "-NoProfile -NonInteractive -ExecutionPolicy Bypass -File `"$map`"") `
+    -Trigger (New-ScheduledTaskTrigger -AtStartup), `
+        (New-ScheduledTaskTrigger -Once -At (Get-Date) -RepetitionInterval (New-TimeSpan -Minutes 15)) `
+    -Principal (New-ScheduledTaskPrincipal -UserId SYSTEM -LogonType ServiceAccount -RunLevel Highest) | Out-Null
 foreach ($share in $facts.shares.PSObject.Properties) {
     $unc = $share.Value
-    if (-not (Get-SmbGlobalMapping -RemotePath $unc -ErrorAction SilentlyContinue)) {
-        New-SmbGlobalMapping -RemotePath $unc -Credential $credential -Persistent $true -RequirePrivacy $true | Out-Null
-    }
     $probe = "$unc\.cellctl-$env:COMPUTERNAME"
     Set-Content $probe 'ok'
     if ((Get-Content $probe) -ne 'ok') { throw "$unc does not return what was written" }

@@ -1,7 +1,8 @@
 """The traps of azure-native that every program of ours must walk around, one test each (reference/azure.md, section 1).
 
 What a trap says of one resource's own arguments is in test_azure_cell.py; what a refusal or a busy cloud does, in
-tests/clouds and tests/unit/test_persisting.py.
+tests/clouds and tests/unit/test_persisting.py; that nothing which was deleted is made again silently, in
+tests/functional/test_run_up.py.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from pulumi_azure_native import storage
 
 from cellctl import facts
 from cellctl.clouds import AccountFacts, Wanted, declaring, load
+from cellctl.engine.classify import is_busy
 from cellctl.spec import CellSpec
 from cellctl.spec.account import AccountSpec
 from cellctl.spec.pending import not_yet
 from cellctl.spec.reef import ReefSpec
 from cellctl.state.values import SECRET, SIGNATURE
+from cellctl_sandbox.clouds.behaviour import behaviour_of, simulated_types
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
 TENANT = "00000000-0000-0000-0000-000000000002"
@@ -179,6 +182,38 @@ def test_1_6_every_location_is_said(declared) -> None:
     for each in declared:
         if "location" in accepts(each.type):
             assert each.plain.get("location"), (each.type, each.name)
+
+
+def test_1_7_only_what_azure_makes_itself_is_taken_over() -> None:
+    """The simulated cloud refuses a second creation of everything else (tests/clouds/test_matrix.py)."""
+    simulated = {token.removeprefix("azure-native:") for token in simulated_types("azure")}
+    adopting = {one for one in simulated if behaviour_of(f"azure-native:{one}").adopts}
+    assert adopting == {*SINGLETONS, "sql:DatabaseAdvisor"} & simulated
+    assert {"storage:FileServiceProperties", "sql:BackupShortTermRetentionPolicy"} < adopting
+    assert not {token for token in adopting if token.endswith(("Server", "Database", "StorageAccount", "Vault"))}
+
+
+def test_1_8_what_azure_serialises_is_not_asked_for_at_once(programs) -> None:
+    """Subnets are inside their network; of private endpoints each waits for one before it, until the first."""
+    for program in programs:
+        assert not program.of("Subnet")
+        endpoints = {each.name: program.dependencies(each) for each in program.of("PrivateEndpoint")}
+        firsts = [name for name, needs in endpoints.items() if not needs & {*endpoints}]
+        assert len(firsts) == (1 if endpoints else 0), firsts
+        followed = [one for needs in endpoints.values() for one in _nearest(endpoints, needs)]
+        assert len(followed) == len(set(followed)), "two that follow one are made at once"
+
+
+def _nearest(endpoints: Mapping[str, set[str]], needs: set[str]) -> set[str]:
+    """Return of the endpoints among `needs` those that no other one there waits for."""
+    known = needs & {*endpoints}
+    return known - {one for other in known for one in endpoints[other]}
+
+
+@pytest.mark.parametrize("code", ["RetryableError", "AnotherOperationInProgress", "ReferencedResourceNotProvisioned"])
+def test_1_8_a_race_that_leaks_out_is_known_as_one(code: str) -> None:
+    assert is_busy(f"autorest/azure: Service returned an error. Status=429 Code={code!r}")
+    assert not is_busy("StorageAccountAlreadyTaken: the name is taken")
 
 
 def test_1_9_names_are_such_as_azure_takes(declared) -> None:
