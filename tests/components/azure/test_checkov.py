@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from arm_template import exported
 
-from cellctl.clouds import AccountFacts, load
+from cellctl.clouds import AccountFacts, Wanted, declaring, load
 from cellctl.spec import CellSpec
+from cellctl.spec.account import AccountSpec
+from cellctl.spec.reef import ReefSpec
 
 HERE = Path(__file__).parent
 REASONS = tomllib.loads((HERE / "checkov.toml").read_text(encoding="utf-8"))
@@ -47,6 +49,24 @@ def template(record, body: dict[str, object]) -> dict[str, object]:
     return exported([(item.type, item.plain) for item in recorded.all])
 
 
+def shared(record) -> dict[str, dict[str, object]]:
+    """Return the templates of a reef and of what a subscription needs first."""
+    reef = {"cloud": "azure", "account": "sandbox", "region": "westeurope", "database": {"authentication": "sql"}}
+    wanted = {
+        "reef": ReefSpec.model_validate({"metadata": {"name": "r1"}, "spec": reef}),
+        "account": AccountSpec.of("prod", cloud="azure", region="westeurope"),
+    }
+    return {
+        level: exported(
+            [
+                (item.type, item.plain)
+                for item in record(declaring(load("azure"), Wanted(level=level, spec=spec.to_json()), ACCOUNT)).all
+            ]
+        )
+        for level, spec in wanted.items()
+    }
+
+
 def failed(folder: Path) -> dict[str, dict[str, set[str]]]:
     """Return what checkov finds wrong in which template, by the id of a check."""
     own = HERE.parents[2] / ".venv-checkov" / "bin" / "checkov"
@@ -71,14 +91,17 @@ def failed(folder: Path) -> dict[str, dict[str, set[str]]]:
 @pytest.mark.needs("checkov")
 def test_checkov_finds_nothing_that_has_no_reason_and_sees_a_mistake(record, tmp_path: Path) -> None:
     texts = {name: json.dumps(template(record, body)) for name, body in CELLS.items()}
+    texts |= {level: json.dumps(found) for level, found in shared(record).items()}
     spoilt = texts["standard"].replace('"minimumTlsVersion": "TLS1_2"', '"minimumTlsVersion": "TLS1_0"')
     texts["spoilt"] = spoilt.replace('"enablePurgeProtection": true', '"enablePurgeProtection": false')
     for name, text in texts.items():
         (tmp_path / f"{name}.json").write_text(text, encoding="utf-8")
     found = failed(tmp_path)
-    for name in CELLS:
-        allowed = {**ALLOWED, **(PASSWORD if name == "password" else {})}
-        assert {id: where for id, where in found[name].items() if id not in allowed} == {}
+    assert set(found) == set(texts)
+    for name in set(texts) - {"spoilt"}:
+        allowed = {**ALLOWED, **(PASSWORD if name in {"password", "reef"} else {}), **REASONS.get(name, {})}
+        assert {id: where for id, where in found[name].items() if id not in allowed} == {}, name
+    assert set(REASONS["account"]) <= {*found["account"]}, "a reason that is not needed"
     assert set(PASSWORD) <= {*found["password"]}
     assert set(ALLOWED) <= {*found["standard"], *found["options"]}, "a reason that is not needed"
     assert {"CKV_AZURE_44", "CKV_AZURE_110"} <= set(found["spoilt"])
@@ -93,4 +116,4 @@ def test_a_template_names_what_lies_in_what(record) -> None:
     assert found["Microsoft.Storage/storageAccounts"]["properties"]["supportsHttpsTrafficOnly"] is True
     group = found["Microsoft.Network/networkSecurityGroups"]["properties"]["securityRules"][0]
     assert set(group) == {"name", "properties"}
-    assert all(reason for reason in (*ALLOWED.values(), *PASSWORD.values()))
+    assert all(reason for table in REASONS.values() for reason in table.values())
