@@ -80,9 +80,23 @@ def test_a_certificate_that_nodes_may_not_read_yet_is_a_warning() -> None:
 
 
 def test_more_than_six_nodes_are_built_with_a_warning() -> None:
-    assert advice(spec_of(nodes={"count": 6})) == ()
-    (said,) = advice(spec_of(nodes={"count": 7}))
+    assert advice(spec_of(nodes={"count": 6}, octopus={"taskCap": 5})) == ()
+    (said,) = advice(spec_of(nodes={"count": 7}, octopus={"taskCap": 5}))
     assert "not beyond 6" in said
+
+
+@pytest.mark.parametrize("cloud", PLACES)
+def test_a_database_that_is_too_small_for_its_nodes_is_built_with_a_warning(cloud: str) -> None:
+    for preset in ("trial", "standard", "gold"):
+        assert advice(spec_of(cloud, preset=preset)) == ()
+    two = {"octopus": {"taskCap": 20}, "database": {"tier": "small"}}
+    (said,) = advice(spec_of(cloud, **two))
+    assert said.startswith("40 tasks at once on a small database: Octopus' sizing has 20 for it")
+    assert said.endswith("database.tier: standard")
+    assert advice(spec_of(cloud, nodes={"roles": ["both", "ui"]}, **two)) == ()
+    (said,) = advice(spec_of(cloud, octopus={"taskCap": 40}, nodes={"size": "large", "count": 3}))
+    assert said.endswith("lower octopus.taskCap")
+    assert advice(spec_of(cloud, placement={"reef": "r1"}, **two)) == ()
 
 
 def aws_layouts() -> list[AwsLayout]:
