@@ -2,65 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
-from warm import client, keys
+from prepared.on_azure import OPTIONS, foreign, gone, home_of, types, up, write
+from warm import client
 
 from cellctl.cell import Cell
 from cellctl.errors import GuardError
 from cellctl.home import Home
 from cellctl.reef import Reef
-from cellctl.run.options import RunOptions
 from cellctl.run.registry import check, rebuild
-from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.control import Control
 
 pytestmark = pytest.mark.turn(3, 0)
 
-HEAD = """\
-apiVersion: cellctl/v1
-kind: {}
-metadata: {{name: {}}}
-spec:
-  cloud: azure
-  account: sandbox
-  region: westeurope
-"""
+PLACED = "  placement: {reef: r1}\n"
 QUEUED = "  nodes: {count: 3}\n  ingress: {polling: redis, grpc: true}\n"
-OPTIONS = RunOptions(clock="stepped", start=client.operation)
-
-
-def up(handle: Cell | Reef):
-    return handle.up(ask=lambda *_: True, options=OPTIONS)
-
-
-def foreign(root: Path) -> dict[object, object]:
-    query = "SELECT id, inputs || outputs FROM objects WHERE cell = '' AND gone_s IS NULL"
-    return dict(Database.open(root).rows(query))  # type: ignore[arg-type]
-
-
-def types(root: Path, cell: str) -> set[str]:
-    rows = Database.open(root).rows("SELECT type FROM objects WHERE cell = ? AND gone_s IS NULL", (cell,))
-    return {str(one).rpartition(":")[2] for (one,) in rows}
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    root = tmp_path_factory.mktemp("hub-reef")
-    made = Home(root)
-    made.prepare()
-    keys.give(root)
-    made.write_file()
-    words = ("sandbox", "network", "hub", "--cloud", "azure", "--home", str(root))
-    laid = client.cellctl(*words, cwd=root)
+    made = home_of(tmp_path_factory.mktemp("hub-reef"))
+    words = ("sandbox", "network", "hub", "--cloud", "azure", "--home", str(made.root))
+    laid = client.cellctl(*words, cwd=made.root)
     assert laid.returncode == 0, laid.stderr
-    for folder in ("cells", "reefs"):
-        (root / folder).mkdir(exist_ok=True)
-    (root / "reefs" / "r1.yaml").write_text(HEAD.format("Reef", "r1") + laid.stdout)
-    for name, more in (("acme", ""), ("globex", QUEUED)):
-        (root / "cells" / f"{name}.yaml").write_text(HEAD.format("Cell", name) + "  placement: {reef: r1}\n" + more)
-    made.before = foreign(root)  # type: ignore[attr-defined]
+    write(made, reefs={"r1": laid.stdout}, cells={"acme": PLACED, "globex": PLACED + QUEUED})
+    made.before = foreign(made.root)  # type: ignore[attr-defined]
     return made
 
 
@@ -93,7 +59,7 @@ def test_its_network_is_frozen_and_a_lost_registry_finds_the_same_places(home: H
     text = file.read_text()
     file.write_text(text.replace("subnets/balancers", "subnets/others"))
     with pytest.raises(GuardError) as refused:
-        Reef.open("r1", home=home).up(ask=lambda *_: True, options=OPTIONS)
+        up(Reef.open("r1", home=home))
     assert "frozen_field" in [one.code for one in refused.value.objections]
     file.write_text(text)
     home.registry_file.unlink()
@@ -104,6 +70,6 @@ def test_its_network_is_frozen_and_a_lost_registry_finds_the_same_places(home: H
 
 def test_all_of_it_goes_and_the_network_is_as_it_was(home: Home) -> None:
     for handle in (Cell.open("globex", home=home), Cell.open("acme", home=home), Reef.open("r1", home=home)):
-        gone = handle.down(ask=lambda *_: True, delete_data=True, options=OPTIONS)
-        assert gone.result == "succeeded", gone.failures
+        outcome = gone(handle)
+        assert outcome.result == "succeeded", outcome.failures
     assert foreign(home.root) == home.before  # type: ignore[attr-defined]

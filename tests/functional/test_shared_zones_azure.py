@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from prepared.home import RunningHome
-from warm import client, keys
+from prepared.on_azure import OPTIONS, gone, home_of, inputs, up, write
+from warm import client
 
 from cellctl.cell import Cell
 from cellctl.home import Home
 from cellctl.reef import Reef
-from cellctl.run.options import RunOptions
 from cellctl_components.azure.zones import SERVICE_ZONES, service_zones
 from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.control import Control
 
 pytestmark = pytest.mark.turn(3, 0)
 
-HEAD = "apiVersion: cellctl/v1\nkind: {}\nmetadata: {{name: {}}}\nspec:\n  cloud: azure\n  account: sandbox\n  region: westeurope\n"  # noqa: E501  a file's head
 ZONE, LINK = "azure-native:privatedns:PrivateZone", "azure-native:privatedns:VirtualNetworkLink"
 ACCOUNT = ("--cloud", "azure", "--yes", "--clock", "stepped")
 
@@ -31,35 +29,17 @@ def account(root: Path, verb: str, *words: str) -> str:
     return str(done.stderr)
 
 
-def of(root: Path, cell: str, type_: str) -> list[dict[str, object]]:
-    query = "SELECT inputs FROM objects WHERE type = ? AND cell = ? AND gone_s IS NULL"
-    return [json.loads(str(row)) for (row,) in Database.open(root).rows(query, (type_, cell))]
-
-
 def names(found: list[dict[str, object]]) -> set[str]:
     return {str(one["privateZoneName"]) for one in found}
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
-    root = tmp_path_factory.mktemp("zones")
-    made = Home(root)
-    made.prepare()
-    keys.give(root)
-    made.write_file()
-    for folder, kind, name, body in (
-        ("cells", "Cell", "acme", ""),
-        ("cells", "Cell", "globex", "  placement: {reef: r1}\n  ingress: {polling: redis}\n"),
-        ("reefs", "Reef", "r1", ""),
-    ):
-        (root / folder).mkdir(exist_ok=True)
-        (root / folder / f"{name}.yaml").write_text(HEAD.format(kind, name) + body)
-    assert 'privateZones: "/subscriptions/' in account(root, "up")
+    made = home_of(tmp_path_factory.mktemp("zones"))
+    queued = "  placement: {reef: r1}\n  ingress: {polling: redis}\n"
+    write(made, cells={"acme": "", "globex": queued}, reefs={"r1": ""})
+    assert 'privateZones: "/subscriptions/' in account(made.root, "up")
     return made
-
-
-def up(handle: Cell | Reef):
-    return handle.up(ask=lambda *_: True, options=RunOptions(clock="stepped", start=client.operation))
 
 
 def test_a_cell_links_the_zones_of_its_subscription_also_when_it_is_cut_off(home: Home) -> None:
@@ -69,20 +49,20 @@ def test_a_cell_links_the_zones_of_its_subscription_also_when_it_is_cut_off(home
     assert up(cell).result == "failed"
     outcome = up(cell)
     assert outcome.result == "succeeded", outcome.failures
-    links = [one for one in of(home.root, "acme", LINK) if one["privateZoneName"] in SERVICE_ZONES.values()]
-    assert names(of(home.root, "acme", ZONE)) == {"acme.octopus.internal"}
+    links = [one for one in inputs(home.root, "acme", LINK) if one["privateZoneName"] in SERVICE_ZONES.values()]
+    assert names(inputs(home.root, "acme", ZONE)) == {"acme.octopus.internal"}
     assert names(links) == set(SERVICE_ZONES.values())
     assert {one["resourceGroupName"] for one in links} == {"rg-cellctl-sandbox"}
-    assert cell.preview(options=RunOptions(clock="stepped", start=client.operation)).empty
+    assert cell.preview(options=OPTIONS).empty
 
 
 def test_a_reef_links_them_and_a_cell_on_it_has_its_endpoints_named_there(home: Home) -> None:
     assert up(Reef.open("r1", home=home)).result == "succeeded"
-    assert of(home.root, "reef-r1", ZONE) == []
-    assert names(of(home.root, "reef-r1", LINK)) == set(service_zones(queued=True).values())
+    assert inputs(home.root, "reef-r1", ZONE) == []
+    assert names(inputs(home.root, "reef-r1", LINK)) == set(service_zones(queued=True).values())
     outcome = up(Cell.open("globex", home=home))
     assert outcome.result == "succeeded", outcome.failures
-    groups = of(home.root, "globex", "azure-native:network:PrivateDnsZoneGroup")
+    groups = inputs(home.root, "globex", "azure-native:network:PrivateDnsZoneGroup")
     ids = {str(one["privateDnsZoneConfigs"][0]["privateDnsZoneId"]) for one in groups}  # type: ignore[index]
     assert {one.split("/")[4] for one in ids} == {"rg-cellctl-sandbox"}
     assert len(ids) == 3
@@ -92,9 +72,8 @@ def test_the_base_stays_while_somebody_links_it_and_keeps_its_zones_when_they_go
     words = ("account", "down", "sandbox", *ACCOUNT, "--delete-data", "--home", str(home.root))
     refused = client.cellctl(*words, cwd=home.root)
     assert refused.returncode == 4, refused.stderr[-2000:]
-    options = RunOptions(clock="stepped", start=client.operation)
     for handle in (Cell.open("globex", home=home), Cell.open("acme", home=home), Reef.open("r1", home=home)):
-        assert handle.down(ask=lambda *_: True, delete_data=True, options=options).result == "succeeded"
+        assert gone(handle).result == "succeeded"
     query = "SELECT count(*) FROM objects WHERE type = ? AND gone_s IS NULL"
     database = Database.open(home.root)
     assert [*database.rows(query, (LINK,))] == [(0,)]
@@ -110,7 +89,7 @@ def test_a_cell_that_has_zones_of_its_own_keeps_them(
     account(tmp_path, "up")
     assert old.cell.preview(options=old.options()).empty
     assert old.up().result == "nothing"
-    assert names(of(tmp_path, "acme", ZONE)) == {*SERVICE_ZONES.values(), "acme.octopus.internal"}
+    assert names(inputs(tmp_path, "acme", ZONE)) == {*SERVICE_ZONES.values(), "acme.octopus.internal"}
     old.rewrite((r"count: 2", "count: 3"), (r"roles: \[[^]]*\]", "roles: [both, both, both]"))
     ended = old.up()
     assert ended.result == "succeeded", ended.failures
