@@ -26,6 +26,7 @@ from cellctl.facts.renames import Renamed, minor, overdue, renames
 from cellctl.spec import load
 from cellctl.state.backend import FileBackend
 from cellctl.state.sealing import KeyFile, PassphraseSealer
+from cellctl_components.azure import facts
 
 HERE = Path(__file__).resolve().parent
 ADDED = {
@@ -114,6 +115,16 @@ def test_a_rule_that_was_made_for_ever_stays_until_its_cell_is_made_anew(tmp_pat
     kept = {change.name: change.action for change in plan.changes if "gateway-in-tcp-80-" in change.name}
     assert kept == {"acme-network-gateway-in-tcp-80-10.255.0.0-24": "same"}
     assert [change.action for change in plan.changes if change.type == "cellctl:aws:FileGateway"] == ["same"]
+
+
+def test_a_node_keeps_the_image_that_it_was_made_from(tmp_path: Path) -> None:
+    """Azure never changes it: an update would be refused, and a new pin of ours would stop every cell that is there."""
+    pinned = facts.image("windows").version
+    plan = previewed(laid(newest("azure"), tmp_path, {pinned: "20348.1.1"}))
+    machines = [change for change in plan.changes if change.type.endswith(":compute:VirtualMachine")]
+    assert len(machines) == 2
+    assert not [item.path for change in machines for item in change.diff if item.path.startswith("storageProfile")]
+    assert lost(plan) == []
 
 
 RENAMED = {

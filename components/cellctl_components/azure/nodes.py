@@ -19,6 +19,9 @@ from cellctl_components.octopus import Cluster, ClusterArgs, Member
 ADMINISTRATOR = "cellctl"
 """The account that Azure makes on every machine; nobody can sign in as it."""
 
+ONCE = ("osProfile", "storageProfile.imageReference")
+"""What of a machine Azure takes when it is made, and refuses to change."""
+
 BOOT_TIMEOUT_S = 5400
 """Longest run of a managed Run Command (learn.microsoft.com: 90 minutes); a bootstrap takes 8 to 25."""
 
@@ -49,8 +52,8 @@ class NodesArgs:
 class Nodes(pulumi.ComponentResource):
     """Machines with fixed addresses and the cell's managed identity. The first one alone prepares the database.
 
-    They hold nothing that cannot be made again, so they are not protected. A change that Azure cannot make in place
-    (zone, image, size of disk) is a new generation of a node, never an update.
+    They hold nothing that cannot be made again, so they are not protected. What Azure never changes in place stays as
+    it was made: the zone, and the image, which a later version of cellctl may pin anew for nodes that come then.
     """
 
     machine_ids: Mapping[int, pulumi.Output[str]]
@@ -130,8 +133,8 @@ class Nodes(pulumi.ComponentResource):
                 boot_diagnostics=compute.BootDiagnosticsArgs(enabled=True)
             ),
             tags=args.place.tags,
-            # Azure takes the profile at creation only, and the password in it is new in every run and never used.
-            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.ready), ignore_changes=["osProfile"]),
+            # Azure takes both at creation only, and the password in the profile is new in every run and never used.
+            opts=pulumi.ResourceOptions(parent=self, depends_on=list(args.ready), ignore_changes=[*ONCE]),
         )
 
     def _script(self) -> str:

@@ -517,7 +517,7 @@ def secret_paths(recording) -> set[tuple[str, str]]:
 def test_the_only_secrets_are_a_password_nobody_uses_and_the_first_of_the_administrator(cell) -> None:
     assert secret_paths(cell) == {("VirtualMachine", "osProfile"), ("Secret", "properties")}
     machine = cell.named("acme-node-1")
-    assert list(machine.request.ignoreChanges) == ["osProfile"]
+    assert list(machine.request.ignoreChanges) == ["osProfile", "storageProfile.imageReference"]
     kept = cell.named("acme-secrets-administrator-password").request
     assert (list(kept.ignoreChanges), kept.retainOnDelete) == (["properties"], True)
     passwords = [cell.named(f"acme-node-{ordinal}").plain["osProfile"]["adminPassword"] for ordinal in (1, 2)]
