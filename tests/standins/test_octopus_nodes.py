@@ -184,3 +184,13 @@ def test_a_wrong_body_changes_nothing(standin: OctopusStandin, body: bytes) -> N
 def test_paths_that_do_not_exist_are_404(standin: OctopusStandin) -> None:
     assert get(standin, "/api/projects", **KEY).status_code == 404
     assert httpx.post(route(standin).url + PING, headers=KEY, trust_env=False).status_code == 404
+
+
+def test_a_database_that_is_told_apart_now_has_what_an_older_sandbox_kept_and_a_second_life_has_not(
+    standin: OctopusStandin, machines: Machines
+) -> None:
+    known = summary(standin)
+    machines.found = [replace(one, store="database-1") for one in machines.found]
+    assert summary(standin) == known
+    machines.found = [replace(one, store="database-2") for one in machines.found]
+    assert get(standin, "/api/octopusservernodes/summary", **KEY).status_code == 401

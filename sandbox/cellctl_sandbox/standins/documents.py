@@ -69,6 +69,14 @@ class Transaction:
         statement = f"DELETE FROM {self._table} WHERE kind = ? AND key = ?"  # noqa: S608
         self._connection.execute(statement, (kind, key))
 
+    def move(self, scope: str, to: str) -> None:
+        """Give all documents whose field `scope` is one text another one, with the beginning of their keys."""
+        statement = (
+            f"UPDATE {self._table} SET key = ? || substr(key, ?), document = json_set(document, '$.scope', ?) "  # noqa: S608
+            "WHERE json_extract(document, '$.scope') = ?"
+        )
+        self._connection.execute(statement, (to, len(scope) + 1, to, scope))
+
     def _sealed(self, document: Struct) -> Value:
         if not contains_secret(document):
             return document

@@ -92,12 +92,20 @@ class Moment:
         store = next((node.store for node in nodes if node.database), "")
         self._scope = f"{cell}/{store}"
         self._cell = cell
+        self._adopt()
         self.machines = {node.name: self._machine(node) for node in nodes}
         self.schema = str((self.get("schema", "version") or {}).get("version") or "")
         self.up = [node for node in nodes if self._is_up(node)]
         self._settle_schema()
         self._check_in()
         self._settle_tasks()
+
+    def _adopt(self) -> None:
+        """Take over what an older sandbox kept of a cell on a reef of Azure, whose database it did not tell apart."""
+        before = f"{self._cell}/"
+        known = self.get("schema", "version")
+        if self._scope != before and known is None and self._transaction.get("schema", f"{before}/version"):
+            self._transaction.move(before, self._scope)
 
     def get(self, kind: str, key: str) -> Struct | None:
         """Return a document of the cell's database."""
