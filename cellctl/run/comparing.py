@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cellctl import clouds
 from cellctl.errors import NotYet, Problem, SpecError, UsageError
 from cellctl.facts import promises as known
+from cellctl.facts.conditions import at
 from cellctl.facts.promises import Promise
 from cellctl.run.explaining import rows
 
@@ -51,7 +52,8 @@ class Comparison:
     """A cell on every cloud. `regions` by cloud; `missing` is what a cloud does not have yet and what was left out.
 
     `broken` is what the cell's own stack does not keep of what its cloud promises. `reef` is where the cell stands, of
-    which nothing is said here.
+    which nothing is said here, and `borrowed` the fields that name what of others it stands on: it is compared as one
+    that has its own.
     """
 
     cell: str
@@ -60,6 +62,7 @@ class Comparison:
     missing: Mapping[str, tuple[Problem, ...]]
     broken: tuple[str, ...] = ()
     reef: str = ""
+    borrowed: tuple[str, ...] = ()
 
 
 def compare(spec: CellSpec, *, stack: Sequence[tuple[str, Mapping[str, Value]]] = ()) -> Comparison:
@@ -95,6 +98,7 @@ def compare(spec: CellSpec, *, stack: Sequence[tuple[str, Mapping[str, Value]]] 
         missing=missing,
         broken=tuple(broken),
         reef="" if spec.spec.placement == "dedicated" else spec.spec.placement.reef,
+        borrowed=tuple(_borrowed(spec)),
     )
 
 
@@ -121,9 +125,15 @@ def _possible(spec: CellSpec, cloud: str) -> tuple[Layout, tuple[Problem, ...]]:
         return layout(on_cloud(spec, cloud, plain=True)), error.problems
 
 
+def _borrowed(spec: CellSpec) -> Iterator[str]:
+    told = spec.to_json()["spec"]
+    assert isinstance(told, dict)
+    for section, fields in _GROUND.items():
+        yield from (f"{section}.{field}" for field in fields if at(told, f"{section}.{field}"))
+
+
 def _alone(spec: CellSpec) -> bool:
-    body = spec.spec
-    return body.placement == "dedicated" and not (body.network.existing or body.ingress.zone or body.protection.key)
+    return spec.spec.placement == "dedicated" and not [*_borrowed(spec)]
 
 
 def on_cloud(spec: CellSpec, cloud: str, *, plain: bool = False) -> CellSpec:

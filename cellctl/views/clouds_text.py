@@ -14,6 +14,10 @@ _ON_A_REEF = (
     "it stands on reef {reef}, and is compared as one that stands alone: there its database is on a server that it "
     "shares, which stays when the cell goes, and zones of server and gateway are the reef's"
 )
+_BORROWED = (
+    "it is compared as one that has its own of what {fields} names: "
+    "what a key, zone or network of yours promises, you know"
+)
 _NAMES = {"aws": "AWS", "azure": "Azure"}
 
 
@@ -25,6 +29,8 @@ def clouds_text(found: Comparison) -> RenderableType:
     parts: list[RenderableType] = [title]
     if found.reef:
         parts.append(Text(f"! {_ON_A_REEF.format(reef=found.reef)}", style="yellow"))
+    if found.borrowed:
+        parts.append(Text(f"! {_BORROWED.format(fields=', '.join(found.borrowed))}", style="yellow"))
     for cloud, problems in found.missing.items():
         parts.extend(
             Text(f"! {_name(cloud)} does not have it yet: {one.field}: {one.message}", style="yellow")

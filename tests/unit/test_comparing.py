@@ -83,6 +83,15 @@ def test_of_a_cell_on_a_reef_it_is_said_that_it_is_compared_as_one_that_stands_a
         assert ("! it stands on reef r1, and is compared as one that stands alone" in console.file.getvalue()) is said  # type: ignore[attr-defined]
 
 
+def test_of_what_a_cell_borrows_it_is_said_that_it_is_compared_as_one_that_has_its_own() -> None:
+    key = "/subscriptions/s/resourceGroups/g/providers/Microsoft.KeyVault/vaults/kv-hub/keys/cells"
+    found = compare(cell("azure", protection={"key": key}))
+    assert (found.borrowed, compare(cell("azure")).borrowed) == (("protection.key",), ())
+    console = Console(file=io.StringIO(), width=400)
+    console.print(clouds_text(found))
+    assert "! it is compared as one that has its own of what protection.key names" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_a_cell_that_its_own_cloud_refuses_is_an_error() -> None:
     with pytest.raises(SpecError):
         compare(cell(region="nowhere-1"))
