@@ -348,6 +348,14 @@ def test_an_archive_of_texts_has_the_hash_of_a_tar_of_them():
     assert "hash" not in with_asset_hashes(other)
 
 
+def test_an_archive_of_texts_has_the_hash_that_the_cli_gave_it():
+    """CLI v3.260.0 wrote this one into its state on 2026-11-30."""
+    texts = {"watching.py": "print('x')\n", "b.txt": "é" * 700}
+    assets = {name: {SIGNATURE: ASSET, "text": text} for name, text in texts.items()}
+    made = with_asset_hashes({SIGNATURE: ARCHIVE, "assets": assets})
+    assert made["hash"] == "a39f74b68b887f36d6d303d46cd81e740890bc32440cc38fb92e6de2847b8f25"
+
+
 def test_the_tar_of_an_archive_is_one_and_says_nothing_of_this_machine():
     texts = {name: name * 300 for name in ("b.py", "a.py")}
     packed = tarred(texts)

