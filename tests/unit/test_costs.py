@@ -91,6 +91,18 @@ def test_a_gateway_costs_what_its_guide_says() -> None:
         assert costs.monthly_usd(GATEWAY, inputs) == pytest.approx(float(figure), abs=10)
 
 
+def test_an_alert_on_azure_costs_by_what_it_watches() -> None:
+    each = facts.price("azure", "monitor.alert")
+    assert each is not None
+    criteria: Struct = {"metricName": "Transactions"}
+    for values, times in ((None, 1), (["*"], 1), (["a", "b", "c"], 3)):
+        watched: Struct = (
+            {**criteria, "dimensions": [{"name": "ResponseType", "values": values}]} if values else criteria
+        )
+        cost = costs.monthly_usd("azure-native:monitor:MetricAlert", {"criteria": {"allOf": [watched]}})
+        assert cost == pytest.approx(each.amount * times)
+
+
 def test_what_has_no_price_costs_nothing_here() -> None:
     assert costs.monthly_usd("aws:s3/bucket:Bucket", {"bucket": "x"}) == 0
     assert costs.monthly_usd("strange:thing:Thing", {}) == 0
