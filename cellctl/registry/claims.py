@@ -17,6 +17,7 @@ from cellctl.errors import RegistryError, UsageError
 from cellctl.placement import Placement, Refusal, Request, place
 from cellctl.registry import doors, own_files
 from cellctl.registry.database import Conflict, Database, insert_new
+from cellctl.registry.holding import share_kinds
 from cellctl.registry.inventory import inventory
 from cellctl.registry.rows import change, row_of, tell
 from cellctl.registry.tables import (
@@ -198,8 +199,7 @@ def _reserved(
          "database_slot_id": slot, "gateway_id": gateway, "tier": request.tier, "since": since,
          "reserved_until": until},
     )  # fmt: skip
-    kinds = ["files"] if len(shares) == 1 else [f"files-{number}" for number in range(1, len(shares) + 1)]
-    for share, kind in zip(shares, kinds, strict=True):
+    for share, kind in zip(shares, share_kinds(len(shares)), strict=True):
         values = {"binding_id": binding, "share_slot_id": share, "gateway_id": gateway, "kind": kind}
         insert_new(connection, binding_shares, values)
     doors.given(connection, binding, reef, taken)

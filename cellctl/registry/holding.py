@@ -29,10 +29,12 @@ def restored(connection: Connection, now: float, cell: int, survey: Survey) -> s
     if own:
         protocol = survey.gateway.protocol if survey.gateway else "smb"
         gateway, share_id = own_files.brought(connection, int(found.reef), key.name, protocol, now=now)
-    share = row_of(connection, "share_slot", share_id)
+    shares = [share_id, *_apart(connection, gateway, survey)]
     bound = {"state": "bound", "state_since": now}
     change(connection, database_slots, slot.id, slot.version, {**bound, "database": survey.place["database"]})
-    change(connection, share_slots, share.id, share.version, {**bound, "held_data": True, "scrub_remaining": None})
+    for each in shares:
+        share = row_of(connection, "share_slot", each)
+        change(connection, share_slots, share.id, share.version, {**bound, "held_data": True, "scrub_remaining": None})
     _served(connection, now, gateway)
     binding = add(
         connection,
@@ -40,10 +42,28 @@ def restored(connection: Connection, now: float, cell: int, survey: Survey) -> s
         {"cell_id": cell, "account": key.account, "cloud": key.cloud, "region": key.region, "reef_id": found.reef,
          "database_slot_id": slot.id, "gateway_id": gateway, "since": now},
     )  # fmt: skip
-    values = {"binding_id": binding, "share_slot_id": share.id, "gateway_id": gateway, "kind": "files"}
-    connection.execute(binding_shares.insert().values(values))
+    for each, kind in zip(shares, share_kinds(len(shares)), strict=True):
+        values = {"binding_id": binding, "share_slot_id": each, "gateway_id": gateway, "kind": kind}
+        connection.execute(binding_shares.insert().values(values))
     doors.restored(connection, now, binding, int(found.reef), survey.place)
     return f"place of {key.name}"
+
+
+def share_kinds(count: int) -> list[str]:
+    """Return what the shares of a cell on a reef are for, in order: all of its files, or parts of them."""
+    return ["files"] if count == 1 else [f"files-{number}" for number in range(1, count + 1)]
+
+
+def _apart(connection: Connection, gateway: int, survey: Survey) -> list[int]:
+    """Return the slots of the shares that a state names besides its first, as far as that gateway has them."""
+    told = survey.place.get("apart")
+    arns = [str(one.get("share_arn")) for one in (told if isinstance(told, list) else ()) if isinstance(one, dict)]
+    query = (
+        select(share_slots.c.id)
+        .where(share_slots.c.gateway_id == gateway, share_slots.c.share_id.in_(arns))
+        .order_by(share_slots.c.number)
+    )
+    return [int(found) for (found,) in connection.execute(query)] if arns else []
 
 
 def _served(connection: Connection, now: float, gateway: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from cellctl.errors import RegistryError
 from cellctl.placement import Refusal, Request
@@ -64,7 +64,7 @@ def place_of(connection: Connection, claim: Claim) -> Place:
         RegistryError: Its reef was registered by an older cellctl.
     """
     slot = row_of(connection, "database_slot", claim.database_slot)
-    share = row_of(connection, "share_slot", claim.shares[0])
+    share, *more = (row_of(connection, "share_slot", one) for one in claim.shares)
     gateway = row_of(connection, "gateway", share.gateway_id)
     parts = (row_of(connection, "reef", slot.reef_id), row_of(connection, "host", slot.host_id), gateway)
     if not all(isinstance(part.place, Mapping) for part in parts):
@@ -74,9 +74,14 @@ def place_of(connection: Connection, claim: Claim) -> Place:
     for part in parts:
         place |= part.place
     first, own = place.get("number"), gateway.kind == own_files.KIND
-    place |= {} if own else {"share": share.share_name, "share_arn": share.share_id, "bucket": share.bucket}
+    place |= {} if own else _told(share)
+    place |= {"apart": [_told(one) for one in more]} if more else {}
     counted = slot if own else share  # what tells the places of one reef apart
     place["number"] = (int(first) if isinstance(first, int | float) else 0) + int(counted.number) - 1
     place |= doors.place_of(connection, claim.binding)
     place["database"] = slot.database or database_name(claim.cell)
     return place
+
+
+def _told(share: Row[tuple[object, ...]]) -> Place:
+    return {"share": share.share_name, "share_arn": share.share_id, "bucket": share.bucket}

@@ -34,7 +34,7 @@ def _made_of(spec: Struct) -> dict[str, str]:
         "database.edition": _edition(spec),
         "database.authentication": str(at(spec, "spec.database.authentication") or "entra") if azure else "",
         "storage.tier": str(at(spec, "spec.storage.tier") or "premium") if azure else "",
-        "storage.kinds": _placed_apart(spec) if azure else "",
+        "storage.kinds": _placed_apart(spec) if azure else _shares_apart(spec),
         "storage.snapshotDays": _snapshots(spec) if azure else "",
         "ingress.balancer": str(at(spec, "spec.ingress.balancer") or "load_balancer") if azure else "",
     }
@@ -54,6 +54,16 @@ def _placed_apart(spec: Struct) -> str:
         if (account := at(one, "storageAccount"))
     }
     return ", ".join(f"{kind} in {place}" for kind, place in sorted(placed.items())) or "all in one account"
+
+
+def _shares_apart(spec: Struct) -> str:
+    """Return on which shares of its reef a spec places its kinds of files, `` of a dedicated cell."""
+    if not isinstance(at(spec, "spec.placement"), dict):
+        return ""
+    kinds = at(spec, "spec.storage.kinds")
+    found = {kind: at(one, "share") for kind, one in (kinds.items() if isinstance(kinds, dict) else ())}
+    placed = {kind: share for kind, share in found.items() if share}
+    return ", ".join(f"{kind} on {share}" for kind, share in sorted(placed.items())) or "all on one share"
 
 
 def _edition(spec: Struct) -> str:

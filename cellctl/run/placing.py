@@ -141,7 +141,7 @@ def _foreseen(target: Target) -> Target:
 
 def _request(target: Target) -> Request:
     from cellctl.placement import Request
-    from cellctl.run.survey import accounts_apart
+    from cellctl.run.survey import accounts_apart, shares_apart
 
     return Request(
         cell=target.name,
@@ -150,6 +150,7 @@ def _request(target: Target) -> Request:
         region=target.region,
         protocol=str(at(target.spec, "spec.storage.protocol") or ""),
         reef=target.reef,
+        shares=1 + shares_apart(target.spec),
         tier=str(at(target.spec, "metadata.labels.tier") or at(target.spec, "spec.preset") or ""),
         today=datetime.datetime.now(datetime.UTC).date().isoformat(),
         accounts_apart=accounts_apart(target.spec),

@@ -81,6 +81,13 @@ def accounts_apart(spec: Value) -> int:
     return len({str(name) for name in named if name})
 
 
+def shares_apart(spec: Value) -> int:
+    """Return how many shares a cell on a reef of AWS names besides the first that every one has."""
+    kinds = at(spec, "spec.storage.kinds")
+    named = [at(kind, "share") for kind in kinds.values()] if isinstance(kinds, dict) else []
+    return len({str(name) for name in named if name})
+
+
 def _host(rows: Iterable[ResourceState], database: ResourceState | None) -> HostSeen | None:
     if database is None:
         return None

@@ -56,4 +56,13 @@ def _azure_files(body: CellBody) -> Iterator[Finding]:
                 yield broken("is of Azure Files", field, "storage.backend", hint="remove it")
 
 
-RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (_storage, _azure_files)
+def _shares_apart(body: CellBody) -> Iterator[Finding]:
+    """On a gateway of the cell's own each kind has a share; on a reef all are in folders of one, or of those named."""
+    gateways = body.cloud == "aws" and body.placement != "dedicated"
+    for name, info in type(body.storage.kinds).model_fields.items():
+        if getattr(body.storage.kinds, name).share is not None and not gateways:
+            field = f"storage.kinds.{info.alias or name}.share"
+            yield broken("is for a cell on a reef of AWS", field, "cloud", "placement", hint="remove it")
+
+
+RULES: tuple[Callable[[CellBody], Iterator[Finding]], ...] = (_storage, _azure_files, _shares_apart)

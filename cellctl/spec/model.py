@@ -157,6 +157,9 @@ class StorageKind(Section):
     """Azure: name of a storage account apart from the cell's; kinds with one name share it. Frozen once the cell is."""
     tier: Tier | None = None
     """Azure: tier of that account; without it `storage.tier` of the cell. Frozen once the cell exists."""
+    share: units.Slug | None = None
+    """AWS, on a reef: name of a share, with its bucket, apart from the cell's first; kinds with one name share it.
+    Frozen once the cell exists."""
 
 
 class StorageKinds(Section):

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from prepared.on_azure import OPTIONS, gone, home_of, inputs, up, write
+from prepared.written import OPTIONS, gone, home_of, inputs, up, write
 from warm import client
 
 from cellctl.cell import Cell

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from prepared.on_azure import OPTIONS, foreign, gone, home_of, types, up, write
+from prepared.written import OPTIONS, foreign, gone, home_of, types, up, write
 from warm import client
 
 from cellctl.cell import Cell

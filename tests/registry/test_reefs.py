@@ -85,6 +85,24 @@ def test_a_reef_serves_once_it_is_whole_and_grows(database: Database) -> None:
     assert places.claimed(database, request) == (dataclasses.replace(found[0], reserved_until=None), found[1])
 
 
+def test_a_cell_has_as_many_shares_of_one_gateway_as_it_asks_for(database: Database) -> None:
+    run(database, reef(1), 1)
+    request = dataclasses.replace(shop.cell(database, "acme"), shares=2)
+    found = places.claimed(database, request)
+    assert isinstance(found, tuple)
+    claim, place = found
+    assert (place["share"], place["number"]) == ("g1-1", 0)
+    assert place["apart"] == [{"share": "g1-2", "share_arn": "arn:g1-2", "bucket": "bucket-g1-2"}]
+    claims.confirm(database, claim, database_name="octo_acme_g1")
+    assert states(database, share_slots.c.state) == ["bound", "bound", "available"]
+    more = dataclasses.replace(shop.cell(database, "globex"), shares=2)
+    refused = places.claimed(database, more)
+    assert isinstance(refused, Refusal)
+    assert "shares" in str(refused)
+    claims.give_back(database, shop.ACCOUNT, "acme")
+    assert states(database, share_slots.c.state)[:2] == ["detaching", "detaching"]
+
+
 def test_a_cordon_outlives_runs_and_a_foreseen_place_is_nobodys(database: Database) -> None:
     run(database, reef(1, 2), 1)
     key = CellKey(account=shop.ACCOUNT, cloud="aws", region=shop.REGION, name="new", placement="reef")

@@ -171,6 +171,15 @@ def test_a_user_of_a_domain_goes_with_smb_on_a_reef(extra: dict[str, object], fi
     assert [problem.field for problem in caught.value.problems] == [field]
 
 
+@pytest.mark.parametrize(
+    "extra", [{}, {"cloud": "azure", "region": "westeurope", "placement": {"reef": "r1"}}], ids=["dedicated", "azure"]
+)
+def test_shares_apart_are_of_reefs_on_aws(extra: dict[str, object]) -> None:
+    body = {**NEEDED, **extra, "storage": {"kinds": {"packages": {"share": "feed"}}}}
+    with pytest.raises(SpecError, match="is for a cell on a reef of AWS"):
+        validated({"metadata": {"name": "acme"}, "spec": body})
+
+
 def test_all_later_options_are_listed_together() -> None:
     body = {
         "cloud": "azure", "account": "sandbox", "region": "westeurope", "placement": {"reef": "r1"},

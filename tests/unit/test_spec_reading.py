@@ -91,7 +91,11 @@ def test_the_place_is_that_of_the_value() -> None:
         ("storage: {sizeGib: 300}", "spec.storage.sizeGib", "did you mean sizeGiB?"),
         ("storage: {size_gib: 300}", "spec.storage.size_gib", "did you mean sizeGiB?"),
         ("storage: {kinds: {tasklogs: {}}}", "spec.storage.kinds.tasklogs", "did you mean taskLogs?"),
-        ("storage: {kinds: {packages: {x: 1}}}", "spec.storage.kinds.packages.x", "fields here: storageAccount, tier"),
+        (
+            "storage: {kinds: {imports: {x: 1}}}",
+            "spec.storage.kinds.imports.x",
+            "fields here: storageAccount, tier, share",
+        ),
         ("placement: {reeef: r1}", "spec.placement.reeef", "did you mean reef?"),
         (
             "database: {zzz: 1}",

@@ -219,7 +219,7 @@ class Cell(pulumi.ComponentResource):
             ),
             opts=child(self),
         )
-        return _Files(gateway_id=place.gateway_id, writer=place.writer, ready=[files.record, files.access])
+        return _Files(gateway_id=place.gateway_id, writer=place.writer, ready=[files.record, *files.access])
 
     def _gateway(self) -> _Files:
         layout, gateway, network = self._layout, self._layout.gateway, self.network

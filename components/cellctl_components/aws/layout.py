@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from cellctl_components.aws.in_account import bucket_in
+from cellctl_components.aws.claimed_share import ClaimedShare
+from cellctl_components.aws.in_account import bucket_in, shares_in
 from cellctl_components.aws.watching.layout import WatchLayout
 from cellctl_components.layout import Json, json_object
 
@@ -296,9 +297,9 @@ class PlaceLayout:
     """The place of a cell on a reef: what it uses there and does not own. Resolved before the run, then frozen.
 
     `number` is the place's own among all of the reef's: the addresses of its nodes follow from it. `subnets` are ids
-    by tier and zone letter, `members` is the group that the reef's database and gateways admit. `share` is the one
-    pair that the cell has claimed; the gateway writes to its bucket as `writer`. Without an `entry` the cell brings
-    load balancers of its own.
+    by tier and zone letter, `members` is the group that the reef's database and gateways admit. `share` is the pair
+    that the cell has claimed, `apart` are those for kinds apart; the gateway writes to their buckets as `writer`.
+    Without an `entry` the cell brings load balancers of its own.
     """
 
     reef: str
@@ -318,6 +319,7 @@ class PlaceLayout:
     bucket: str
     writer: str
     entry: EntryLayout | None = None
+    apart: tuple[ClaimedShare, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -391,9 +393,4 @@ class AwsLayout:
         if self.place:
             return self
         database = replace(self.database, backup_bucket=bucket_in(self.database.backup_bucket, account_id))
-        return replace(self, shares=in_account(self.shares, account_id), database=database)
-
-
-def in_account(shares: tuple[ShareLayout, ...], account_id: str) -> tuple[ShareLayout, ...]:
-    """Return shares with bucket names that no other account makes."""
-    return tuple(replace(share, bucket=bucket_in(share.bucket, account_id)) for share in shares)
+        return replace(self, shares=shares_in(self.shares, account_id), database=database)

@@ -14,6 +14,7 @@ from cellctl.errors import Problem, SpecError
 from cellctl_components import naming
 from cellctl_components.aws import layout as parts
 from cellctl_components.aws import site, sizing
+from cellctl_components.aws.claimed_share import ClaimedShare, claimed_of
 from cellctl_components.layout import Json
 
 if TYPE_CHECKING:
@@ -40,12 +41,15 @@ class Ground:
         """Offset before the first node's in its subnet."""
         return NODES_OFFSET + NODES_OF_PLACE * self.layout.number - 1
 
-    def shares(self, *kinds: str) -> tuple[parts.ShareLayout, ...]:
-        """Return every kind of file, each in a folder of the one share."""
+    def shares(self, *kinds: str, apart: Mapping[str, str]) -> tuple[parts.ShareLayout, ...]:
+        """Return every kind of file, each in a folder of the cell's first share, or of the one that `apart` names."""
         place = self.layout
+        first = ClaimedShare(share=place.share, share_arn=place.share_arn, bucket=place.bucket)
+        named = dict(zip(sorted({*apart.values()}), place.apart, strict=True))
+        found = ((kind, named[apart[kind]] if kind in apart else first) for kind in kinds)
         return tuple(
-            parts.ShareLayout(index=index, name=place.share, kind=kind, bucket=place.bucket)
-            for index, kind in enumerate(kinds, start=1)
+            parts.ShareLayout(index=index, name=one.share, kind=kind, bucket=one.bucket)
+            for index, (kind, one) in enumerate(found, start=1)
         )
 
     def database(self, cell: str) -> parts.DatabaseLayout:
@@ -73,7 +77,7 @@ def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
     Raises:
         SpecError: It has no place yet, or one that an older cellctl wrote.
     """
-    names = [field.name for field in fields(parts.PlaceLayout) if field.name != "entry"]
+    names = [field.name for field in fields(parts.PlaceLayout) if field.name not in ("entry", "apart")]
     given = place or {}
     cidr = given.get("cidr")
     if not isinstance(cidr, str) or any(name not in given for name in names):
@@ -81,10 +85,22 @@ def place_of(spec: CellSpec, place: Mapping[str, Json] | None) -> Ground:
         raise SpecError([Problem(field="spec.placement.reef", message=message, hint="cellctl preview claims one")])
     number = given["number"]
     values = {name: given[name] for name in names} | {"number": int(number) if isinstance(number, int | float) else 0}
-    layout = parts.PlaceLayout(**values, entry=_entry(spec, given))  # type: ignore[arg-type]  # by their names
+    claimed, wanted = tuple(claimed_of(given.get("apart"))), {*apart_of(spec).values()}
+    if len(claimed) != len(wanted):
+        message = f"asks for {1 + len(wanted)} shares, and the cell has {1 + len(claimed)}: files are never moved"
+        hint = "place kinds as they were, or make another cell"
+        raise SpecError([Problem(field="spec.storage.kinds", message=message, hint=hint)])
+    layout = parts.PlaceLayout(**values, entry=_entry(spec, given), apart=claimed)  # type: ignore[arg-type]  # by names
     borrowed = isinstance(given.get("zones"), list)
     zones = site.zones_of(given) if borrowed else sizing.zones(spec.spec.region, cidr)
     return Ground(layout=layout, cidr=cidr, zones=zones, borrowed=borrowed)
+
+
+def apart_of(spec: CellSpec) -> dict[str, str]:
+    """Return which kinds of files a spec places apart, each with the name that it gives the share."""
+    kinds = spec.spec.storage.kinds
+    named = {name.replace("_", "-"): getattr(kinds, name).share for name in type(kinds).model_fields}
+    return {kind: share for kind, share in named.items() if share}
 
 
 def _entry(spec: CellSpec, given: Mapping[str, Json]) -> parts.EntryLayout | None:

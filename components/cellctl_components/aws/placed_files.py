@@ -1,4 +1,4 @@
-"""PlacedFiles: a cell's hold on the one share of a reef that it has claimed. It owns neither share nor bucket."""
+"""PlacedFiles: a cell's hold on the shares of a reef that it has claimed. It owns neither shares nor buckets."""
 
 from __future__ import annotations
 
@@ -31,19 +31,14 @@ class PlacedFilesArgs:
 
 
 class PlacedFiles(pulumi.ComponentResource):
-    """The client list of the claimed share, and the cell's own name for its gateway: nodes mount by that name."""
+    """The client lists of the claimed shares, and the cell's own name for their gateway: nodes mount by that name."""
 
     def __init__(self, name: str, args: PlacedFilesArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("cells:aws:ShareSet", name, None, opts)
-        self.access = cellctl.ShareAccess(
-            f"{name}-files",
-            region=args.region,
-            share_arn=args.place.share_arn,
-            protocol=args.protocol,
-            clients=list(args.clients),
-            valid_users=list(args.users) if args.users is not None else None,
-            opts=child(self),
-        )
+        self._args = args
+        arns = (args.place.share_arn, *(one.share_arn for one in args.place.apart))
+        names = (f"{name}-files", *(f"{name}-files-{number}" for number in range(2, len(arns) + 1)))
+        self.access = [self._access(each, arn) for each, arn in zip(names, arns, strict=True)]
         self.record = route53.Record(
             f"{name}-name",
             zone_id=args.zone_id,
@@ -55,3 +50,15 @@ class PlacedFiles(pulumi.ComponentResource):
             opts=child(self, delete_first=True),
         )
         self.register_outputs({"share": args.place.share})
+
+    def _access(self, name: str, share_arn: str) -> cellctl.ShareAccess:
+        args = self._args
+        return cellctl.ShareAccess(
+            name,
+            region=args.region,
+            share_arn=share_arn,
+            protocol=args.protocol,
+            clients=list(args.clients),
+            valid_users=list(args.users) if args.users is not None else None,
+            opts=child(self),
+        )

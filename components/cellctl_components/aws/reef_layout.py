@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 from cellctl.facts.capacity import capacity
 from cellctl_components import naming
 from cellctl_components.aws import rules, sizing
-from cellctl_components.aws.in_account import bucket_in
+from cellctl_components.aws.in_account import bucket_in, shares_in
 from cellctl_components.aws.layout import (
     SHARE_COUNT,
     AlarmsLayout,
@@ -19,7 +19,6 @@ from cellctl_components.aws.layout import (
     NetworkLayout,
     ShareLayout,
     SiteLayout,
-    in_account,
 )
 from cellctl_components.aws.site import site_of, zones_of
 from cellctl_components.aws.watching.layout import WatchLayout, of_reef
@@ -90,7 +89,7 @@ class ReefLayout:
 
     def for_account(self, account_id: str) -> ReefLayout:
         """Return this layout with bucket names that no other account makes."""
-        gateways = tuple(replace(one, shares=in_account(one.shares, account_id)) for one in self.gateways)
+        gateways = tuple(replace(one, shares=shares_in(one.shares, account_id)) for one in self.gateways)
         hosts = tuple(replace(one, backup_bucket=bucket_in(one.backup_bucket, account_id)) for one in self.hosts)
         return replace(self, gateways=gateways, hosts=hosts)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from cellctl_components import naming
 from cellctl_components.aws import layout as parts
 from cellctl_components.aws import rules, sizing
-from cellctl_components.aws.placed import place_of
+from cellctl_components.aws.placed import apart_of, place_of
 from cellctl_components.aws.site import GATEWAY_OFFSET, NODES_OFFSET, site_of, zones_of
 from cellctl_components.aws.watching.layout import of_cell
 from cellctl_components.layout import Json, address_in, facts, round_robin
@@ -100,7 +100,7 @@ def _on_reef(spec: CellSpec, incarnation: int, ground: Ground) -> parts.AwsLayou
         database=ground.database(spec.metadata.name),
         gateway=ground.gateway(f"files.{body.ingress.host}", body.storage.protocol),
         directory=_directory(spec),
-        shares=ground.shares(*_kinds(spec)),
+        shares=ground.shares(*_kinds(spec), apart=apart_of(spec)),
         nodes=_nodes(spec, network, first=ground.first_address, entry=place.entry),
         ingress=_shared(_ingress(spec)) if place.entry else _ingress(spec),
         alarms=_alarms(spec),

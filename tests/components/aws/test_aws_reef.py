@@ -268,7 +268,7 @@ def test_a_place_is_made_of_what_the_reef_says(shared: Recording) -> None:
     """Reef, host and gateway each say their part; the registry adds share and database."""
     (host,), (gateway,) = shared.outputs["hosts"], shared.outputs["gateways"]
     said = {**shared.outputs["place"], **host["place"], **gateway["place"]}  # type: ignore[dict-item]
-    assert {*said, "share", "share_arn", "bucket", "database", "entry"} == {
+    assert {*said, "share", "share_arn", "bucket", "database", "entry", "apart"} == {
         field.name for field in fields(PlaceLayout)
     } | {"cidr"}
     assert len(gateway["shares"]) == 10
@@ -381,6 +381,36 @@ def test_hosts_of_a_reef_share_their_groups() -> None:
     buckets = [share.bucket for gateway in plan.for_account("123456789012").gateways for share in gateway.shares]
     assert len(set(buckets)) == 40
     assert all(len(bucket) <= 63 for bucket in buckets)
+
+
+APART = {"packages": {"share": "feed"}, "artifacts": {"share": "feed"}, "taskLogs": {"share": "logs"}}
+CLAIMED = [
+    {"share": f"g1-{n:02}", "share_arn": f"{PLACE['share_arn']}{n}", "bucket": f"reef-r1-g1-{n:02}-x"} for n in (2, 3)
+]
+
+
+def test_kinds_of_files_are_placed_on_shares_apart(record) -> None:
+    spec = cell_spec(storage={"kinds": APART}).to_json()
+    place = {**PLACE, "apart": CLAIMED}
+    cell = record(declaring(load("aws"), Wanted(level="cell", spec=spec, place=place), ACCOUNT))
+    access = {each.name: each.inputs["shareArn"] for each in cell.of("cellctl:aws:ShareAccess")}
+    assert access == {
+        "acme-shares-files": PLACE["share_arn"], "acme-shares-files-2": CLAIMED[0]["share_arn"],
+        "acme-shares-files-3": CLAIMED[1]["share_arn"],
+    }  # fmt: skip
+    shares = cell.outputs["files"]["shares"]
+    assert shares == {
+        "packages": "g1-02/packages", "artifacts": "g1-02/artifacts", "task-logs": "g1-03/task-logs",
+        "imports": "g1-01/imports", "event-exports": "g1-01/event-exports",
+    }  # fmt: skip
+    waits = cell.named("acme-nodes-1", "ec2/instance:").dependencies
+    assert all(any(urn.endswith(f"::{name}") for urn in waits) for name in access)
+
+
+def test_a_cell_that_has_other_shares_than_its_file_asks_for_is_refused() -> None:
+    for asked, claimed in ((APART, []), ({}, CLAIMED)):
+        with pytest.raises(SpecError, match="files are never moved"):
+            load("aws").layout(cell_spec(storage={"kinds": asked}), place={**PLACE, "apart": claimed})
 
 
 @pytest.mark.parametrize("place", [None, {}, {key: value for key, value in PLACE.items() if key != "share_arn"}])

@@ -1,4 +1,4 @@
-"""Homes whose cells and reefs on Azure are written by a test, and what they have made in the sandbox."""
+"""Homes whose cells and reefs are written by a test, and what they have made in the sandbox."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ apiVersion: cellctl/v1
 kind: {}
 metadata: {{name: {}}}
 spec:
-  cloud: azure
+  cloud: {}
   account: sandbox
-  region: westeurope
+  region: {}
 """
+_REGIONS = {"aws": "eu-west-1", "azure": "westeurope"}
 
 
 def home_of(root: Path) -> Home:
@@ -38,11 +39,13 @@ def home_of(root: Path) -> Home:
     return made
 
 
-def write(home: Home, *, cells: Mapping[str, str], reefs: Mapping[str, str] | None = None) -> None:
+def write(
+    home: Home, *, cells: Mapping[str, str], reefs: Mapping[str, str] | None = None, cloud: str = "azure"
+) -> None:
     """Write files of cells and reefs: their names, and the lines of their specs besides cloud, account and region."""
     for folder, kind, files in (("cells", "Cell", cells), ("reefs", "Reef", reefs or {})):
         for name, body in files.items():
-            (home.root / folder / f"{name}.yaml").write_text(_HEAD.format(kind, name) + body)
+            (home.root / folder / f"{name}.yaml").write_text(_HEAD.format(kind, name, cloud, _REGIONS[cloud]) + body)
 
 
 def up(handle: Cell | Reef) -> Outcome:
