@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import sys
 from collections.abc import Iterator, Mapping
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,14 @@ from cellctl_sandbox.clouds.database import Database
 from cellctl_sandbox.clouds.provider import CloudFactory, SimulatedCloud
 from cellctl_sandbox.control import Control, open_control
 
-VPC, BUCKET = "aws:ec2/vpc:Vpc", "aws:s3/bucket:Bucket"
+FOLDER = str(Path(__file__).resolve().parent)
+if FOLDER not in sys.path:
+    sys.path.insert(0, FOLDER)
+
+import makers  # noqa: E402
+from makers import BUCKET, maker, urn  # noqa: E402
+
+VPC = "aws:ec2/vpc:Vpc"
 BLOCK: Struct = {"cidrBlock": "10.0.0.0/16"}
 
 
@@ -42,14 +48,8 @@ def aws(home: Path) -> SimulatedCloud:
     return provider
 
 
-def urn(token: str, name: str, cell: str = "acme") -> str:
-    return f"urn:pulumi:cell-{cell}::p::{token}::{name}"
-
-
 def create(aws: SimulatedCloud, token: str = VPC, name: str = "v", inputs: Struct | None = None, **more: object) -> str:
-    cell = str(more.get("cell", "acme"))
-    request = Create(urn=urn(token, name, cell), properties=BLOCK if inputs is None else inputs, type=token, name=name)
-    return aws.create(request).id
+    return makers.create(aws, token, name, BLOCK if inputs is None else inputs, cell=str(more.get("cell", "acme")))
 
 
 def objects(control: Control) -> list[Mapping[str, object]]:
@@ -211,29 +211,12 @@ def test_an_unknown_type_names_the_file_to_add(aws: SimulatedCloud) -> None:
     assert "sandbox/cellctl_sandbox/clouds/aws/sqs.toml" in checked.failures[0].reason
 
 
-def make(home: Path, prefix: str, count: int) -> None:
-    """Make buckets one after the other, in a process of its own."""
-    database = Database.open(home)
-    SimulatedClock.of(database).pace = 0.0
-    provider = CloudFactory("aws", database)()
-    for index in range(count):
-        create(provider, BUCKET, f"{prefix}{index}", {"bucket": f"{prefix}-{index}"})
-    SimulatedClock.of(database).close()
-
-
-def _maker(home: Path, prefix: str, count: int) -> BaseProcess:
-    """Start a process that makes buckets; it is forked, so that it has nothing to import."""
-    process = multiprocessing.get_context("fork").Process(target=make, args=(home, prefix, count))
-    process.start()
-    return process
-
-
 @pytest.mark.parametrize(("when", "left"), [("before", []), ("after", ["killed-0"])])
 def test_a_killed_create_made_its_object_once_or_not_at_all(
     home: Path, control: Control, aws: SimulatedCloud, when: str, left: list[str]
 ) -> None:
     control.add_fault({"type": BUCKET, "effect": "crash", "when": when, "count": 1})
-    process = _maker(home, "killed", 1)
+    process = maker(home, "killed", 1)
     process.join(30)
     assert process.exitcode == 137
     assert [item["id"] for item in objects(control)] == left
@@ -247,10 +230,10 @@ def test_a_killed_create_made_its_object_once_or_not_at_all(
 
 
 def test_eight_processes_create_at_once(home: Path, control: Control) -> None:
-    makers = [_maker(home, f"p{number}", 6) for number in range(8)]
-    for maker in makers:
-        maker.join(60)
-        assert maker.exitcode == 0
+    processes = [maker(home, f"p{number}", 6) for number in range(8)]
+    for process in processes:
+        process.join(60)
+        assert process.exitcode == 0
     ids = [str(item["id"]) for item in objects(control)]
     assert len(ids) == len(set(ids)) == 48
     assert {item["state"] for item in objects(control)} == {"available"}
