@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
 from prepared.home import LICENCES, RunningHome, licence
+from prepared.written import foreign, inputs, types
 from warm import client, keys
 
 from cellctl.errors import GuardError
-from cellctl_sandbox.clouds.database import Database
 
 pytestmark = pytest.mark.turn(3, 2)
 
 CERTIFICATE = "https://kv-own-web.vault.azure.net/secrets/web"
 WEB = f"host: acme.corp.example, balancer: application_gateway, certificate: '{CERTIFICATE}'"
-
-
-def rows(home: RunningHome, query: str, *values: str) -> list[tuple[object, ...]]:
-    return [*Database.open(home.root).rows(query, values)]
-
-
-def foreign(home: RunningHome) -> dict[object, object]:
-    return dict(rows(home, "SELECT id, inputs || outputs FROM objects WHERE cell = '' AND gone_s IS NULL"))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -53,19 +46,17 @@ def test_without_a_subnet_for_gateways_the_file_is_wrong_and_one_that_is_no_such
 
 
 def test_it_comes_up_in_the_subnet_that_is_there_and_nodes_admit_that_alone(cell: RunningHome) -> None:
-    before = foreign(cell)
+    before = foreign(cell.root)
     ended = cell.up()
     assert ended.result == "succeeded", ended.failures
-    query = "SELECT type FROM objects WHERE cell = 'acme' AND gone_s IS NULL"
-    made = {str(one).rpartition(":")[2] for (one,) in rows(cell, query)}
+    made = types(cell.root, "acme")
     assert "ApplicationGateway" in made
     assert not made & {"VirtualNetwork", "NatGateway", "PrivateZone"}
-    query = "SELECT inputs FROM objects WHERE cell = 'acme' AND type LIKE ? AND gone_s IS NULL"
-    ((group,),) = rows(cell, query, "%:NetworkSecurityGroup")
-    assert '"in-https"' in str(group)
-    assert '"10.80.48.0/20"' in str(group)  # the range of subnet `gateways`
+    (group,) = (json.dumps(one) for one in inputs(cell.root, "acme", "azure-native:network:NetworkSecurityGroup"))
+    assert '"in-https"' in group
+    assert '"10.80.48.0/20"' in group  # the range of subnet `gateways`
     assert cell.cell.preview(options=cell.options()).empty
-    assert {key: value for key, value in foreign(cell).items() if key in before} == before
+    assert {key: value for key, value in foreign(cell.root).items() if key in before} == before
 
 
 def test_its_subnet_is_frozen_and_it_goes_as_it_came(cell: RunningHome) -> None:
@@ -78,4 +69,4 @@ def test_its_subnet_is_frozen_and_it_goes_as_it_came(cell: RunningHome) -> None:
     file.write_text(text)
     down = cell.cell.down(ask=lambda *_: True, delete_data=True, options=cell.options())
     assert down.result == "succeeded", down.failures
-    assert rows(cell, "SELECT id FROM objects WHERE cell = 'acme' AND gone_s IS NULL") == []
+    assert types(cell.root, "acme") == set()
